@@ -1,0 +1,2 @@
+//! Side-by-side measurements of Ottla and Apache Kafka.
+fn main() {}

@@ -1,0 +1,1 @@
+//! librdkafka, through the rdkafka crate, against a running broker.

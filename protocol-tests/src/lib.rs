@@ -1,0 +1,1 @@
+//! Black-box checks of a Kafka broker over TCP.

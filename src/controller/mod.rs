@@ -1,0 +1,1 @@
+//! The rules of the cluster: topics, partitions, configs, producer ids. Pure: state and request in, records out.

@@ -1,0 +1,19 @@
+//! Ottla: a Kafka broker in one binary. The layers, bottom to top, are listed in docs/ARCHITECTURE.md.
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod controller;
+pub mod http;
+pub mod image;
+pub mod log;
+pub mod machine;
+pub mod metrics;
+pub mod net;
+pub mod node;
+pub mod platform;
+pub mod quorum;
+pub mod record;
+pub mod replica;
+pub mod server;
+pub mod types;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! Length-prefixed frames over sockets, with limits.

@@ -1,0 +1,1 @@
+//! Partitions and their copies: leadership, in-sync replicas, the high watermark.

@@ -1,0 +1,1 @@
+//! Kafka listeners: accept, read requests, answer in order, drain.
