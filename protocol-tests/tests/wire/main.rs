@@ -1,0 +1,3 @@
+//! The scenarios, one file per subject; one broker serves them all at once.
+mod api_versions;
+mod metadata;
