@@ -3,7 +3,7 @@ mod codec;
 mod read;
 
 pub use codec::Codec;
-pub use read::{ReadBatch, ReadRecord, read_batches};
+pub use read::{ReadBatch, ReadRecord, read_batches, read_whole_batches};
 
 use crate::wire::put_varlong;
 use bytes::{BufMut, Bytes};

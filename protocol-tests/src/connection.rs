@@ -72,6 +72,17 @@ impl Connection {
         self.try_receive::<R>(version, correlation)
     }
 
+    /// Sends a request with the form of one version under the number of another, for versions that changed no field
+    /// and that the typed layer does not know yet.
+    #[track_caller]
+    pub fn call_numbered<R: Request>(&mut self, number: i16, form: i16, request: &R) -> R::Response {
+        self.correlation += 1;
+        let mut frame = encode_request(form, request, self.correlation, &self.client).to_vec();
+        frame[2..4].copy_from_slice(&number.to_be_bytes());
+        self.send_frame(&frame);
+        self.receive::<R>(form, self.correlation)
+    }
+
     /// Sends a request without waiting; returns its correlation id.
     #[track_caller]
     pub fn send<R: Request>(&mut self, version: i16, request: &R) -> i32 {

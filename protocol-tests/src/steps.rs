@@ -1,7 +1,7 @@
 //! What many scenarios do: make a topic, write a batch, read it back.
 use crate::connection::prepared;
 use crate::time::eventually;
-use crate::{Batch, Connection};
+use crate::{Batch, Code, Connection};
 use bytes::Bytes;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -12,8 +12,8 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, FetchRequest, FetchResponse, InitProducerIdRequest, ListOffsetsRequest,
-    MetadataRequest, MetadataResponse, ProduceRequest, TopicName,
+    BrokerId, CreateTopicsRequest, FetchRequest, FetchResponse, InitProducerIdRequest, InitProducerIdResponse,
+    ListOffsetsRequest, MetadataRequest, MetadataResponse, ProduceRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -234,8 +234,22 @@ pub fn end_offset(connection: &mut Connection, topic: &Topic) -> i64 {
 /// A producer id and epoch for an idempotent producer.
 #[track_caller]
 pub fn new_producer(connection: &mut Connection) -> (i64, i16) {
-    let request = InitProducerIdRequest::default().with_transaction_timeout_ms(60_000);
-    let answer = connection.call(4, &request.with_producer_id((-1).into()).with_producer_epoch(-1));
+    let request = InitProducerIdRequest::default().with_transactional_id(None).with_transaction_timeout_ms(60_000);
+    let request = request.with_producer_id((-1).into()).with_producer_epoch(-1);
+    let answer = init_producer_id(connection, 4, &request);
     prepared(answer.error_code, "InitProducerId");
     (answer.producer_id.into(), answer.producer_epoch)
+}
+
+/// InitProducerId as a client does it: asked again while the broker waits for its next block of ids.
+#[track_caller]
+pub fn init_producer_id(
+    connection: &mut Connection,
+    version: i16,
+    request: &InitProducerIdRequest,
+) -> InitProducerIdResponse {
+    eventually(10_000, "a block of producer ids", || {
+        let answer = connection.call(version, request);
+        (answer.error_code != Code::CoordinatorLoadInProgress.code()).then_some(answer)
+    })
 }

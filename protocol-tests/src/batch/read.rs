@@ -81,6 +81,23 @@ fn field(body: &mut &[u8]) -> Option<Vec<u8>> {
     })
 }
 
+/// As `read_batches`, for answers cut to a limit: Apache Kafka may send the start of one batch more, Ottla never does.
+///
+/// # Panics
+/// As `read_batches`.
+#[track_caller]
+pub fn read_whole_batches(bytes: &[u8]) -> Vec<ReadBatch> {
+    let mut whole = 0;
+    while let Some(length) = bytes.get(whole + 8..whole + 12) {
+        let end = whole + 12 + i32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize;
+        if end > bytes.len() {
+            break;
+        }
+        whole = end;
+    }
+    read_batches(if crate::on_kafka() { &bytes[..whole] } else { bytes })
+}
+
 /// Cuts a fetched byte string into batches.
 ///
 /// # Panics
