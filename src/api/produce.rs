@@ -3,10 +3,10 @@
 //! Version 5 adds the log start offset to the answer, 7 allows zstd, 8 adds record errors and a message, 9 is
 //! flexible, 10 adds the current leader, 13 names topics by id (KIP-516). The append happens before the handler
 //! returns; only the waiting comes later, so pipelined requests keep their order (IDEM-14).
-use super::{Closing, Context, Reply, Response, errors, records};
+use super::{Closing, Context, Reply, Response, errors};
 use crate::{
     log::{AppendOrigin, Reached},
-    record::{BatchError, BatchHeader, Codec},
+    record::{self, BatchError, BatchHeader, Codec},
     replica::{Partition, ProduceError, Topic},
     types::{Acks, ErrorCode, Offset, TopicId},
     wire::StrBytes,
@@ -109,16 +109,15 @@ fn append(cx: &Context, acks: Acks, topic: &Topic, data: PartitionProduceData) -
     let checked = {
         let settings = partition.settings();
         check_version(cx, &bytes)?;
-        records::check(bytes, &settings.rules, cx.broker.clock.wall_ms()).map_err(|fault| Refused::batch(fault, data.index))?
+        record::check(bytes, &settings.rules, cx.broker.clock.wall_ms()).map_err(|fault| Refused::batch(fault, data.index))?
     };
     let (size, count) = (checked.bytes().len(), checked.header().record_count);
-    let log_append_time = records::log_append_time(checked.header());
     let appended = partition.append(checked, acks, AppendOrigin::Client).map_err(Refused::produce)?;
     cx.broker.metrics.produced_bytes.inc_by(size as u64);
     cx.broker.metrics.produced_records.inc_by(count.max(0) as u64);
     let answer = PartitionProduceResponse::default()
         .with_base_offset(appended.base.get())
-        .with_log_append_time_ms(appended.append_time_ms.or(log_append_time).unwrap_or(-1))
+        .with_log_append_time_ms(appended.append_time_ms.unwrap_or(-1))
         .with_log_start_offset(appended.log_start.get());
     Ok((answer, wait_for(acks, partition, appended.last)?))
 }
