@@ -61,6 +61,11 @@ impl Topics {
         self.by_name.range(name.clone()..).filter_map(|(_, id)| self.by_id.get(id))
     }
 
+    /// In the order of ids, beginning with the first that is not before `id`.
+    pub fn by_id_from(&self, id: TopicId) -> impl Iterator<Item = &Arc<Topic>> + '_ {
+        self.by_id.range(id..).map(|(_, topic)| topic)
+    }
+
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
