@@ -100,10 +100,6 @@ impl MemoryDisk {
         let content = state.content_of(path)?;
         state.contents[content].flip_bit(byte, bit)
     }
-
-    fn content(&self, place: usize) -> Handle {
-        Handle { disk: self.clone(), place, path: PathBuf::new(), mode: OpenMode::Read }
-    }
 }
 
 impl State {
@@ -142,12 +138,12 @@ impl Disk for MemoryDisk {
                 state.faults.change(OperationKind::Create, path, 0, 0)?;
                 let place = state.contents.len();
                 state.names.link(path, NodeId::File(place))?;
-                state.contents.push(Content::default());
+                state.contents.push(Content::named(path));
                 place
             }
             other => other?,
         };
-        Ok(Arc::new(Handle { path: path.to_owned(), mode, ..self.content(place) }))
+        Ok(Arc::new(Handle { disk: self.clone(), place, mode }))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -179,7 +175,9 @@ impl Disk for MemoryDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.faults.change(OperationKind::Rename, from, 0, 0)?;
-        state.names.rename(from, to)
+        state.names.rename(from, to)?;
+        state.contents.iter_mut().for_each(|content| content.renamed(from, to));
+        Ok(())
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
@@ -243,8 +241,6 @@ impl Drop for Locked {
 struct Handle {
     disk: MemoryDisk,
     place: usize,
-    /// As it was opened, for faults and the list of operations.
-    path: PathBuf,
     mode: OpenMode,
 }
 
@@ -261,8 +257,8 @@ impl Handle {
 
     fn write(&self, bytes: &[u8], position: u64) -> io::Result<()> {
         self.check_writable()?;
-        let mut state = self.disk.state.lock();
-        let short = state.faults.write(&self.path, position, bytes.len() as u64)?;
+        let state = &mut *self.disk.state.lock();
+        let short = state.faults.write(state.contents[self.place].path(), position, bytes.len() as u64)?;
         let grows_to = position.saturating_add(bytes.len() as u64);
         let held = state.contents[self.place].len();
         let growth = grows_to.saturating_sub(held);
@@ -280,8 +276,9 @@ impl Handle {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut state = self.disk.state.lock();
-        if let Err(error) = state.faults.change(OperationKind::Sync, &self.path, 0, 0) {
+        let state = &mut *self.disk.state.lock();
+        let path = state.contents[self.place].path();
+        if let Err(error) = state.faults.change(OperationKind::Sync, path, 0, 0) {
             // The kernel reports such an error once and calls the pages clean: a later sync does not save them.
             state.contents[self.place].lose_pending();
             return Err(error);
@@ -293,8 +290,8 @@ impl Handle {
 
 impl DiskFile for Handle {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        let mut state = self.disk.state.lock();
-        state.faults.check(OperationKind::Read, &self.path)?;
+        let state = &mut *self.disk.state.lock();
+        state.faults.check(OperationKind::Read, state.contents[self.place].path())?;
         Ok(state.contents[self.place].read(buffer, position))
     }
 
@@ -327,8 +324,8 @@ impl DiskFile for Handle {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
-        let mut state = self.disk.state.lock();
-        state.faults.change(OperationKind::SetLen, &self.path, 0, len)?;
+        let state = &mut *self.disk.state.lock();
+        state.faults.change(OperationKind::SetLen, state.contents[self.place].path(), 0, len)?;
         state.contents[self.place].change(Change::SetLen(len));
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! The bytes of one file: as they are read, as they are on disk, and what lies between.
 use crate::platform::Chance;
-use std::io;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// What a crash may tear apart: the disk writes whole sectors.
 pub(super) const SECTOR_BYTES: usize = 512;
@@ -13,6 +16,8 @@ pub(super) enum Change {
 
 #[derive(Clone, Default)]
 pub(super) struct Content {
+    /// Its newest name, for faults and the list of operations.
+    path: PathBuf,
     now: Vec<u8>,
     durable: Vec<u8>,
     /// Changes since the last sync.
@@ -35,6 +40,22 @@ fn apply(into: &mut Vec<u8>, change: &Change) {
 }
 
 impl Content {
+    pub fn named(path: &Path) -> Content {
+        Content { path: path.to_owned(), ..Content::default() }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file, or a directory above it, has got another name.
+    pub fn renamed(&mut self, from: &Path, to: &Path) {
+        if let Ok(below) = self.path.strip_prefix(from) {
+            // Joining nothing would add a slash.
+            self.path = if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) };
+        }
+    }
+
     pub fn len(&self) -> u64 {
         self.now.len() as u64
     }
@@ -72,7 +93,12 @@ impl Content {
 
     /// What is left after a crash when nothing that was not synced got through.
     pub fn after_crash(&self) -> Content {
-        Content { now: self.durable.clone(), durable: self.durable.clone(), pending: Vec::new() }
+        Content {
+            path: self.path.clone(),
+            now: self.durable.clone(),
+            durable: self.durable.clone(),
+            pending: Vec::new(),
+        }
     }
 
     /// What is left when the disk was free to write some of it early: a prefix of the changes with the next one torn,
@@ -89,7 +115,7 @@ impl Content {
                 (true, std::cmp::Ordering::Equal) | (false, _) => apply_torn(&mut left, change, chance),
             }
         }
-        Content { now: left.clone(), durable: left, pending: Vec::new() }
+        Content { path: self.path.clone(), now: left.clone(), durable: left, pending: Vec::new() }
     }
 }
 
