@@ -8,10 +8,10 @@ pub fn handle(cx: &Context, request: InitProducerIdRequest) -> Reply<InitProduce
     if let Err(code) = check(&request) {
         return Reply::Now(failed(cx, code));
     }
-    let allocating = cx.broker.producer_ids.clone();
+    let producer_ids = cx.broker.producer_ids.clone();
     let cx = cx.clone();
     Reply::later(async move {
-        match allocating.next().await {
+        match producer_ids.next().await {
             Ok(id) => InitProducerIdResponse::default().with_producer_id(ProducerId(id.get())).with_producer_epoch(0),
             Err(error) => {
                 tracing::warn!(%error, "no producer id can be given out");
