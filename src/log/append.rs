@@ -2,16 +2,14 @@
 //! write-ahead log.
 use crate::{
     log::{
-        index,
+        Closed, LogConfig, SyncPolicy, index,
         log::{Log, Writer},
-        names,
-        producer_snapshot,
+        names, producer_snapshot,
         producer_state::{AppendOrigin, ProducerError, Verdict, append_time_ms},
         scan,
         segment::{SEGMENT_BYTES_MAX, Segment},
         tail::Tail,
-        wal::{EntryHead, EntryKind},
-        LogConfig, SyncPolicy,
+        wal::{EntryHead, EntryKind, WalError},
     },
     platform::OpenMode,
     record::{BatchHeader, CheckedBatch, PlacedBatch},
@@ -58,6 +56,8 @@ pub enum AppendError {
     PastHighWatermark { high: Offset },
     #[error("the log was deleted")]
     Deleted,
+    #[error("the broker is stopping")]
+    Stopping,
 }
 
 impl Log {
@@ -95,22 +95,24 @@ impl Log {
             self.sync_segments(&mut writer)?;
         }
         let placed = batch.place(writer.end, epoch);
-        self.write_batch(&mut writer, &config, placed.header(), &placed.slices())?;
-        self.show(&writer, &placed);
+        let position = self.write_bytes(&mut writer, &placed.slices())?;
         match config.sync {
-            SyncPolicy::Wal => self.log_ahead(&placed)?,
-            SyncPolicy::PageCache => {
-                writer.unlogged = true;
-                writer.unflushed_batches += 1;
-                if writer.unflushed_batches >= config.flush_messages {
-                    self.sync_segments(&mut writer)?;
-                }
+            SyncPolicy::Wal => self.log_ahead(&writer, position, &placed)?,
+            SyncPolicy::PageCache => writer.unlogged = true,
+        }
+        self.note_batch(&mut writer, &config, placed.header(), position);
+        self.show(&writer, &placed);
+        if config.sync == SyncPolicy::PageCache {
+            writer.unflushed_batches += 1;
+            if writer.unflushed_batches >= config.flush_messages {
+                self.sync_segments(&mut writer)?;
             }
         }
         let end = writer.end;
         drop(writer);
         self.end_mark().raise(end);
-        if config.sync == SyncPolicy::PageCache {
+        // Under the write-ahead log: its commit may have come before the end was shown, and was then held back.
+        if config.sync == SyncPolicy::PageCache || self.synced_mark().get() >= end {
             self.committed.committed(end);
         }
         let append_time_ms = append_time_ms(placed.header());
@@ -119,17 +121,15 @@ impl Log {
     }
 
     pub(in crate::log) fn check_usable(&self, writer: &Writer) -> Result<(), AppendError> {
-        if writer.deleted {
-            return Err(AppendError::Deleted);
-        }
-        match self.shared.failure() {
-            None => Ok(()),
-            Some(why) => Err(AppendError::StorageFailed(why.to_owned())),
+        match (writer.closed, self.shared.failure()) {
+            (Some(Closed::Deleted), _) => Err(AppendError::Deleted),
+            (Some(_), _) => Err(AppendError::Stopping),
+            (None, Some(why)) => Err(AppendError::StorageFailed(why.to_owned())),
+            (None, None) => Ok(()),
         }
     }
 
-    /// Readers see the batch (below their limits). Before the write-ahead log is told, so that its commit, which
-    /// raises the high watermark, never overtakes the log's end.
+    /// Readers see the batch (below their limits).
     fn show(&self, writer: &Writer, placed: &PlacedBatch) {
         let mut shown = self.shown.lock();
         shown.bounds.extend(writer.end);
@@ -137,7 +137,8 @@ impl Log {
         shown.first_unstable = writer.producers.first_unstable();
     }
 
-    fn log_ahead(&self, placed: &PlacedBatch) -> Result<(), AppendError> {
+    /// Hands the batch to the write-ahead log. When that has no room, the segment's bytes are taken back.
+    fn log_ahead(&self, writer: &Writer, position: u64, placed: &PlacedBatch) -> Result<(), AppendError> {
         let header = placed.header();
         let head = EntryHead {
             kind: EntryKind::Append,
@@ -149,20 +150,20 @@ impl Log {
         };
         self.shared.count_unsaved(header.size() as u64);
         let reach = Some((&self.committed, placed.last().next()));
-        self.shared.wal.append(&head, &placed.slices(), reach).map(|_| ()).map_err(|error| {
-            self.shared.fail(error.to_string());
-            AppendError::StorageFailed(error.to_string())
-        })
+        let Err(error) = self.shared.wal.append(&head, &placed.slices(), reach) else { return Ok(()) };
+        let undone = self.take_back(&writer.active, position, io::ErrorKind::StorageFull.into());
+        match error {
+            WalError::DiskFull { .. } => Err(undone),
+            WalError::Closed => Err(AppendError::Stopping),
+            error => {
+                self.shared.fail(error.to_string());
+                Err(AppendError::StorageFailed(error.to_string()))
+            }
+        }
     }
 
-    /// Writes a placed batch to the active segment and takes it into everything that is derived from batches.
-    pub(in crate::log) fn write_batch(
-        &self,
-        writer: &mut Writer,
-        config: &LogConfig,
-        header: &BatchHeader,
-        slices: &[&[u8]; 2],
-    ) -> Result<(), AppendError> {
+    /// Writes a batch behind the active segment's last one. It counts only once it is noted.
+    pub(in crate::log) fn write_bytes(&self, writer: &mut Writer, slices: &[&[u8]; 2]) -> Result<u64, AppendError> {
         let active = writer.active.clone();
         let position = active.bytes();
         let mut parts = [IoSlice::new(slices[0]), IoSlice::new(slices[1])];
@@ -171,15 +172,14 @@ impl Log {
             return Err(self.take_back(&active, position, source));
         }
         active.set_dirty(true);
-        active.extend(header.size() as u64);
-        self.note_batch(writer, config, header, position);
+        // Listed before the write-ahead log has the entry: a checkpoint that covers the entry covers this log.
         if !writer.listed
             && let Some(log) = self.this.upgrade()
         {
             writer.listed = true;
             self.shared.dirty.lock().push(log);
         }
-        Ok(())
+        Ok(position)
     }
 
     /// After a failed write nothing is known about the bytes behind `position`: they are cut off, or the directory is
@@ -212,6 +212,7 @@ impl Log {
         position: u64,
     ) {
         let (base, last) = (header.base().unwrap_or_default(), header.last().unwrap_or_default());
+        writer.active.extend(header.size() as u64);
         let indexed = writer.since_index > config.index_interval_bytes;
         writer.active.note(position, last, header.max_timestamp, indexed);
         if indexed {
@@ -241,7 +242,12 @@ impl Log {
     }
 
     /// Begins a new segment when the active one is full or old enough for this batch.
-    fn roll_if_due(&self, writer: &mut Writer, config: &LogConfig, next: &BatchHeader) -> Result<(), AppendError> {
+    pub(in crate::log) fn roll_if_due(
+        &self,
+        writer: &mut Writer,
+        config: &LogConfig,
+        next: &BatchHeader,
+    ) -> Result<(), AppendError> {
         if self.is_roll_due(writer, config, next).map_err(|source| self.write_error(source))? {
             self.roll(writer).map_err(|source| self.write_error(source))?;
         }

@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn fet_8_end_of_an_epoch() {
         let epochs = cache(&[(2, 10), (5, 20), (7, 30)]);
-        let end = |epoch| epochs.end_of(LeaderEpoch::new(epoch), Offset::new(44)).map(|e| (e.epoch.get(), e.offset.get()));
+        let end =
+            |epoch| epochs.end_of(LeaderEpoch::new(epoch), Offset::new(44)).map(|e| (e.epoch.get(), e.offset.get()));
         assert_eq!(end(7), Some((7, 44)));
         assert_eq!(end(8), None);
         assert_eq!(end(1), Some((1, 10)));

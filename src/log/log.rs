@@ -115,7 +115,8 @@ pub(in crate::log) struct Writer {
     pub recovery_point: Offset,
     pub snapshots: Vec<Offset>,
     pub unflushed_batches: u64,
-    pub deleted: bool,
+    /// Why no more is appended.
+    pub closed: Option<Closed>,
 }
 
 /// What readers see, under the bounds lock.
@@ -234,11 +235,13 @@ impl Log {
         assert!(self.reach.hook.set(hook).is_ok(), "the synced hook is set once");
     }
 
-    /// Moves the high watermark, never back and never past the end; the stable offset follows (OFF-1, OFF-2).
+    /// Moves the high watermark, never back and not past the end; the stable offset follows (OFF-1, OFF-2).
     pub fn advance_high(&self, to: Offset) {
         let (high, stable) = {
             let mut shown = self.shown.lock();
             let first_unstable = shown.first_unstable;
+            // A commit can be quicker than its appender, which calls again once the end is shown.
+            let to = to.min(shown.bounds.end());
             shown.bounds.advance_high(to, first_unstable);
             (shown.bounds.high(), shown.bounds.stable())
         };

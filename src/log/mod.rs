@@ -1,6 +1,7 @@
 //! Partition logs: segment files, indexes, producer state, recovery, the write-ahead log.
 mod append;
 mod checkpoint;
+mod checkpointing;
 mod config;
 mod epoch_cache;
 mod file_cache;
@@ -21,6 +22,7 @@ mod segment;
 mod shared;
 mod tail;
 mod time_index;
+mod trimming;
 pub mod wal;
 mod watermark;
 

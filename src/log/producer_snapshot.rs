@@ -134,7 +134,8 @@ mod tests {
         let mut states = ProducerStates::default();
         for at in 0..7i32 {
             for producer in [4, 9] {
-                let batch = BatchBuilder::new(1_000 + i64::from(at)).producer(producer, 2, at).record(None, None).build();
+                let batch =
+                    BatchBuilder::new(1_000 + i64::from(at)).producer(producer, 2, at).record(None, None).build();
                 let mut header = *batch.header();
                 header.base_offset = i64::from(at) * 2 + producer % 2;
                 states.update(&header);

@@ -160,9 +160,8 @@ impl ProducerStates {
         let epoch = header.producer_epoch;
         if origin == AppendOrigin::Client && epoch == producer.epoch {
             let last = last_sequence(header);
-            let same = |batch: &&ProducedBatch| {
-                batch.last_sequence == last && batch.first_sequence() == header.base_sequence
-            };
+            let same =
+                |batch: &&ProducedBatch| batch.last_sequence == last && batch.first_sequence() == header.base_sequence;
             if let Some(batch) = producer.batches().find(same) {
                 return Ok(Verdict::Duplicate(*batch));
             }

@@ -63,9 +63,7 @@ pub fn parse_partition_metadata(bytes: &[u8]) -> Result<TopicId, PropertiesError
         return Err(PropertiesError::Value { key: "version", value: version });
     }
     let id = get("topic_id")?;
-    TopicId::parse(&id)
-        .filter(|id| *id != TopicId::ZERO)
-        .ok_or(PropertiesError::Value { key: "topic_id", value: id })
+    TopicId::parse(&id).filter(|id| *id != TopicId::ZERO).ok_or(PropertiesError::Value { key: "topic_id", value: id })
 }
 
 pub fn print_partition_metadata(id: TopicId) -> String {

@@ -1,10 +1,6 @@
 //! Reading: which bytes of which file answer a fetch. Bytes are not copied; whole batches only (FET-1, FET-5).
 use crate::{
-    log::{
-        file_cache::OpenFile,
-        log::Log,
-        segment::Segment,
-    },
+    log::{file_cache::OpenFile, log::Log, segment::Segment},
     types::{LogBounds, Offset, ProducerId},
 };
 use std::{io, sync::Arc};

@@ -28,11 +28,17 @@ pub enum BadBatch {
 /// One step of a [`Scan`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
-    Batch { position: u64, header: BatchHeader },
+    Batch {
+        position: u64,
+        header: BatchHeader,
+    },
     /// The end was reached exactly after a batch.
     End,
     /// No batch stands at `position`.
-    Bad { position: u64, why: BadBatch },
+    Bad {
+        position: u64,
+        why: BadBatch,
+    },
 }
 
 /// Reads batches one after the other from a file between two positions.

@@ -281,7 +281,8 @@ impl Segment {
         if start > 0 {
             // The index is a hint: it is believed only when a batch of ours stands there (LOG-23).
             let header = scan::header_at(&*file, start, end)?;
-            let fits = header.is_some_and(|header| header.base_offset >= self.base.get() && header.base_offset <= offset.get());
+            let fits = header
+                .is_some_and(|header| header.base_offset >= self.base.get() && header.base_offset <= offset.get());
             if !fits {
                 self.folder.indexes().forget(self.id);
                 start = 0;

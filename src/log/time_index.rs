@@ -94,7 +94,8 @@ impl LiveTimeIndex {
 
     /// Taken only when the timestamp rises, as in Kafka's `TimeIndex.maybeAppend`.
     pub fn push(&mut self, entry: TimeEntry) {
-        let rises = self.last.is_none_or(|last| entry.timestamp_ms > last.timestamp_ms && entry.relative >= last.relative);
+        let rises =
+            self.last.is_none_or(|last| entry.timestamp_ms > last.timestamp_ms && entry.relative >= last.relative);
         if rises && entry.timestamp_ms >= 0 {
             self.pending.push(entry);
             self.last = Some(entry);

@@ -48,7 +48,10 @@ fn idem_3_sequences_follow_and_wrap() {
     states.update(&batch(1, 0, i32::MAX - 1, 3, 0));
     assert_eq!(states.get(id(1)).unwrap().last_sequence(), Some(0));
     assert_eq!(check(&states, &batch(1, 0, 1, 1, 0)), Ok(Verdict::Append));
-    assert_eq!(check(&states, &batch(1, 0, 2, 1, 0)), Err(ProducerError::OutOfOrder { id: id(1), given: 2, expected: 1 }));
+    assert_eq!(
+        check(&states, &batch(1, 0, 2, 1, 0)),
+        Err(ProducerError::OutOfOrder { id: id(1), given: 2, expected: 1 })
+    );
     let Ok(Verdict::Duplicate(_)) = check(&states, &batch(1, 0, i32::MAX - 1, 3, 0)) else { panic!("no duplicate") };
     // Older than the window: also out of order.
     for at in 0..5 {
@@ -65,7 +68,10 @@ fn idem_4_old_epochs_are_refused_and_new_ones_begin_at_zero() {
         check(&states, &batch(1, 2, 1, 1, 0)),
         Err(ProducerError::InvalidEpoch { id: id(1), given: 2, current: 3 })
     );
-    assert_eq!(check(&states, &batch(1, 4, 5, 1, 0)), Err(ProducerError::OutOfOrder { id: id(1), given: 5, expected: 0 }));
+    assert_eq!(
+        check(&states, &batch(1, 4, 5, 1, 0)),
+        Err(ProducerError::OutOfOrder { id: id(1), given: 5, expected: 0 })
+    );
     assert_eq!(check(&states, &batch(1, 4, 0, 1, 0)), Ok(Verdict::Append));
     states.update(&batch(1, 4, 0, 1, 1));
     assert_eq!(states.get(id(1)).unwrap().batches().count(), 1);
