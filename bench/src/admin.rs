@@ -10,7 +10,7 @@ use std::{
 };
 
 const WAIT_SECONDS: u64 = 60;
-const POLL: Duration = Duration::from_millis(5);
+const POLL: Duration = Duration::from_millis(20);
 const TOPIC_ALREADY_EXISTS: i16 = 36;
 const REQUEST_WAIT_MS: i32 = 30_000;
 
