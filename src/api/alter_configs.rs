@@ -1,5 +1,5 @@
 //! AlterConfigs 0-2: exactly these settings for each resource, all others removed (KIP-133). Version 2 is flexible.
-use super::{Context, Reply};
+use super::{Context, Reply, failure};
 use crate::{
     controller::{self, ConfigChange, Refused},
     image::{Resource, ResourceKind},
@@ -64,9 +64,9 @@ pub fn alter(cx: &Context, asked: Vec<Asked>, validate_only: bool) -> impl Futur
             Err(refused) => answers.push((asked.kind, asked.name, Err(refused))),
         }
     }
-    let deciding = cx.broker.controller.alter_configs(controller::AlterConfigs { resources, validate_only });
+    let controller = cx.broker.controller.clone();
     async move {
-        match deciding.await {
+        match controller.alter_configs(controller::AlterConfigs { resources, validate_only }).await.map_err(failure) {
             Ok(results) => {
                 for (place, (_, result)) in places.into_iter().zip(results) {
                     answers[place].2 = result;

@@ -20,23 +20,26 @@ pub fn handle(cx: &Context, request: ApiVersionsRequest) -> Reply<ApiVersionsRes
         cx.connection.note_software(&request.client_software_name, &request.client_software_version);
     }
     let image = cx.broker.image.load();
-    let supported = cx.broker.supported_features().into_iter().filter(|feature| cx.version >= 4 || feature.min > 0);
+    let features = cx.broker.features.iter();
+    let supported = features.filter(|feature| cx.version >= 4 || feature.min_supported_version > 0);
     let response = ApiVersionsResponse::default()
         .with_api_keys(api_keys())
         .with_supported_features(
             supported
                 .map(|feature| {
                     SupportedFeatureKey::default()
-                        .with_name(StrBytes::from_static_str(feature.name))
-                        .with_min_version(feature.min)
-                        .with_max_version(feature.max)
+                        .with_name(StrBytes::from_string(feature.name.clone()))
+                        .with_min_version(feature.min_supported_version)
+                        .with_max_version(feature.max_supported_version)
                 })
                 .collect(),
         )
-        .with_finalized_features_epoch(image.features_epoch())
+        // The offset that the features stand for, as KRaft tells it.
+        .with_finalized_features_epoch(image.at().map_or(-1, |at| at.offset.get()))
         .with_finalized_features(
             image
-                .finalized_features()
+                .features
+                .iter()
                 .filter(|(_, level)| *level > 0)
                 .map(|(name, level)| {
                     FinalizedFeatureKey::default()

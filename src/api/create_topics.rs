@@ -1,7 +1,8 @@
 //! CreateTopics 2-7. Version 4 allows -1 for partitions and replicas (KIP-464), 5 is flexible and tells what was made
 //! (KIP-525), 7 adds the topic's id.
-use super::{Configs, Context, Reply};
+use super::{Context, Reply, failure};
 use crate::{
+    config::describe_topic,
     controller::{self, NewTopic, NewTopicFacts, Refused, TopicCreated},
     types::{ErrorCode, TopicName},
     wire::StrBytes,
@@ -19,10 +20,9 @@ pub fn handle(cx: &Context, request: CreateTopicsRequest) -> Reply<CreateTopicsR
         validate_only: request.validate_only,
     };
     let names: Vec<_> = request.topics.into_iter().map(|topic| topic.name).collect();
-    let deciding = cx.broker.controller.create_topics(wanted);
     let cx = cx.clone();
     Reply::later(async move {
-        let topics = match deciding.await {
+        let topics = match cx.broker.controller.create_topics(wanted).await.map_err(failure) {
             Ok(created) => created.into_iter().map(|created| result(&cx, created)).collect(),
             Err(refused) => names
                 .into_iter()
@@ -36,9 +36,10 @@ pub fn handle(cx: &Context, request: CreateTopicsRequest) -> Reply<CreateTopicsR
 /// Makes topics that somebody asked about, with the defaults of the cluster. What cannot be made is simply not there.
 pub fn automatically(cx: &Context, names: Vec<TopicName>) -> impl Future<Output = ()> + Send + 'static {
     let topics = names.iter().map(|name| NewTopic::named(name.as_str())).collect();
-    let deciding = cx.broker.controller.create_topics(controller::CreateTopics { topics, validate_only: false });
+    let controller = cx.broker.controller.clone();
     async move {
-        for created in deciding.await.unwrap_or_default() {
+        let wanted = controller::CreateTopics { topics, validate_only: false };
+        for created in controller.create_topics(wanted).await.unwrap_or_default() {
             match created.result {
                 Ok(facts) => tracing::info!(topic = created.name, partitions = facts.partitions, "topic made on demand"),
                 Err(refused) => tracing::debug!(topic = created.name, %refused, "topic not made on demand"),
@@ -75,7 +76,7 @@ fn result(cx: &Context, created: TopicCreated) -> CreatableTopicResult {
                 5 | 6 => blank,
                 _ => blank.with_topic_id(id.0),
             };
-            let configs = cx.broker.configs.describe_topic(&created.name, &settings);
+            let configs = describe_topic(&cx.broker.settings(&cx.broker.image.load()), &settings);
             told.with_num_partitions(partitions).with_replication_factor(replication_factor).with_configs(Some(
                 configs
                     .into_iter()
@@ -84,7 +85,7 @@ fn result(cx: &Context, created: TopicCreated) -> CreatableTopicResult {
                             .with_name(StrBytes::from_string(entry.name))
                             .with_value(entry.value.map(StrBytes::from_string))
                             .with_read_only(entry.read_only)
-                            .with_config_source(entry.source)
+                            .with_config_source(entry.source.code())
                             .with_is_sensitive(entry.is_sensitive)
                     })
                     .collect(),

@@ -1,5 +1,5 @@
 //! DeleteTopics 1-6. Version 4 is flexible, 5 adds a message, 6 allows topic ids (KIP-516).
-use super::{Context, Reply};
+use super::{Context, Reply, failure};
 use crate::{
     controller::{Refused, TopicDeleted, TopicSelector},
     types::{ErrorCode, TopicId},
@@ -29,10 +29,9 @@ pub fn handle(cx: &Context, request: DeleteTopicsRequest) -> Reply<DeleteTopicsR
     } else {
         selectors.extend(request.topic_names.iter().map(|name| TopicSelector::Name(name.to_string())));
     }
-    let deciding = cx.broker.controller.delete_topics(selectors.clone());
     let cx = cx.clone();
     Reply::later(async move {
-        match deciding.await {
+        match cx.broker.controller.delete_topics(selectors.clone()).await.map_err(failure) {
             Ok(deleted) => answers.extend(deleted),
             Err(refused) => answers.extend(selectors.into_iter().map(|selector| {
                 let (name, id) = match selector {

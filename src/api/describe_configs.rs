@@ -1,7 +1,8 @@
 //! DescribeConfigs 1-4: every setting of a topic or broker, with where its value comes from. Version 3 adds types and
 //! documentation, 4 is flexible.
-use super::{ConfigEntry, Configs, Context, Reply};
+use super::{Context, Reply};
 use crate::{
+    config::{DescribedSetting, describe_broker, describe_cluster, describe_topic},
     image::{Resource, ResourceKind, Settings},
     types::{ErrorCode, NodeId, TopicName},
     wire::StrBytes,
@@ -37,26 +38,22 @@ pub fn handle(cx: &Context, request: DescribeConfigsRequest) -> Reply<DescribeCo
     Reply::Now(DescribeConfigsResponse::default().with_results(results.collect()))
 }
 
-fn describe(cx: &Context, asked: &DescribeConfigsResource) -> Result<Vec<ConfigEntry>, (ErrorCode, String)> {
+fn describe(cx: &Context, asked: &DescribeConfigsResource) -> Result<Vec<DescribedSetting>, (ErrorCode, String)> {
     let image = cx.broker.image.load();
     let name = asked.resource_name.as_str();
-    let set = |resource: &Resource| image.configs.of(resource).map_or_else(Settings::new, |set| Settings::clone(set));
+    let settings = cx.broker.settings(&image);
     match ResourceKind::from_wire(asked.resource_type) {
         Some(ResourceKind::Topic) => {
             TopicName::parse(name).map_err(|fault| (ErrorCode::InvalidTopicException, fault.to_string()))?;
             if image.topics.named(name).is_none() {
                 return Err((ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist.")));
             }
-            Ok(cx.broker.configs.describe_topic(name, &set(&Resource::topic(name))))
+            let set = image.configs.of(&Resource::topic(name)).map_or_else(Settings::new, |set| Settings::clone(set));
+            Ok(describe_topic(&settings, &set))
         }
-        Some(ResourceKind::Broker) if name.is_empty() => {
-            Ok(cx.broker.configs.describe_defaults(&set(&Resource::all_brokers())))
-        }
+        Some(ResourceKind::Broker) if name.is_empty() => Ok(describe_cluster(&settings)),
         Some(ResourceKind::Broker) => match name.parse() {
-            Ok(id) if NodeId(id) == cx.broker.node_id => Ok(cx
-                .broker
-                .configs
-                .describe_broker(&set(&Resource::broker(NodeId(id))), &set(&Resource::all_brokers()))),
+            Ok(id) if NodeId(id) == cx.broker.node_id => Ok(describe_broker(&settings)),
             Ok(id) => Err((
                 ErrorCode::InvalidRequest,
                 format!("Unexpected broker id, expected {} or empty string, but received {id}", cx.broker.node_id),
@@ -70,24 +67,24 @@ fn describe(cx: &Context, asked: &DescribeConfigsResource) -> Result<Vec<ConfigE
     }
 }
 
-fn tell(cx: &Context, request: &DescribeConfigsRequest, entry: ConfigEntry) -> DescribeConfigsResourceResult {
+fn tell(cx: &Context, request: &DescribeConfigsRequest, entry: DescribedSetting) -> DescribeConfigsResourceResult {
     let value = if entry.is_sensitive { None } else { entry.value };
     let told = DescribeConfigsResourceResult::default()
         .with_name(StrBytes::from_string(entry.name))
         .with_value(value.map(StrBytes::from_string))
         .with_read_only(entry.read_only)
-        .with_config_source(entry.source)
+        .with_config_source(entry.source.code())
         .with_is_sensitive(entry.is_sensitive);
     let synonyms = entry.synonyms.into_iter().filter(|_| request.include_synonyms).map(|synonym| {
         DescribeConfigsSynonym::default()
             .with_name(StrBytes::from_string(synonym.name))
             .with_value(synonym.value.filter(|_| !entry.is_sensitive).map(StrBytes::from_string))
-            .with_source(synonym.source)
+            .with_source(synonym.source.code())
     });
     let told = told.with_synonyms(synonyms.collect());
     if cx.version < 3 {
         return told;
     }
-    let documentation = request.include_documentation.then(|| StrBytes::from_string(entry.doc));
-    told.with_config_type(entry.kind).with_documentation(documentation)
+    let documentation = entry.doc.filter(|_| request.include_documentation).map(StrBytes::from_static_str);
+    told.with_config_type(entry.type_code).with_documentation(documentation)
 }

@@ -1,5 +1,6 @@
 //! The one place where refusals become Kafka's error codes.
 use crate::{
+    controller::{Failure, Refused},
     log::{AppendError, Closed, ReadError},
     replica::{ProduceError, ReadFault, Unavailable},
     types::ErrorCode,
@@ -33,11 +34,10 @@ pub fn produce(fault: &ProduceError) -> ErrorCode {
 pub fn append(fault: &AppendError) -> ErrorCode {
     match fault {
         AppendError::BatchTooLargeForSegment { .. } => ErrorCode::RecordListTooLarge,
-        AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
-        AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-        AppendError::InvalidTransactionState { .. } => ErrorCode::InvalidTxnState,
-        AppendError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        AppendError::DiskFull { .. } | AppendError::StorageFailed { .. } => ErrorCode::KafkaStorageError,
+        AppendError::Producer(fault) => producer(fault),
+        AppendError::StaleEpoch { .. } => ErrorCode::NotLeaderOrFollower,
+        AppendError::PastHighWatermark { .. } => ErrorCode::OffsetOutOfRange,
+        AppendError::DiskFull { .. } | AppendError::Write { .. } | AppendError::StorageFailed(_) => ErrorCode::KafkaStorageError,
         AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
     }
 }
@@ -52,7 +52,15 @@ pub fn read(fault: &ReadFault) -> ErrorCode {
 pub fn read_error(fault: &ReadError) -> ErrorCode {
     match fault {
         ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-        ReadError::Damaged { .. } | ReadError::Storage { .. } => ErrorCode::KafkaStorageError,
+        ReadError::Damaged { .. } | ReadError::Io { .. } => ErrorCode::KafkaStorageError,
         ReadError::Deleted => ErrorCode::UnknownTopicOrPartition,
+    }
+}
+
+/// Why the controller did nothing at all, as a refusal like those of single items.
+pub fn failure(fault: Failure) -> Refused {
+    match fault {
+        Failure::Refused(refused) => refused,
+        Failure::NotWritten(why) => Refused::new(not_written(&why), why.to_string()),
     }
 }

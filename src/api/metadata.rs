@@ -54,7 +54,7 @@ fn refuse(cx: &Context, request: &MetadataRequest) -> Option<MetadataResponse> {
 
 /// Names that are asked for, are not there and may be made (pitfall 17).
 fn missing(cx: &Context, request: &MetadataRequest, image: &Image) -> Vec<TopicName> {
-    let allowed = cx.broker.node.auto_create_topics && (cx.version < 4 || request.allow_auto_topic_creation);
+    let allowed = cx.broker.config.topics.auto_create && (cx.version < 4 || request.allow_auto_topic_creation);
     if !allowed {
         return Vec::new();
     }

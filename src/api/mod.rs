@@ -19,13 +19,12 @@ mod metadata;
 mod offset_for_leader_epoch;
 mod operations;
 mod produce;
-mod producer_ids;
 mod reply;
 mod table;
 
-pub use broker::{Broker, NodeSettings};
+pub use broker::Broker;
+use errors::failure;
 pub use context::{Connection, Context};
 pub use fetch::{SessionCache, SessionSettings};
-pub use producer_ids::ProducerIds;
 pub use reply::{Closing, Later, Reply, Response};
 pub use table::{IntoResponse, Route, Routed, Router, TABLE};

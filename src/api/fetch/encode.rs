@@ -138,7 +138,7 @@ fn put_partition(
                 .iter()
                 .map(|aborted| {
                     AbortedTransaction::default()
-                        .with_producer_id(ProducerId(aborted.producer_id.get()))
+                        .with_producer_id(ProducerId(aborted.producer.get()))
                         .with_first_offset(aborted.first.get())
                 })
                 .collect()

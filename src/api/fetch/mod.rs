@@ -22,7 +22,7 @@ pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
     };
     let limits = Limits {
         isolation,
-        bytes_max: usize::try_from(request.max_bytes).unwrap_or(0).min(cx.broker.node.fetch_bytes_max),
+        bytes_max: usize::try_from(request.max_bytes).unwrap_or(0).min(cx.broker.config.fetch.bytes_max as usize),
         // Copies elsewhere are asked for by replica id; they get a refusal until there are any (FET-14).
         follower: request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0,
     };

@@ -66,7 +66,7 @@ fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bo
         Err(fault) => {
             let code = match (&fault, cx.version) {
                 // Clients of old versions do not know the storage error (OPS-2).
-                (ReadFault::Unavailable(Unavailable::StorageFailed) | ReadFault::Read(ReadError::Storage { .. }), ..=5) => {
+                (ReadFault::Unavailable(Unavailable::StorageFailed) | ReadFault::Read(ReadError::Io { .. }), ..=5) => {
                     ErrorCode::NotLeaderOrFollower
                 }
                 _ => errors::read(&fault),
@@ -88,8 +88,9 @@ fn read(
 ) -> Result<Found, ReadFault> {
     partition.check_leader(LeaderEpoch::from_wire(item.current_leader_epoch))?;
     let log = partition.log()?;
-    let from = Offset::from_wire(item.fetch_offset)
-        .ok_or_else(|| ReadError::OutOfRange { offset: item.fetch_offset, bounds: log.bounds() })?;
+    let Some(from) = Offset::from_wire(item.fetch_offset) else {
+        return Ok(Found { bounds: Some(log.bounds()), ..Found::error(ErrorCode::OffsetOutOfRange) });
+    };
     if let Some(last) = LeaderEpoch::from_wire(item.last_fetched_epoch)
         && let Some(diverging) = diverges(log, last, from)
     {
