@@ -24,7 +24,7 @@ const PURE: &[&str] = &[
     "wire",
     "record",
     "image",
-    "controller",
+    "controller/core",
     "coordinator/group",
     "coordinator/txn",
     "quorum/core",
@@ -196,7 +196,7 @@ fn the_checker_is_red_on_planted_faults() {
         ("src/types/a.rs", "use tokio::sync::Notify;\n", "`tokio` in a pure folder"),
         ("src/record/a.rs", "async fn f() { g().await }\n", "`.await` in a pure folder"),
         ("src/image/a.rs", "use std::collections::HashMap;\n", "`HashMap` in a pure folder"),
-        ("src/controller/a.rs", "use crate::platform::Clock;\n", "`crate::platform` in a pure folder"),
+        ("src/controller/core/a.rs", "use crate::platform::Clock;\n", "`crate::platform` in a pure folder"),
         ("src/wire/a.rs", "fn f() { std::time::Instant::now(); }\n", "`Instant::now` in a pure folder"),
         ("src/coordinator/group/a.rs", "static A: Mutex<u8> = Mutex::new(0);\n", "`Mutex` in a pure folder"),
         (

@@ -1,14 +1,6 @@
-//! The rules of the cluster: what is written to the metadata log when someone asks for a change. Pure.
-mod brokers;
-mod configs;
-mod features;
-mod machine;
-mod names;
-mod operation;
-mod partitions;
-mod placement;
-mod topics;
+//! The controller: pure rules of the cluster, and the runner that puts them to work on the metadata log.
+pub mod core;
+mod run;
 
-pub use features::{METADATA_VERSION, METADATA_VERSION_MIN};
-pub use machine::{Change, Hard, Metadata};
-pub use operation::*;
+pub use core::*;
+pub use run::{Controller, ControllerHandle, Failure, ProducerIdSource, Start, StartError};

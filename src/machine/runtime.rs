@@ -116,4 +116,9 @@ impl<T> Pending<T> {
         self.committed.reached(answered.saw).await?;
         Ok(answered.reply)
     }
+
+    /// The reply as decided, which may still be lost: for who tells nobody. `None` when the machine parked it.
+    pub fn before_commit(mut self) -> Option<Result<T, NotWritten>> {
+        Some(self.receiver.try_recv().ok()?.map(|answered| answered.reply))
+    }
 }
