@@ -10,6 +10,7 @@ mod index;
 #[expect(clippy::module_inception, reason = "a log is what this module is about")]
 mod log;
 mod log_dir;
+mod lookup;
 mod names;
 mod opening;
 mod producer_snapshot;
@@ -35,3 +36,6 @@ pub use properties::MetaProperties;
 pub use read::{AbortedTransaction, Read, ReadError, ReadLimit, Slice};
 pub use time_index::TimestampedOffset;
 pub use watermark::{Closed, Reached, Watermark};
+
+#[cfg(test)]
+mod tests;
