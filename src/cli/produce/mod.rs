@@ -219,7 +219,8 @@ async fn producer_id(cluster: &Cluster) -> Result<(i64, i16), CliError> {
     const PAUSE: Duration = Duration::from_millis(100);
     let mut patience = cluster.timeout();
     loop {
-        let request = InitProducerIdRequest::default().with_transaction_timeout_ms(i32::MAX);
+        let request =
+            InitProducerIdRequest::default().with_transactional_id(None).with_transaction_timeout_ms(i32::MAX);
         let answer = cluster.ask(&request).await?;
         match answer.error_code {
             0 => return Ok((answer.producer_id.0, answer.producer_epoch)),

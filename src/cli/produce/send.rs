@@ -156,7 +156,11 @@ impl Sender {
             Acks::All => -1,
         };
         let timeout_ms = self.cluster.timeout_ms();
-        ProduceRequest::default().with_acks(acks).with_timeout_ms(timeout_ms).with_topic_data(vec![topic])
+        ProduceRequest::default()
+            .with_transactional_id(None)
+            .with_acks(acks)
+            .with_timeout_ms(timeout_ms)
+            .with_topic_data(vec![topic])
     }
 
     fn passing(&mut self, leader: i32, error: ClientError) -> Result<String, CliError> {
