@@ -183,13 +183,6 @@ impl Client {
         Ok(())
     }
 
-    /// Lets everything handed over reach the socket, then closes our half: for `tell`, which nothing else confirms.
-    pub async fn close(mut self) {
-        let (closed, _) = mpsc::channel(1);
-        self.frames = closed;
-        let _ = timeout(self.settings.request_timeout, &mut self.tasks[1]).await;
-    }
-
     fn encode<R: Request>(&self, request: &R, version: Version, correlation_id: i32) -> Result<Bytes, ClientError> {
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
