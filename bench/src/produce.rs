@@ -187,22 +187,4 @@ pub fn error_code(frame: &[u8]) -> Result<i16, Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn partitions_are_shared_out_and_nobody_is_without() {
-        assert_eq!(partitions_of(0, 2, 6), [0, 2, 4]);
-        assert_eq!(partitions_of(1, 2, 6), [1, 3, 5]);
-        assert_eq!(partitions_of(3, 4, 2), [1]);
-        assert_eq!(partitions_of(2, 4, 1), [0]);
-    }
-
-    #[test]
-    fn the_error_code_of_an_answer_is_read() {
-        let mut frame = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1, 0, 0, 0, 0, 0, 19];
-        assert_eq!(error_code(&frame).unwrap(), 19);
-        frame.pop();
-        assert!(error_code(&frame).is_err());
-    }
-}
+mod tests;
