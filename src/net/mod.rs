@@ -1,1 +1,6 @@
 //! Length-prefixed frames over sockets, with limits.
+mod frames;
+mod outgoing;
+
+pub use frames::{FrameError, FrameReader};
+pub use outgoing::{FileRange, Outgoing, Piece, Written, warm};
