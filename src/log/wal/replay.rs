@@ -87,11 +87,9 @@ impl Recovered {
             files.push(RecoveredFile { path, file });
         }
         let (entries, released, next_sequence) = chain.finish()?;
-        if let Some(&last) = found.numbered.last() {
-            // Files before the last were synced before the last was begun, unless the run before stopped at once.
-            for &number in found.numbered.iter().rev().take(2).filter(|_| last > 0) {
-                directory.sync_file(number)?;
-            }
+        // What was read may be in the page cache only, after a kill in the middle of a commit; new entries follow it.
+        for &number in &found.numbered {
+            directory.sync_file(number)?;
         }
         Ok((Recovered { files, entries, released, next_sequence }, live))
     }

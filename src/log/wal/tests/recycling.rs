@@ -34,17 +34,14 @@ fn a_recycled_file_never_gives_back_its_earlier_life() {
         offset += 20;
         wal.release(wal.next_sequence());
     }
-    // The current file is a recycled one with stale groups behind its newest group, as this shows:
+    // Groups of an earlier life lie behind the newest ones, as this shows:
     let mut stale = 0;
     let left = disk.crash();
     for entry in left.list(Path::new(DIRECTORY)).unwrap().iter().filter(|e| e.name.ends_with(".wal")) {
         let bytes = left.read(&Path::new(DIRECTORY).join(&entry.name)).unwrap();
-        let numbers: std::collections::BTreeSet<u64> = bytes
-            .chunks(format::BLOCK_BYTES)
-            .filter_map(format::GroupHeader::from_bytes)
-            .map(|header| header.number)
-            .collect();
-        stale += usize::from(numbers.len() > 1);
+        let own = format::FileHeader::from_bytes(&bytes).unwrap().number;
+        let mut groups = bytes.chunks(format::BLOCK_BYTES).filter_map(format::GroupHeader::from_bytes);
+        stale += usize::from(groups.any(|group| group.number != own));
     }
     assert!(stale > 0, "no file with bytes of two lives");
     let recovered = recover(&left).unwrap();
@@ -78,6 +75,24 @@ fn disk_use_follows_what_is_unreleased() {
     }
     wal.close().unwrap();
     assert!(disk.used_bytes() <= 8 * (64 << 10), "{} bytes", disk.used_bytes());
+}
+
+#[test]
+fn starts_and_stops_without_work_leave_no_files_behind() {
+    let disk = new_disk();
+    let (wal, _) = open(&disk).unwrap();
+    let (seen, log) = Seen::new();
+    write(&wal, &seen, &log, 0..100, 5000);
+    wal.release(wal.next_sequence());
+    wal.close().unwrap();
+    for _ in 0..10 {
+        let (wal, recovered) = open(&disk).unwrap();
+        assert!(recovered.entries().is_empty());
+        assert_eq!(wal.next_sequence(), WalSequence::new(100), "sequences are never used twice");
+        wal.close().unwrap();
+    }
+    assert!(disk.used_bytes() <= 4 * (64 << 10), "{} bytes", disk.used_bytes());
+    assert_eq!(recover(&disk.crash()).unwrap().next_sequence(), WalSequence::new(100));
 }
 
 #[test]
