@@ -12,6 +12,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Everything behind the handlers of one broker.
 pub struct Broker {
@@ -31,6 +32,8 @@ pub struct Broker {
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<dyn Chance>,
     pub metrics: Arc<Metrics>,
+    /// Turns true once: whoever waits for data goes home with what there is.
+    pub stopping: watch::Receiver<bool>,
 }
 
 impl Broker {

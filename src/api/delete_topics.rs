@@ -13,7 +13,7 @@ pub fn handle(cx: &Context, request: DeleteTopicsRequest) -> Reply<DeleteTopicsR
     if cx.version >= 6 {
         for topic in &request.topics {
             match (&topic.name, topic.topic_id.is_nil()) {
-                (Some(name), true) => selectors.push(TopicSelector::Name(name.to_string())),
+                (Some(name), true) => selectors.push(TopicSelector::Name(name.as_str().to_owned())),
                 (None, false) => selectors.push(TopicSelector::Id(TopicId(topic.topic_id))),
                 (name, _) => {
                     let message = match name {
@@ -21,7 +21,7 @@ pub fn handle(cx: &Context, request: DeleteTopicsRequest) -> Reply<DeleteTopicsR
                         None => "Neither topic name nor id were specified.",
                     };
                     let refused = Refused::new(ErrorCode::InvalidRequest, message);
-                    let name = name.as_ref().map(ToString::to_string);
+                    let name = name.as_ref().map(|name| name.as_str().to_owned());
                     answers.push(TopicDeleted { name, id: TopicId(topic.topic_id), result: Err(refused) });
                 }
             }

@@ -1,7 +1,8 @@
 //! The one place where refusals become Kafka's error codes.
 use crate::{
     controller::{Failure, Refused},
-    log::{AppendError, Closed, ReadError},
+    log::{AppendError, Closed, ProducerError, ReadError},
+    machine::NotWritten,
     replica::{ProduceError, ReadFault, Unavailable},
     types::ErrorCode,
 };
@@ -39,6 +40,15 @@ pub fn append(fault: &AppendError) -> ErrorCode {
         AppendError::PastHighWatermark { .. } => ErrorCode::OffsetOutOfRange,
         AppendError::DiskFull { .. } | AppendError::Write { .. } | AppendError::StorageFailed(_) => ErrorCode::KafkaStorageError,
         AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
+        AppendError::Stopping => ErrorCode::NotLeaderOrFollower,
+    }
+}
+
+fn producer(fault: &ProducerError) -> ErrorCode {
+    match fault {
+        ProducerError::InvalidEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+        ProducerError::OutOfOrder { .. } => ErrorCode::OutOfOrderSequenceNumber,
+        ProducerError::InvalidTransactionState { .. } => ErrorCode::InvalidTxnState,
     }
 }
 
@@ -62,5 +72,13 @@ pub fn failure(fault: Failure) -> Refused {
     match fault {
         Failure::Refused(refused) => refused,
         Failure::NotWritten(why) => Refused::new(not_written(&why), why.to_string()),
+    }
+}
+
+/// TXN-3 for the metadata log: what was not written can be asked for again, here or elsewhere.
+fn not_written(why: &NotWritten) -> ErrorCode {
+    match why {
+        NotWritten::NotLeader | NotWritten::Stopping => ErrorCode::NotController,
+        NotWritten::Storage(_) => ErrorCode::KafkaStorageError,
     }
 }

@@ -107,9 +107,9 @@ fn lookup(
     };
     let at = |offset: Offset| Answer { timestamp: -1, offset, epoch: log.epoch_at(offset) };
     let timed = |found: TimestampedOffset| Answer {
-        timestamp: found.timestamp,
+        timestamp: found.timestamp_ms,
         offset: found.offset,
-        epoch: log.epoch_at(found.offset),
+        epoch: found.epoch.or_else(|| log.epoch_at(found.offset)),
     };
     Ok(match from {
         // The end belongs to no record yet: its epoch is the newest one.

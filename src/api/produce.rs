@@ -193,7 +193,7 @@ impl Refused {
 
     fn batch(fault: BatchError, partition: i32) -> Refused {
         tracing::debug!(partition, %fault, "a batch was refused");
-        Refused { code: fault.code(), message: Some(fault.to_string()), records: fault.into_record_errors() }
+        Refused { code: fault.code(), message: Some(fault.to_string()), records: fault.records().to_vec() }
     }
 
     fn produce(fault: ProduceError) -> Refused {

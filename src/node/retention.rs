@@ -1,5 +1,11 @@
-//! Old segments go: every partition is looked at, one after the other, each `log.retention.check.interval.ms`.
-use crate::replica::Partitions;
+//! Old segments go, and what deleted topics left behind: every partition is looked at, one after the other, each `log.retention.check.interval.ms`.
+use crate::{
+    image::Image,
+    log::{LogConfig, LogId},
+    replica::Partitions,
+    types::TopicId,
+};
+use arc_swap::ArcSwap;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time};
 
@@ -32,6 +38,33 @@ fn delete_old(partitions: &Partitions, stopping: &watch::Receiver<bool>) {
                 Ok(0) => {}
                 Ok(segments) => tracing::info!(partition = %partition.id(), segments, "old segments deleted"),
                 Err(error) => tracing::warn!(partition = %partition.id(), %error, "old segments stay"),
+            }
+        }
+    }
+}
+
+/// Deletes partitions of topics that are no more: a crash came between the deletion and the disk (LOG-27).
+pub fn delete_orphans(partitions: &Partitions, image: &ArcSwap<Image>) {
+    for directory in partitions.directories() {
+        let found = match directory.found() {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "cannot look for the remains of deleted topics");
+                continue;
+            }
+        };
+        // Loaded after the listing: a topic made in between is in it.
+        let image = image.load();
+        let is_orphan = |id: &&LogId| {
+            id.topic_id != TopicId::METADATA && image.topics.partition(id.topic_id, id.partition).is_none()
+        };
+        for id in found.iter().filter(is_orphan) {
+            let deleted = directory
+                .open_log(id, std::sync::Arc::new(LogConfig::default()))
+                .and_then(|log| directory.delete_log(&log));
+            match deleted {
+                Ok(()) => tracing::info!(partition = %id, "deleted what a deleted topic had left"),
+                Err(error) => tracing::warn!(partition = %id, %error, "the remains of a deleted topic stay"),
             }
         }
     }

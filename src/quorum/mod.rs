@@ -1,12 +1,12 @@
 //! Consensus on the metadata log: who leads it and what of it is committed. Today a quorum of one; the seam is made
 //! for a Raft library.
-mod control;
 #[cfg(test)]
 mod memory;
+mod single;
 
-pub use control::{CONTROL_LEADER_CHANGE, leader_change_key, leader_change_value};
 #[cfg(test)]
 pub use memory::MemoryLog;
+pub use single::{OpenError, SingleLog};
 
 use crate::{
     log::{Closed, Watermark},

@@ -7,7 +7,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use imbl::HashMap;
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// One topic as this broker holds it. Partitions that live elsewhere are `None`.
 pub struct Topic {
@@ -35,16 +35,23 @@ pub struct Partitions {
     /// Held by whoever changes the set: one publisher at a time.
     changing: Mutex<()>,
     directories: Vec<Arc<LogDir>>,
+    /// What the directories held at the start, by their places; empty when there is only one.
+    held: BTreeMap<(TopicId, i32), usize>,
     this_node: NodeId,
 }
 
 impl Partitions {
-    pub fn new(this_node: NodeId, directories: Vec<Arc<LogDir>>) -> Arc<Partitions> {
+    pub fn new(
+        this_node: NodeId,
+        directories: Vec<Arc<LogDir>>,
+        held: BTreeMap<(TopicId, i32), usize>,
+    ) -> Arc<Partitions> {
         assert!(!directories.is_empty(), "a broker has a log directory");
         Arc::new(Partitions {
             maps: ArcSwap::from_pointee(Maps::default()),
             changing: Mutex::new(()),
             directories,
+            held,
             this_node,
         })
     }
@@ -80,12 +87,19 @@ impl Partitions {
 
     /// The directory that a new partition goes to: the one with the fewest, among those that work.
     pub fn place(&self, id: &LogId) -> Arc<LogDir> {
-        let found = self.directories.iter().find(|directory| directory.holds(id));
+        let found = self.held.get(&(id.topic_id, id.partition)).and_then(|index| self.directories.get(*index));
+        let found = found.or(self.directories.first().filter(|_| self.directories.len() == 1));
         let emptiest = || {
-            let load = |directory: &&Arc<LogDir>| (directory.failure().is_some(), directory.partitions());
+            let load = |directory: &&Arc<LogDir>| (directory.failure().is_some(), self.count_in(directory));
             self.directories.iter().min_by_key(load)
         };
         found.or_else(emptiest).expect("a broker has a log directory").clone()
+    }
+
+    fn count_in(&self, directory: &Arc<LogDir>) -> usize {
+        let maps = self.maps.load();
+        let partitions = maps.by_name.values().flat_map(|topic| topic.partitions.iter().flatten());
+        partitions.filter(|partition| Arc::ptr_eq(partition.directory(), directory)).count()
     }
 
     /// Sets or replaces a topic.

@@ -7,8 +7,9 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Makes a topic's effective settings of those that were set for it and those that hold for the whole cluster.
-pub type Resolve = Box<dyn Fn(&str, &Settings) -> Arc<TopicSettings> + Send + Sync>;
+/// Makes a topic's effective settings: its name, what was set at run time for all brokers, for this one, and for the
+/// topic.
+pub type Resolve = Box<dyn Fn(&str, &Settings, &Settings, &Settings) -> Arc<TopicSettings> + Send + Sync>;
 
 /// The publisher of topics.
 pub struct TopicPublisher {
@@ -23,10 +24,10 @@ impl TopicPublisher {
 
     fn settings(&self, image: &Image, topic: &image::Topic) -> Arc<TopicSettings> {
         let name = topic.name.as_str();
-        match image.configs.of(&Resource::topic(name)) {
-            Some(set) => (self.resolve)(name, set),
-            None => (self.resolve)(name, &Settings::new()),
-        }
+        let none = Settings::new();
+        let of = |resource| image.configs.of(&resource).map_or(&none, |settings| settings);
+        let this = Resource::broker(self.partitions.this_node());
+        (self.resolve)(name, of(Resource::all_brokers()), of(this), of(Resource::topic(name)))
     }
 
     /// Keeps the partitions that are there, makes those that are new, and tells each who leads it.

@@ -154,7 +154,7 @@ impl Accept {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
-                _ = stopping.wait_for(|stop| *stop) => break,
+                () = async { let _ = stopping.wait_for(|stop| *stop).await; } => break,
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((socket, from)) => self.admit(socket, from, &mut connections),

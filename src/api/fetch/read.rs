@@ -2,9 +2,9 @@
 use super::session::Item;
 use crate::{
     api::{Context, errors},
-    log::{AbortedTransaction, Read, ReadError},
+    log::{AbortedTransaction, Read, ReadError, Slice},
     net::FileRange,
-    record::Codec,
+    record::{BatchHeader, Codec, HEADER_BYTES},
     replica::{Partition, ReadFault, Unavailable},
     types::{ErrorCode, Isolation, LeaderEpoch, LogBounds, Offset, OffsetAndEpoch},
 };
@@ -98,7 +98,7 @@ fn read(
     }
     let bytes_max = usize::try_from(item.partition_max_bytes).unwrap_or(0).min(left);
     let Read { slice, bounds, aborted } = partition.read(from, limits.isolation, bytes_max, at_least_one)?;
-    if cx.version < 10 && slice.is_some() && item_codec(log, from) == Some(Codec::Zstd) {
+    if cx.version < 10 && slice.as_ref().and_then(codec_of) == Some(Codec::Zstd) {
         return Ok(Found { bounds: Some(bounds), ..Found::error(ErrorCode::UnsupportedCompressionType) });
     }
     Ok(Found {
@@ -117,6 +117,8 @@ fn diverges(log: &crate::log::Log, last: LeaderEpoch, from: Offset) -> Option<Of
 }
 
 /// Readers below version 10 cannot read zstd; only they pay for this look at the first batch.
-fn item_codec(log: &crate::log::Log, from: Offset) -> Option<Codec> {
-    log.codec_at(from)
+fn codec_of(slice: &Slice) -> Option<Codec> {
+    let mut head = [0; HEADER_BYTES];
+    slice.file.read_at(&mut head, slice.position).ok()?;
+    BatchHeader::parse(&head).ok()?.codec()
 }

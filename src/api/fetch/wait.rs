@@ -26,12 +26,14 @@ pub async fn for_data(
 ) -> Vec<Found> {
     let deadline = tokio::time::sleep(wait);
     tokio::pin!(deadline);
+    let mut stopping = cx.broker.stopping.clone();
     loop {
         let rises = FirstOf(rises(plan, limits, &found));
         let late = tokio::select! {
             biased;
             () = rises => false,
             () = &mut deadline => true,
+            _ = stopping.wait_for(|stop| *stop) => true,
         };
         plan.resolve(cx);
         found = read::all(cx, &plan.items, limits);

@@ -59,7 +59,7 @@ fn alter_one(
         ConfigChange::Each(steps) => stepped(rules, resource, before, steps)?,
     };
     check_sizes(&after)?;
-    rules.settings.check(resource.kind, &after).map_err(|text| Refused::new(ErrorCode::InvalidConfig, text))?;
+    rules.settings.check(resource, &after)?;
     check_exists(image, resource)?;
     Ok(difference(resource, before, &after, change))
 }

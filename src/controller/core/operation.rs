@@ -24,7 +24,7 @@ impl Refused {
 /// What the controller must know about settings, given by whoever knows them.
 pub trait SettingRules: Send + Sync {
     /// All settings that one resource would have after a change; the error tells the user what is wrong.
-    fn check(&self, kind: ResourceKind, settings: &Settings) -> Result<(), String>;
+    fn check(&self, resource: &Resource, settings: &Settings) -> Result<(), Refused>;
     /// For a setting whose value is a list: its default, to which values can be appended. `None`: not a list.
     fn list_default(&self, kind: ResourceKind, name: &str) -> Option<String>;
 }

@@ -7,7 +7,7 @@ use super::{
     partitions::{self, Assigned},
 };
 use crate::{
-    image::{Image, Resource, ResourceKind, Settings},
+    image::{Image, Resource, Settings},
     types::{ErrorCode, TopicId, TopicName},
     wire::metadata::{MetadataRecord, RemoveTopicRecord, TopicRecord},
 };
@@ -135,7 +135,7 @@ fn check_settings(rules: &Rules, topic: &NewTopic) -> Result<Settings, Refused> 
     let settings: Settings =
         topic.configs.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
     configs::check_sizes(&settings)?;
-    rules.settings.check(ResourceKind::Topic, &settings).map_err(invalid)?;
+    rules.settings.check(&Resource::topic(&topic.name), &settings)?;
     Ok(settings)
 }
 
