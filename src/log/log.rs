@@ -110,7 +110,7 @@ pub(in crate::log) struct Writer {
     pub unlogged: bool,
     /// Listed for the next checkpoint.
     pub listed: bool,
-    /// Made since the last checkpoint: the directory's own entry is to be synced too (LOG-10).
+    /// Names were made since the last checkpoint, perhaps the directory itself: they are to be synced too (LOG-10).
     pub new_folder: bool,
     pub recovery_point: Offset,
     pub snapshots: Vec<Offset>,

@@ -260,7 +260,7 @@ impl LogDir {
             Some(listing) => opening.load(listing)?,
             None => {
                 self.create_folder(id, &path).map_err(LogError::io("create", &path))?;
-                opening.fresh(Default::default(), true)
+                opening.fresh(Default::default())
             }
         };
         if fresh || loaded.writer.active.bytes() == 0 {
@@ -272,6 +272,7 @@ impl LogDir {
         }
         {
             let mut writer = log.writer.lock();
+            writer.new_folder |= entries.is_some();
             if writer.unlogged || writer.new_folder {
                 log.list_for_checkpoint(&mut writer);
             }
@@ -407,6 +408,15 @@ impl LogDir {
 
     /// How long the background thread sleeps at most.
     pub(in crate::log) const TICK: Duration = Duration::from_secs(1);
+}
+
+impl Drop for LogDir {
+    /// Logs and directory hold each other; without an orderly stop this is what a kill leaves.
+    fn drop(&mut self) {
+        self.shared.alarm.stop();
+        self.shared.dirty.lock().clear();
+        self.shared.logs.lock().clear();
+    }
 }
 
 fn read_meta(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>, LogDirError> {

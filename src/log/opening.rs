@@ -43,6 +43,8 @@ pub(in crate::log) struct Opening<'a> {
     epochs: EpochCache,
     epoch: Option<LeaderEpoch>,
     since_index: u64,
+    /// Files were removed or renamed.
+    tidied: bool,
 }
 
 /// Where a scan came to.
@@ -65,14 +67,15 @@ impl<'a> Opening<'a> {
             epochs: EpochCache::default(),
             epoch: None,
             since_index: 0,
+            tidied: false,
         }
     }
 
     /// A log without files, that begins at `start`.
-    pub fn fresh(self, start: Offset, new_folder: bool) -> Loaded {
+    pub fn fresh(self, start: Offset) -> Loaded {
         let active = Segment::create(self.folder.clone(), start);
         let bounds = LogBounds::empty_at(start);
-        let writer = self.writer(active.clone(), start, start, new_folder, false);
+        let writer = self.writer(active.clone(), start, start, true, false);
         Loaded { segments: vec![active], epochs: EpochCache::default(), bounds, synced: start, writer }
     }
 
@@ -105,7 +108,7 @@ impl<'a> Opening<'a> {
         let mut segments = self.segments_of(listing).map_err(self.io("tidy"))?;
         let Some(first_base) = segments.first().map(|first| first.base()) else {
             let start = self.known.log_start.unwrap_or_default();
-            return Ok(self.fresh(start, false));
+            return Ok(self.fresh(start));
         };
         self.load_epochs(listing).map_err(self.io("read the epochs of"))?;
         let snapshot_lost = self.load_snapshot(listing).map_err(self.io("read the producers of"))?;
@@ -140,7 +143,11 @@ impl<'a> Opening<'a> {
         let active = segments.last().expect("not empty").clone();
         let recovery = unclean_from.min(end);
         let synced = if unlogged { recovery.max(high.min(recovery)) } else { end };
-        let writer = self.writer(active, end, recovery, false, unlogged);
+        // Names that were removed may come back until they are synced, and the log start with them (LOG-18).
+        let new_names = unlogged || self.tidied || self.known.log_start.is_some();
+        let mut writer = self.writer(active, end, recovery, new_names, unlogged);
+        let sealed = segments.iter().take(segments.len() - 1);
+        writer.sealed_dirty = sealed.filter(|segment| segment.is_dirty()).cloned().collect();
         Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced })
     }
 
@@ -149,7 +156,7 @@ impl<'a> Opening<'a> {
         for segment in segments {
             self.remove_segment(segment).map_err(self.io("clear"))?;
         }
-        Ok(self.fresh(start, false))
+        Ok(self.fresh(start))
     }
 
     fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {
@@ -169,7 +176,9 @@ impl<'a> Opening<'a> {
 
     /// Segments by base offset. Files left by an interrupted deletion or cleaning go; a finished swap is completed
     /// (LOG-17).
-    fn segments_of(&self, listing: &[Entry]) -> io::Result<Vec<Arc<Segment>>> {
+    fn segments_of(&mut self, listing: &[Entry]) -> io::Result<Vec<Arc<Segment>>> {
+        let leftover = [names::SWAP, names::DELETED, names::CLEANED];
+        self.tidied = listing.iter().any(|file| leftover.iter().any(|suffix| file.name.ends_with(suffix)));
         let mut bases: Vec<(Offset, u64)> =
             listing.iter().filter_map(|file| Some((names::offset_of(&file.name, names::LOG)?, file.len))).collect();
         for file in listing {
@@ -348,8 +357,9 @@ impl<'a> Opening<'a> {
         Ok(end)
     }
 
+    /// Only compaction leaves gaps between batches; elsewhere one is a sign of bytes that were lost.
     fn gaps_allowed(&self) -> bool {
-        self.config.compact || self.known.recovery_point.is_none()
+        self.config.compact
     }
 
     /// Brings the producers from their snapshot to the batch where checking begins.

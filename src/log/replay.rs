@@ -61,7 +61,11 @@ impl Log {
         entry: &RecoveredEntry,
     ) -> Result<(), LogError> {
         if entry.head.offset < writer.end {
-            return Ok(());
+            if !self.config().compact || self.stands_at(entry.head.offset)? {
+                return Ok(());
+            }
+            // A gap that is no work of compaction: everything behind it is written again from here.
+            self.truncate_local(writer, entry.head.offset)?;
         }
         let damaged = |what: String| LogError::Damaged {
             path: writer.active.path(names::LOG),
@@ -87,6 +91,17 @@ impl Log {
         shown.tail.push(entry.head.offset, header.size() as u64);
         shown.first_unstable = writer.producers.first_unstable();
         Ok(())
+    }
+
+    fn stands_at(&self, offset: Offset) -> Result<bool, LogError> {
+        let segment = {
+            let segments = self.segments.read();
+            let after = segments.partition_point(|segment| segment.base() <= offset);
+            segments[after.saturating_sub(1)].clone()
+        };
+        let found = segment.locate(offset, segment.bytes()).map_err(LogError::io("read", self.path()))?;
+        // Below the log's start nothing is expected any more.
+        Ok(found.is_some_and(|found| found.header.base() == Some(offset)) || offset < self.bounds().start())
     }
 
     fn replay_start(&self, writer: &mut Writer, start: Offset) -> Result<(), LogError> {

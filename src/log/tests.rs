@@ -1,6 +1,7 @@
 //! Tests of whole logs: a log directory on a real or an in-memory disk, and what comes back.
 #![expect(clippy::disallowed_methods, reason = "tests look into the directories they made")]
 mod append;
+mod crash;
 mod read;
 
 use crate::{
@@ -27,7 +28,6 @@ pub fn id(partition: i32) -> LogId {
 
 /// One directory with its clock.
 pub struct Fixture {
-    pub disk: Arc<dyn Disk>,
     pub clock: Arc<ManualClock>,
     pub directory: Arc<LogDir>,
 }
@@ -39,8 +39,8 @@ impl Fixture {
 
     pub fn open_with(disk: Arc<dyn Disk>, path: &Path, settings: LogDirSettings) -> Fixture {
         let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
-        let directory = LogDir::open(disk.clone(), clock.clone() as Arc<dyn Clock>, path, settings).unwrap();
-        Fixture { disk, clock, directory }
+        let directory = LogDir::open(disk, clock.clone() as Arc<dyn Clock>, path, settings).unwrap();
+        Fixture { clock, directory }
     }
 
     pub fn real(path: &Path) -> Fixture {
@@ -109,8 +109,10 @@ pub fn read_all(log: &Log, bytes_max: usize) -> Vec<BatchHeader> {
 
 /// The headers of one answer; its bytes are whole batches with good checksums.
 pub fn headers_of(read: &Read) -> Vec<BatchHeader> {
-    let bytes = read.slice.as_ref().map(|slice| slice.read().unwrap()).unwrap_or_default();
-    let mut rest = bytes.as_slice();
+    headers_in(&read.slice.as_ref().map(|slice| slice.read().unwrap()).unwrap_or_default())
+}
+
+pub fn headers_in(mut rest: &[u8]) -> Vec<BatchHeader> {
     let mut headers = Vec::new();
     while !rest.is_empty() {
         let header = BatchHeader::parse(rest).unwrap();

@@ -91,10 +91,9 @@ impl Log {
         let listing = self.shared.disk.list(&self.path()).map_err(LogError::io("list", self.path()))?;
         let opening = Opening::new(&self.folder, &config, known, self.shared.clock.wall_ms());
         let loaded = opening.load(&listing)?;
-        let (listed, new_folder) = (writer.listed, writer.new_folder);
+        let listed = writer.listed;
         *writer = loaded.writer;
-        (writer.listed, writer.new_folder) = (listed, new_folder);
-        writer.unlogged = true;
+        (writer.listed, writer.new_folder, writer.unlogged) = (listed, true, true);
         *self.segments.write() = loaded.segments;
         *self.epochs.lock() = loaded.epochs;
         self.epochs.lock().set_changed();
@@ -125,7 +124,7 @@ impl Log {
             let _ = self.shared.disk.remove_file(&path);
         }
         let opening = Opening::new(&self.folder, &config, Known::default(), self.shared.clock.wall_ms());
-        let loaded = opening.fresh(start, writer.new_folder);
+        let loaded = opening.fresh(start);
         let listed = writer.listed;
         *writer = loaded.writer;
         writer.listed = listed;
@@ -182,19 +181,20 @@ impl Log {
         if leaving.last().is_some_and(|last| Arc::ptr_eq(last, &writer.active)) {
             self.roll(&mut writer).map_err(LogError::io("roll", self.path()))?;
         }
-        let start = {
+        let first = {
             let mut segments = self.segments.write();
             segments.drain(..leaving.len());
             segments[0].base()
         };
-        let start = start.max(self.bounds().start());
+        let start = first.max(self.bounds().start());
         self.list_for_checkpoint(&mut writer);
         // Not waited for: should a crash bring the segments back, they are old still.
         self.shared.wal.append(&self.entry(EntryKind::LogStart, start), &[], None)?;
         self.show_start(start);
-        writer.sealed_dirty.retain(|segment| segment.base() >= start);
-        let gone = writer.snapshots.extract_if(.., |at| *at < start).collect::<Vec<_>>();
-        drop(writer);
+        writer.sealed_dirty.retain(|segment| segment.base() >= first);
+        let gone = writer.snapshots.extract_if(.., |at| *at < first).collect::<Vec<_>>();
+        // The next checkpoint syncs the renames before it forgets the log start (LOG-18).
+        writer.new_folder = true;
         for segment in &leaving {
             for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
                 self.leave(names::of_offset(segment.base(), suffix), config.file_delete_delay_ms);
