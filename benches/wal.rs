@@ -107,7 +107,7 @@ fn call(wal: &Wal, partition: i32, entries: i64, body_bytes: usize, in_flight: i
     let body = vec![0x5A; body_bytes];
     let mut begun = std::collections::VecDeque::new();
     let mut latencies = Vec::new();
-    for offset in 0..entries + in_flight {
+    for offset in 0..entries + in_flight - 1 {
         if offset < entries {
             let head = EntryHead {
                 kind: EntryKind::Append,
@@ -120,7 +120,7 @@ fn call(wal: &Wal, partition: i32, entries: i64, body_bytes: usize, in_flight: i
             begun.push_back(Instant::now());
             wal.append(&head, &[&body], Some((&log, Offset::new(offset + 1)))).expect("room");
         }
-        let answered = offset + 1 - in_flight;
+        let answered = offset + 2 - in_flight;
         if answered > 0
             && answered <= entries
             && let Some(began) = begun.pop_front()
@@ -143,9 +143,15 @@ fn main() {
     let loads = [
         Load { name: "1 caller, 4 KB", callers: 1, body_bytes: 4 << 10, in_flight: 1, total_bytes: 32 << 20 },
         Load { name: "1 caller, 100 B", callers: 1, body_bytes: 100, in_flight: 1, total_bytes: 800_000 },
-        Load { name: "2 callers, 16 KB, 5 open", callers: 2, body_bytes: 16 << 10, in_flight: 5, total_bytes: 1 << 30 },
+        Load {
+            name: "2 callers, 16 KB, 5 open",
+            callers: 2,
+            body_bytes: 16 << 10,
+            in_flight: 5,
+            total_bytes: 256 << 20,
+        },
         Load { name: "8 callers, 100 B, 5 open", callers: 8, body_bytes: 100, in_flight: 5, total_bytes: 16 << 20 },
-        Load { name: "1 caller, 1 MB, 5 open", callers: 1, body_bytes: 1 << 20, in_flight: 5, total_bytes: 3 << 30 },
+        Load { name: "1 caller, 1 MB, 5 open", callers: 1, body_bytes: 1 << 20, in_flight: 5, total_bytes: 1 << 30 },
     ];
     for load in &loads {
         for direct in [true, false] {

@@ -30,6 +30,16 @@ pub struct Recovered {
     next_sequence: WalSequence,
 }
 
+impl std::fmt::Debug for Recovered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recovered")
+            .field("entries", &self.entries.len())
+            .field("released", &self.released)
+            .field("next_sequence", &self.next_sequence)
+            .finish_non_exhaustive()
+    }
+}
+
 struct RecoveredFile {
     path: PathBuf,
     file: Arc<dyn DiskFile>,

@@ -276,6 +276,12 @@ impl Wal {
     }
 }
 
+impl std::fmt::Debug for Wal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wal").field("directory", &self.shared.supply.directory().path()).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Wal {
     fn drop(&mut self) {
         let _ = self.close();
