@@ -1,8 +1,10 @@
 //! Kafka's messages behind our own door: versions, headers, bounded decoding, error answers.
 mod codec;
 mod header;
+pub mod metadata;
 mod shape;
 mod shapes;
+pub mod structure;
 
 pub use codec::{Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};
 pub use header::{RequestHeader, put_response_header};
