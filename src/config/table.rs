@@ -244,15 +244,6 @@ pub fn is_passed_on(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Does a topic or broker key take APPEND and SUBTRACT?
-pub fn is_list(scope: Scope, name: &str) -> bool {
-    let setting = match scope {
-        Scope::Broker => broker(name),
-        Scope::Topic => topic(name),
-    };
-    setting.is_some_and(|setting| setting.kind == crate::config::setting::ValueKind::List)
-}
-
 /// Does the setting do anything here?
 pub fn has_effect(setting: &Setting) -> bool {
     setting.effect != Effect::NoEffect

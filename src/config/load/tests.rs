@@ -128,3 +128,17 @@ fn advertising_alone_listens_on_every_interface() {
     let loaded = load_all("", &[("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://broker:9092")], &listeners).unwrap();
     assert_eq!(loaded.node.network.listeners[0].host, "localhost");
 }
+
+#[test]
+fn a_variable_of_another_program_only_warns_but_a_typo_stops() {
+    let loaded = load_all("", &[("KAFKA_BOOTSTRAP_SERVERS", "broker:9092")], &[]).unwrap();
+    assert_eq!(loaded.notes.len(), 1);
+    assert_eq!(loaded.notes[0].level, NoteLevel::Warn);
+    assert!(matches!(load_all("", &[("KAFKA_NUM_PARTITION", "3")], &[]), Err(ConfigError::Unknown(_))));
+}
+
+#[test]
+fn blanks_around_a_value_do_not_count() {
+    let loaded = load_all("config.unknown = warn  \nlog.dirs = /a , /b \nno.such.key.at.all=1", &[], &[]).unwrap();
+    assert_eq!(loaded.node.log_dirs.len(), 2);
+}
