@@ -1,6 +1,6 @@
 //! Changing settings: what a list of operations makes of the present ones, and which broker keys may change at run time.
 use crate::config::raw::{RawSettings, setting_behind};
-use crate::config::setting::{Dynamic, Scope};
+use crate::config::setting::{Dynamic, Scope, ValueKind};
 use crate::config::value::{InvalidValue, Value};
 use crate::config::{NodeConfig, NodeConfigError, table};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,7 @@ impl Alteration {
     }
 }
 
-/// Why settings stay as they are. All are INVALID_REQUEST but for `NotAList` and `TooLong`, which are INVALID_CONFIG.
+/// Why settings stay as they are; `is_invalid_config` tells Kafka's two error codes apart.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum AlterError {
     #[error("Error due to duplicate config keys")]
@@ -51,6 +51,10 @@ pub enum AlterError {
     UnknownOperation(i8),
     #[error("Can't {operation} to key {key} because its type is not LIST.")]
     NotAList { operation: &'static str, key: String },
+    #[error("Config value {operation} is not allowed for config key: {key}")]
+    NotABrokersList { operation: String, key: String },
+    #[error("Unknown config name: {0}")]
+    UnknownList(String),
     #[error("The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.")]
     TooLong,
     #[error("Cannot update these configs dynamically: [{}]", .0.join(", "))]
@@ -74,7 +78,8 @@ pub enum AlterError {
 impl AlterError {
     /// INVALID_CONFIG rather than INVALID_REQUEST.
     pub fn is_invalid_config(&self) -> bool {
-        matches!(self, AlterError::NotAList { .. } | AlterError::TooLong)
+        use AlterError::{NotABrokersList, NotAList, TooLong, UnknownList};
+        matches!(self, NotAList { .. } | NotABrokersList { .. } | UnknownList(_) | TooLong)
     }
 }
 
@@ -134,13 +139,19 @@ fn elements(
     key: &str,
     operation: &'static str,
 ) -> Result<Vec<String>, AlterError> {
-    if !table::is_list(scope, key) {
-        return Err(AlterError::NotAList { operation, key: key.into() });
-    }
     let setting = match scope {
         Scope::Broker => table::broker(key),
         Scope::Topic => table::topic(key),
     };
+    if setting.is_none_or(|setting| setting.kind != ValueKind::List) {
+        let key = key.to_owned();
+        // A broker judges changes of its own settings before the controller sees them, in other words.
+        return Err(match (scope, setting) {
+            (Scope::Topic, _) => AlterError::NotAList { operation, key },
+            (Scope::Broker, Some(_)) => AlterError::NotABrokersList { operation: operation.to_lowercase(), key },
+            (Scope::Broker, None) => AlterError::UnknownList(key),
+        });
+    }
     let text = current.get(key).map(String::as_str).or(setting.and_then(|setting| setting.default));
     Ok(text.unwrap_or_default().split(',').filter(|element| !element.is_empty()).map(str::to_owned).collect())
 }

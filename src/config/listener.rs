@@ -118,8 +118,6 @@ pub enum ListenerError {
     NoneForClients,
     #[error("controller.listener.names: '{name}' is not among the names of listeners ({known})")]
     ControllerUnknown { name: String, known: String },
-    #[error("listeners: '{name}' is a controller's listener, but process.roles has no controller")]
-    ControllerOnBroker { name: String },
 }
 
 /// `NAME:PROTOCOL,...` as a map with names in capitals.

@@ -68,7 +68,8 @@ fn lines(unknown: &[UnknownKey]) -> String {
 /// Of equal keys in one place the last counts.
 ///
 /// # Errors
-/// A malformed file, an unknown key (unless `config.unknown=warn`), a value outside its limits, settings that
+/// A malformed file, an unknown key (unless `config.unknown=warn`, or it comes from a variable and is like no known
+/// one), a value outside its limits, settings that
 /// contradict each other or ask for what this broker does not serve.
 pub fn load(
     file: Option<(&str, &str)>,
@@ -131,10 +132,15 @@ fn judge_keys(raw: &RawSettings) -> Result<Vec<Note>, ConfigError> {
             without_effect.push(format!("{key} ({})", value.source));
         } else if known.is_none() && raw::setting_behind(key).is_none() {
             let nearest = suggest::nearest(key, raw::known_names());
-            if table::is_passed_on(key) && nearest.is_empty() {
+            let is_stranger = nearest.is_empty();
+            let found = UnknownKey { key: key.clone(), source: value.source.clone(), nearest };
+            if is_stranger && table::is_passed_on(key) {
                 without_effect.push(format!("{key} ({})", value.source));
+            } else if is_stranger && matches!(value.source, Source::Environment { .. }) {
+                // KAFKA_BOOTSTRAP_SERVERS and the like are there for other programs.
+                notes.push(warning(found.to_string()));
             } else {
-                unknown.push(UnknownKey { key: key.clone(), source: value.source.clone(), nearest });
+                unknown.push(found);
             }
         }
     }
@@ -145,7 +151,7 @@ fn judge_keys(raw: &RawSettings) -> Result<Vec<Note>, ConfigError> {
     if unknown.is_empty() {
         return Ok(notes);
     }
-    if raw.text("config.unknown") != Some("warn") {
+    if raw.text("config.unknown").map(str::trim) != Some("warn") {
         return Err(ConfigError::Unknown(unknown));
     }
     notes.extend(unknown.iter().map(|unknown| warning(unknown.to_string())));

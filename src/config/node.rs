@@ -189,18 +189,19 @@ fn log_dirs(reader: &Reader<'_>) -> Result<Vec<PathBuf>, NodeConfigError> {
 
 /// Kafka checks what the milliseconds come to, whichever unit they were given in (`KafkaConfig.validateValues`).
 fn check_retention_and_roll(raw: &RawSettings) -> Result<(), NodeConfigError> {
-    let rules: [(&str, &'static str, &'static str, fn(i64) -> bool); 3] = [
-        ("retention.ms", "log.retention.ms", "unlimited (-1) or at least 1", |ms| ms == -1 || ms >= 1),
-        ("segment.ms", "log.roll.ms", "at least 1", |ms| ms >= 1),
-        ("segment.jitter.ms", "log.roll.jitter.ms", "at least 0", |ms| ms >= 0),
-    ];
     let nothing = BTreeMap::new();
     let reader = Reader::of_topic(raw, &nothing);
-    for (topic_key, key, text, is_good) in rules {
-        let ms = reader.long(topic_key)?;
-        if !is_good(ms) {
-            return Err(rule(key, text, ms.to_string()));
-        }
+    let retention_ms = reader.long("retention.ms")?;
+    if retention_ms != -1 && retention_ms < 1 {
+        return Err(rule("log.retention.ms", "unlimited (-1) or at least 1", retention_ms.to_string()));
+    }
+    let segment_ms = reader.long("segment.ms")?;
+    if segment_ms < 1 {
+        return Err(rule("log.roll.ms", "at least 1", segment_ms.to_string()));
+    }
+    let jitter_ms = reader.long("segment.jitter.ms")?;
+    if jitter_ms < 0 {
+        return Err(rule("log.roll.jitter.ms", "at least 0", jitter_ms.to_string()));
     }
     Ok(())
 }

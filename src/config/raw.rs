@@ -131,7 +131,9 @@ impl RawSettings {
             (Value::Long(number), factor) if factor != 1 => Value::Long(number.saturating_mul(factor)),
             (value, _) => value,
         };
-        Ok(Some(value))
+        let is_unlimited = setting.name == "retention.ms" && matches!(value, Value::Long(ms) if ms < 0);
+        // However much below zero, in whatever unit: no limit (Kafka's `logRetentionTimeMillis`).
+        Ok(Some(if is_unlimited { Value::Long(-1) } else { value }))
     }
 }
 

@@ -46,7 +46,7 @@ mod tests {
     fn a_typo_finds_its_name() {
         let known = ["num.partitions", "num.io.threads", "log.dirs", "log.dir"];
         assert_eq!(nearest("num.partition", known.into_iter()), ["num.partitions"]);
-        assert_eq!(nearest("log.drs", known.into_iter()), ["log.dir", "log.dirs"]);
+        assert_eq!(nearest("log.drs", known.into_iter()), ["log.dirs", "log.dir"]);
         assert!(nearest("entirely.different", known.into_iter()).is_empty());
     }
 

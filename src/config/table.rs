@@ -183,7 +183,8 @@ pub fn listener_key_base(name: &str) -> Option<&str> {
     Some(OF_ONE_MECHANISM.iter().find(|key| base.ends_with(*key)).copied().unwrap_or(base))
 }
 
-/// Keys that other releases of Kafka know, with what to tell who sets them. They do nothing.
+/// Keys outside Kafka's own table: of other releases and of its authorizer. They do nothing; the answer is what to tell
+/// who sets them.
 pub fn foreign(name: &str) -> Option<&'static str> {
     const REMOVED: &[&str] = &[
         "advertised.host.name",
@@ -199,8 +200,6 @@ pub fn foreign(name: &str) -> Option<&'static str> {
         "log.message.downconversion.enable",
         "log.message.format.version",
         "log.message.timestamp.difference.max.ms",
-        "max.poll.records",
-        "offsets.storage",
         "password.encoder.iterations",
         "password.encoder.keyfactory.algorithm",
         "password.encoder.old.secret",
@@ -229,6 +228,9 @@ pub fn foreign(name: &str) -> Option<&'static str> {
         "sasl.oauthbearer.allow.unverified.audience",
         "sasl.oauthbearer.allow.unverified.issuer",
     ];
+    if matches!(name, "allow.everyone.if.no.acl.found" | "super.users") {
+        return Some("access rules are not enforced yet, so everyone may do everything");
+    }
     if REMOVED.contains(&name) || name.starts_with("zookeeper.") {
         return Some("removed from Kafka by release 4.0");
     }
@@ -242,16 +244,10 @@ pub fn is_passed_on(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Does a topic or broker key take APPEND and SUBTRACT?
-pub fn is_list(scope: Scope, name: &str) -> bool {
-    let setting = match scope {
-        Scope::Broker => broker(name),
-        Scope::Topic => topic(name),
-    };
-    setting.is_some_and(|setting| setting.kind == crate::config::setting::ValueKind::List)
-}
-
 /// Does the setting do anything here?
 pub fn has_effect(setting: &Setting) -> bool {
     setting.effect != Effect::NoEffect
 }
+
+#[cfg(test)]
+mod tests;

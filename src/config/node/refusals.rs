@@ -20,7 +20,7 @@ pub(super) fn check(reader: &Reader<'_>, raw: &RawSettings) -> Result<(), NodeCo
             return Err(not_served(key, value, reason));
         }
     }
-    if let Some(value) = raw.given("principal.builder.class")
+    if let Some(value) = raw.given("principal.builder.class").map(str::trim)
         && Some(value) != crate::config::table::broker("principal.builder.class").and_then(|setting| setting.default)
     {
         return Err(not_served("principal.builder.class", value, "Java plugins cannot run here"));

@@ -1,10 +1,8 @@
-//! Settings that Apache Kafka does not have, and those its authorizer and storage tool keep outside its table.
+//! Settings that Apache Kafka does not have, or that its storage tool takes as an argument.
 use crate::config::setting::Valid::{Any, AtLeast, OneOf};
 use crate::config::setting::{Dynamic, Effect, Importance, Setting, ValueKind, settings};
 
 settings! {
-    Boolean "allow.everyone.if.no.acl.found" = Some("false"), Any, Low, Fixed, NoEffect,
-        "May anyone use a resource that no access rule names? Rules are not served yet, so everyone may.";
     String "cluster.id" = None, Any, Medium, Fixed, Honoured,
         "The cluster's id, 22 characters of URL-safe base64. An empty directory is formatted with it; without it one is made.";
     String "config.unknown" = Some("error"), OneOf(&["error", "warn"]), Low, Fixed, Honoured,
@@ -15,8 +13,6 @@ settings! {
         "Where metrics and health are served over HTTP: host:port, or off.";
     String "ottla.sync" = Some("wal"), OneOf(&["wal", "page-cache"]), High, Fixed, Honoured,
         "When a record counts as written: once the write-ahead log is synced, or once the page cache has it, as in Kafka.";
-    List "super.users" = Some(""), Any, Low, Fixed, NoEffect,
-        "Principals whom no access rule stops.";
 }
 
 /// Topic settings of our own.
