@@ -246,6 +246,12 @@ impl Wal {
         }
     }
 
+    /// Bytes of the buffers that wait for use; what is in use is bounded by the settings.
+    #[cfg(test)]
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.shared.state.lock().pool.bytes()
+    }
+
     /// Commits what is buffered and stops the threads. Idempotent: later calls give the same answer.
     pub fn close(&self) -> Result<(), WalError> {
         {
