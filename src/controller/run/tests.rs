@@ -1,5 +1,7 @@
 //! A controller at work on a metadata log in memory: start, answers and publishing, restart, failure, and by seeds
 //! that the log replays to the live metadata.
+mod on_disk;
+
 use super::*;
 use crate::{
     controller::*,
@@ -42,6 +44,10 @@ impl Publisher for Seen {
 }
 
 fn start(log: &Arc<MemoryLog>, seed: u64, seen: &Seen) -> Result<Controller, StartError> {
+    start_on(log.clone(), seed, seen, false)
+}
+
+fn start_on(log: Arc<dyn MetadataLog>, seed: u64, seen: &Seen, new_terms: bool) -> Result<Controller, StartError> {
     let chance = Arc::new(SeededChance::new(seed));
     let features: Vec<FeatureRange> = [("metadata.version", 30, 30), ("group.version", 0, 1)]
         .map(|(name, min_supported_version, max_supported_version)| FeatureRange {
@@ -51,7 +57,7 @@ fn start(log: &Arc<MemoryLog>, seed: u64, seen: &Seen) -> Result<Controller, Sta
         })
         .into();
     Controller::start(Start {
-        log: log.clone(),
+        log,
         rules: Rules {
             partitions_default: 1,
             replication_default: 1,
@@ -74,7 +80,7 @@ fn start(log: &Arc<MemoryLog>, seed: u64, seen: &Seen) -> Result<Controller, Sta
             rack: None,
             directories: vec![Uuid::from_u128(9)],
         },
-        new_terms: false,
+        new_terms,
         chance,
         publishers: vec![Box::new(seen.clone())],
     })
