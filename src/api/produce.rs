@@ -6,7 +6,7 @@
 use super::{Closing, Context, Reply, Response, errors};
 use crate::{
     log::{AppendOrigin, Reached},
-    record::{self, BatchError, BatchHeader, Codec},
+    record::{self, BatchError, BatchHeader, BatchRules},
     replica::{Partition, ProduceError, Topic},
     types::{Acks, ErrorCode, Offset, TopicId},
     wire::StrBytes,
@@ -108,8 +108,10 @@ fn append(cx: &Context, acks: Acks, topic: &Topic, data: PartitionProduceData) -
     let bytes = data.records.unwrap_or_default();
     let checked = {
         let settings = partition.settings();
-        check_version(cx, &bytes)?;
-        record::check(bytes, &settings.rules, cx.broker.clock.wall_ms()).map_err(|fault| Refused::batch(fault, data.index))?
+        check_transaction(&bytes)?;
+        // Older clients cannot have made zstd batches (VAL-11).
+        let rules = BatchRules { zstd_allowed: cx.version >= 7, ..settings.rules };
+        record::check(bytes, &rules, cx.broker.clock.wall_ms()).map_err(|fault| Refused::batch(fault, data.index))?
     };
     let (size, count) = (checked.bytes().len(), checked.header().record_count);
     let appended = partition.append(checked, acks, AppendOrigin::Client).map_err(Refused::produce)?;
@@ -131,12 +133,9 @@ fn wait_for(acks: Acks, partition: &Arc<Partition>, last: Offset) -> Result<Opti
     Ok((high.get() < last.next()).then(|| high.reached(last.next())))
 }
 
-/// Zstandard needs version 7 (VAL-11); transactions are refused while there is no coordinator for them.
-fn check_version(cx: &Context, bytes: &Bytes) -> Result<(), Refused> {
+/// Transactions are refused while there is no coordinator for them.
+fn check_transaction(bytes: &Bytes) -> Result<(), Refused> {
     let Ok(header) = BatchHeader::parse(bytes) else { return Ok(()) };
-    if header.codec() == Some(Codec::Zstd) && cx.version < 7 {
-        return Err(Refused::code(ErrorCode::UnsupportedCompressionType));
-    }
     if header.is_transactional() {
         return Err(Refused::code(ErrorCode::InvalidTxnState));
     }

@@ -14,13 +14,13 @@ use crate::{
     },
     http::{Http, HttpBindError},
     image::Publisher,
-    log::{Closed, LogConfig, LogDir, LogDirError, LogDirSettings, LogError, LogId},
+    log::{Closed, LogDir, LogDirError, LogDirSettings, LogError},
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
-    quorum::{self, SingleLog},
+    quorum::{LeadError, Single},
     replica::{Partitions, TopicPublisher},
     server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts},
-    types::{TopicId, TopicName},
+    types::TopicId,
     wire::metadata::{self, FeatureRange},
 };
 use std::{
@@ -53,7 +53,7 @@ pub enum StartError {
     #[error("the metadata log cannot be opened: {0}")]
     MetadataLog(#[from] LogError),
     #[error(transparent)]
-    Quorum(#[from] quorum::OpenError),
+    Quorum(#[from] LeadError),
     #[error(transparent)]
     Controller(#[from] controller::StartError),
     #[error("a background task ended early: {0}")]
@@ -207,14 +207,8 @@ fn open(
 ) -> Result<(Storage, Controller, Arc<Partitions>), StartError> {
     let storage = open_directories(parts)?;
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
-    let id = LogId {
-        topic: TopicName::parse("__cluster_metadata").expect("a legal name"),
-        topic_id: TopicId::METADATA,
-        partition: 0,
-    };
-    let config = LogConfig { retention_ms: None, delete: false, ..LogConfig::default() };
-    let log = storage.metadata.open_log(&id, Arc::new(config))?;
-    let log = SingleLog::lead(log, parts.config.node_id, parts.clock.clone())?;
+    let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
+    let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
     let publishers: Vec<Box<dyn Publisher>> = vec![
         Box::new(TopicPublisher::new(partitions.clone(), resolver(parts))),
         Box::new(MetadataGauges { metrics: metrics.clone() }),
@@ -292,7 +286,7 @@ fn registration(
     parts: &NodeParts,
     storage: &Storage,
     advertised: &[ListenerConfig],
-    log: Arc<SingleLog>,
+    log: Arc<Single>,
     new_terms: bool,
     publishers: Vec<Box<dyn Publisher>>,
 ) -> controller::Start {

@@ -81,8 +81,8 @@ impl MetadataLog for MemoryLog {
         Some(NodeId(1))
     }
 
-    fn read(&self, from: Offset) -> Result<Option<Group>, MetadataReadError> {
-        Ok(self.groups.lock().iter().find(|group| group.end > from).cloned())
+    fn read(&self, from: Offset) -> Result<Vec<Group>, MetadataReadError> {
+        Ok(self.groups.lock().iter().filter(|group| group.end > from).take(3).cloned().collect())
     }
 
     fn close(&self, why: Closed) {

@@ -6,7 +6,7 @@ mod single;
 
 #[cfg(test)]
 pub use memory::MemoryLog;
-pub use single::{OpenError, SingleLog};
+pub use single::{LeadError, Single};
 
 use crate::{
     log::{Closed, Watermark},
@@ -28,8 +28,8 @@ pub trait MetadataLog: Send + Sync {
     fn committed(&self) -> &Arc<Watermark>;
     fn epoch(&self) -> LeaderEpoch;
     fn leader(&self) -> Option<NodeId>;
-    /// The first group of records at or after `from`; `None` at the end. A group was appended as one.
-    fn read(&self, from: Offset) -> Result<Option<Group>, MetadataReadError>;
+    /// Groups of records from the one that holds `from`, as many as are cheap to hold; none at the end only.
+    fn read(&self, from: Offset) -> Result<Vec<Group>, MetadataReadError>;
     /// Wakes everyone who waits here with `why`. What was appended is committed or not all the same.
     fn close(&self, why: Closed);
 }

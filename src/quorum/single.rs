@@ -1,78 +1,87 @@
-//! A quorum of one: the metadata log is a log of this node, committed when it is synced here.
+//! A quorum of one: this node leads the metadata log from the start, and what its disk has is committed.
 use super::{Group, MetadataLog, MetadataReadError};
 use crate::{
-    log::{AppendError, AppendOrigin, Closed, Log, ReadLimit, Watermark},
+    log::{AppendError, AppendOrigin, Closed, Log, LogConfig, LogId, ReadLimit, SyncPolicy, Watermark},
     machine::NotWritten,
     platform::Clock,
-    record::{BatchBuilder, BatchHeader, LeaderChange, records, walk},
-    types::{LeaderEpoch, NodeId, Offset},
+    record::{BatchBuilder, LeaderChange, WalkedBatch, records, walk},
+    types::{LeaderEpoch, NodeId, Offset, TopicId, TopicName},
     wire::metadata::MetadataRecord,
 };
+use std::sync::Arc;
 
-use parking_lot::Mutex;
-use std::{collections::VecDeque, sync::Arc};
-
-/// Bytes read at a time while the log is replayed.
+/// Bytes of the log read at once.
 const READ_BYTES: usize = 1 << 20;
-/// More than any batch of metadata records decompresses to.
-const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
+/// Metadata batches are written uncompressed; a foreign one that is larger than this is refused.
+const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
 
 /// Why this node cannot lead the metadata log.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("the metadata log cannot be written: {0}")]
+pub enum LeadError {
+    #[error("the leader change cannot be written: {0}")]
     Append(#[from] AppendError),
+    #[error("the metadata log has had as many leaders as there are epochs")]
+    Epochs,
 }
 
-/// `__cluster_metadata-0` of a quorum that is this node alone.
-pub struct SingleLog {
+/// The metadata log of a single node, in Kafka's own files.
+pub struct Single {
     log: Arc<Log>,
+    clock: Arc<dyn Clock>,
     node: NodeId,
     epoch: LeaderEpoch,
-    clock: Arc<dyn Clock>,
-    /// Guards what was read ahead for the next calls of `read`.
-    ahead: Mutex<VecDeque<Group>>,
 }
 
-impl SingleLog {
-    /// Begins a term of leadership, one above the log's last: its first record says so, as KRaft writes it.
-    pub fn lead(log: Arc<Log>, node: NodeId, clock: Arc<dyn Clock>) -> Result<Arc<SingleLog>, OpenError> {
-        let epoch = LeaderEpoch::new(log.latest_epoch().map_or(1, |latest| latest.get() + 1));
-        let raised = Arc::downgrade(&log);
+impl Single {
+    /// Where the log is kept: `__cluster_metadata-0`.
+    pub fn log_id() -> LogId {
+        let topic = TopicName::parse("__cluster_metadata").expect("a legal name");
+        LogId { topic, topic_id: TopicId::METADATA, partition: 0 }
+    }
+
+    /// How: kept for ever, synced by the write-ahead log.
+    pub fn log_config() -> LogConfig {
+        LogConfig {
+            retention_ms: None,
+            retention_bytes: None,
+            delete: false,
+            compact: false,
+            sync: SyncPolicy::Wal,
+            ..LogConfig::default()
+        }
+    }
+
+    /// Begins a new term of leadership: the next epoch, told by a leader change as KRaft writes it. `log` is freshly
+    /// opened; nobody else writes it.
+    pub fn lead(log: Arc<Log>, node: NodeId, clock: Arc<dyn Clock>) -> Result<Arc<Single>, LeadError> {
+        let weak = Arc::downgrade(&log);
         log.on_synced(Box::new(move |synced| {
-            if let Some(log) = raised.upgrade() {
+            if let Some(log) = weak.upgrade() {
                 log.advance_high(synced);
             }
         }));
-        log.advance_high(log.synced_mark().get());
+        let last = log.latest_epoch().map_or(0, LeaderEpoch::get);
+        let epoch = LeaderEpoch::new(last.checked_add(1).ok_or(LeadError::Epochs)?);
         let change = LeaderChange { leader: node.0, voters: vec![node.0], granting_voters: vec![node.0] };
         log.append(change.batch(clock.wall_ms()), epoch, AppendOrigin::Coordinator)?;
-        Ok(Arc::new(SingleLog { log, node, epoch, clock, ahead: Mutex::default() }))
+        Ok(Arc::new(Single { log, clock, node, epoch }))
     }
 
-    /// Groups from `from` on, as many as one read gives.
-    fn fill(&self, ahead: &mut VecDeque<Group>, from: Offset) -> Result<(), MetadataReadError> {
-        let fault = |what: String| MetadataReadError::Log { offset: from, what };
-        let read = self.log.read(from, ReadLimit::End, READ_BYTES, true).map_err(|error| fault(error.to_string()))?;
-        let Some(slice) = read.slice else { return Ok(()) };
-        let bytes = slice.read().map_err(|error| fault(error.to_string()))?;
-        for batch in walk(&bytes) {
-            let batch = batch.map_err(|error| fault(error.to_string()))?;
-            if !batch.crc_matches() {
-                return Err(fault("a batch does not match its checksum".into()));
-            }
-            ahead.push_back(group(&batch.header, batch.bytes).map_err(|error| error.at(from))?);
-        }
-        Ok(())
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
     }
 }
 
-impl MetadataLog for SingleLog {
+impl MetadataLog for Single {
     fn append(&self, records: &[MetadataRecord]) -> Result<Offset, NotWritten> {
-        let builder = BatchBuilder::new(self.clock.wall_ms());
-        let builder = records.iter().fold(builder, |builder, record| builder.record(None, Some(&record.encode())));
-        let appended = self.log.append(builder.build(), self.epoch, AppendOrigin::Coordinator);
-        Ok(appended.map_err(|error| NotWritten::Storage(error.to_string()))?.base)
+        assert!(!records.is_empty(), "a batch has records");
+        let batch = records
+            .iter()
+            .fold(BatchBuilder::new(self.clock.wall_ms()), |batch, record| batch.record(None, Some(&record.encode())));
+        let appended = self.log.append(batch.build(), self.epoch, AppendOrigin::Coordinator).map_err(not_written)?;
+        // The commit may have come before the log's new end was shown.
+        self.log.advance_high(self.log.synced_mark().get());
+        Ok(appended.base)
     }
 
     fn end(&self) -> Offset {
@@ -80,7 +89,7 @@ impl MetadataLog for SingleLog {
     }
 
     fn committed(&self) -> &Arc<Watermark> {
-        self.log.high_mark()
+        self.log.synced_mark()
     }
 
     fn epoch(&self) -> LeaderEpoch {
@@ -91,16 +100,23 @@ impl MetadataLog for SingleLog {
         Some(self.node)
     }
 
-    fn read(&self, from: Offset) -> Result<Option<Group>, MetadataReadError> {
-        let mut ahead = self.ahead.lock();
-        while ahead.front().is_some_and(|group| group.end <= from) {
-            ahead.pop_front();
+    fn read(&self, from: Offset) -> Result<Vec<Group>, MetadataReadError> {
+        let fault = |what: String| MetadataReadError::Log { offset: from, what };
+        let from = from.max(self.log.bounds().start());
+        let read = self.log.read(from, ReadLimit::End, READ_BYTES, true).map_err(|error| fault(error.to_string()))?;
+        let Some(slice) = read.slice else { return Ok(Vec::new()) };
+        let bytes = slice.read().map_err(|error| fault(error.to_string()))?;
+        let mut groups = Vec::new();
+        for batch in walk(&bytes) {
+            let group = group(&batch.map_err(|error| fault(error.to_string()))?, from)?;
+            if group.end > from {
+                groups.push(group);
+            }
         }
-        if ahead.front().is_none_or(|group| group.base > from) {
-            ahead.clear();
-            self.fill(&mut ahead, from)?;
+        if groups.is_empty() {
+            return Err(fault("no whole batch is there".into()));
         }
-        Ok(ahead.pop_front())
+        Ok(groups)
     }
 
     fn close(&self, why: Closed) {
@@ -108,34 +124,37 @@ impl MetadataLog for SingleLog {
     }
 }
 
-/// What is wrong with one group, before it is known where it stands.
-enum Fault {
-    Log(String),
-    Record(crate::wire::metadata::MetadataRecordError),
-}
-
-impl Fault {
-    fn at(self, offset: Offset) -> MetadataReadError {
-        match self {
-            Fault::Log(what) => MetadataReadError::Log { offset, what },
-            Fault::Record(why) => MetadataReadError::Record { offset, why },
-        }
+fn not_written(error: AppendError) -> NotWritten {
+    match error {
+        AppendError::StaleEpoch { .. } | AppendError::Deleted => NotWritten::NotLeader,
+        AppendError::Stopping => NotWritten::Stopping,
+        other => NotWritten::Storage(other.to_string()),
     }
 }
 
-fn group(header: &BatchHeader, batch: &[u8]) -> Result<Group, Fault> {
-    let impossible = || Fault::Log("a batch has an impossible offset or epoch".into());
-    let base = header.base().ok_or_else(impossible)?;
-    let end = header.last().ok_or_else(impossible)?.next();
-    let epoch = header.leader_epoch().ok_or_else(impossible)?;
-    let mut decoded = Vec::new();
-    if !header.is_control() {
-        let set =
-            records(header, batch, DECOMPRESSED_BYTES_MAX).map_err(|error| Fault::Log(error.to_string()))?;
-        for record in set.iter() {
-            let record = record.map_err(|error| Fault::Log(error.to_string()))?;
-            decoded.push(MetadataRecord::decode(record.value.unwrap_or_default()).map_err(Fault::Record)?);
-        }
+fn group(batch: &WalkedBatch<'_>, offset: Offset) -> Result<Group, MetadataReadError> {
+    let fault = |what: String| MetadataReadError::Log { offset, what };
+    if !batch.crc_matches() {
+        return Err(fault(format!("the checksum of the batch at {} is wrong", batch.header.base_offset)));
     }
-    Ok(Group { base, end, epoch, records: decoded })
+    let (Some(base), Some(last), Some(epoch)) = (batch.header.base(), batch.header.last(), batch.header.leader_epoch())
+    else {
+        return Err(fault(format!("the batch at {} has impossible offsets or epoch", batch.header.base_offset)));
+    };
+    let mut group = Group { base, end: last.next(), epoch, records: Vec::new() };
+    if batch.header.is_control() {
+        return Ok(group);
+    }
+    let set = records(&batch.header, batch.bytes, DECOMPRESSED_BYTES_MAX).map_err(|error| fault(error.to_string()))?;
+    for record in &set {
+        let record = record.map_err(|error| fault(error.to_string()))?;
+        let offset = base.plus(i64::from(record.offset_delta));
+        let value = record.value.unwrap_or_default();
+        let record = MetadataRecord::decode(value).map_err(|why| MetadataReadError::Record { offset, why })?;
+        group.records.push(record);
+    }
+    Ok(group)
 }
+
+#[cfg(test)]
+mod tests;

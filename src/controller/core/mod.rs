@@ -12,3 +12,6 @@ mod topics;
 pub use features::{METADATA_VERSION, METADATA_VERSION_MIN};
 pub use machine::{Change, Hard, Metadata};
 pub use operation::*;
+
+#[cfg(test)]
+mod tests;

@@ -160,13 +160,20 @@ fn done(reply: Reply) -> Result<(), StartError> {
 fn replay(log: &dyn MetadataLog) -> Result<Hard, StartError> {
     let mut hard = Hard::default();
     let mut next = Offset::ZERO;
-    while let Some(group) = log.read(next)? {
-        assert!(group.end > next, "reading the metadata log goes on");
-        next = group.end;
-        hard.epoch = group.epoch;
-        hard.replay(group.base, group.records).map_err(|why| StartError::Replay { offset: group.base, why })?;
-        // Nobody is told of single steps of the past.
-        hard.changes.clear();
+    loop {
+        let groups = log.read(next)?;
+        if groups.is_empty() {
+            break;
+        }
+        for group in groups {
+            assert!(group.end > next, "reading the metadata log goes on");
+            next = group.end;
+            hard.epoch = group.epoch;
+            let replayed = hard.replay(group.base, group.records);
+            replayed.map_err(|why| StartError::Replay { offset: group.base, why })?;
+            // Nobody is told of single steps of the past.
+            hard.changes.clear();
+        }
     }
     if hard.transaction_is_open() {
         return Err(StartError::OpenTransaction);
