@@ -1,2 +1,15 @@
 //! The `ottla` command.
-fn main() {}
+use ottla::cli::{self, ServeArgs};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os(), serve)
+}
+
+fn serve(_: ServeArgs) -> ExitCode {
+    eprintln!("ottla: this build has no broker in it yet; the client commands work with any Kafka broker");
+    ExitCode::FAILURE
+}

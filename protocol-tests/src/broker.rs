@@ -52,7 +52,7 @@ pub fn resident_bytes() -> Option<u64> {
 }
 
 /// The file to run: `OTTLA_BIN`, else `ottla` in the directory above the test program's (`target/debug/deps/..`).
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("OTTLA_BIN") {
         return PathBuf::from(path);
     }

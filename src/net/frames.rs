@@ -1,0 +1,130 @@
+//! Cuts request frames out of a byte stream; memory grows with what arrives, never with what is claimed (NET-1).
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Why a connection's bytes are no Kafka frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("frame length {length} is negative")]
+    Negative { length: i32 },
+    #[error("frame of {length} bytes is larger than socket.request.max.bytes ({limit})")]
+    TooLarge { length: usize, limit: usize },
+    #[error("the first bytes are HTTP, this is a Kafka listener")]
+    Http,
+    #[error("the first bytes are a TLS handshake, this listener is plaintext")]
+    Tls,
+}
+
+/// Bytes read from one connection, not yet taken as frames.
+pub struct FrameReader {
+    buffer: BytesMut,
+    frame_bytes_max: usize,
+    first: bool,
+}
+
+impl FrameReader {
+    /// Room made for each read; also what an idle connection may keep.
+    const READ_BYTES: usize = 16 * 1024;
+
+    pub fn new(frame_bytes_max: usize) -> FrameReader {
+        FrameReader { buffer: BytesMut::new(), frame_bytes_max, first: true }
+    }
+
+    /// Where the next read goes. Room grows with what has arrived of a frame: at first a little, then up to three
+    /// times of what is there, never past the frame's end.
+    pub fn room(&mut self) -> &mut BytesMut {
+        let have = self.buffer.len();
+        let missing = match self.claimed() {
+            Some(length) if length > 0 => (4 + length as usize).saturating_sub(have),
+            _ => Self::READ_BYTES,
+        };
+        let room = missing.min((have * 3).max(Self::READ_BYTES)).max(Self::READ_BYTES.min(4096));
+        self.buffer.reserve(room);
+        &mut self.buffer
+    }
+
+    /// The next whole frame, without its length prefix.
+    pub fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+        let Some(length) = self.claimed() else { return Ok(None) };
+        if std::mem::take(&mut self.first) {
+            self.recognise()?;
+        }
+        let Ok(length) = usize::try_from(length) else { return Err(FrameError::Negative { length }) };
+        if length > self.frame_bytes_max {
+            return Err(FrameError::TooLarge { length, limit: self.frame_bytes_max });
+        }
+        if self.buffer.len() < 4 + length {
+            return Ok(None);
+        }
+        self.buffer.advance(4);
+        Ok(Some(self.buffer.split_to(length).freeze()))
+    }
+
+    /// Claimed length of the frame that has begun to arrive; `None` before its length is there or when it is no
+    /// legal one.
+    pub fn frame_bytes(&self) -> Option<usize> {
+        usize::try_from(self.claimed()?).ok().filter(|length| *length <= self.frame_bytes_max)
+    }
+
+    /// Gives memory back when the connection has nothing half-read.
+    pub fn relax(&mut self) {
+        if self.buffer.is_empty() && self.buffer.capacity() > Self::READ_BYTES {
+            self.buffer = BytesMut::new();
+        }
+    }
+
+    fn claimed(&self) -> Option<i32> {
+        Some(i32::from_be_bytes(*self.buffer.first_chunk::<4>()?))
+    }
+
+    /// Browsers and TLS clients come to the wrong door often enough to deserve a clear word.
+    fn recognise(&self) -> Result<(), FrameError> {
+        match self.buffer.first_chunk::<4>() {
+            Some(b"GET " | b"POST" | b"HEAD" | b"PUT " | b"OPTI" | b"DELE" | b"PRI ") => Err(FrameError::Http),
+            Some([0x16, 0x03, ..]) => Err(FrameError::Tls),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(bytes: &[u8]) -> FrameReader {
+        let mut reader = FrameReader::new(1_000_000);
+        reader.room().extend_from_slice(bytes);
+        reader
+    }
+
+    #[test]
+    fn frames_are_cut_in_order_and_parts_wait() {
+        let mut reader = reader(&[0, 0, 0, 2, 1, 2, 0, 0, 0, 0, 0, 0, 0, 3, 9]);
+        assert_eq!(reader.next().unwrap().unwrap(), [1u8, 2][..]);
+        assert_eq!(reader.next().unwrap().unwrap(), [0u8; 0][..]);
+        assert_eq!(reader.next().unwrap(), None);
+        reader.room().extend_from_slice(&[8, 7]);
+        assert_eq!(reader.next().unwrap().unwrap(), [9u8, 8, 7][..]);
+    }
+
+    #[test]
+    fn net_1_negative_and_oversized_lengths_are_refused() {
+        assert_eq!(reader(&[0xFF, 0xFF, 0xFF, 0xFE]).next(), Err(FrameError::Negative { length: -2 }));
+        let too_large = FrameError::TooLarge { length: 1_000_001, limit: 1_000_000 };
+        assert_eq!(reader(&1_000_001i32.to_be_bytes()).next(), Err(too_large));
+    }
+
+    #[test]
+    fn net_1_memory_follows_what_arrives_not_what_is_claimed() {
+        let mut reader = FrameReader::new(100 << 20);
+        reader.room().extend_from_slice(&(90i32 << 20).to_be_bytes());
+        assert_eq!(reader.next().unwrap(), None);
+        reader.room();
+        assert!(reader.buffer.capacity() <= 64 * 1024, "{}", reader.buffer.capacity());
+    }
+
+    #[test]
+    fn http_and_tls_are_recognised() {
+        assert_eq!(reader(b"GET / HTTP/1.1").next(), Err(FrameError::Http));
+        assert_eq!(reader(&[0x16, 0x03, 0x01, 0x02, 0x00]).next(), Err(FrameError::Tls));
+    }
+}

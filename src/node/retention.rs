@@ -1,0 +1,38 @@
+//! Old segments go: every partition is looked at, one after the other, each `log.retention.check.interval.ms`.
+use crate::replica::Partitions;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::watch, time};
+
+/// Runs until `stopping` turns true. The deletions themselves run on a blocking thread.
+pub async fn run(partitions: Arc<Partitions>, first: Duration, every: Duration, mut stopping: watch::Receiver<bool>) {
+    let mut wait = first;
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            () = time::sleep(wait) => {}
+        }
+        wait = every;
+        let (partitions, stopping) = (partitions.clone(), stopping.clone());
+        let pass = tokio::task::spawn_blocking(move || delete_old(&partitions, &stopping));
+        if let Err(error) = pass.await {
+            tracing::error!(%error, "the retention pass ended early");
+        }
+    }
+}
+
+fn delete_old(partitions: &Partitions, stopping: &watch::Receiver<bool>) {
+    for topic in partitions.topics() {
+        for partition in topic.partitions.iter().flatten() {
+            if *stopping.borrow() {
+                return;
+            }
+            // Nothing was written to a log that is not open; it is opened for this once in a while all the same.
+            let Ok(log) = partition.log() else { continue };
+            match log.delete_old_segments() {
+                Ok(0) => {}
+                Ok(segments) => tracing::info!(partition = %partition.id(), segments, "old segments deleted"),
+                Err(error) => tracing::warn!(partition = %partition.id(), %error, "old segments stay"),
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The shapes of all requests we serve, after the JSON schemas of Apache Kafka 4.3.
+use super::{
+    Version,
+    shape::{
+        Field::{self, *},
+        Shape, Versioned,
+    },
+};
+
+const MAX: Version = Version::MAX;
+
+const fn all(field: Field) -> Versioned {
+    Versioned { field, min: 0, max: MAX }
+}
+const fn from(min: Version, field: Field) -> Versioned {
+    Versioned { field, min, max: MAX }
+}
+const fn upto(max: Version, field: Field) -> Versioned {
+    Versioned { field, min: 0, max }
+}
+const fn between(min: Version, max: Version, field: Field) -> Versioned {
+    Versioned { field, min, max }
+}
+
+/// The shape of one API's requests; `None` when we do not serve it.
+pub fn shape_of(key: i16) -> Option<&'static Shape> {
+    SHAPES.binary_search_by_key(&key, |shape| shape.key).ok().map(|index| &SHAPES[index])
+}
+
+const CONFIG: &[Versioned] = &[all(String), all(NullableString)];
+
+/// Sorted by key.
+pub const SHAPES: &[Shape] = &[
+    Shape {
+        key: 0, // Produce
+        flexible_from: 9,
+        fields: &[
+            from(3, NullableString),
+            all(I16),
+            all(I32),
+            all(Array(&[upto(12, String), from(13, Uuid), all(Array(&[all(I32), all(NullableBytes)]))])),
+        ],
+    },
+    Shape {
+        key: 1, // Fetch; cluster id and replica state are tagged fields
+        flexible_from: 12,
+        fields: &[
+            upto(14, I32),
+            all(I32),
+            all(I32),
+            from(3, I32),
+            from(4, I8),
+            from(7, I32),
+            from(7, I32),
+            all(Array(&[
+                upto(12, String),
+                from(13, Uuid),
+                all(Array(&[all(I32), from(9, I32), all(I64), from(12, I32), from(5, I64), all(I32)])),
+            ])),
+            from(7, Array(&[between(7, 12, String), from(13, Uuid), from(7, List(&I32))])),
+            from(11, String),
+        ],
+    },
+    Shape {
+        key: 2, // ListOffsets
+        flexible_from: 6,
+        fields: &[
+            all(I32),
+            from(2, I8),
+            all(Array(&[all(String), all(Array(&[all(I32), from(4, I32), all(I64)]))])),
+            from(10, I32),
+        ],
+    },
+    Shape {
+        key: 3, // Metadata
+        flexible_from: 9,
+        fields: &[
+            upto(0, Array(METADATA_TOPIC)),
+            from(1, NullableArray(METADATA_TOPIC)),
+            from(4, I8),
+            between(8, 10, I8),
+            from(8, I8),
+        ],
+    },
+    Shape {
+        key: 10, // FindCoordinator
+        flexible_from: 3,
+        fields: &[upto(3, String), from(1, I8), from(4, List(&String))],
+    },
+    Shape { key: 18, flexible_from: 3, fields: &[from(3, String), from(3, String)] }, // ApiVersions
+    Shape {
+        key: 19, // CreateTopics
+        flexible_from: 5,
+        fields: &[
+            all(Array(&[
+                all(String),
+                all(I32),
+                all(I16),
+                all(Array(&[all(I32), all(List(&I32))])),
+                all(Array(CONFIG)),
+            ])),
+            all(I32),
+            from(1, I8),
+        ],
+    },
+    Shape {
+        key: 20, // DeleteTopics
+        flexible_from: 4,
+        fields: &[from(6, Array(&[from(6, NullableString), from(6, Uuid)])), upto(5, List(&String)), all(I32)],
+    },
+    Shape { key: 22, flexible_from: 2, fields: &[all(NullableString), all(I32), from(3, I64), from(3, I16)] }, // InitProducerId
+    Shape {
+        key: 23, // OffsetForLeaderEpoch
+        flexible_from: 4,
+        fields: &[from(3, I32), all(Array(&[all(String), all(Array(&[all(I32), from(2, I32), all(I32)]))]))],
+    },
+    Shape {
+        key: 32, // DescribeConfigs
+        flexible_from: 4,
+        fields: &[all(Array(&[all(I8), all(String), all(NullableList(&String))])), from(1, I8), from(3, I8)],
+    },
+    Shape {
+        key: 33, // AlterConfigs
+        flexible_from: 2,
+        fields: &[all(Array(&[all(I8), all(String), all(Array(CONFIG))])), all(I8)],
+    },
+    Shape {
+        key: 37, // CreatePartitions
+        flexible_from: 2,
+        fields: &[all(Array(&[all(String), all(I32), all(NullableArray(&[all(List(&I32))]))])), all(I32), all(I8)],
+    },
+    Shape {
+        key: 44, // IncrementalAlterConfigs
+        flexible_from: 1,
+        fields: &[
+            all(Array(&[all(I8), all(String), all(Array(&[all(String), all(I8), all(NullableString)]))])),
+            all(I8),
+        ],
+    },
+    Shape { key: 60, flexible_from: 0, fields: &[all(I8), from(1, I8), from(2, I8)] }, // DescribeCluster
+    Shape {
+        key: 75, // DescribeTopicPartitions
+        flexible_from: 0,
+        fields: &[all(Array(&[all(String)])), all(I32), all(NullableStruct(&[all(String), all(I32)]))],
+    },
+];
+
+const METADATA_TOPIC: &[Versioned] = &[from(10, Uuid), upto(9, String), from(10, NullableString)];
+
+#[cfg(test)]
+mod tests;
