@@ -2,7 +2,7 @@
 mod codec;
 mod read;
 
-pub use codec::Codec;
+pub use codec::{Codec, zstd_bomb};
 pub use read::{ReadBatch, ReadRecord, read_batches, read_whole_batches};
 
 use crate::wire::put_varlong;
@@ -84,6 +84,8 @@ pub struct Batch {
     pub count_claimed: Option<i32>,
     /// Bytes after the records, inside the length and the CRC (and inside the compression, if any).
     pub trailing: Vec<u8>,
+    /// Stands where the packed records would, under the name of `codec`.
+    pub packed: Option<Vec<u8>>,
 }
 
 impl Batch {
@@ -109,6 +111,7 @@ impl Batch {
             last_offset_delta_claimed: None,
             count_claimed: None,
             trailing: Vec::new(),
+            packed: None,
         }
     }
 
@@ -140,7 +143,7 @@ impl Batch {
             record.put(&mut payload, index);
         }
         payload.put_slice(&self.trailing);
-        let payload = self.codec.compress(&payload);
+        let payload = self.packed.clone().unwrap_or_else(|| self.codec.compress(&payload));
         let latest = self.records.iter().map(|record| self.base_timestamp + record.timestamp_delta).max();
         let count = self.records.len() as i32;
         let mut out = Vec::with_capacity(HEADER_BYTES + payload.len());

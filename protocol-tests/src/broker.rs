@@ -42,6 +42,15 @@ pub fn on_kafka() -> bool {
         && std::env::var("OTTLA_TEST_KIND").map_or(true, |kind| kind != "ottla")
 }
 
+/// The memory our own broker holds, in bytes; `None` when the broker runs elsewhere.
+pub fn resident_bytes() -> Option<u64> {
+    address();
+    let pid = OWN.lock().unwrap().as_ref()?.pid.as_raw_nonzero();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}
+
 /// The file to run: `OTTLA_BIN`, else `ottla` in the directory above the test program's (`target/debug/deps/..`).
 pub fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("OTTLA_BIN") {

@@ -192,6 +192,20 @@ impl Connection {
         Ok(())
     }
 
+    /// Reads whatever comes until the broker closes the connection; `None` when it has not within `limit_ms`.
+    pub fn read_to_end_within(&mut self, limit_ms: u64) -> Option<Vec<u8>> {
+        let watch = Stopwatch::start();
+        let mut all = Vec::new();
+        let mut piece = [0];
+        loop {
+            match self.fill(&mut piece, watch, limit_ms) {
+                Ok(()) => all.push(piece[0]),
+                Err(Failure::Closed) => return Some(all),
+                Err(_) => return None,
+            }
+        }
+    }
+
     /// # Panics
     /// Unless the broker closes the connection without a further byte.
     #[track_caller]

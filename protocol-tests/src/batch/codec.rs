@@ -112,3 +112,21 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     }
     out
 }
+
+/// A frame of a few hundred KiB that unpacks to 128 KiB of zeros per block, behind the start of one record that claims
+/// to be 1.9 GB long.
+pub fn zstd_bomb(blocks: usize) -> Vec<u8> {
+    let mut record = Vec::new();
+    crate::wire::put_varlong(&mut record, 1_900_000_000);
+    record.put_slice(&[0, 0, 0, 1]);
+    crate::wire::put_varlong(&mut record, 1_899_999_980);
+    // No single segment, no size; a window of 2 MiB.
+    let mut out = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58];
+    out.put_uint_le((record.len() as u64) << 3, 3);
+    out.put_slice(&record);
+    for block in 1..=blocks {
+        out.put_uint_le((128 << 10) << 3 | 1 << 1 | u64::from(block == blocks), 3);
+        out.put_u8(0);
+    }
+    out
+}

@@ -15,5 +15,6 @@ mod init_producer_id;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
+mod pipelining;
 mod produce;
 mod validation;
