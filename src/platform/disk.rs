@@ -78,6 +78,11 @@ pub trait DiskFile: Send + Sync {
     /// All slices, one after the other, in as few calls as the system allows. After an error nothing is known
     /// about the bytes from `position` on (LOG-3).
     fn write_slices_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()>;
+    /// As `write_slices_at`, and durable when it returns: one call where the system has one (`RWF_DSYNC`).
+    fn write_slices_synced_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
+        self.write_slices_at(slices, position)?;
+        self.sync_data()
+    }
     /// fdatasync: the bytes and the length.
     fn sync_data(&self) -> io::Result<()>;
     fn sync_all(&self) -> io::Result<()>;

@@ -1,11 +1,14 @@
 //! The machine's own filesystem.
 use super::disk::{Disk, DiskFile, Entry, OpenMode};
-use rustix::fs::{self, FlockOperation, OFlags};
+use rustix::{
+    fs::{self, FlockOperation, OFlags},
+    io::ReadWriteFlags,
+};
 use std::{
     fs::{File, OpenOptions},
     io::{self, IoSlice},
     os::{
-        fd::{AsFd, BorrowedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd},
         unix::fs::{FileExt, OpenOptionsExt},
     },
     path::Path,
@@ -93,7 +96,34 @@ impl Disk for RealDisk {
     }
 }
 
+/// Slices that one `pwritev` takes at most (Linux: UIO_MAXIOV).
+const SLICES_PER_CALL_MAX: usize = 1024;
+
 struct RealFile(File);
+
+impl RealFile {
+    fn write_slices(&self, mut slices: &mut [IoSlice<'_>], mut position: u64, flags: ReadWriteFlags) -> io::Result<()> {
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            let now = &slices[..slices.len().min(SLICES_PER_CALL_MAX)];
+            let answer = if flags.is_empty() {
+                rustix::io::pwritev(&self.0, now, position)
+            } else {
+                rustix::io::pwritev2(&self.0, now, position, flags)
+            };
+            match answer {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    position += written as u64;
+                    IoSlice::advance_slices(&mut slices, written);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
 
 impl DiskFile for RealFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
@@ -113,20 +143,19 @@ impl DiskFile for RealFile {
         self.0.write_all_at(bytes, position)
     }
 
-    fn write_slices_at(&self, mut slices: &mut [IoSlice<'_>], mut position: u64) -> io::Result<()> {
-        IoSlice::advance_slices(&mut slices, 0);
-        while !slices.is_empty() {
-            match rustix::io::pwritev(&self.0, slices, position) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    position += written as u64;
-                    IoSlice::advance_slices(&mut slices, written);
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+    fn write_slices_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
+        self.write_slices(slices, position, ReadWriteFlags::empty())
+    }
+
+    fn write_slices_synced_at(&self, slices: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
+        match self.write_slices(slices, position, ReadWriteFlags::DSYNC) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                // Refused before anything was written, so nothing is retried here that has failed once (LOG-9).
+                self.write_slices(slices, position, ReadWriteFlags::empty())?;
+                self.sync_data()
             }
+            other => other,
         }
-        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -146,9 +175,12 @@ impl DiskFile for RealFile {
     }
 
     fn start_writeback(&self, position: u64, len: u64) {
-        // rustix has no sync_file_range; POSIX_FADV_DONTNEED begins write-back of dirty pages too, but would drop
-        // clean ones that readers want. Keep the file's own dirty range small instead: see `log::checkpoint`.
-        let _ = (position, len);
+        let (Ok(position), Ok(len)) = (i64::try_from(position), i64::try_from(len)) else { return };
+        // SAFETY: the descriptor is open for as long as `self` lives, and the call takes no pointer.
+        let answer = unsafe { libc::sync_file_range(self.0.as_raw_fd(), position, len, libc::SYNC_FILE_RANGE_WRITE) };
+        // A hint: a filesystem that knows no write-back (tmpfs) may refuse, and an error of the device is told to
+        // the next sync of this file, which is the one that counts (LOG-9).
+        let _ = answer;
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

@@ -2,8 +2,10 @@
 mod answers;
 mod codec;
 mod header;
+pub mod metadata;
 mod shape;
 mod shapes;
+pub mod structure;
 
 pub use answers::{check_answer, skip_header_tags};
 pub use codec::{Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};

@@ -1,0 +1,1 @@
+//! Frames no client would send, made from a seed.

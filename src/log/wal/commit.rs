@@ -1,0 +1,253 @@
+//! The thread that commits: one write, synced, per group; at once when idle, the next group grows meanwhile.
+use super::{
+    entry::WalSequence,
+    error::WalError,
+    files::{LogFile, Spare, file_bytes_for},
+    group::Group,
+    write_ahead::Shared,
+};
+use crate::platform::Clock;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+/// A full file whose entries are not all released yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LiveFile {
+    pub number: u64,
+    pub file_bytes: u64,
+    /// The sequence after its last entry.
+    pub end: WalSequence,
+}
+
+/// The committing thread's own things.
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    current: LogFile,
+    position: u64,
+    /// Oldest first, without the current one.
+    live: VecDeque<LiveFile>,
+    /// What the newest durable group says.
+    released_durably: WalSequence,
+    /// Files begun since released ones could be put aside: about as many spare files will be of use.
+    begun_since_retiring: usize,
+    /// The group that was written last, emptied, to be filled again.
+    idle_group: Group,
+}
+
+/// How long memory that load has asked for is kept after it.
+const MEMORY_KEPT: Duration = Duration::from_secs(1);
+/// How often a full disk is asked whether there is room again.
+const ROOM_ASKED_EVERY: Duration = Duration::from_millis(100);
+
+impl Committer {
+    pub fn new(
+        shared: Arc<Shared>,
+        clock: Arc<dyn Clock>,
+        current: LogFile,
+        live: VecDeque<LiveFile>,
+        released_durably: WalSequence,
+    ) -> Committer {
+        let committer = Committer {
+            shared,
+            clock,
+            current,
+            position: LogFile::FIRST_POSITION,
+            live,
+            released_durably,
+            begun_since_retiring: 1,
+            idle_group: Group::default(),
+        };
+        committer.count_disk_bytes();
+        committer
+    }
+
+    pub fn run(mut self) {
+        while let Some(mut group) = self.next_group() {
+            match self.commit(&mut group) {
+                Ok(took) => self.finish(group, took),
+                Err(error) => {
+                    self.fail(&error, group);
+                    break;
+                }
+            }
+        }
+        self.shared.supply.close();
+    }
+
+    /// Sleeps until there is something to commit; `None` when all is done and the log is closing.
+    fn next_group(&mut self) -> Option<Group> {
+        let mut guard = self.shared.state.lock();
+        loop {
+            let state = &mut *guard;
+            if state.filling.entries() > 0 || state.mark_due {
+                state.mark_due = false;
+                let mut next = std::mem::take(&mut self.idle_group);
+                next.first_sequence = state.filling.next_sequence();
+                let mut group = std::mem::replace(&mut state.filling, next);
+                group.reserve_header(&mut state.pool);
+                group.released = state.released;
+                if state.waiting > 0 {
+                    self.shared.room.notify_all();
+                }
+                return Some(group);
+            }
+            if state.closing {
+                return None;
+            }
+            state.thread_sleeps = true;
+            if state.pool.holds_more_than_at_rest() {
+                if self.shared.work.wait_for(&mut guard, MEMORY_KEPT).timed_out() {
+                    guard.pool.shrink();
+                }
+            } else {
+                self.shared.work.wait(&mut guard);
+            }
+            guard.thread_sleeps = false;
+        }
+    }
+
+    fn commit(&mut self, group: &mut Group) -> Result<Duration, WalError> {
+        let bytes = group.padded_bytes();
+        if self.position + bytes > self.current.entries_end() {
+            self.begin_next_file(group.first_sequence, bytes)?;
+        }
+        self.write(group)
+    }
+
+    /// The write that everybody waits for. One at a time: when it fails, nothing after it was written.
+    fn write(&mut self, group: &mut Group) -> Result<Duration, WalError> {
+        group.seal(self.current.number, self.current.salt, self.position);
+        let began = self.clock.monotonic();
+        self.current
+            .file
+            .write_slices_synced_at(&mut group.slices(), self.position)
+            .map_err(WalError::io("write", &self.current.path))?;
+        self.position += group.padded_bytes();
+        self.released_durably = group.released;
+        if self.position > self.current.file_bytes / 2 {
+            self.shared.supply.want(file_bytes_for(0));
+        }
+        Ok(self.clock.monotonic().saturating_sub(began))
+    }
+
+    fn finish(&mut self, mut group: Group, took: Duration) {
+        {
+            let mut guard = self.shared.state.lock();
+            let state = &mut *guard;
+            let bytes = group.entry_bytes() as u64;
+            if group.entries() > 0 {
+                state.figures.commits += 1;
+                state.figures.entries += u64::from(group.entries());
+                state.figures.entry_bytes += bytes;
+                state.figures.last_entries = u64::from(group.entries());
+                state.figures.last_bytes = bytes;
+                state.figures.last_sync_time = took;
+                state.progress.wrote(group.padded_bytes(), group.next_sequence());
+                state.progress.released(state.released);
+            }
+            state.figures.written_bytes += group.padded_bytes();
+            state.figures.sync_time += took;
+            group.give_back_chunks(&mut state.pool, self.shared.group_bytes_max);
+        }
+        group.tell_committed();
+        group.clear();
+        self.idle_group = group;
+        self.retire();
+    }
+
+    /// LOG-9: what is on disk after a failed write or sync is unknown, so this was the last one.
+    fn fail(&mut self, error: &WalError, group: Group) {
+        tracing::error!(%error, "the write-ahead log failed: nothing more is written to this log directory");
+        let rest = {
+            let mut state = self.shared.state.lock();
+            state.stopped = Some(WalError::Failed { reason: error.to_string().into() });
+            let mut next = Group::default();
+            next.first_sequence = state.filling.next_sequence();
+            std::mem::replace(&mut state.filling, next)
+        };
+        self.shared.room.notify_all();
+        group.tell_failed(error);
+        rest.tell_failed(error);
+    }
+
+    fn begin_next_file(&mut self, next: WalSequence, group_bytes: u64) -> Result<(), WalError> {
+        let file = self.wait_for_file(next, file_bytes_for(group_bytes))?;
+        let full = std::mem::replace(&mut self.current, file);
+        self.live.push_back(LiveFile { number: full.number, file_bytes: full.file_bytes, end: next });
+        self.position = LogFile::FIRST_POSITION;
+        self.begun_since_retiring += 1;
+        self.count_disk_bytes();
+        Ok(())
+    }
+
+    /// With a full disk the group at hand waits, new entries are refused, and released files come to the rescue.
+    fn wait_for_file(&mut self, next: WalSequence, file_bytes_min: u64) -> Result<LogFile, WalError> {
+        let mut told = false;
+        loop {
+            let error = match self.shared.supply.take(file_bytes_min) {
+                Ok(file) => {
+                    if told {
+                        tracing::info!(file = %file.path.display(), "the write-ahead log has room again");
+                        self.shared.state.lock().disk_full = false;
+                    }
+                    return Ok(file);
+                }
+                Err(error) if error.is_disk_full() => error,
+                Err(error) => return Err(error),
+            };
+            if !told {
+                tracing::error!(%error, "no room for the next write-ahead log file: appends are refused");
+                told = true;
+            }
+            let mark = {
+                let mut state = self.shared.state.lock();
+                state.disk_full = true;
+                self.shared.room.notify_all();
+                if state.closing {
+                    return Err(error);
+                }
+                if !state.mark_due {
+                    self.shared.work.wait_for(&mut state, ROOM_ASKED_EVERY);
+                }
+                let frees = self.live.front().is_some_and(|f| f.end <= state.released);
+                (std::mem::take(&mut state.mark_due) && frees).then_some(state.released)
+            };
+            if let Some(released) = mark {
+                self.mark_in_reserve(next, released)?;
+            }
+        }
+    }
+
+    /// Says in the reserve of the full file what is released, so that older files can be used again.
+    fn mark_in_reserve(&mut self, next: WalSequence, released: WalSequence) -> Result<(), WalError> {
+        let mut mark = Group::default();
+        (mark.first_sequence, mark.released) = (next, released);
+        mark.reserve_header(&mut self.shared.state.lock().pool);
+        if self.position + mark.padded_bytes() <= self.current.file_bytes {
+            self.write(&mut mark)?;
+            self.retire();
+        }
+        mark.give_back_chunks(&mut self.shared.state.lock().pool, self.shared.group_bytes_max);
+        Ok(())
+    }
+
+    /// Puts files aside that hold released entries only, once a durable group says that they are released: a file
+    /// that is missing without that is damage.
+    fn retire(&mut self) {
+        let released = self.released_durably;
+        let mut retired = Vec::new();
+        while let Some(file) = self.live.pop_front_if(|f| f.end <= released) {
+            retired.push(Spare { number: file.number, file_bytes: file.file_bytes });
+        }
+        if !retired.is_empty() {
+            self.shared.supply.retire(retired, self.begun_since_retiring);
+            self.begun_since_retiring = 0;
+            self.count_disk_bytes();
+        }
+    }
+
+    fn count_disk_bytes(&self) {
+        let live: u64 = self.live.iter().map(|f| f.file_bytes).sum();
+        self.shared.state.lock().figures.disk_bytes = live + self.current.file_bytes;
+    }
+}

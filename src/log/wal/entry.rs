@@ -1,0 +1,129 @@
+//! One entry of the write-ahead log: what it does to which partition.
+use crate::types::{LeaderEpoch, Offset, TopicId};
+use uuid::Uuid;
+
+/// The place of an entry in the order of all entries of one log directory; dense, from 0, never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct WalSequence(u64);
+
+impl WalSequence {
+    pub const ZERO: WalSequence = WalSequence(0);
+
+    pub const fn new(sequence: u64) -> WalSequence {
+        WalSequence(sequence)
+    }
+
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn plus(self, entries: u64) -> WalSequence {
+        WalSequence(self.0.checked_add(entries).expect("sequences do not overflow"))
+    }
+}
+
+impl std::fmt::Display for WalSequence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What an entry does to its log when it is replayed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryKind {
+    /// The body is one or more whole batches, the first at the head's offset.
+    Append,
+    /// Records from the head's offset on were removed.
+    Truncate,
+    /// Records before the head's offset were removed.
+    LogStart,
+    /// The whole log was removed.
+    Drop,
+}
+
+impl EntryKind {
+    pub(super) fn to_byte(self) -> u8 {
+        match self {
+            EntryKind::Append => 1,
+            EntryKind::Truncate => 2,
+            EntryKind::LogStart => 3,
+            EntryKind::Drop => 4,
+        }
+    }
+
+    fn from_byte(byte: u8) -> Option<EntryKind> {
+        match byte {
+            1 => Some(EntryKind::Append),
+            2 => Some(EntryKind::Truncate),
+            3 => Some(EntryKind::LogStart),
+            4 => Some(EntryKind::Drop),
+            _ => None,
+        }
+    }
+}
+
+/// Everything of an entry but its body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EntryHead {
+    pub kind: EntryKind,
+    pub topic_id: TopicId,
+    pub partition: i32,
+    /// Base offset of the append, offset truncated to, or new log start; 0 for a drop.
+    pub offset: Offset,
+    pub leader_epoch: LeaderEpoch,
+    /// Bytes of the body.
+    pub len: u32,
+}
+
+impl EntryHead {
+    /// ```text
+    /// 0 kind u8 | 1 zero u8[3] | 4 body length u32 | 8 topic id u8[16] | 24 partition i32 | 28 leader epoch i32
+    /// 32 offset i64 | 40 body
+    /// ```
+    pub const BYTES: usize = 40;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut out = [0; Self::BYTES];
+        out[0] = self.kind.to_byte();
+        out[4..8].copy_from_slice(&self.len.to_be_bytes());
+        out[8..24].copy_from_slice(self.topic_id.0.as_bytes());
+        out[24..28].copy_from_slice(&self.partition.to_be_bytes());
+        out[28..32].copy_from_slice(&self.leader_epoch.get().to_be_bytes());
+        out[32..40].copy_from_slice(&self.offset.get().to_be_bytes());
+        out
+    }
+
+    /// `None` where the bytes are no entry's head.
+    pub(super) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Option<EntryHead> {
+        Some(EntryHead {
+            kind: EntryKind::from_byte(bytes[0])?,
+            len: u32::from_be_bytes(super::format::field(bytes, 4)),
+            topic_id: TopicId(Uuid::from_bytes(super::format::field(bytes, 8))),
+            partition: i32::from_be_bytes(super::format::field(bytes, 24)),
+            leader_epoch: LeaderEpoch::from_wire(i32::from_be_bytes(super::format::field(bytes, 28)))?,
+            offset: Offset::from_wire(i64::from_be_bytes(super::format::field(bytes, 32)))?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_survives_its_bytes_and_nonsense_is_refused() {
+        for kind in [EntryKind::Append, EntryKind::Truncate, EntryKind::LogStart, EntryKind::Drop] {
+            let head = EntryHead {
+                kind,
+                topic_id: TopicId(Uuid::from_u128(0x1234_5678)),
+                partition: 7,
+                offset: Offset::new(1 << 40),
+                leader_epoch: LeaderEpoch::new(3),
+                len: 99,
+            };
+            assert_eq!(EntryHead::from_bytes(&head.to_bytes()), Some(head));
+        }
+        assert_eq!(EntryHead::from_bytes(&[0; EntryHead::BYTES]), None);
+        assert_eq!(EntryHead::from_bytes(&[0xFF; EntryHead::BYTES]), None);
+    }
+}

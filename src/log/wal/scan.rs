@@ -1,0 +1,178 @@
+//! Reads the groups of one file in pieces, never a whole body, and tells a torn tail from damage.
+use super::{
+    entry::{EntryHead, WalSequence},
+    error::WalError,
+    files::LogFile,
+    format::{BLOCK_BYTES, FileHeader, GroupHeader, field, new_crc},
+    replay::RecoveredEntry,
+};
+use crate::platform::DiskFile;
+use std::path::Path;
+
+/// One file about to be read.
+pub(super) struct FileScan<'a> {
+    pub path: &'a Path,
+    pub file: &'a dyn DiskFile,
+    pub header: FileHeader,
+    pub file_bytes: u64,
+    /// Place of the file in the list of recovered files.
+    pub index: u32,
+}
+
+/// What one file holds.
+#[derive(Default)]
+pub(super) struct Scanned {
+    /// Of the first whole group.
+    pub first_sequence: Option<WalSequence>,
+    /// After the last whole group.
+    pub next_sequence: WalSequence,
+    pub released: WalSequence,
+    pub entries: Vec<RecoveredEntry>,
+    /// Where something stands that is no whole group although the file is not full, and whether whole groups follow.
+    pub bad: Option<(u64, bool)>,
+}
+
+impl FileScan<'_> {
+    pub fn damaged(&self, position: u64, sequence: WalSequence, reason: &'static str) -> WalError {
+        WalError::Damaged { path: self.path.to_owned(), position, sequence, reason }
+    }
+
+    pub fn read(&self) -> Result<Scanned, WalError> {
+        let mut window = Window::new(self);
+        let mut scanned = Scanned::default();
+        let mut position = LogFile::FIRST_POSITION;
+        while position < self.file_bytes {
+            let before = scanned.entries.len();
+            let Some(group) = self.group_at(&mut window, position, &mut scanned.entries)? else {
+                scanned.entries.truncate(before);
+                let lost = self.groups_follow(&mut window, position + BLOCK_BYTES as u64)?;
+                scanned.bad = Some((position, lost));
+                break;
+            };
+            if scanned.first_sequence.is_none() {
+                scanned.first_sequence = Some(group.first_sequence);
+            } else if group.first_sequence != scanned.next_sequence {
+                return Err(self.damaged(position, scanned.next_sequence, "a group is out of order"));
+            }
+            scanned.next_sequence = group.first_sequence.plus(u64::from(group.entries));
+            scanned.released = scanned.released.max(group.released);
+            position += group.padded_bytes();
+        }
+        Ok(scanned)
+    }
+
+    /// The whole and unharmed group that begins here, its entries added to `into`; `None` when there is none (then
+    /// `into` may hold a part).
+    fn group_at(
+        &self,
+        window: &mut Window<'_>,
+        position: u64,
+        into: &mut Vec<RecoveredEntry>,
+    ) -> Result<Option<GroupHeader>, WalError> {
+        let Some(group) = GroupHeader::from_bytes(window.at(position, GroupHeader::BYTES)?) else { return Ok(None) };
+        let mine = (group.number, group.salt, group.position) == (self.header.number, self.header.salt, position);
+        // Padding never goes beyond the file, and numbers from disk are not trusted to add up.
+        if !mine || group.padded_bytes() > self.file_bytes - position {
+            return Ok(None);
+        }
+        if group.first_sequence.get().checked_add(u64::from(group.entries)).is_none() {
+            return Ok(None);
+        }
+        let mut crc = group.begin_crc();
+        let mut at = position + GroupHeader::BYTES as u64;
+        let end = at + u64::from(group.entry_bytes);
+        for index in 0..group.entries {
+            if end - at < EntryHead::BYTES as u64 {
+                return Ok(None);
+            }
+            let bytes = window.at(at, EntryHead::BYTES)?;
+            if bytes.len() < EntryHead::BYTES {
+                return Ok(None);
+            }
+            let bytes: [u8; EntryHead::BYTES] = field(bytes, 0);
+            let Some(head) = EntryHead::from_bytes(&bytes) else { return Ok(None) };
+            crc.update(&bytes);
+            at += EntryHead::BYTES as u64;
+            if end - at < u64::from(head.len) {
+                return Ok(None);
+            }
+            let mut body_crc = new_crc();
+            if !window.each(at, u64::from(head.len), |piece| {
+                crc.update(piece);
+                body_crc.update(piece);
+            })? {
+                return Ok(None);
+            }
+            into.push(RecoveredEntry {
+                sequence: group.first_sequence.plus(u64::from(index)),
+                head,
+                file: self.index,
+                position: at,
+                body_crc: body_crc.finalize() as u32,
+            });
+            at += u64::from(head.len);
+        }
+        Ok((at == end && crc.finalize() as u32 == group.crc).then_some(group))
+    }
+
+    /// Groups are written one after the other, each durable before the next: a whole one beyond a bad one proves that
+    /// the bad one was whole once.
+    fn groups_follow(&self, window: &mut Window<'_>, from: u64) -> Result<bool, WalError> {
+        let mut unused = Vec::new();
+        let mut position = from;
+        while position < self.file_bytes {
+            unused.clear();
+            if self.group_at(window, position, &mut unused)?.is_some() {
+                return Ok(true);
+            }
+            position += BLOCK_BYTES as u64;
+        }
+        Ok(false)
+    }
+}
+
+/// A bounded piece of the file in memory that moves on as it is read.
+struct Window<'a> {
+    scan: &'a FileScan<'a>,
+    buffer: Vec<u8>,
+    starts: u64,
+    filled: usize,
+}
+
+impl<'a> Window<'a> {
+    const BYTES: usize = 1 << 20;
+
+    fn new(scan: &'a FileScan<'a>) -> Window<'a> {
+        let bytes = usize::try_from(scan.file_bytes).unwrap_or(usize::MAX).min(Self::BYTES);
+        Window { scan, buffer: vec![0; bytes], starts: 0, filled: 0 }
+    }
+
+    /// `len` bytes at `position`, or fewer where the file ends.
+    fn at(&mut self, position: u64, len: usize) -> Result<&[u8], WalError> {
+        let len = len.min(self.buffer.len());
+        let inside = position >= self.starts && position + len as u64 <= self.starts + self.filled as u64;
+        if !inside {
+            let read = self.scan.file.read_at(&mut self.buffer, position);
+            self.filled = read.map_err(WalError::io("read", self.scan.path))?;
+            self.starts = position;
+        }
+        let from = (position - self.starts) as usize;
+        Ok(&self.buffer[from..(from + len).min(self.filled)])
+    }
+
+    /// Calls `see` with the bytes of a range piece by piece; `false` when the file ends before the range does.
+    fn each(&mut self, mut position: u64, mut len: u64, mut see: impl FnMut(&[u8])) -> Result<bool, WalError> {
+        while len > 0 {
+            let in_window = (self.starts + self.filled as u64).saturating_sub(position);
+            let now = if position >= self.starts && in_window > 0 { len.min(in_window) } else { len };
+            let piece = self.at(position, usize::try_from(now).unwrap_or(usize::MAX))?;
+            if piece.is_empty() {
+                return Ok(false);
+            }
+            see(piece);
+            position += piece.len() as u64;
+            len -= piece.len() as u64;
+        }
+        Ok(true)
+    }
+}

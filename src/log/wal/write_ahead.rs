@@ -1,0 +1,273 @@
+//! The write-ahead log as its callers see it: append, release, close.
+use super::{
+    chunks::Pool,
+    commit::Committer,
+    entry::{EntryHead, WalSequence},
+    error::WalError,
+    files::Directory,
+    group::Group,
+    replay::Recovered,
+    settings::{WalFigures, WalSettings},
+    supply::Supply,
+};
+use crate::{
+    platform::{Clock, Disk},
+    types::Offset,
+};
+use parking_lot::{Condvar, Mutex};
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::Arc,
+    thread::{JoinHandle, ThreadId},
+};
+
+/// What a commit reaches. Called from the committing thread, after the group is durable and without any lock of the
+/// write-ahead log; must not block, nor take a lock that is held by anyone who calls [`Wal::append`].
+pub trait Committed: Send + Sync {
+    /// Everything of this log that was appended up to this offset is durable. Called at most once per group and log.
+    fn committed(&self, up_to: Offset);
+    /// What this log has waiting will never be durable.
+    fn failed(&self, error: &WalError);
+}
+
+/// The write-ahead log of one log directory.
+pub struct Wal {
+    shared: Arc<Shared>,
+    thread_id: ThreadId,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What callers and the committing thread share.
+pub(super) struct Shared {
+    pub state: Mutex<State>,
+    /// The committing thread sleeps here.
+    pub work: Condvar,
+    /// Callers wait here for room in the buffer.
+    pub room: Condvar,
+    pub supply: Arc<Supply>,
+    /// Bytes that one of the two buffers may hold.
+    pub group_bytes_max: usize,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub filling: Group,
+    pub pool: Pool,
+    pub thread_sleeps: bool,
+    /// Callers that wait for room.
+    pub waiting: usize,
+    pub released: WalSequence,
+    /// `released` rose and no commit has said so yet.
+    pub mark_due: bool,
+    /// No room for the next file: nothing more is taken until there is.
+    pub disk_full: bool,
+    pub closing: bool,
+    pub stopped: Option<WalError>,
+    pub figures: WalFigures,
+    pub progress: Progress,
+}
+
+/// How many bytes were written up to which sequence, so that a release can be told in bytes.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// Bytes of all groups and the sequence after the newest.
+    written: (WalSequence, u64),
+    /// Bytes of what is released.
+    released_bytes: u64,
+    /// At most one a mebibyte.
+    marks: VecDeque<(WalSequence, u64)>,
+}
+
+impl Progress {
+    const MARK_EVERY_BYTES: u64 = 1 << 20;
+
+    pub fn wrote(&mut self, bytes: u64, next: WalSequence) {
+        self.written = (next, self.written.1 + bytes);
+        if self.written.1 - self.marks.back().map_or(self.released_bytes, |m| m.1) >= Self::MARK_EVERY_BYTES {
+            self.marks.push_back(self.written);
+        }
+    }
+
+    pub fn released(&mut self, up_to: WalSequence) {
+        while let Some(mark) = self.marks.pop_front_if(|m| m.0 <= up_to) {
+            self.released_bytes = mark.1;
+        }
+        if up_to >= self.written.0 {
+            self.released_bytes = self.written.1;
+        }
+    }
+
+    pub fn unreleased_bytes(&self) -> u64 {
+        self.written.1 - self.released_bytes
+    }
+}
+
+impl Wal {
+    /// The largest body of one entry: above every request the broker accepts.
+    pub const BODY_BYTES_MAX: usize = 1 << 30;
+
+    /// Reads what is there and starts a new file for new entries; the old files stay until they are released.
+    ///
+    /// # Errors
+    /// `Damaged` when acknowledged entries cannot be read any more: nothing was changed then.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        directory: &Path,
+        settings: WalSettings,
+    ) -> Result<(Arc<Wal>, Recovered), WalError> {
+        let directory = Directory::open(disk, directory, settings.direct)?;
+        let found = directory.list()?;
+        let (recovered, live) = Recovered::read(&directory, &found)?;
+        for name in &found.unfinished {
+            directory.remove_unfinished(name)?;
+        }
+        let next_number = found.next_number();
+        let sizes = (settings.first_file_bytes.min(settings.file_bytes), settings.file_bytes);
+        let supply = Arc::new(Supply::new(directory, next_number, found.spares, sizes));
+        let current = supply.prepare_first(super::files::file_bytes_for(0))?;
+        supply.start()?;
+        let mut state = State { released: recovered.released(), ..State::default() };
+        state.filling.first_sequence = recovered.next_sequence();
+        state.progress.wrote(recovered.entry_bytes(), recovered.next_sequence());
+        state.progress.released(recovered.released());
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            room: Condvar::new(),
+            supply: supply.clone(),
+            group_bytes_max: (settings.buffer_bytes_max / 2).max(super::chunks::Chunk::BYTES),
+        });
+        let committer = Committer::new(shared.clone(), clock, current, live, recovered.released());
+        let thread = std::thread::Builder::new()
+            .name("wal".into())
+            .spawn(move || committer.run())
+            .map_err(WalError::io("start the commit thread for", supply.directory().path()))?;
+        let thread_id = thread.thread().id();
+        Ok((Arc::new(Wal { shared, thread_id, thread: Mutex::new(Some(thread)) }), recovered))
+    }
+
+    /// Copies the entry into the buffer of the next group commit, in call order. Waits only for room in the buffers.
+    /// `reach` is told when the entry is durable, or never will be.
+    ///
+    /// # Errors
+    /// `Failed` for ever after a failed write or sync (LOG-9); `DiskFull` and `EntryTooLarge` take nothing.
+    pub fn append(
+        &self,
+        head: &EntryHead,
+        body: &[&[u8]],
+        reach: Option<(&Arc<dyn Committed>, Offset)>,
+    ) -> Result<WalSequence, WalError> {
+        let len = body.iter().map(|part| part.len()).sum::<usize>();
+        if len > Self::BODY_BYTES_MAX {
+            return Err(WalError::EntryTooLarge { len, len_max: Self::BODY_BYTES_MAX });
+        }
+        assert_eq!(len, head.len as usize, "a head says how long its body is");
+        let mut guard = self.room_for(len)?;
+        let state = &mut *guard;
+        let sequence = state.filling.push(head, body, &mut state.pool);
+        if let Some((log, offset)) = reach {
+            state.filling.reach(log, offset);
+        }
+        let wake = std::mem::take(&mut state.thread_sleeps);
+        drop(guard);
+        if wake {
+            self.shared.work.notify_one();
+        }
+        Ok(sequence)
+    }
+
+    fn room_for(&self, len: usize) -> Result<parking_lot::MutexGuard<'_, State>, WalError> {
+        let mut state = self.shared.state.lock();
+        let mut waited = false;
+        loop {
+            if let Some(error) = &state.stopped {
+                return Err(error.clone());
+            }
+            if state.closing {
+                return Err(WalError::Closed);
+            }
+            if state.disk_full {
+                return Err(WalError::DiskFull { directory: self.shared.supply.directory().path().to_owned() });
+            }
+            if state.filling.has_room(len, self.shared.group_bytes_max) {
+                return Ok(state);
+            }
+            state.figures.waits += u64::from(!waited);
+            waited = true;
+            state.waiting += 1;
+            self.shared.room.wait(&mut state);
+            state.waiting -= 1;
+        }
+    }
+
+    /// The sequence that the next appended entry will get.
+    pub fn next_sequence(&self) -> WalSequence {
+        self.shared.state.lock().filling.next_sequence()
+    }
+
+    /// All entries below `up_to` are in synced segments, and the checkpoints say so: they are not replayed any more,
+    /// and files that hold nothing else are used again. Lower values than before are ignored.
+    pub fn release(&self, up_to: WalSequence) {
+        let mut state = self.shared.state.lock();
+        assert!(up_to <= state.filling.next_sequence(), "only what was appended can be released");
+        if up_to <= state.released {
+            return;
+        }
+        state.released = up_to;
+        state.progress.released(up_to);
+        state.mark_due = true;
+        state.thread_sleeps = false;
+        drop(state);
+        self.shared.work.notify_one();
+    }
+
+    /// Bytes that a crash now would have to be replayed, exact to about a mebibyte.
+    pub fn unreleased_bytes(&self) -> u64 {
+        self.shared.state.lock().progress.unreleased_bytes()
+    }
+
+    /// Why nothing is taken any more, if so (LOG-9).
+    pub fn failure(&self) -> Option<WalError> {
+        self.shared.state.lock().stopped.clone()
+    }
+
+    pub fn figures(&self) -> WalFigures {
+        let (spare_bytes, files_filled, files_recycled) = self.shared.supply.figures();
+        let state = self.shared.state.lock();
+        WalFigures {
+            files_filled,
+            files_recycled,
+            disk_bytes: state.figures.disk_bytes + spare_bytes,
+            unreleased_bytes: state.progress.unreleased_bytes(),
+            direct: self.shared.supply.directory().direct(),
+            ..state.figures
+        }
+    }
+
+    /// Commits what is buffered and stops the threads. Idempotent: later calls give the same answer.
+    pub fn close(&self) -> Result<(), WalError> {
+        {
+            let mut state = self.shared.state.lock();
+            state.closing = true;
+            state.thread_sleeps = false;
+        }
+        self.shared.work.notify_one();
+        self.shared.room.notify_all();
+        // The last holder of this log may be a log that the committing thread itself has just told.
+        if std::thread::current().id() != self.thread_id {
+            let mut thread = self.thread.lock();
+            if let Some(thread) = thread.take() {
+                let _ = thread.join();
+            }
+        }
+        self.shared.state.lock().stopped.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Wal {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}
