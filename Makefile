@@ -38,7 +38,7 @@ fix: ## Format, and apply what the lints can repair
 
 bench: build ## Measure Ottla and Apache Kafka side by side (ARGS="--quick --only fetch"; needs java, mvn, python3)
 	$(CARGO) build --release --locked -p bench
-	target/release/bench --kafka $(KAFKA) $(ARGS)
+	@trap '$(KAFKA) down bench' EXIT; target/release/bench --kafka $(KAFKA) $(ARGS)
 
 oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wrong test (needs java, mvn, python3)
 	@trap '$(KAFKA) down oracle' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \

@@ -43,7 +43,7 @@ pub fn on_kafka() -> bool {
 }
 
 /// The file to run: `OTTLA_BIN`, else `ottla` in the directory above the test program's (`target/debug/deps/..`).
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("OTTLA_BIN") {
         return PathBuf::from(path);
     }

@@ -92,6 +92,19 @@ impl Connection {
         self.correlation
     }
 
+    /// As `send`, to a broker that may be dying.
+    ///
+    /// # Errors
+    /// When the bytes cannot be written.
+    pub fn try_send<R: Request>(&mut self, version: i16, request: &R) -> std::io::Result<i32> {
+        self.correlation += 1;
+        let frame = encode_request(version, request, self.correlation, &self.client);
+        let mut bytes = (frame.len() as i32).to_be_bytes().to_vec();
+        bytes.extend_from_slice(&frame);
+        self.send_bytes(&bytes)?;
+        Ok(self.correlation)
+    }
+
     /// Waits for the answer to a request sent before.
     #[track_caller]
     pub fn receive<R: Request>(&mut self, version: i16, correlation: i32) -> R::Response {
@@ -101,7 +114,11 @@ impl Connection {
         }
     }
 
-    fn try_receive<R: Request>(&mut self, version: i16, correlation: i32) -> Result<R::Response, Failure> {
+    /// As `receive`, with what went wrong instead of a panic.
+    ///
+    /// # Errors
+    /// `Failure`: closed, silent, or bytes that are not exactly one well-formed answer.
+    pub fn try_receive<R: Request>(&mut self, version: i16, correlation: i32) -> Result<R::Response, Failure> {
         let frame = self.read_frame()?;
         decode_answer::<R>(version, correlation, frame).map_err(Failure::Malformed)
     }

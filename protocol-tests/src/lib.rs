@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod broker;
 pub mod check;
+pub mod child;
 pub mod connection;
 pub mod hostile;
 pub mod random;

@@ -1,5 +1,41 @@
 //! Partition logs: segment files, indexes, producer state, recovery, the write-ahead log.
+mod append;
+mod checkpoint;
+mod checkpointing;
+mod config;
+mod epoch_cache;
+mod file_cache;
+mod folder;
+mod index;
+#[expect(clippy::module_inception, reason = "a log is what this module is about")]
+mod log;
+mod log_dir;
+mod lookup;
+mod names;
+mod opening;
+mod producer_snapshot;
+mod producer_state;
+mod properties;
+mod read;
+mod replay;
+mod scan;
+mod segment;
+mod shared;
+mod tail;
+mod time_index;
+mod trimming;
 pub mod wal;
 mod watermark;
 
-pub use watermark::{Closed, Watermark};
+pub use append::{AppendError, Appended};
+pub use config::{LogConfig, LogDirSettings, SyncPolicy};
+pub use log::{Log, LogError, LogId};
+pub use log_dir::{LogDir, LogDirError};
+pub use producer_state::{AppendOrigin, ProducerError, ProducerView};
+pub use properties::MetaProperties;
+pub use read::{AbortedTransaction, Read, ReadError, ReadLimit, Slice};
+pub use time_index::TimestampedOffset;
+pub use watermark::{Closed, Reached, Watermark};
+
+#[cfg(test)]
+mod tests;

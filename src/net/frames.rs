@@ -59,9 +59,10 @@ impl FrameReader {
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 
-    /// Bytes of a frame that has begun but not ended.
-    pub fn pending_bytes(&self) -> usize {
-        self.buffer.len()
+    /// Claimed length of the frame that has begun to arrive; `None` before its length is there or when it is no
+    /// legal one.
+    pub fn frame_bytes(&self) -> Option<usize> {
+        usize::try_from(self.claimed()?).ok().filter(|length| *length <= self.frame_bytes_max)
     }
 
     /// Gives memory back when the connection has nothing half-read.

@@ -24,10 +24,14 @@ pub struct CompressionLevels {
     pub zstd: i32,
 }
 
-impl Default for CompressionLevels {
+impl CompressionLevels {
     /// Kafka's defaults.
+    pub const DEFAULT: CompressionLevels = CompressionLevels { gzip: -1, lz4: 9, zstd: 3 };
+}
+
+impl Default for CompressionLevels {
     fn default() -> CompressionLevels {
-        CompressionLevels { gzip: -1, lz4: 9, zstd: 3 }
+        CompressionLevels::DEFAULT
     }
 }
 

@@ -298,17 +298,16 @@ macro_rules! structures {
         #[allow(unused_variables, unused_mut, reason = "not every structure has fields of every sort")]
         impl $crate::wire::structure::Value for $name {
             fn put(&self, to: &mut $crate::wire::structure::Writer) {
-                use $crate::wire::structure::{Value, Writer};
                 $(if true $(&& to.version >= $min)? {
-                    Value::put(&self.$field, to);
+                    $crate::wire::structure::Value::put(&self.$field, to);
                 })*
                 if to.flexible {
                     let mut tagged: Vec<(u32, Vec<u8>)> = Vec::new();
                     $({
                         let default: $tagged_type = $default;
                         if to.version >= $tagged_min && self.$tagged != default {
-                            let mut inside = Writer::new(to.version, true);
-                            Value::put(&self.$tagged, &mut inside);
+                            let mut inside = $crate::wire::structure::Writer::new(to.version, true);
+                            $crate::wire::structure::Value::put(&self.$tagged, &mut inside);
                             tagged.push(($tag, inside.into_bytes()));
                         }
                     })*
@@ -319,16 +318,15 @@ macro_rules! structures {
             fn read(
                 from: &mut $crate::wire::structure::Reader<'_>,
             ) -> Result<Self, $crate::wire::structure::Unreadable> {
-                use $crate::wire::structure::Value;
                 let mut out = $name::default();
                 $(if true $(&& from.version >= $min)? {
-                    out.$field = Value::read(from)?;
+                    out.$field = $crate::wire::structure::Value::read(from)?;
                 })*
                 if from.flexible {
                     let version = from.version;
                     from.tagged_fields(|tag, inside| {
                         match tag {
-                            $($tag if version >= $tagged_min => out.$tagged = Value::read(inside)?,)*
+                            $($tag if version >= $tagged_min => out.$tagged = $crate::wire::structure::Value::read(inside)?,)*
                             _ => return Ok(false),
                         }
                         #[allow(unreachable_code, reason = "a structure without tagged fields knows no tag")]

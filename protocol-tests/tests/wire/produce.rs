@@ -296,8 +296,9 @@ fn pitfall_05_versions_below_3_are_advertised_but_refused() {
 fn val_14_internal_topics_refuse_clients() {
     let mut connection = Connection::open();
     for name in ["__consumer_offsets", "__transaction_state"] {
+        // As many as coordinators expect: other scenarios look for one on the same broker.
         let wanted =
-            CreatableTopic::default().with_name(topic_name(name)).with_num_partitions(1).with_replication_factor(1);
+            CreatableTopic::default().with_name(topic_name(name)).with_num_partitions(50).with_replication_factor(1);
         let request = CreateTopicsRequest::default().with_topics(vec![wanted]).with_timeout_ms(10_000);
         let made = connection.call(7, &request);
         let code = made.topics[0].error_code;

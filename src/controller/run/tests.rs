@@ -1,0 +1,1 @@
+//! A controller at work on a metadata log in memory.

@@ -1,0 +1,353 @@
+//! Appending: the one way records get into a log (LOG-1, LOG-2). One write to the segment, one copy into the
+//! write-ahead log.
+use crate::{
+    log::{
+        Closed, LogConfig, SyncPolicy, index,
+        log::{Log, Writer},
+        names, producer_snapshot,
+        producer_state::{AppendOrigin, ProducerError, Verdict, append_time_ms},
+        scan,
+        segment::{SEGMENT_BYTES_MAX, Segment},
+        tail::Tail,
+        wal::{EntryHead, EntryKind, WalError},
+    },
+    platform::OpenMode,
+    record::{BatchHeader, CheckedBatch, PlacedBatch},
+    types::{LeaderEpoch, Offset},
+};
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+};
+
+/// Where a batch stands now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    pub base: Offset,
+    pub last: Offset,
+    /// The batch stood there already; nothing was written (IDEM-2).
+    pub duplicate: bool,
+    /// When the broker sets timestamps: the one it set.
+    pub append_time_ms: Option<i64>,
+    pub log_start: Offset,
+}
+
+/// Why nothing was appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// RECORD_LIST_TOO_LARGE (VAL-3).
+    #[error("the batch has {size} bytes, a segment of this topic at most {segment_bytes} (segment.bytes)")]
+    BatchTooLargeForSegment { size: usize, segment_bytes: u64 },
+    #[error(transparent)]
+    Producer(#[from] ProducerError),
+    /// The caller no longer leads: a record of a later epoch stands in the log.
+    #[error("leader epoch {given} is older than the log's latest {latest}")]
+    StaleEpoch { given: LeaderEpoch, latest: LeaderEpoch },
+    /// KAFKA_STORAGE_ERROR (OPS-3); heals when space is there again.
+    #[error("the disk of {log} has no room left for records; free some space or lower retention")]
+    DiskFull { log: String },
+    /// KAFKA_STORAGE_ERROR: the write failed and was taken back (LOG-3).
+    #[error("the batch could not be written to {log}: {source}")]
+    Write { log: String, source: io::Error },
+    /// KAFKA_STORAGE_ERROR: the directory takes no more records.
+    #[error("the log directory failed: {0}")]
+    StorageFailed(String),
+    #[error("the high watermark is {high}: records from there on cannot be deleted")]
+    PastHighWatermark { high: Offset },
+    #[error("the log was deleted")]
+    Deleted,
+    #[error("the broker is stopping")]
+    Stopping,
+}
+
+impl Log {
+    /// Appends one batch whose content was checked before. Its offset and leader epoch are given here. When it fails,
+    /// nothing was written and the log's end is unchanged (LOG-2).
+    pub fn append(
+        &self,
+        batch: CheckedBatch,
+        epoch: LeaderEpoch,
+        origin: AppendOrigin,
+    ) -> Result<Appended, AppendError> {
+        let config = self.config.load();
+        let size = batch.bytes().len();
+        let mut writer = self.writer.lock();
+        self.check_usable(&writer)?;
+        if let Some(latest) = writer.latest_epoch
+            && epoch < latest
+        {
+            return Err(AppendError::StaleEpoch { given: epoch, latest });
+        }
+        if size as u64 > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
+            return Err(AppendError::BatchTooLargeForSegment { size, segment_bytes: config.segment_bytes });
+        }
+        if let Verdict::Duplicate(earlier) = writer.producers.check(batch.header(), origin)? {
+            drop(writer);
+            let append_time_ms = append_time_ms(batch.header()).map(|_| earlier.timestamp_ms);
+            let (base, last) = (earlier.base_offset(), earlier.last_offset);
+            return Ok(Appended { base, last, duplicate: true, append_time_ms, log_start: self.bounds().start() });
+        }
+        if !self.shared.space.take(size as u64) {
+            return Err(AppendError::DiskFull { log: self.id.to_string() });
+        }
+        self.roll_if_due(&mut writer, &config, batch.header())?;
+        if config.sync == SyncPolicy::Wal && writer.unlogged {
+            self.sync_segments(&mut writer)?;
+        }
+        let placed = batch.place(writer.end, epoch);
+        let position = self.write_bytes(&mut writer, &placed.slices())?;
+        match config.sync {
+            SyncPolicy::Wal => self.log_ahead(&writer, position, &placed)?,
+            SyncPolicy::PageCache => writer.unlogged = true,
+        }
+        self.note_batch(&mut writer, &config, placed.header(), position);
+        self.show(&writer, &placed);
+        if config.sync == SyncPolicy::PageCache {
+            writer.unflushed_batches += 1;
+            if writer.unflushed_batches >= config.flush_messages {
+                self.sync_segments(&mut writer)?;
+            }
+        }
+        let end = writer.end;
+        drop(writer);
+        self.end_mark().raise(end);
+        // Under the write-ahead log: its commit may have come before the end was shown, and was then held back.
+        if config.sync == SyncPolicy::PageCache || self.synced_mark().get() >= end {
+            self.committed.committed(end);
+        }
+        let append_time_ms = append_time_ms(placed.header());
+        let log_start = self.bounds().start();
+        Ok(Appended { base: placed.base(), last: placed.last(), duplicate: false, append_time_ms, log_start })
+    }
+
+    pub(in crate::log) fn check_usable(&self, writer: &Writer) -> Result<(), AppendError> {
+        match (writer.closed, self.shared.failure()) {
+            (Some(Closed::Deleted), _) => Err(AppendError::Deleted),
+            (Some(_), _) => Err(AppendError::Stopping),
+            (None, Some(why)) => Err(AppendError::StorageFailed(why.to_owned())),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Readers see the batch (below their limits).
+    fn show(&self, writer: &Writer, placed: &PlacedBatch) {
+        let mut shown = self.shown.lock();
+        shown.bounds.extend(writer.end);
+        shown.tail.push(placed.base(), placed.header().size() as u64);
+        shown.first_unstable = writer.producers.first_unstable();
+    }
+
+    /// Hands the batch to the write-ahead log. When that has no room, the segment's bytes are taken back.
+    fn log_ahead(&self, writer: &Writer, position: u64, placed: &PlacedBatch) -> Result<(), AppendError> {
+        let header = placed.header();
+        let head = EntryHead {
+            kind: EntryKind::Append,
+            topic_id: self.id.topic_id,
+            partition: self.id.partition,
+            offset: placed.base(),
+            leader_epoch: header.leader_epoch().unwrap_or_default(),
+            len: header.size() as u32,
+        };
+        self.shared.count_unsaved(header.size() as u64);
+        let reach = Some((&self.committed, placed.last().next()));
+        let Err(error) = self.shared.wal.append(&head, &placed.slices(), reach) else { return Ok(()) };
+        let undone = self.take_back(&writer.active, position, io::ErrorKind::StorageFull.into());
+        match error {
+            WalError::DiskFull { .. } => Err(undone),
+            WalError::Closed => Err(AppendError::Stopping),
+            error => {
+                self.shared.fail(error.to_string());
+                Err(AppendError::StorageFailed(error.to_string()))
+            }
+        }
+    }
+
+    /// Writes a batch behind the active segment's last one. It counts only once it is noted.
+    pub(in crate::log) fn write_bytes(&self, writer: &mut Writer, slices: &[&[u8]; 2]) -> Result<u64, AppendError> {
+        let active = writer.active.clone();
+        let position = active.bytes();
+        let mut parts = [IoSlice::new(slices[0]), IoSlice::new(slices[1])];
+        let written = active.file().and_then(|file| file.write_slices_at(&mut parts, position));
+        if let Err(source) = written {
+            return Err(self.take_back(&active, position, source));
+        }
+        active.set_dirty(true);
+        // Listed before the write-ahead log has the entry: a checkpoint that covers the entry covers this log.
+        if !writer.listed
+            && let Some(log) = self.this.upgrade()
+        {
+            writer.listed = true;
+            self.shared.dirty.lock().push(log);
+        }
+        Ok(position)
+    }
+
+    /// After a failed write nothing is known about the bytes behind `position`: they are cut off, or the directory is
+    /// given up (LOG-3).
+    fn take_back(&self, active: &Arc<Segment>, position: u64, source: io::Error) -> AppendError {
+        let log = self.id.to_string();
+        // A file that could not even be opened or made has nothing to be cut.
+        if let Err(error) = active.cut(position)
+            && !(position == 0 && error.kind() == io::ErrorKind::NotFound)
+        {
+            let why = format!("a write to {log} failed ({source}) and could not be taken back ({error})");
+            self.shared.fail(why.clone());
+            return AppendError::StorageFailed(why);
+        }
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                self.shared.space.refresh(0);
+                AppendError::DiskFull { log }
+            }
+            _ => AppendError::Write { log, source },
+        }
+    }
+
+    /// Indexes, producers, epochs, end: all that follows from a batch standing at `position`.
+    pub(in crate::log) fn note_batch(
+        &self,
+        writer: &mut Writer,
+        config: &LogConfig,
+        header: &BatchHeader,
+        position: u64,
+    ) {
+        let (base, last) = (header.base().unwrap_or_default(), header.last().unwrap_or_default());
+        writer.active.extend(header.size() as u64);
+        let indexed = writer.since_index > config.index_interval_bytes;
+        writer.active.note(position, last, header.max_timestamp, indexed);
+        if indexed {
+            writer.since_index = 0;
+            if writer.active.indexes_gathered()
+                && let Err(error) = writer.active.write_indexes(false)
+            {
+                tracing::warn!(log = %self.id, "an index could not be written and stays in memory: {error}");
+            }
+        }
+        writer.since_index += header.size() as u64;
+        if position == 0 {
+            writer.first_timestamp_ms = Some(header.max_timestamp);
+        }
+        writer.producers.update(header);
+        if writer.producers.len() > config.producer_ids_max {
+            // Down to nine tenths, so that this is rare (IDEM-12).
+            writer.producers.expire(i64::MIN, i64::MAX, config.producer_ids_max / 10 * 9);
+        }
+        if let Some(epoch) = header.leader_epoch()
+            && writer.latest_epoch != Some(epoch)
+        {
+            writer.latest_epoch = Some(epoch);
+            self.epochs.lock().assign(epoch, base);
+        }
+        writer.end = last.next();
+    }
+
+    /// Begins a new segment when the active one is full or old enough for this batch.
+    pub(in crate::log) fn roll_if_due(
+        &self,
+        writer: &mut Writer,
+        config: &LogConfig,
+        next: &BatchHeader,
+    ) -> Result<(), AppendError> {
+        if self.is_roll_due(writer, config, next).map_err(|source| self.write_error(source))? {
+            self.roll(writer).map_err(|source| self.write_error(source))?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::log) fn write_error(&self, source: io::Error) -> AppendError {
+        AppendError::Write { log: self.id.to_string(), source }
+    }
+
+    fn is_roll_due(&self, writer: &mut Writer, config: &LogConfig, next: &BatchHeader) -> io::Result<bool> {
+        let active = &writer.active;
+        let bytes = active.bytes();
+        if bytes == 0 {
+            return Ok(false);
+        }
+        if bytes + next.size() as u64 > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
+            return Ok(true);
+        }
+        let last = writer.end.plus(i64::from(next.last_offset_delta));
+        if index::relative(active.base(), last).is_none() {
+            return Ok(true);
+        }
+        if writer.since_index > config.index_interval_bytes {
+            let (offsets, times) = active.index_entries();
+            let room = config.segment_index_bytes as usize;
+            if (offsets + 1) * index::ENTRY_BYTES > room || (times + 2) * crate::log::time_index::ENTRY_BYTES > room {
+                return Ok(true);
+            }
+        }
+        let first_ms = match writer.first_timestamp_ms {
+            Some(first_ms) => first_ms,
+            None => {
+                let header = scan::header_at(&*active.file()?, 0, bytes)?;
+                *writer.first_timestamp_ms.insert(header.map_or(-1, |header| header.max_timestamp))
+            }
+        };
+        let waited_ms = if first_ms >= 0 {
+            next.max_timestamp.saturating_sub(first_ms)
+        } else {
+            self.shared.clock.wall_ms().saturating_sub(writer.created_ms)
+        };
+        Ok(waited_ms > config.segment_ms.saturating_sub(self.jitter_ms(active.base(), config)))
+    }
+
+    /// A part of `segment.jitter.ms` that is the same at every look at one segment.
+    fn jitter_ms(&self, base: Offset, config: &LogConfig) -> i64 {
+        if config.segment_jitter_ms <= 0 {
+            return 0;
+        }
+        let mut seed = self.id.topic_id.0.as_bytes().to_vec();
+        seed.extend_from_slice(&self.id.partition.to_be_bytes());
+        seed.extend_from_slice(&base.get().to_be_bytes());
+        i64::from(crate::record::crc32c(&seed)) % (config.segment_jitter_ms + 1)
+    }
+
+    /// Seals the active segment and begins the next at the log's end.
+    pub(in crate::log) fn roll(&self, writer: &mut Writer) -> io::Result<()> {
+        writer.active.write_indexes(true)?;
+        self.write_snapshot(writer)?;
+        let next = Segment::create(self.folder.clone(), writer.end);
+        next.file()?;
+        if writer.active.is_dirty() {
+            writer.sealed_dirty.push(writer.active.clone());
+        }
+        writer.active = next.clone();
+        writer.since_index = 0;
+        writer.first_timestamp_ms = None;
+        writer.created_ms = self.shared.clock.wall_ms();
+        self.segments.write().push(next.clone());
+        self.shown.lock().tail = Tail::new(next);
+        Ok(())
+    }
+
+    /// Writes the producers' state at the log's end, when there is or was any (IDEM-10). Not synced here.
+    pub(in crate::log) fn write_snapshot(&self, writer: &mut Writer) -> io::Result<()> {
+        if writer.producers.is_empty() && writer.snapshots.is_empty() || writer.snapshots.last() == Some(&writer.end) {
+            return Ok(());
+        }
+        let bytes = producer_snapshot::write(&writer.producers);
+        let path = self.folder.file(names::of_offset(writer.end, names::SNAPSHOT));
+        let file = self.shared.disk.open(&path, OpenMode::Create)?;
+        file.set_len(0)?;
+        file.write_all_at(&bytes, 0)?;
+        writer.snapshots.push(writer.end);
+        Ok(())
+    }
+
+    /// Syncs what the write-ahead log does not cover. A failure ends the directory (LOG-9).
+    pub(in crate::log) fn sync_segments(&self, writer: &mut Writer) -> Result<(), AppendError> {
+        let sealed = writer.sealed_dirty.iter().chain([&writer.active]).filter(|segment| segment.is_dirty());
+        for segment in sealed {
+            if let Err(error) = segment.file().and_then(|file| file.sync_data()) {
+                let why = format!("a segment of {} could not be synced: {error}", self.id);
+                self.shared.fail(why.clone());
+                return Err(AppendError::StorageFailed(why));
+            }
+        }
+        writer.unlogged = false;
+        writer.unflushed_batches = 0;
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Kafka's checkpoint files: a version, a count, one line per entry. Replaced atomically (LOG-11); a damaged one is
+//! reported and counts as absent, which makes recovery look at more, never at less (LOG-18).
+use crate::{
+    log::epoch_cache::EpochStart,
+    types::{LeaderEpoch, Offset, TopicName, TopicPartition},
+};
+use std::{collections::BTreeMap, fmt::Write};
+
+/// Offsets of many partitions: `topic partition offset` per line.
+pub type Offsets = BTreeMap<TopicPartition, Offset>;
+
+/// What is wrong with a checkpoint's text.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CheckpointError {
+    #[error("the file is empty or not text")]
+    Empty,
+    #[error("version '{0}' is not known (0 is)")]
+    Version(String),
+    #[error("line {line} is malformed: '{text}'")]
+    Line { line: usize, text: String },
+    #[error("{expected} entries are announced, {found} are there")]
+    Count { expected: usize, found: usize },
+}
+
+/// Parses and prints `recovery-point-offset-checkpoint` and its two siblings.
+pub fn write_offsets(offsets: &Offsets) -> String {
+    let mut text = format!("0\n{}\n", offsets.len());
+    for (at, offset) in offsets {
+        writeln!(text, "{} {} {offset}", at.topic, at.partition).expect("strings take all text");
+    }
+    text
+}
+
+pub fn read_offsets(bytes: &[u8]) -> Result<Offsets, CheckpointError> {
+    let entry = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let topic = TopicName::parse(words.next()?).ok()?;
+        let partition = words.next()?.parse().ok().filter(|partition| *partition >= 0)?;
+        let offset = Offset::from_wire(words.next()?.parse().ok()?)?;
+        words.next().is_none().then_some((TopicPartition { topic, partition }, offset))
+    };
+    Ok(entries(bytes, entry)?.into_iter().collect())
+}
+
+/// Prints `leader-epoch-checkpoint`: `epoch start-offset` per line.
+pub fn write_epochs(epochs: &[EpochStart]) -> String {
+    let mut text = format!("0\n{}\n", epochs.len());
+    for entry in epochs {
+        writeln!(text, "{} {}", entry.epoch, entry.start).expect("strings take all text");
+    }
+    text
+}
+
+pub fn read_epochs(bytes: &[u8]) -> Result<Vec<EpochStart>, CheckpointError> {
+    entries(bytes, |line| {
+        let (epoch, start) = line.split_once(' ')?;
+        Some(EpochStart {
+            epoch: LeaderEpoch::from_wire(epoch.parse().ok()?)?,
+            start: Offset::from_wire(start.parse().ok()?)?,
+        })
+    })
+}
+
+fn entries<T>(bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, CheckpointError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| CheckpointError::Empty)?;
+    let mut lines = text.lines();
+    let version = lines.next().ok_or(CheckpointError::Empty)?;
+    if version != "0" {
+        return Err(CheckpointError::Version(version.chars().take(40).collect()));
+    }
+    let malformed = |line: usize, text: &str| CheckpointError::Line { line, text: text.chars().take(80).collect() };
+    let count = lines.next().ok_or(CheckpointError::Empty)?;
+    let expected: usize = count.parse().map_err(|_| malformed(2, count))?;
+    let mut found = Vec::new();
+    for (index, line) in lines.enumerate() {
+        found.push(parse(line).ok_or_else(|| malformed(index + 3, line))?);
+    }
+    if found.len() != expected {
+        return Err(CheckpointError::Count { expected, found: found.len() });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_round_trip_in_kafkas_text() {
+        let mut offsets = Offsets::new();
+        let at = |topic: &str, partition| TopicPartition { topic: TopicName::parse(topic).unwrap(), partition };
+        offsets.insert(at("b", 0), Offset::new(12));
+        offsets.insert(at("a.c", 3), Offset::new(0));
+        let text = write_offsets(&offsets);
+        assert_eq!(text, "0\n2\na.c 3 0\nb 0 12\n");
+        assert_eq!(read_offsets(text.as_bytes()), Ok(offsets));
+    }
+
+    #[test]
+    fn log_18_damaged_checkpoints_are_refused_whole() {
+        for bad in ["", "1\n0\n", "0\n", "0\nx\n", "0\n1\n", "0\n1\na 0\n", "0\n1\na 0 -1\n", "0\n1\na 0 1\nb 0 2\n"] {
+            assert!(read_offsets(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+        assert!(read_offsets(&[0; 64]).is_err());
+        assert!(read_offsets(&[0xFF, 0xFE]).is_err());
+    }
+
+    #[test]
+    fn epochs_round_trip() {
+        let epochs = [EpochStart { epoch: LeaderEpoch::new(2), start: Offset::new(7) }];
+        assert_eq!(write_epochs(&epochs), "0\n1\n2 7\n");
+        assert_eq!(read_epochs(b"0\n1\n2 7\n").unwrap(), epochs);
+        assert!(read_epochs(b"0\n1\n2 7 9\n").is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! What a log and a log directory are told: typed settings, already validated by whoever reads them.
+use crate::log::wal::WalSettings;
+
+/// When an append counts as safe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SyncPolicy {
+    /// After the write-ahead log's commit (our default, LOG-7).
+    Wal,
+    /// As soon as the page cache has it, as Kafka does; `flush.messages` and `flush.ms` are honoured.
+    PageCache,
+}
+
+/// Settings of one log; `None` means without limit. Names as Kafka's topic settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogConfig {
+    pub segment_bytes: u64,
+    pub segment_ms: i64,
+    pub segment_jitter_ms: i64,
+    /// Most bytes of one `.index` or `.timeindex` file; a full index rolls the segment.
+    pub segment_index_bytes: u64,
+    /// A batch gets an index entry when at least this many bytes lie before it since the last one.
+    pub index_interval_bytes: u64,
+    pub retention_ms: Option<i64>,
+    pub retention_bytes: Option<u64>,
+    /// `cleanup.policy` has `delete`.
+    pub delete: bool,
+    /// `cleanup.policy` has `compact`.
+    pub compact: bool,
+    pub file_delete_delay_ms: u64,
+    pub flush_messages: u64,
+    pub flush_ms: Option<u64>,
+    pub sync: SyncPolicy,
+    pub producer_id_expiration_ms: i64,
+    /// Producer ids remembered at most; the idlest are forgotten first (IDEM-12).
+    pub producer_ids_max: usize,
+}
+
+impl Default for LogConfig {
+    fn default() -> LogConfig {
+        LogConfig {
+            segment_bytes: 1 << 30,
+            segment_ms: 7 * 24 * 3_600_000,
+            segment_jitter_ms: 0,
+            segment_index_bytes: 10 << 20,
+            index_interval_bytes: 4096,
+            retention_ms: Some(7 * 24 * 3_600_000),
+            retention_bytes: None,
+            delete: true,
+            compact: false,
+            file_delete_delay_ms: 60_000,
+            flush_messages: u64::MAX,
+            flush_ms: None,
+            sync: SyncPolicy::Wal,
+            producer_id_expiration_ms: 24 * 3_600_000,
+            producer_ids_max: 100_000,
+        }
+    }
+}
+
+/// Settings of one log directory.
+#[derive(Clone, Debug)]
+pub struct LogDirSettings {
+    pub wal: WalSettings,
+    /// Descriptors of segment files held open at most, whatever the number of partitions.
+    pub open_files_max: usize,
+    /// Memory for the offset indexes of segments that are no longer written.
+    pub index_cache_bytes_max: usize,
+    /// A checkpoint is taken when this many bytes lie in the write-ahead log.
+    pub checkpoint_wal_bytes: u64,
+    /// A checkpoint is taken at least this often while anything is written.
+    pub checkpoint_interval_ms: u64,
+    /// Appends are refused while the disk has less free than this (OPS-3).
+    pub disk_headroom_bytes: u64,
+    /// How often idle producers are looked for (IDEM-9).
+    pub producer_expiry_interval_ms: u64,
+    /// Run checkpoints, delayed deletions and expiry on a thread of the directory's own. Tests switch it off.
+    pub background: bool,
+}
+
+impl Default for LogDirSettings {
+    fn default() -> LogDirSettings {
+        LogDirSettings {
+            wal: WalSettings::default(),
+            open_files_max: 2_000,
+            index_cache_bytes_max: 32 << 20,
+            checkpoint_wal_bytes: 256 << 20,
+            checkpoint_interval_ms: 5_000,
+            disk_headroom_bytes: 64 << 20,
+            producer_expiry_interval_ms: 600_000,
+            background: true,
+        }
+    }
+}

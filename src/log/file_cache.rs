@@ -1,0 +1,69 @@
+//! Holds a bounded number of segment files open, whatever the number of partitions; the least used are closed first.
+use crate::{
+    log::segment::Segment,
+    platform::{Disk, DiskFile},
+};
+use parking_lot::Mutex;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// The clock algorithm over open segments: a segment that was used since the hand last passed is passed once more.
+pub struct FileCache {
+    disk: Arc<dyn Disk>,
+    open_max: usize,
+    open: Mutex<VecDeque<Weak<Segment>>>,
+    /// A file with unsynced bytes was closed: only a sync of the whole file system covers those for certain.
+    closed_unsynced: AtomicBool,
+}
+
+impl FileCache {
+    pub fn new(disk: Arc<dyn Disk>, open_max: usize) -> Arc<FileCache> {
+        Arc::new(FileCache {
+            disk,
+            open_max: open_max.max(8),
+            open: Mutex::default(),
+            closed_unsynced: AtomicBool::new(false),
+        })
+    }
+
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// Files open now, or nearly: segments that were dropped are counted until the hand passes.
+    pub fn open_count(&self) -> usize {
+        self.open.lock().len()
+    }
+
+    pub fn take_closed_unsynced(&self) -> bool {
+        self.closed_unsynced.swap(false, Ordering::AcqRel)
+    }
+
+    /// `segment` has just opened its file; closes others while too many are open.
+    pub fn opened(&self, segment: &Arc<Segment>) {
+        let mut open = self.open.lock();
+        open.push_back(Arc::downgrade(segment));
+        let mut passes_left = 2 * open.len();
+        while open.len() > self.open_max && passes_left > 0 {
+            passes_left -= 1;
+            let Some(candidate) = open.pop_front() else { break };
+            let Some(other) = candidate.upgrade() else { continue };
+            if Arc::ptr_eq(&other, segment) || other.take_used() {
+                open.push_back(candidate);
+                continue;
+            }
+            if other.is_dirty() {
+                self.closed_unsynced.store(true, Ordering::Release);
+            }
+            other.close_file();
+        }
+    }
+}
+
+/// A file that is open while someone holds it.
+pub type OpenFile = Arc<dyn DiskFile>;

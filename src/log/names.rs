@@ -1,0 +1,89 @@
+//! Names of files and directories, as Kafka gives them.
+use crate::types::{Offset, TopicName};
+
+pub const LOG: &str = ".log";
+pub const INDEX: &str = ".index";
+pub const TIME_INDEX: &str = ".timeindex";
+pub const TXN_INDEX: &str = ".txnindex";
+pub const SNAPSHOT: &str = ".snapshot";
+pub const DELETED: &str = ".deleted";
+pub const CLEANED: &str = ".cleaned";
+pub const SWAP: &str = ".swap";
+pub const DELETE_DIR: &str = "-delete";
+pub const STRAY_DIR: &str = "-stray";
+pub const PARTITION_METADATA: &str = "partition.metadata";
+pub const EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
+pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
+pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+pub const META_PROPERTIES: &str = "meta.properties";
+pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+pub const LOCK: &str = ".lock";
+/// The folder of the write-ahead log inside a log directory.
+pub const WAL: &str = "wal";
+
+/// `00000000000000000042.log` for offset 42: 20 digits, so that names sort as offsets do.
+pub fn of_offset(offset: Offset, suffix: &str) -> String {
+    format!("{:020}{suffix}", offset.get())
+}
+
+/// The offset of a name made by [`of_offset`] with this suffix.
+pub fn offset_of(name: &str, suffix: &str) -> Option<Offset> {
+    let digits = name.strip_suffix(suffix)?;
+    if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Offset::from_wire(digits.parse().ok()?)
+}
+
+/// `topic-0`.
+pub fn of_partition(topic: &TopicName, partition: i32) -> String {
+    format!("{topic}-{partition}")
+}
+
+/// Topic and partition of a directory's name; `None` for names that are no partition's.
+pub fn partition_of(name: &str) -> Option<(TopicName, i32)> {
+    let (topic, partition) = name.rsplit_once('-')?;
+    if partition.is_empty() || !partition.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some((TopicName::parse(topic).ok()?, partition.parse().ok()?))
+}
+
+/// A unique name for a directory on its way out: `topic-0.<hex>-delete`, cut to what a file system takes.
+pub fn of_leaving(name: &str, unique: u128, suffix: &str) -> String {
+    let tail = format!(".{unique:032x}{suffix}");
+    let room = 255usize.saturating_sub(tail.len());
+    let kept = name.get(..room.min(name.len())).unwrap_or_default();
+    format!("{kept}{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        let name = of_offset(Offset::new(42), LOG);
+        assert_eq!(name, "00000000000000000042.log");
+        assert_eq!(offset_of(&name, LOG), Some(Offset::new(42)));
+        assert_eq!(offset_of("42.log", LOG), None);
+        assert_eq!(offset_of(&name, INDEX), None);
+    }
+
+    #[test]
+    fn partitions_are_told_from_other_directories() {
+        let (topic, partition) = partition_of("a-b-7").unwrap();
+        assert_eq!((topic.as_str(), partition), ("a-b", 7));
+        for other in ["wal", "a-", "-7", "a-b", "a-7.0f-delete", "a-99999999999"] {
+            assert!(partition_of(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_leaving_directory_keeps_within_255_bytes() {
+        let long = format!("{}-12", "t".repeat(249));
+        let name = of_leaving(&long, 7, DELETE_DIR);
+        assert!(name.len() == 255 && name.ends_with("-delete"));
+    }
+}

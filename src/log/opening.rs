@@ -1,0 +1,524 @@
+//! Opening a log: from the files of its directory to a log that can be appended to. A log that was closed cleanly costs
+//! a handful of system calls; otherwise everything from the recovery point on is checked (LOG-13, LOG-16).
+use crate::{
+    log::{
+        LogConfig, checkpoint,
+        epoch_cache::EpochCache,
+        folder::Folder,
+        index::{self, IndexEntry, LiveIndex},
+        log::{Loaded, LogError, Writer},
+        names, producer_snapshot,
+        producer_state::ProducerStates,
+        scan::{self, BadBatch, Scan, Step},
+        segment::Segment,
+        time_index::{self, LiveTimeIndex, TimeEntry},
+    },
+    platform::{DiskFile, Entry, OpenMode},
+    record::BatchHeader,
+    types::{LeaderEpoch, LogBounds, Offset},
+};
+use std::{io, path::PathBuf, sync::Arc};
+
+/// What the directory's checkpoints know of a log.
+#[derive(Clone, Copy, Default, Debug)]
+pub(in crate::log) struct Known {
+    /// The last stop was orderly: nothing needs checking.
+    pub clean: bool,
+    /// Everything below is synced in the segments. `None`: not known, so everything is checked (LOG-18).
+    pub recovery_point: Option<Offset>,
+    pub log_start: Option<Offset>,
+    pub high: Option<Offset>,
+}
+
+/// A log being put together from its files.
+pub(in crate::log) struct Opening<'a> {
+    pub folder: &'a Arc<Folder>,
+    pub config: &'a LogConfig,
+    pub known: Known,
+    pub wall_ms: i64,
+    producers: ProducerStates,
+    /// Batches from here on change the producers; earlier ones are in the snapshot.
+    producers_from: Offset,
+    snapshots: Vec<Offset>,
+    epochs: EpochCache,
+    epoch: Option<LeaderEpoch>,
+    since_index: u64,
+    /// Files were removed or renamed.
+    tidied: bool,
+}
+
+/// Where a scan came to.
+struct Reached {
+    end: Offset,
+    /// Position of the first byte that is no batch, and why.
+    bad: Option<(u64, BadBatch)>,
+}
+
+impl<'a> Opening<'a> {
+    pub fn new(folder: &'a Arc<Folder>, config: &'a LogConfig, known: Known, wall_ms: i64) -> Opening<'a> {
+        Opening {
+            folder,
+            config,
+            known,
+            wall_ms,
+            producers: ProducerStates::default(),
+            producers_from: Offset::ZERO,
+            snapshots: Vec::new(),
+            epochs: EpochCache::default(),
+            epoch: None,
+            since_index: 0,
+            tidied: false,
+        }
+    }
+
+    /// A log without files, that begins at `start`.
+    pub fn fresh(self, start: Offset) -> Loaded {
+        let active = Segment::create(self.folder.clone(), start);
+        let bounds = LogBounds::empty_at(start);
+        let writer = self.writer(active.clone(), start, start, true, false);
+        Loaded { segments: vec![active], epochs: EpochCache::default(), bounds, synced: start, writer }
+    }
+
+    fn writer(&self, active: Arc<Segment>, end: Offset, recovery: Offset, new_folder: bool, unlogged: bool) -> Writer {
+        Writer {
+            active,
+            end,
+            since_index: self.since_index,
+            first_timestamp_ms: None,
+            created_ms: self.wall_ms,
+            producers: self.producers.clone(),
+            latest_epoch: self.epochs.latest(),
+            sealed_dirty: Vec::new(),
+            unlogged,
+            listed: false,
+            new_folder,
+            recovery_point: recovery,
+            snapshots: self.snapshots.clone(),
+            unflushed_batches: 0,
+            closed: None,
+        }
+    }
+
+    fn io(&self, action: &'static str) -> impl FnOnce(io::Error) -> LogError {
+        LogError::io(action, self.folder.path())
+    }
+
+    /// From the directory's listing.
+    pub fn load(mut self, listing: &[Entry]) -> Result<Loaded, LogError> {
+        let mut segments = self.segments_of(listing).map_err(self.io("tidy"))?;
+        let Some(first_base) = segments.first().map(|first| first.base()) else {
+            let start = self.known.log_start.unwrap_or_default();
+            return Ok(self.fresh(start));
+        };
+        self.load_epochs(listing).map_err(self.io("read the epochs of"))?;
+        let snapshot_lost = self.load_snapshot(listing).map_err(self.io("read the producers of"))?;
+        let unclean_from = self.known.recovery_point.unwrap_or_default().max(first_base);
+        let mut end = None;
+        if self.known.clean && self.known.recovery_point.is_some() && !snapshot_lost {
+            let last = segments.last().expect("not empty").clone();
+            end = self.quick_end(&last, listing).map_err(self.io("read"))?;
+        }
+        let mut unlogged = false;
+        let end = match end {
+            Some(end) => end,
+            None => {
+                let from = if snapshot_lost { first_base } else { unclean_from };
+                self.epochs.truncate_end(from);
+                self.epoch = self.epochs.latest();
+                let end = self.recover(&mut segments, from, unclean_from)?;
+                unlogged = end > unclean_from || self.known.recovery_point.is_none();
+                end
+            }
+        };
+        self.epochs.truncate_end(end);
+        let start = self.known.log_start.unwrap_or_default().max(first_base);
+        if start > end {
+            // LOG-19: less is there than was already deleted.
+            return self.restart_at(start, &segments);
+        }
+        self.epochs.truncate_start(start);
+        let mut bounds = LogBounds::loaded(start, end);
+        let high = self.known.high.unwrap_or(start).clamp(start, end);
+        bounds.advance_high(high, self.producers.first_unstable());
+        let active = segments.last().expect("not empty").clone();
+        let recovery = unclean_from.min(end);
+        let synced = if unlogged { recovery.max(high.min(recovery)) } else { end };
+        // Names that were removed may come back until they are synced, and the log start with them (LOG-18).
+        let new_names = unlogged || self.tidied || self.known.log_start.is_some();
+        let mut writer = self.writer(active, end, recovery, new_names, unlogged);
+        let sealed = segments.iter().take(segments.len() - 1);
+        writer.sealed_dirty = sealed.filter(|segment| segment.is_dirty()).cloned().collect();
+        Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced })
+    }
+
+    fn restart_at(self, start: Offset, segments: &[Arc<Segment>]) -> Result<Loaded, LogError> {
+        tracing::warn!(log = %self.folder.path().display(), "nothing is left of the log below its start {start}; it begins there anew");
+        for segment in segments {
+            self.remove_segment(segment).map_err(self.io("clear"))?;
+        }
+        Ok(self.fresh(start))
+    }
+
+    fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {
+        segment.close_file();
+        for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+            self.remove(&segment.path(suffix))?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, path: &PathBuf) -> io::Result<()> {
+        match self.folder.disk().remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Segments by base offset. Files left by an interrupted deletion or cleaning go; a finished swap is completed
+    /// (LOG-17).
+    fn segments_of(&mut self, listing: &[Entry]) -> io::Result<Vec<Arc<Segment>>> {
+        let leftover = [names::SWAP, names::DELETED, names::CLEANED];
+        self.tidied = listing.iter().any(|file| leftover.iter().any(|suffix| file.name.ends_with(suffix)));
+        let mut bases: Vec<(Offset, u64)> =
+            listing.iter().filter_map(|file| Some((names::offset_of(&file.name, names::LOG)?, file.len))).collect();
+        for file in listing {
+            let name = file.name.as_str();
+            if let Some(target) = name.strip_suffix(names::SWAP) {
+                let from = self.folder.file(name);
+                match names::offset_of(target, names::LOG) {
+                    Some(base) => self.complete_swap(base, file.len, &mut bases)?,
+                    None => self.remove(&from)?,
+                }
+            } else if name.ends_with(names::DELETED) || name.ends_with(names::CLEANED) || name.ends_with(".tmp") {
+                self.remove(&self.folder.file(name))?;
+            }
+        }
+        for file in listing {
+            let suffix = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX].into_iter();
+            let mut base = suffix.filter_map(|suffix| names::offset_of(&file.name, suffix));
+            if let Some(base) = base.next()
+                && !bases.iter().any(|(other, _)| *other == base)
+            {
+                self.remove(&self.folder.file(&file.name))?;
+            }
+        }
+        bases.sort_unstable();
+        Ok(bases.into_iter().map(|(base, bytes)| Segment::existing(self.folder.clone(), base, bytes)).collect())
+    }
+
+    /// A cleaned segment was complete when it was named `.swap`: it takes the place of all segments it covers.
+    fn complete_swap(&self, base: Offset, bytes: u64, bases: &mut Vec<(Offset, u64)>) -> io::Result<()> {
+        let name = names::of_offset(base, names::LOG);
+        let from = self.folder.file(format!("{name}{}", names::SWAP));
+        let file = self.folder.disk().open(&from, OpenMode::Read)?;
+        let mut scan = Scan::headers(&*file, 0, bytes);
+        let mut end = base.next();
+        while let Step::Batch { header, .. } = scan.next_step()? {
+            end = header.last().map_or(end, Offset::next);
+        }
+        for (covered, _) in bases.iter().filter(|(other, _)| *other >= base && *other < end) {
+            for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+                self.remove(&self.folder.file(names::of_offset(*covered, suffix)))?;
+            }
+        }
+        bases.retain(|(other, _)| *other < base || *other >= end);
+        self.folder.disk().rename(&from, &self.folder.file(&name))?;
+        bases.push((base, bytes));
+        Ok(())
+    }
+
+    fn load_epochs(&mut self, listing: &[Entry]) -> io::Result<()> {
+        if listing.iter().any(|file| file.name == names::EPOCH_CHECKPOINT) {
+            let bytes = self.folder.disk().read(&self.folder.file(names::EPOCH_CHECKPOINT))?;
+            match checkpoint::read_epochs(&bytes) {
+                Ok(epochs) => self.epochs = EpochCache::loaded(epochs),
+                Err(error) => {
+                    tracing::warn!(log = %self.folder.path().display(), "the epoch checkpoint is damaged and is made again from the batches: {error}");
+                    self.known.clean = false;
+                    self.known.recovery_point = None;
+                }
+            }
+        }
+        self.epoch = self.epochs.latest();
+        Ok(())
+    }
+
+    /// The newest snapshot that can be believed. True when there were some and none could be.
+    fn load_snapshot(&mut self, listing: &[Entry]) -> io::Result<bool> {
+        self.snapshots = listing.iter().filter_map(|file| names::offset_of(&file.name, names::SNAPSHOT)).collect();
+        self.snapshots.sort_unstable();
+        let had_some = !self.snapshots.is_empty();
+        while let Some(newest) = self.snapshots.last().copied() {
+            let path = self.folder.file(names::of_offset(newest, names::SNAPSHOT));
+            match producer_snapshot::read(&self.folder.disk().read(&path)?) {
+                Ok(producers) => {
+                    (self.producers, self.producers_from) = (producers, newest);
+                    return Ok(false);
+                }
+                Err(error) => {
+                    tracing::warn!(file = %path.display(), "a producer snapshot is damaged and is not used: {error}");
+                    self.remove(&path)?;
+                    self.snapshots.pop();
+                }
+            }
+        }
+        Ok(had_some)
+    }
+
+    /// The end of a log that was closed cleanly: from the last index entry on, headers only. `None` when it does not
+    /// add up, then it is checked like after a crash.
+    fn quick_end(&mut self, last: &Arc<Segment>, listing: &[Entry]) -> io::Result<Option<Offset>> {
+        if last.bytes() == 0 {
+            last.set_indexes(LiveIndex::default(), LiveTimeIndex::default(), None);
+            return Ok(Some(last.base()));
+        }
+        let len = |suffix: &str| {
+            let name = names::of_offset(last.base(), suffix);
+            listing.iter().find(|file| file.name == name).map(|file| file.len)
+        };
+        let (Some(index_len), Some(time_len)) = (len(names::INDEX), len(names::TIME_INDEX)) else { return Ok(None) };
+        let file = last.file()?;
+        let mut from = 0;
+        let entries = index_len / index::ENTRY_BYTES as u64;
+        if entries > 0 {
+            let mut bytes = [0; index::ENTRY_BYTES];
+            read_last(self.folder, &last.path(names::INDEX), entries, &mut bytes)?;
+            from = u64::from(IndexEntry::read(&bytes).position);
+            let header = scan::header_at(&*file, from, last.bytes())?;
+            let expected = last.base().plus(i64::from(IndexEntry::read(&bytes).relative));
+            if from == 0 || header.and_then(|header| header.last()) != Some(expected) {
+                return Ok(None);
+            }
+        }
+        let time_entries = time_len / time_index::ENTRY_BYTES as u64;
+        let mut largest = None;
+        if time_entries > 0 {
+            let mut bytes = [0; time_index::ENTRY_BYTES];
+            read_last(self.folder, &last.path(names::TIME_INDEX), time_entries, &mut bytes)?;
+            largest = Some(TimeEntry::read(&bytes));
+        }
+        last.set_indexes(
+            LiveIndex::with_written(entries as usize),
+            LiveTimeIndex::with_written(time_entries as usize, largest),
+            largest,
+        );
+        let reached = self.walk(last, Scan::headers(&*file, from, last.bytes()).chunk(4096), None, u64::MAX)?;
+        Ok(reached.bad.is_none().then_some(reached.end))
+    }
+
+    /// Checks every batch from `from` on, cuts a torn tail behind `safe`, and makes the indexes again.
+    fn recover(&mut self, segments: &mut Vec<Arc<Segment>>, from: Offset, safe: Offset) -> Result<Offset, LogError> {
+        let failed = LogError::io("recover", self.folder.path());
+        self.recover_segments(segments, from, safe).map_err(|error| match error {
+            Failure::Io(source) => failed(source),
+            Failure::Log(error) => error,
+        })
+    }
+
+    fn recover_segments(
+        &mut self,
+        segments: &mut Vec<Arc<Segment>>,
+        from: Offset,
+        safe: Offset,
+    ) -> Result<Offset, Failure> {
+        let holds = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
+        self.replay_producers(segments, holds, from)?;
+        let mut end = segments[holds].base();
+        for at in holds..segments.len() {
+            let segment = segments[at].clone();
+            let misplaced = at > holds && (segment.base() < end || (segment.base() > end && !self.gaps_allowed()));
+            let reached = if misplaced {
+                let why = BadBatch::Offset { base: segment.base().get(), expected: end.get() };
+                Reached { end, bad: Some((0, why)) }
+            } else {
+                self.recover_segment(&segment, from)?
+            };
+            end = reached.end;
+            let Some((position, why)) = reached.bad else { continue };
+            if end < safe {
+                let path = segment.path(names::LOG);
+                return Err(Failure::Log(LogError::Damaged { path, position, what: why.to_string() }));
+            }
+            tracing::info!(file = %segment.path(names::LOG).display(), position, "the tail that was never synced is cut off: {why}");
+            let keep = if position == 0 && at > holds { at } else { at + 1 };
+            if keep > at {
+                segment.cut(position)?;
+            }
+            for later in segments.drain(keep..) {
+                self.remove_segment(&later)?;
+            }
+            break;
+        }
+        if end < safe {
+            let path = self.folder.path();
+            let what = format!("the log ends at offset {end}, it was synced up to {safe}");
+            return Err(Failure::Log(LogError::Damaged { path, position: 0, what }));
+        }
+        Ok(end)
+    }
+
+    /// Only compaction leaves gaps between batches; elsewhere one is a sign of bytes that were lost.
+    fn gaps_allowed(&self) -> bool {
+        self.config.compact
+    }
+
+    /// Brings the producers from their snapshot to the batch where checking begins.
+    fn replay_producers(&mut self, segments: &[Arc<Segment>], holds: usize, from: Offset) -> io::Result<()> {
+        let snapshots = std::mem::take(&mut self.snapshots);
+        let (kept, above): (Vec<_>, Vec<_>) = snapshots.into_iter().partition(|at| *at <= from);
+        if !above.is_empty() {
+            // Snapshots of what may be cut now: the newest at or below is taken instead.
+            self.producers = ProducerStates::default();
+            self.producers_from = Offset::ZERO;
+            for at in above {
+                self.remove(&self.folder.file(names::of_offset(at, names::SNAPSHOT)))?;
+            }
+            if let Some(newest) = kept.last() {
+                let bytes = self.folder.disk().read(&self.folder.file(names::of_offset(*newest, names::SNAPSHOT)))?;
+                if let Ok(producers) = producer_snapshot::read(&bytes) {
+                    (self.producers, self.producers_from) = (producers, *newest);
+                }
+            }
+        }
+        self.snapshots = kept;
+        if self.snapshots.is_empty() && self.known.recovery_point.is_some() && from > segments[0].base() {
+            // No snapshot was ever written: there were no producers up to the recovery point.
+            self.producers_from = from;
+        }
+        let begin = segments.partition_point(|segment| segment.base() <= self.producers_from).saturating_sub(1);
+        for segment in segments.get(begin..holds).unwrap_or_default() {
+            let file = segment.file()?;
+            let mut scan = Scan::headers(&*file, 0, segment.bytes());
+            while let Step::Batch { header, .. } = scan.next_step()? {
+                self.take_producer(&header);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_producer(&mut self, header: &BatchHeader) {
+        if header.base().is_some_and(|base| base >= self.producers_from) {
+            self.producers.update(header);
+        }
+    }
+
+    /// Checks one segment from the index entry before `from` on and makes the rest of its indexes again.
+    fn recover_segment(&mut self, segment: &Arc<Segment>, from: Offset) -> io::Result<Reached> {
+        let file = segment.file()?;
+        let disk = self.folder.disk().clone();
+        let read = |suffix: &str| match disk.read(&segment.path(suffix)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            other => other,
+        };
+        let mut entries = index::parse(&read(names::INDEX)?, segment.bytes()).unwrap_or_default();
+        let mut times = time_index::parse(&read(names::TIME_INDEX)?).unwrap_or_default();
+        let floor = index::relative(segment.base(), from).unwrap_or(0);
+        let replay_from = index::relative(segment.base(), self.producers_from.max(segment.base())).unwrap_or(0);
+        // Strictly before, so that the batch at the recovery point itself is looked at again; producers may need an
+        // earlier start than the checksums.
+        entries.retain(|entry| entry.relative < floor.min(replay_from).max(1));
+        let start = match entries.last() {
+            Some(entry) => {
+                let header = scan::header_at(&*file, entry.position.into(), segment.bytes())?;
+                let last = header.and_then(|header| header.last());
+                if last == Some(segment.base().plus(entry.relative.into())) { u64::from(entry.position) } else { 0 }
+            }
+            None => 0,
+        };
+        if start == 0 {
+            entries.clear();
+            times.clear();
+        }
+        let kept = entries.last().map_or(0, |entry| entry.relative);
+        times.retain(|entry| entry.relative <= kept);
+        for (suffix, bytes) in [
+            (names::INDEX, entries.len() * index::ENTRY_BYTES),
+            (names::TIME_INDEX, times.len() * time_index::ENTRY_BYTES),
+        ] {
+            disk.open(&segment.path(suffix), OpenMode::Create)?.set_len(bytes as u64)?;
+        }
+        let largest = times.last().copied();
+        segment.set_indexes(
+            LiveIndex::with_written(entries.len()),
+            LiveTimeIndex::with_written(times.len(), largest),
+            largest,
+        );
+        segment.set_dirty(true);
+        let expected = (start == 0).then_some(segment.base());
+        let scan = Scan::checked(&*file, start, segment.bytes());
+        self.walk(segment, scan, expected, start)
+    }
+
+    /// Takes batch after batch into indexes, producers and epochs, until the end or a bad one. Index entries are made
+    /// for batches behind `indexed_from`.
+    fn walk(
+        &mut self,
+        segment: &Arc<Segment>,
+        mut scan: Scan<'_>,
+        mut expected: Option<Offset>,
+        indexed_from: u64,
+    ) -> io::Result<Reached> {
+        let mut end = expected.unwrap_or(segment.base());
+        self.since_index = 0;
+        loop {
+            match scan.next_step()? {
+                Step::End => return Ok(Reached { end, bad: None }),
+                Step::Bad { position, why } => return Ok(Reached { end, bad: Some((position, why)) }),
+                Step::Batch { position, header } => {
+                    if let Some(why) = self.contradicts(segment, &header, expected) {
+                        return Ok(Reached { end, bad: Some((position, why)) });
+                    }
+                    let last = header.last().unwrap_or_default();
+                    let indexed = indexed_from != u64::MAX
+                        && position > indexed_from
+                        && self.since_index > self.config.index_interval_bytes;
+                    segment.note(position, last, header.max_timestamp, indexed);
+                    if indexed {
+                        self.since_index = 0;
+                    }
+                    self.since_index += header.size() as u64;
+                    self.take_producer(&header);
+                    if let (Some(epoch), Some(base)) = (header.leader_epoch(), header.base())
+                        && self.epoch != Some(epoch)
+                    {
+                        self.epoch = Some(epoch);
+                        self.epochs.assign(epoch, base);
+                    }
+                    end = last.next();
+                    expected = Some(end);
+                }
+            }
+        }
+    }
+
+    /// Offsets and epochs are outside of the checksum: they must fit what stands before (LOG-16).
+    fn contradicts(&self, segment: &Segment, header: &BatchHeader, expected: Option<Offset>) -> Option<BadBatch> {
+        let base = header.base_offset;
+        let due = expected.unwrap_or(segment.base()).get();
+        let fits = if expected.is_some() && !self.gaps_allowed() { base == due } else { base >= due };
+        if !fits || index::relative(segment.base(), header.last()?).is_none() {
+            return Some(BadBatch::Offset { base, expected: due });
+        }
+        let before = self.epoch.filter(|_| expected.is_some())?;
+        let epoch = header.partition_leader_epoch;
+        (epoch >= 0 && epoch < before.get()).then_some(BadBatch::Epoch { epoch, before: before.get() })
+    }
+}
+
+enum Failure {
+    Io(io::Error),
+    Log(LogError),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Io(error)
+    }
+}
+
+/// Reads the last of `entries` entries of an index file.
+fn read_last<const N: usize>(folder: &Folder, path: &PathBuf, entries: u64, into: &mut [u8; N]) -> io::Result<()> {
+    let file: Arc<dyn DiskFile> = folder.disk().open(path, OpenMode::Read)?;
+    file.read_at(into, (entries - 1) * N as u64)?;
+    Ok(())
+}

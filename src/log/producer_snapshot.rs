@@ -1,0 +1,165 @@
+//! `.snapshot` files in Kafka's format (ProducerSnapshot, version 1). All five batches of a producer are kept: one entry
+//! each, oldest first, so that Kafka's reader, which knows one entry per producer, ends with the newest (IDEM-10).
+use crate::{
+    log::producer_state::{ProducedBatch, Producer, ProducerStates},
+    record::crc32c,
+    types::{Offset, ProducerId},
+};
+
+/// Version and checksum.
+const HEAD_BYTES: usize = 6;
+/// Id, epoch, last sequence, last offset, offset delta, timestamp, coordinator epoch, transaction start.
+const ENTRY_BYTES: usize = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8;
+
+/// Why a snapshot is not believed; an older one is used and the log replayed from there.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error("{0} bytes are too few or do not fit the number of entries")]
+    Length(usize),
+    #[error("version {0} is not known (1 is)")]
+    Version(i16),
+    #[error("the checksum is {found:08x}, the file says {expected:08x}")]
+    Checksum { expected: u32, found: u32 },
+    #[error("entry {0} has impossible numbers")]
+    Entry(usize),
+}
+
+pub fn write(states: &ProducerStates) -> Vec<u8> {
+    let mut entries = Vec::new();
+    let mut count = 0;
+    for (id, producer) in states.iter() {
+        let mut put = |batch: Option<&ProducedBatch>| {
+            count += 1;
+            entries.extend_from_slice(&id.get().to_be_bytes());
+            entries.extend_from_slice(&producer.epoch.to_be_bytes());
+            entries.extend_from_slice(&batch.map_or(-1, |batch| batch.last_sequence).to_be_bytes());
+            entries.extend_from_slice(&batch.map_or(-1, |batch| batch.last_offset.get()).to_be_bytes());
+            entries.extend_from_slice(&batch.map_or(0, |batch| batch.delta).to_be_bytes());
+            let timestamp = batch.map_or(producer.last_timestamp_ms, |batch| batch.timestamp_ms);
+            entries.extend_from_slice(&timestamp.to_be_bytes());
+            entries.extend_from_slice(&producer.coordinator_epoch.to_be_bytes());
+            entries.extend_from_slice(&producer.transaction_start.map_or(-1, Offset::get).to_be_bytes());
+        };
+        producer.batches().for_each(|batch| put(Some(batch)));
+        if producer.last_sequence().is_none() {
+            put(None);
+        }
+    }
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + 4 + entries.len());
+    bytes.extend_from_slice(&1i16.to_be_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&i32::try_from(count).unwrap_or(i32::MAX).to_be_bytes());
+    bytes.extend_from_slice(&entries);
+    let crc = crc32c(&bytes[HEAD_BYTES..]);
+    bytes[2..HEAD_BYTES].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+pub fn read(bytes: &[u8]) -> Result<ProducerStates, SnapshotError> {
+    let short = SnapshotError::Length(bytes.len());
+    let (head, body) = bytes.split_at_checked(HEAD_BYTES).ok_or(short.clone())?;
+    let mut head = Reader(head);
+    let version = i16::from_be_bytes(head.take().ok_or(short.clone())?);
+    if version != 1 {
+        return Err(SnapshotError::Version(version));
+    }
+    let expected = u32::from_be_bytes(head.take().ok_or(short.clone())?);
+    let found = crc32c(body);
+    if found != expected {
+        return Err(SnapshotError::Checksum { expected, found });
+    }
+    let mut body = Reader(body);
+    let count = i32::from_be_bytes(body.take().ok_or(short.clone())?);
+    if usize::try_from(count).ok().and_then(|count| count.checked_mul(ENTRY_BYTES)) != Some(body.0.len()) {
+        return Err(short);
+    }
+    let mut states = ProducerStates::default();
+    let mut present: Option<(ProducerId, Producer)> = None;
+    for at in 0..count as usize {
+        let (id, producer) = entry(&mut body).ok_or(SnapshotError::Entry(at))?;
+        match &mut present {
+            Some((same, known)) if *same == id && known.epoch == producer.epoch => {
+                producer.batches().for_each(|batch| known.push(*batch));
+            }
+            _ => {
+                if let Some((id, producer)) = present.replace((id, producer)) {
+                    states.insert(id, producer);
+                }
+            }
+        }
+    }
+    if let Some((id, producer)) = present {
+        states.insert(id, producer);
+    }
+    Ok(states)
+}
+
+fn entry(body: &mut Reader<'_>) -> Option<(ProducerId, Producer)> {
+    let id = ProducerId::from_wire(i64::from_be_bytes(body.take()?))?;
+    let mut producer = Producer::new(i16::from_be_bytes(body.take()?));
+    let last_sequence = i32::from_be_bytes(body.take()?);
+    let last_offset = i64::from_be_bytes(body.take()?);
+    let delta = i32::from_be_bytes(body.take()?);
+    let timestamp_ms = i64::from_be_bytes(body.take()?);
+    producer.coordinator_epoch = i32::from_be_bytes(body.take()?);
+    producer.transaction_start = Offset::from_wire(i64::from_be_bytes(body.take()?));
+    if let Some(last_offset) = Offset::from_wire(last_offset)
+        && last_sequence >= 0
+    {
+        if delta < 0 || i64::from(delta) > last_offset.get() {
+            return None;
+        }
+        producer.push(ProducedBatch { last_sequence, last_offset, delta, timestamp_ms });
+    }
+    producer.last_timestamp_ms = timestamp_ms;
+    Some((id, producer))
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::BatchBuilder;
+
+    fn states() -> ProducerStates {
+        let mut states = ProducerStates::default();
+        for at in 0..7i32 {
+            for producer in [4, 9] {
+                let batch =
+                    BatchBuilder::new(1_000 + i64::from(at)).producer(producer, 2, at).record(None, None).build();
+                let mut header = *batch.header();
+                header.base_offset = i64::from(at) * 2 + producer % 2;
+                states.update(&header);
+            }
+        }
+        states
+    }
+
+    #[test]
+    fn idem_10_all_five_batches_survive_a_snapshot() {
+        let bytes = write(&states());
+        assert_eq!(bytes.len(), 10 + 2 * 5 * ENTRY_BYTES);
+        assert_eq!(read(&bytes).unwrap(), states());
+        assert_eq!(read(&write(&ProducerStates::default())).unwrap(), ProducerStates::default());
+    }
+
+    #[test]
+    fn idem_10_a_damaged_snapshot_is_refused() {
+        let good = write(&states());
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            assert!(read(&bad).is_err(), "flipped byte {at}");
+            assert!(read(&good[..at]).is_err(), "cut at {at}");
+        }
+    }
+}

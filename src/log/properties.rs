@@ -1,0 +1,96 @@
+//! Two small files of identity: `meta.properties` of a log directory, `partition.metadata` of a partition.
+use crate::types::TopicId;
+
+/// Whose directory this is (Kafka's meta.properties, version 1).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MetaProperties {
+    pub cluster_id: String,
+    pub node_id: i32,
+    /// The directory's own id, printed like a topic's.
+    pub directory_id: TopicId,
+}
+
+/// What is wrong with one of the two files.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PropertiesError {
+    #[error("'{0}' is missing")]
+    Missing(&'static str),
+    #[error("'{key}' has the value '{value}', which cannot be")]
+    Value { key: &'static str, value: String },
+}
+
+impl MetaProperties {
+    pub fn parse(bytes: &[u8]) -> Result<MetaProperties, PropertiesError> {
+        let text = String::from_utf8_lossy(bytes);
+        let get = |key: &'static str| {
+            let line = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!']));
+            let mut pairs = line.filter_map(|line| line.split_once('='));
+            pairs.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned())
+        };
+        let need = |key| get(key).ok_or(PropertiesError::Missing(key));
+        let version = need("version")?;
+        if version != "1" {
+            return Err(PropertiesError::Value { key: "version", value: version });
+        }
+        let node = need("node.id")?;
+        let node_id = node.parse().ok().filter(|id| *id >= 0);
+        let directory = need("directory.id")?;
+        Ok(MetaProperties {
+            cluster_id: need("cluster.id")?,
+            node_id: node_id.ok_or(PropertiesError::Value { key: "node.id", value: node })?,
+            directory_id: TopicId::parse(&directory)
+                .ok_or(PropertiesError::Value { key: "directory.id", value: directory })?,
+        })
+    }
+
+    pub fn print(&self) -> String {
+        format!(
+            "#\ncluster.id={}\ndirectory.id={}\nnode.id={}\nversion=1\n",
+            self.cluster_id, self.directory_id, self.node_id
+        )
+    }
+}
+
+/// Parses `partition.metadata` (LOG-27).
+pub fn parse_partition_metadata(bytes: &[u8]) -> Result<TopicId, PropertiesError> {
+    let text = String::from_utf8_lossy(bytes);
+    let get = |key: &'static str| {
+        let found = text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == key);
+        found.map(|(_, value)| value.trim().to_owned()).ok_or(PropertiesError::Missing(key))
+    };
+    let version = get("version")?;
+    if version != "0" {
+        return Err(PropertiesError::Value { key: "version", value: version });
+    }
+    let id = get("topic_id")?;
+    TopicId::parse(&id).filter(|id| *id != TopicId::ZERO).ok_or(PropertiesError::Value { key: "topic_id", value: id })
+}
+
+pub fn print_partition_metadata(id: TopicId) -> String {
+    format!("version: 0\ntopic_id: {id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meta_properties_round_trip_and_kafkas_own_is_read() {
+        let meta = MetaProperties { cluster_id: "abc".into(), node_id: 3, directory_id: TopicId::METADATA };
+        assert_eq!(MetaProperties::parse(meta.print().as_bytes()), Ok(meta.clone()));
+        let kafkas = b"#\n#Sat Nov 21 07:00:00 UTC 2026\nnode.id=3\nversion=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAQ\ncluster.id=abc\n";
+        assert_eq!(MetaProperties::parse(kafkas), Ok(meta));
+        assert!(MetaProperties::parse(b"version=0\n").is_err());
+        assert!(MetaProperties::parse(b"version=1\nnode.id=x\ncluster.id=a\ndirectory.id=b").is_err());
+    }
+
+    #[test]
+    fn log_27_partition_metadata_round_trips() {
+        let text = print_partition_metadata(TopicId::METADATA);
+        assert_eq!(text, "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ");
+        assert_eq!(parse_partition_metadata(text.as_bytes()), Ok(TopicId::METADATA));
+        for bad in ["", "version: 1\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ", "version: 0", "version: 0\ntopic_id: x"] {
+            assert!(parse_partition_metadata(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Reading: which bytes of which file answer a fetch. Bytes are not copied; whole batches only (FET-1, FET-5).
+use crate::{
+    log::{file_cache::OpenFile, log::Log, segment::Segment},
+    types::{LogBounds, Offset, ProducerId},
+};
+use std::{io, sync::Arc};
+
+/// Up to where a reader may see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReadLimit {
+    /// A consumer that reads uncommitted: below the high watermark.
+    High,
+    /// A consumer that reads committed: below the last stable offset.
+    Stable,
+    /// A follower: everything.
+    End,
+}
+
+/// Bytes of one segment file. The file stays readable while this lives, also when the log is deleted (FET-16).
+#[derive(Clone)]
+pub struct Slice {
+    pub file: OpenFile,
+    pub position: u64,
+    pub len: usize,
+}
+
+impl std::fmt::Debug for Slice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slice").field("position", &self.position).field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+impl Slice {
+    /// Copies the bytes, for answers that are not sent from the file.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.len];
+        let filled = self.file.read_at(&mut bytes, self.position)?;
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+}
+
+/// A transaction whose records a committed reader skips (OFF-4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AbortedTransaction {
+    pub producer: ProducerId,
+    pub first: Offset,
+}
+
+/// An answer to a read.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// `None` when nothing is there below the limit.
+    pub slice: Option<Slice>,
+    /// The ends as they were when the slice was chosen.
+    pub bounds: LogBounds,
+    pub aborted: Vec<AbortedTransaction>,
+}
+
+/// Why a read has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// OFFSET_OUT_OF_RANGE (OFF-10).
+    #[error("offset {from} is outside of the log, which has {} to {}", bounds.start(), bounds.end())]
+    OutOfRange { from: Offset, bounds: LogBounds },
+    #[error("cannot read the log {log}: {source}")]
+    Io { log: String, source: io::Error },
+    #[error("records of the log {log} cannot be read: {what}")]
+    Damaged { log: String, what: String },
+    #[error("the log was deleted")]
+    Deleted,
+}
+
+/// What was decided under the bounds lock.
+struct Plan {
+    bounds: LogBounds,
+    limit: Offset,
+    tail: Arc<Segment>,
+    tail_bytes: u64,
+    start: Option<u64>,
+    /// Position of the limit in the tail segment; `None`: before what is remembered.
+    stop: Option<u64>,
+    /// The remembered boundary before `start + bytes_max`.
+    boundary: Option<u64>,
+    /// End of the first batch, when remembered.
+    first_end: Option<u64>,
+}
+
+impl Log {
+    /// Whole batches from the one that holds `from`, below `limit`, `bytes_max` at most, but one at least when
+    /// `at_least_one`. All of one segment. Never takes the append lock; at the tail it makes no system call.
+    pub fn read(
+        &self,
+        from: Offset,
+        limit: ReadLimit,
+        bytes_max: usize,
+        at_least_one: bool,
+    ) -> Result<Read, ReadError> {
+        // A segment can be deleted between being chosen and being opened: then the log's start has moved and the
+        // second look says so (LOG-24).
+        for _ in 0..3 {
+            let plan = self.plan(from, limit, bytes_max)?;
+            let bounds = plan.bounds;
+            if from >= plan.limit {
+                return Ok(Read { slice: None, bounds, aborted: Vec::new() });
+            }
+            match self.find(from, &plan, bytes_max as u64, at_least_one) {
+                Ok(slice) => return Ok(Read { slice, bounds, aborted: Vec::new() }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(source) => return Err(self.read_error(source)),
+            }
+        }
+        Err(ReadError::Deleted)
+    }
+
+    pub(in crate::log) fn read_error(&self, source: io::Error) -> ReadError {
+        let log = self.id().to_string();
+        match source.kind() {
+            io::ErrorKind::InvalidData => ReadError::Damaged { log, what: source.to_string() },
+            _ => ReadError::Io { log, source },
+        }
+    }
+
+    fn plan(&self, from: Offset, limit: ReadLimit, bytes_max: usize) -> Result<Plan, ReadError> {
+        let shown = self.shown.lock();
+        let bounds = shown.bounds;
+        if from < bounds.start() || from > bounds.end() {
+            return Err(ReadError::OutOfRange { from, bounds });
+        }
+        let limit = match limit {
+            ReadLimit::High => bounds.high(),
+            ReadLimit::Stable => bounds.stable(),
+            ReadLimit::End => bounds.end(),
+        };
+        let tail = &shown.tail;
+        let (mut start, mut stop, mut boundary, mut first_end) = (None, None, None, None);
+        if from < limit && from >= tail.segment().base() {
+            start = tail.position_of(from, bounds.end());
+            stop = tail.position_of(limit, bounds.end());
+            if let Some(start) = start {
+                boundary = tail.boundary_before(start.saturating_add(bytes_max as u64));
+                first_end = tail.end_of_batch_at(start);
+            }
+        }
+        Ok(Plan {
+            bounds,
+            limit,
+            tail: tail.segment().clone(),
+            tail_bytes: tail.bytes(),
+            start,
+            stop,
+            boundary,
+            first_end,
+        })
+    }
+
+    fn find(&self, from: Offset, plan: &Plan, bytes_max: u64, at_least_one: bool) -> io::Result<Option<Slice>> {
+        if let (Some(start), Some(stop), Some(boundary)) = (plan.start, plan.stop, plan.boundary) {
+            let mut end = boundary.min(stop);
+            if end <= start && at_least_one {
+                end = plan.first_end.unwrap_or(start).min(stop);
+            }
+            return slice(&plan.tail, start, end);
+        }
+        let mut segment = self.segment_of(from, plan);
+        loop {
+            let in_tail = Arc::ptr_eq(&segment, &plan.tail);
+            let end = if in_tail { plan.tail_bytes } else { segment.bytes() };
+            let Some(first) = segment.locate(from, end)? else {
+                // Offsets may be missing at a segment's end (compaction): the next segment has the next record.
+                match self.segment_after(&segment, plan) {
+                    Some(next) if !in_tail => segment = next,
+                    _ => return Ok(None),
+                }
+                continue;
+            };
+            if first.header.base_offset >= plan.limit.get() {
+                return Ok(None);
+            }
+            let start = first.position;
+            let target = start.saturating_add(bytes_max);
+            let stop = self.stop_in(&segment, plan, end)?;
+            let mut until = if stop <= target { stop } else { segment.boundary_before(start, target, end)?.min(stop) };
+            if until <= start && at_least_one {
+                until = (start + first.header.size() as u64).min(stop);
+            }
+            return slice(&segment, start, until);
+        }
+    }
+
+    /// Position in `segment` where the limit lies; its end when the limit is further on.
+    fn stop_in(&self, segment: &Arc<Segment>, plan: &Plan, end: u64) -> io::Result<u64> {
+        if Arc::ptr_eq(segment, &plan.tail) {
+            if let Some(stop) = plan.stop {
+                return Ok(stop);
+            }
+        } else if self.segment_after(segment, plan).is_some_and(|next| next.base() <= plan.limit) {
+            return Ok(end);
+        }
+        if plan.limit <= segment.base() {
+            return Ok(0);
+        }
+        Ok(segment.locate(plan.limit, end)?.map_or(end, |at| at.position))
+    }
+
+    fn segment_of(&self, offset: Offset, plan: &Plan) -> Arc<Segment> {
+        if offset >= plan.tail.base() {
+            return plan.tail.clone();
+        }
+        let segments = self.segments.read();
+        let after = segments.partition_point(|segment| segment.base() <= offset);
+        segments[after.saturating_sub(1)].clone()
+    }
+
+    /// The segment behind `segment`, none of those made after the plan.
+    fn segment_after(&self, segment: &Arc<Segment>, plan: &Plan) -> Option<Arc<Segment>> {
+        let segments = self.segments.read();
+        let after = segments.partition_point(|other| other.base() <= segment.base());
+        segments.get(after).filter(|next| next.base() <= plan.tail.base()).cloned()
+    }
+}
+
+fn slice(segment: &Arc<Segment>, start: u64, end: u64) -> io::Result<Option<Slice>> {
+    if end <= start {
+        return Ok(None);
+    }
+    let len = usize::try_from(end - start).map_err(io::Error::other)?;
+    Ok(Some(Slice { file: segment.file()?, position: start, len }))
+}

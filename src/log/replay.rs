@@ -1,0 +1,131 @@
+//! Replay of the write-ahead log into one log, in order and idempotently: what stands in the segments is skipped, what a
+//! crash took from them is written again.
+use crate::{
+    log::{
+        log::{Log, LogError, Writer},
+        names,
+        wal::{EntryKind, Recovered, RecoveredEntry},
+    },
+    record::BatchHeader,
+    types::Offset,
+};
+
+impl Log {
+    /// Applies the entries of this log. `fresh`: its directory was not there and was made just now.
+    pub(in crate::log) fn replay(
+        &self,
+        recovered: &Recovered,
+        entries: &[RecoveredEntry],
+        fresh: bool,
+    ) -> Result<(), LogError> {
+        let dropped = entries.iter().rposition(|entry| entry.head.kind == EntryKind::Drop).map_or(0, |at| at + 1);
+        let entries = entries.get(dropped..).unwrap_or_default();
+        let mut last_append = None;
+        let mut writer = self.writer.lock();
+        let orphaned = fresh && entries.first().is_some_and(|entry| entry.head.offset > writer.end);
+        if orphaned {
+            tracing::warn!(log = %self.id, "the partition's directory is gone; the write-ahead log has only a part of its records, which is left out");
+            return Ok(());
+        }
+        for entry in entries {
+            match entry.head.kind {
+                EntryKind::Append => {
+                    self.replay_append(&mut writer, recovered, entry)?;
+                    last_append = Some(entry);
+                }
+                EntryKind::Truncate => {
+                    self.truncate_local(&mut writer, entry.head.offset)?;
+                    last_append = None;
+                }
+                EntryKind::LogStart => self.replay_start(&mut writer, entry.head.offset)?,
+                EntryKind::Drop => {}
+            }
+        }
+        if let Some(entry) = last_append {
+            self.synced_mark().raise(entry_end(entry, recovered).min(writer.end));
+        }
+        writer.unlogged &= self.synced_mark().get() < writer.end;
+        if !entries.is_empty() {
+            self.list_for_checkpoint(&mut writer);
+        }
+        let end = writer.end;
+        drop(writer);
+        self.end_mark().raise(end);
+        Ok(())
+    }
+
+    fn replay_append(
+        &self,
+        writer: &mut Writer,
+        recovered: &Recovered,
+        entry: &RecoveredEntry,
+    ) -> Result<(), LogError> {
+        if entry.head.offset < writer.end {
+            if !self.config().compact || self.stands_at(entry.head.offset)? {
+                return Ok(());
+            }
+            // A gap that is no work of compaction: everything behind it is written again from here.
+            self.truncate_local(writer, entry.head.offset)?;
+        }
+        let damaged = |what: String| LogError::Damaged {
+            path: writer.active.path(names::LOG),
+            position: writer.active.bytes(),
+            what,
+        };
+        if entry.head.offset > writer.end {
+            let (end, next) = (writer.end, entry.head.offset);
+            return Err(damaged(format!("the records from offset {end} to {next} are missing")));
+        }
+        let body = recovered.read_body(entry)?;
+        let header = BatchHeader::parse(&body).map_err(|error| damaged(error.to_string()))?;
+        if header.size() != body.len() || header.base() != Some(entry.head.offset) || header.last().is_none() {
+            return Err(damaged("the write-ahead log holds a batch that is none".into()));
+        }
+        let config = self.config();
+        let failed = |error: crate::log::AppendError| LogError::StorageFailed(error.to_string());
+        self.roll_if_due(writer, &config, &header).map_err(failed)?;
+        let position = self.write_bytes(writer, &[&body, &[]]).map_err(failed)?;
+        self.note_batch(writer, &config, &header, position);
+        let mut shown = self.shown.lock();
+        shown.bounds.extend(writer.end);
+        shown.tail.push(entry.head.offset, header.size() as u64);
+        shown.first_unstable = writer.producers.first_unstable();
+        Ok(())
+    }
+
+    fn stands_at(&self, offset: Offset) -> Result<bool, LogError> {
+        let segment = {
+            let segments = self.segments.read();
+            let after = segments.partition_point(|segment| segment.base() <= offset);
+            segments[after.saturating_sub(1)].clone()
+        };
+        let found = segment.locate(offset, segment.bytes()).map_err(LogError::io("read", self.path()))?;
+        // Below the log's start nothing is expected any more.
+        Ok(found.is_some_and(|found| found.header.base() == Some(offset)) || offset < self.bounds().start())
+    }
+
+    fn replay_start(&self, writer: &mut Writer, start: Offset) -> Result<(), LogError> {
+        if start > writer.end {
+            return self.restart_local(writer, start);
+        }
+        self.advance_high(start);
+        self.shown.lock().bounds.advance_start(start);
+        self.epochs.lock().truncate_start(start);
+        Ok(())
+    }
+
+    pub(in crate::log) fn list_for_checkpoint(&self, writer: &mut Writer) {
+        if !writer.listed
+            && let Some(log) = self.this.upgrade()
+        {
+            writer.listed = true;
+            self.shared.dirty.lock().push(log);
+        }
+    }
+}
+
+/// End of an entry's batch: everything below came from the write-ahead log or stood before it.
+fn entry_end(entry: &RecoveredEntry, recovered: &Recovered) -> Offset {
+    let last = recovered.read_body(entry).ok().and_then(|body| BatchHeader::parse(&body).ok()?.last());
+    last.map_or(entry.head.offset, Offset::next)
+}

@@ -1,0 +1,146 @@
+//! Walks the batches of a segment file, header by header or with their checksums. The bytes are not trusted.
+use crate::{
+    platform::DiskFile,
+    record::{BatchHeader, HEADER_BYTES, HeaderError},
+};
+use std::io;
+
+/// Bytes read at a time while walking.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Why the bytes at a position are no batch.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BadBatch {
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error("the batch claims {size} bytes, {have} are left in the file")]
+    Cut { size: usize, have: u64 },
+    #[error("the checksum is {found:08x}, the batch says {expected:08x}")]
+    Checksum { expected: u32, found: u32 },
+    #[error("the batch's offset or record count is impossible ({base}, {delta}, {count})")]
+    Numbers { base: i64, delta: i32, count: i32 },
+    #[error("the batch begins at offset {base}, {expected} was due")]
+    Offset { base: i64, expected: i64 },
+    #[error("the batch's leader epoch {epoch} is below the {before} before it")]
+    Epoch { epoch: i32, before: i32 },
+}
+
+/// One step of a [`Scan`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    Batch {
+        position: u64,
+        header: BatchHeader,
+    },
+    /// The end was reached exactly after a batch.
+    End,
+    /// No batch stands at `position`.
+    Bad {
+        position: u64,
+        why: BadBatch,
+    },
+}
+
+/// Reads batches one after the other from a file between two positions.
+pub struct Scan<'a> {
+    file: &'a dyn DiskFile,
+    position: u64,
+    end: u64,
+    checksums: bool,
+    chunk_bytes: usize,
+    buffer: Vec<u8>,
+    /// Where in the file the buffer begins.
+    buffer_at: u64,
+}
+
+impl<'a> Scan<'a> {
+    /// Headers only; bodies are skipped unless they happen to lie in the chunk.
+    pub fn headers(file: &'a dyn DiskFile, position: u64, end: u64) -> Scan<'a> {
+        Scan { file, position, end, checksums: false, chunk_bytes: CHUNK_BYTES, buffer: Vec::new(), buffer_at: 0 }
+    }
+
+    /// Every batch's checksum is computed.
+    pub fn checked(file: &'a dyn DiskFile, position: u64, end: u64) -> Scan<'a> {
+        Scan { checksums: true, ..Scan::headers(file, position, end) }
+    }
+
+    /// How much is read at a time.
+    pub fn chunk(self, chunk_bytes: usize) -> Scan<'a> {
+        Scan { chunk_bytes, ..self }
+    }
+
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub fn next_step(&mut self) -> io::Result<Step> {
+        let position = self.position;
+        let left = self.end.saturating_sub(position);
+        if left == 0 {
+            return Ok(Step::End);
+        }
+        let bad = |why: BadBatch| Ok(Step::Bad { position, why });
+        let header = match BatchHeader::parse(self.bytes(HEADER_BYTES)?) {
+            Ok(header) => header,
+            Err(why) => return bad(why.into()),
+        };
+        let size = header.size();
+        if size as u64 > left {
+            return bad(BadBatch::Cut { size, have: left });
+        }
+        if header.last().is_none() || header.record_count < 0 {
+            let (base, delta, count) = (header.base_offset, header.last_offset_delta, header.record_count);
+            return bad(BadBatch::Numbers { base, delta, count });
+        }
+        if self.checksums {
+            let bytes = self.bytes(size)?;
+            if bytes.len() < size {
+                return bad(BadBatch::Cut { size, have: bytes.len() as u64 });
+            }
+            let found = BatchHeader::crc_of(bytes);
+            if found != header.crc {
+                return bad(BadBatch::Checksum { expected: header.crc, found });
+            }
+        }
+        self.position += size as u64;
+        Ok(Step::Batch { position, header })
+    }
+
+    /// The whole batch that the last step found, when checksums are computed (its bytes are still here).
+    pub fn batch_bytes(&self, position: u64, size: usize) -> Option<&[u8]> {
+        let from = usize::try_from(position.checked_sub(self.buffer_at)?).ok()?;
+        self.buffer.get(from..from.checked_add(size)?)
+    }
+
+    /// `want` bytes at the present position, fewer at the end. `want` never exceeds what the file has left or a
+    /// header's length, so a claimed length allocates no more than is there.
+    fn bytes(&mut self, want: usize) -> io::Result<&[u8]> {
+        let left = self.end.saturating_sub(self.position);
+        let want = usize::try_from(left).unwrap_or(usize::MAX).min(want);
+        let held = self.position.checked_sub(self.buffer_at).and_then(|from| usize::try_from(from).ok());
+        let held = held.filter(|from| from.saturating_add(want) <= self.buffer.len());
+        let from = match held {
+            Some(from) => from,
+            None => {
+                let fill = usize::try_from(left).unwrap_or(usize::MAX).min(want.max(self.chunk_bytes));
+                self.buffer.resize(fill, 0);
+                self.buffer_at = self.position;
+                let filled = self.file.read_at(&mut self.buffer, self.position)?;
+                self.buffer.truncate(filled);
+                0
+            }
+        };
+        let to = from.saturating_add(want).min(self.buffer.len());
+        Ok(self.buffer.get(from..to).unwrap_or_default())
+    }
+}
+
+/// The header at `position`, by one small read; `None` when there is no batch.
+pub fn header_at(file: &dyn DiskFile, position: u64, end: u64) -> io::Result<Option<BatchHeader>> {
+    let mut bytes = [0; HEADER_BYTES];
+    if end.saturating_sub(position) < HEADER_BYTES as u64 || file.read_at(&mut bytes, position)? < HEADER_BYTES {
+        return Ok(None);
+    }
+    let header = BatchHeader::parse(&bytes).ok().filter(|header| header.last().is_some());
+    Ok(header.filter(|header| header.size() as u64 <= end - position))
+}

@@ -1,0 +1,378 @@
+//! One segment: a `.log` file of batches and its two indexes. Written by one writer, read by anyone.
+use crate::{
+    log::{
+        file_cache::OpenFile,
+        folder::{Folder, LoadedIndex},
+        index::{self, IndexEntry, LiveIndex},
+        names, scan,
+        scan::{Scan, Step},
+        time_index::{self, LiveTimeIndex, TimeEntry, TimestampedOffset},
+    },
+    platform::OpenMode,
+    record::BatchHeader,
+    types::Offset,
+};
+use parking_lot::Mutex;
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+/// Bytes read at a time between two index entries.
+const SEARCH_CHUNK_BYTES: usize = 4096;
+/// Positions are 31 bits in Kafka's index files.
+pub const SEGMENT_BYTES_MAX: u64 = i32::MAX as u64;
+
+/// One segment of a log.
+pub struct Segment {
+    id: u64,
+    base: Offset,
+    folder: Arc<Folder>,
+    file: Mutex<Option<OpenFile>>,
+    used: AtomicBool,
+    /// Has bytes that were not synced to this file (they may be in the write-ahead log).
+    dirty: AtomicBool,
+    bytes: AtomicU64,
+    index: Mutex<LiveIndex>,
+    times: Mutex<Times>,
+}
+
+/// The largest timestamp and its batch are one value under one lock (LOG-25).
+#[derive(Default)]
+struct Times {
+    live: LiveTimeIndex,
+    largest: Option<TimeEntry>,
+    /// `largest` is known; otherwise it is still in the time index file.
+    known: bool,
+}
+
+/// A batch found in a segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Located {
+    pub position: u64,
+    pub header: BatchHeader,
+}
+
+impl Segment {
+    /// A segment without bytes; its file is made with the first write.
+    pub fn create(folder: Arc<Folder>, base: Offset) -> Arc<Segment> {
+        let segment = Segment::existing(folder, base, 0);
+        segment.times.lock().known = true;
+        segment
+    }
+
+    /// A segment whose file has `bytes` bytes. Nothing is read.
+    pub fn existing(folder: Arc<Folder>, base: Offset, bytes: u64) -> Arc<Segment> {
+        let id = folder.indexes().next_id();
+        Arc::new(Segment {
+            id,
+            base,
+            folder,
+            file: Mutex::new(None),
+            used: AtomicBool::new(false),
+            dirty: AtomicBool::new(false),
+            bytes: AtomicU64::new(bytes),
+            index: Mutex::default(),
+            times: Mutex::default(),
+        })
+    }
+
+    pub fn base(&self) -> Offset {
+        self.base
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    pub fn path(&self, suffix: &str) -> PathBuf {
+        self.folder.file(names::of_offset(self.base, suffix))
+    }
+
+    pub fn is_dirty(&self) -> bool {
+        self.dirty.load(Ordering::Acquire)
+    }
+
+    pub fn set_dirty(&self, dirty: bool) {
+        self.dirty.store(dirty, Ordering::Release);
+    }
+
+    /// The `.log` file, opened when it is not.
+    pub fn file(self: &Arc<Self>) -> io::Result<OpenFile> {
+        self.used.store(true, Ordering::Relaxed);
+        let opened = {
+            let mut file = self.file.lock();
+            if let Some(file) = &*file {
+                return Ok(file.clone());
+            }
+            let mode = if self.bytes() == 0 { OpenMode::Create } else { OpenMode::Write };
+            file.insert(self.folder.disk().open(&self.path(names::LOG), mode)?).clone()
+        };
+        self.folder.files().opened(self);
+        Ok(opened)
+    }
+
+    pub fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+
+    /// Readers that hold the file keep it.
+    pub fn close_file(&self) {
+        self.file.lock().take();
+    }
+
+    /// Bytes were written behind the present end.
+    pub fn extend(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// Cuts the file; the indexes are rebuilt by whoever calls this.
+    pub fn cut(self: &Arc<Self>, bytes: u64) -> io::Result<()> {
+        let file = self.file()?;
+        file.set_len(bytes)?;
+        if file.len()? != bytes {
+            return Err(io::Error::other("the file did not get the length it was cut to"));
+        }
+        self.bytes.store(bytes, Ordering::Release);
+        self.set_dirty(true);
+        self.folder.indexes().forget(self.id);
+        Ok(())
+    }
+
+    /// Remembers a batch's timestamp, and its place when `indexed`.
+    pub fn note(&self, position: u64, last: Offset, timestamp_ms: i64, indexed: bool) {
+        let relative = index::relative(self.base, last).expect("a segment is rolled before 31 bits overflow");
+        let mut times = self.times.lock();
+        if times.largest.is_none_or(|largest| timestamp_ms > largest.timestamp_ms) {
+            times.largest = Some(TimeEntry { timestamp_ms, relative });
+        }
+        if indexed {
+            let position = u32::try_from(position).expect("a segment is rolled before 31 bits overflow");
+            self.index.lock().push(IndexEntry { relative, position });
+            if let Some(largest) = times.largest {
+                times.live.push(largest);
+            }
+        }
+    }
+
+    /// Entries of the two indexes: a full one rolls the segment.
+    pub fn index_entries(&self) -> (usize, usize) {
+        (self.index.lock().len(), self.times.lock().live.len())
+    }
+
+    /// Sets both indexes and the largest timestamp, as found by recovery or a quick look at the files' ends.
+    pub fn set_indexes(&self, index: LiveIndex, live: LiveTimeIndex, largest: Option<TimeEntry>) {
+        *self.index.lock() = index;
+        *self.times.lock() = Times { live, largest, known: true };
+    }
+
+    /// Appends to both index files what is only in memory. `seal`: no batch will follow, so the largest timestamp gets
+    /// its entry and the memory is freed.
+    pub fn write_indexes(&self, seal: bool) -> io::Result<()> {
+        let disk = self.folder.disk();
+        {
+            let mut index = self.index.lock();
+            let (at, bytes) = index.pending();
+            if !bytes.is_empty() || index.written() == 0 {
+                disk.open(&self.path(names::INDEX), OpenMode::Create)?.write_all_at(&bytes, at)?;
+            }
+            let all = index.len();
+            index.set_written(all);
+            if seal {
+                *index = LiveIndex::with_written(all);
+            }
+        }
+        let mut times = self.times.lock();
+        if let (true, Some(largest)) = (seal, times.largest) {
+            times.live.push(largest);
+        }
+        let (at, bytes) = times.live.pending();
+        if !bytes.is_empty() || times.live.is_empty() {
+            disk.open(&self.path(names::TIME_INDEX), OpenMode::Create)?.write_all_at(&bytes, at)?;
+        }
+        times.live.set_written();
+        Ok(())
+    }
+
+    /// True when many index entries wait in memory.
+    pub fn indexes_gathered(&self) -> bool {
+        self.index.lock().unwritten() >= 512
+    }
+
+    /// The whole offset index of the file, loaded once and held by the cache; rebuilt when missing or insane.
+    fn loaded_index(self: &Arc<Self>) -> io::Result<LoadedIndex> {
+        if let Some(index) = self.folder.indexes().get(self.id) {
+            return Ok(index);
+        }
+        let read = self.folder.disk().read(&self.path(names::INDEX));
+        let parsed = match read {
+            Ok(bytes) => index::parse(&bytes, self.bytes()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let entries = match parsed {
+            Some(entries) => entries,
+            None => self.rebuilt_index()?,
+        };
+        let loaded = Arc::new(entries);
+        self.folder.indexes().put(self.id, loaded.clone());
+        Ok(loaded)
+    }
+
+    fn rebuilt_index(self: &Arc<Self>) -> io::Result<Vec<IndexEntry>> {
+        tracing::warn!(segment = %self.path(names::LOG).display(), "the offset index is missing or damaged and is made again in memory");
+        let file = self.file()?;
+        let mut scan = Scan::headers(&*file, 0, self.bytes());
+        let mut entries = Vec::new();
+        let mut since = 0;
+        while let Step::Batch { position, header } = scan.next_step()? {
+            let last = header.last().and_then(|last| index::relative(self.base, last));
+            if let (true, Some(relative), Ok(position)) = (since > 4096, last, u32::try_from(position)) {
+                entries.push(IndexEntry { relative, position });
+                since = 0;
+            }
+            since += header.size();
+        }
+        Ok(entries)
+    }
+
+    /// A position at or before the batch that holds `offset`, as the index knows it.
+    fn floor_position(self: &Arc<Self>, offset: Offset) -> io::Result<u64> {
+        let Some(relative) = index::relative(self.base, offset) else { return Ok(0) };
+        {
+            let index = self.index.lock();
+            let found = index::floor_by_offset(index.recent(), relative);
+            if found.is_some() || (index.all_recent() && index.len() > 0) {
+                return Ok(found.map_or(0, |entry| u64::from(entry.position)));
+            }
+        }
+        if self.bytes() <= SEARCH_CHUNK_BYTES as u64 {
+            return Ok(0);
+        }
+        let loaded = self.loaded_index()?;
+        Ok(index::floor_by_offset(&loaded, relative).map_or(0, |entry| u64::from(entry.position)))
+    }
+
+    /// A batch boundary at or before `target` and not before `from`, which is one itself.
+    fn floor_boundary(self: &Arc<Self>, from: u64, target: u64) -> io::Result<u64> {
+        if target - from <= SEARCH_CHUNK_BYTES as u64 {
+            return Ok(from);
+        }
+        let position = u32::try_from(target).unwrap_or(u32::MAX);
+        {
+            let index = self.index.lock();
+            let found = index::floor_by_position(index.recent(), position);
+            if found.is_some() || (index.all_recent() && index.len() > 0) {
+                return Ok(found.map_or(from, |entry| from.max(entry.position.into())));
+            }
+        }
+        let loaded = self.loaded_index()?;
+        Ok(index::floor_by_position(&loaded, position).map_or(from, |entry| from.max(entry.position.into())))
+    }
+
+    /// The batch that holds `offset`, or the first after it, among the bytes before `end`.
+    pub fn locate(self: &Arc<Self>, offset: Offset, end: u64) -> io::Result<Option<Located>> {
+        let file = self.file()?;
+        let mut start = self.floor_position(offset)?;
+        if start > 0 {
+            // The index is a hint: it is believed only when a batch of ours stands there (LOG-23).
+            let header = scan::header_at(&*file, start, end)?;
+            let fits = header
+                .is_some_and(|header| header.base_offset >= self.base.get() && header.base_offset <= offset.get());
+            if !fits {
+                self.folder.indexes().forget(self.id);
+                start = 0;
+            }
+        }
+        let mut scan = Scan::headers(&*file, start, end).chunk(SEARCH_CHUNK_BYTES);
+        loop {
+            match scan.next_step()? {
+                Step::Batch { position, header } if header.last() >= Some(offset) => {
+                    return Ok(Some(Located { position, header }));
+                }
+                Step::Batch { .. } => {}
+                Step::End => return Ok(None),
+                Step::Bad { position, why } => return Err(damaged(self.path(names::LOG), position, &why)),
+            }
+        }
+    }
+
+    /// The last batch boundary at or before `target`, counted from the batch that begins at `from`.
+    pub fn boundary_before(self: &Arc<Self>, from: u64, target: u64, end: u64) -> io::Result<u64> {
+        let file = self.file()?;
+        let mut at = self.floor_boundary(from, target)?;
+        if at != from && scan::header_at(&*file, at, end)?.is_none() {
+            at = from;
+        }
+        let mut scan = Scan::headers(&*file, at, end).chunk(SEARCH_CHUNK_BYTES);
+        while at < target {
+            match scan.next_step()? {
+                Step::Batch { .. } if scan.position() <= target => at = scan.position(),
+                Step::Batch { .. } | Step::End => break,
+                Step::Bad { position, why } => return Err(damaged(self.path(names::LOG), position, &why)),
+            }
+        }
+        Ok(at)
+    }
+
+    /// The largest timestamp and the last offset of its batch; read from the time index when not yet known.
+    pub fn largest_timestamp(self: &Arc<Self>) -> io::Result<Option<TimestampedOffset>> {
+        let mut times = self.times.lock();
+        if !times.known {
+            times.largest = self.loaded_times()?.last().copied();
+            times.known = true;
+        }
+        Ok(times.largest.map(|entry| self.absolute(entry)))
+    }
+
+    /// From which offset on a batch with a timestamp of at least `timestamp_ms` can stand.
+    pub fn floor_by_time(self: &Arc<Self>, timestamp_ms: i64) -> io::Result<Offset> {
+        {
+            let times = self.times.lock();
+            if let Some(entry) = time_index::floor(times.live.unwritten(), timestamp_ms) {
+                return Ok(self.absolute(entry).offset);
+            }
+            if times.known && times.live.written() == 0 {
+                return Ok(self.base);
+            }
+        }
+        let entries = self.loaded_times()?;
+        Ok(time_index::floor(&entries, timestamp_ms).map_or(self.base, |entry| self.absolute(entry).offset))
+    }
+
+    fn absolute(&self, entry: TimeEntry) -> TimestampedOffset {
+        let offset = self.base.plus(i64::from(entry.relative));
+        TimestampedOffset { timestamp_ms: entry.timestamp_ms, offset, epoch: None }
+    }
+
+    /// The time index of the file; made again from the batches when missing or insane.
+    fn loaded_times(self: &Arc<Self>) -> io::Result<Vec<TimeEntry>> {
+        let parsed = match self.folder.disk().read(&self.path(names::TIME_INDEX)) {
+            Ok(bytes) => time_index::parse(&bytes).filter(|entries| !entries.is_empty() || self.bytes() == 0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(entries) = parsed {
+            return Ok(entries);
+        }
+        let file = self.file()?;
+        let mut scan = Scan::headers(&*file, 0, self.bytes());
+        let mut entries: Vec<TimeEntry> = Vec::new();
+        while let Step::Batch { header, .. } = scan.next_step()? {
+            let Some(relative) = header.last().and_then(|last| index::relative(self.base, last)) else { break };
+            if entries.last().is_none_or(|last| header.max_timestamp > last.timestamp_ms) {
+                entries.push(TimeEntry { timestamp_ms: header.max_timestamp, relative });
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// A batch that cannot be read where one must be.
+pub fn damaged(path: PathBuf, position: u64, why: &scan::BadBatch) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged at byte {position}: {why}", path.display()))
+}

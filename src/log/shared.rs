@@ -1,0 +1,183 @@
+//! What all logs of one directory share: disk, clock, write-ahead log, space left, and whether the directory failed.
+use crate::{
+    log::{Closed, Log, file_cache::FileCache, folder::IndexCache, wal::Wal},
+    platform::{Clock, Disk},
+    types::TopicId,
+};
+use parking_lot::{Condvar, Mutex};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// The directory's common part; every log holds it.
+pub struct Shared {
+    pub disk: Arc<dyn Disk>,
+    pub clock: Arc<dyn Clock>,
+    pub wal: Arc<Wal>,
+    pub files: Arc<FileCache>,
+    pub indexes: Arc<IndexCache>,
+    pub path: PathBuf,
+    pub space: Space,
+    failure: OnceLock<String>,
+    /// Logs written since the last checkpoint.
+    pub dirty: Mutex<Vec<Arc<Log>>>,
+    pub logs: Mutex<BTreeMap<(TopicId, i32), Arc<Log>>>,
+    /// Files and directories to be removed when their time has come.
+    pub leaving: Mutex<Vec<Leaving>>,
+    pub unsaved_bytes: AtomicU64,
+    pub checkpoint_wal_bytes: u64,
+    /// Wakes the background thread.
+    pub alarm: Alarm,
+}
+
+/// A renamed file or directory, removed once `due` has passed on the monotonic clock.
+pub struct Leaving {
+    pub due: Duration,
+    pub path: PathBuf,
+    pub is_dir: bool,
+}
+
+impl Shared {
+    pub fn new(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        wal: Arc<Wal>,
+        path: PathBuf,
+        settings: &crate::log::LogDirSettings,
+    ) -> Arc<Shared> {
+        Arc::new(Shared {
+            files: FileCache::new(disk.clone(), settings.open_files_max),
+            indexes: IndexCache::new(settings.index_cache_bytes_max),
+            disk,
+            clock,
+            wal,
+            path,
+            space: Space::new(settings.disk_headroom_bytes),
+            failure: OnceLock::new(),
+            dirty: Mutex::default(),
+            logs: Mutex::default(),
+            leaving: Mutex::default(),
+            unsaved_bytes: AtomicU64::new(0),
+            checkpoint_wal_bytes: settings.checkpoint_wal_bytes,
+            alarm: Alarm::default(),
+        })
+    }
+
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// The directory is lost for this process (LOG-9): nothing is retried, every waiter is told. Takes no append lock.
+    pub fn fail(&self, why: String) {
+        if self.failure.set(why.clone()).is_err() {
+            return;
+        }
+        tracing::error!(directory = %self.path.display(), "the log directory failed and takes no more records: {why}");
+        let logs: Vec<Arc<Log>> = self.logs.lock().values().cloned().collect();
+        for log in logs {
+            log.close_marks(Closed::StorageFailed);
+        }
+    }
+
+    /// Bytes were written that only the write-ahead log holds durably; enough of them call for a checkpoint.
+    pub fn count_unsaved(&self, bytes: u64) {
+        let before = self.unsaved_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before < self.checkpoint_wal_bytes && before + bytes >= self.checkpoint_wal_bytes {
+            self.alarm.ring();
+        }
+    }
+
+    pub fn remove_later(&self, path: PathBuf, is_dir: bool, delay_ms: u64) {
+        let due = self.clock.monotonic() + Duration::from_millis(delay_ms);
+        self.leaving.lock().push(Leaving { due, path, is_dir });
+    }
+}
+
+/// Free space as last seen, less what was written since: appends are refused before they touch anything (OPS-3).
+pub struct Space {
+    left: AtomicI64,
+    headroom: i64,
+}
+
+impl Space {
+    fn new(headroom: u64) -> Space {
+        Space { left: AtomicI64::new(i64::MAX), headroom: i64::try_from(headroom).unwrap_or(i64::MAX) }
+    }
+
+    pub fn refresh(&self, free_bytes: u64) {
+        self.left.store(i64::try_from(free_bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// Counts `bytes` as used; false when too little is left for them (then nothing is counted).
+    pub fn take(&self, bytes: u64) -> bool {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let left = self.left.load(Ordering::Relaxed);
+        if left.saturating_sub(bytes) < self.headroom {
+            return false;
+        }
+        self.left.fetch_sub(bytes, Ordering::Relaxed);
+        true
+    }
+
+    pub fn left_bytes(&self) -> u64 {
+        self.left.load(Ordering::Relaxed).max(0) as u64
+    }
+}
+
+/// Wakes one thread; a ring before the wait is not lost.
+#[derive(Default)]
+pub struct Alarm {
+    state: Mutex<AlarmState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct AlarmState {
+    rung: bool,
+    stopped: bool,
+}
+
+impl Alarm {
+    pub fn ring(&self) {
+        self.state.lock().rung = true;
+        self.changed.notify_all();
+    }
+
+    pub fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for a ring or the time; false when stopped.
+    pub fn wait(&self, at_most: Duration) -> bool {
+        let mut state = self.state.lock();
+        if !state.rung && !state.stopped {
+            self.changed.wait_for(&mut state, at_most);
+        }
+        state.rung = false;
+        !state.stopped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ops_3_space_is_kept_back() {
+        let space = Space::new(100);
+        space.refresh(250);
+        assert!(space.take(100));
+        assert!(!space.take(51));
+        assert!(space.take(50));
+        assert!(!space.take(1));
+        space.refresh(1_000);
+        assert!(space.take(1));
+    }
+}

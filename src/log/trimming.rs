@@ -1,0 +1,291 @@
+//! Making a log shorter: at its end (a follower that diverged), at its start (DeleteRecords, retention).
+use crate::{
+    log::{
+        AppendError, Closed, LogConfig,
+        log::{Log, LogError, Writer},
+        names,
+        opening::{Known, Opening},
+        segment::Segment,
+        tail::Tail,
+        wal::{Committed, EntryHead, EntryKind, WalError},
+    },
+    types::{LogBounds, Offset},
+};
+use parking_lot::{Condvar, Mutex};
+use std::{io, sync::Arc};
+
+impl Log {
+    /// Cuts everything from `offset` on. Readers that hold bytes of it may read less than they were promised (FET-16).
+    pub fn truncate_to(&self, offset: Offset) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        if writer.closed.is_some() {
+            return Err(LogError::Deleted);
+        }
+        if offset >= writer.end {
+            self.epochs.lock().truncate_end(offset);
+            return Ok(());
+        }
+        self.shared.wal.append(&self.entry(EntryKind::Truncate, offset), &[], None)?;
+        self.truncate_local(&mut writer, offset)
+    }
+
+    pub(in crate::log) fn entry(&self, kind: EntryKind, offset: Offset) -> EntryHead {
+        EntryHead {
+            kind,
+            topic_id: self.id.topic_id,
+            partition: self.id.partition,
+            offset,
+            leader_epoch: self.epochs.lock().latest().unwrap_or_default(),
+            len: 0,
+        }
+    }
+
+    /// Cuts the files and puts the log together again from what is left.
+    pub(in crate::log) fn truncate_local(&self, writer: &mut Writer, offset: Offset) -> Result<(), LogError> {
+        if offset >= writer.end {
+            return Ok(());
+        }
+        let bounds = self.bounds();
+        if offset <= self.segments.read()[0].base() {
+            return self.restart_local(writer, offset);
+        }
+        self.cut_files(writer, offset).map_err(LogError::io("cut", self.path()))?;
+        let known = Known {
+            clean: false,
+            recovery_point: Some(writer.recovery_point.min(offset)),
+            log_start: Some(bounds.start().min(offset)),
+            high: Some(bounds.high().min(offset)),
+        };
+        self.load_again(writer, known)
+    }
+
+    fn cut_files(&self, writer: &mut Writer, offset: Offset) -> io::Result<()> {
+        writer.active.write_indexes(false)?;
+        let segments = self.segments.read().clone();
+        for segment in segments.iter().rev() {
+            if segment.base() >= offset {
+                self.remove_now(segment)?;
+                continue;
+            }
+            if let Some(at) = segment.locate(offset, segment.bytes())? {
+                segment.cut(at.position)?;
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    fn remove_now(&self, segment: &Arc<Segment>) -> io::Result<()> {
+        segment.close_file();
+        for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+            match self.shared.disk.remove_file(&segment.path(suffix)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn load_again(&self, writer: &mut Writer, known: Known) -> Result<(), LogError> {
+        let config = self.config();
+        let listing = self.shared.disk.list(&self.path()).map_err(LogError::io("list", self.path()))?;
+        let opening = Opening::new(&self.folder, &config, known, self.shared.clock.wall_ms());
+        let loaded = opening.load(&listing)?;
+        let listed = writer.listed;
+        *writer = loaded.writer;
+        (writer.listed, writer.new_folder, writer.unlogged) = (listed, true, true);
+        *self.segments.write() = loaded.segments;
+        *self.epochs.lock() = loaded.epochs;
+        self.epochs.lock().set_changed();
+        self.install(writer, loaded.bounds);
+        self.list_for_checkpoint(writer);
+        Ok(())
+    }
+
+    fn install(&self, writer: &Writer, bounds: LogBounds) {
+        {
+            let mut shown = self.shown.lock();
+            shown.bounds = bounds;
+            shown.first_unstable = writer.producers.first_unstable();
+            shown.tail = Tail::new(writer.active.clone());
+        }
+        self.reset_marks(bounds);
+    }
+
+    /// All records go; the log begins anew at `start`.
+    pub(in crate::log) fn restart_local(&self, writer: &mut Writer, start: Offset) -> Result<(), LogError> {
+        let config = self.config();
+        let old = std::mem::take(&mut *self.segments.write());
+        for segment in old {
+            self.remove_now(&segment).map_err(LogError::io("clear", self.path()))?;
+        }
+        for snapshot in writer.snapshots.drain(..) {
+            let path = self.folder.file(names::of_offset(snapshot, names::SNAPSHOT));
+            let _ = self.shared.disk.remove_file(&path);
+        }
+        let opening = Opening::new(&self.folder, &config, Known::default(), self.shared.clock.wall_ms());
+        let loaded = opening.fresh(start);
+        let listed = writer.listed;
+        *writer = loaded.writer;
+        writer.listed = listed;
+        writer.active.file().map_err(LogError::io("create", self.path()))?;
+        writer.active.set_dirty(true);
+        *self.segments.write() = loaded.segments;
+        self.epochs.lock().truncate_end(Offset::ZERO);
+        self.install(writer, loaded.bounds);
+        self.list_for_checkpoint(writer);
+        Ok(())
+    }
+
+    /// DeleteRecords: records below `to` can no longer be read. Durable when this returns (OFF-11): it waits for a
+    /// commit, so call it where waiting is allowed.
+    pub fn advance_start(&self, to: Offset) -> Result<(), AppendError> {
+        let waiter = Arc::new(Waiter::default());
+        {
+            let mut writer = self.writer.lock();
+            self.check_usable(&writer)?;
+            let bounds = self.bounds();
+            if to > bounds.high() {
+                return Err(AppendError::PastHighWatermark { high: bounds.high() });
+            }
+            if to <= bounds.start() {
+                return Ok(());
+            }
+            let reach: Arc<dyn Committed> = waiter.clone();
+            let entry = self.entry(EntryKind::LogStart, to);
+            self.list_for_checkpoint(&mut writer);
+            let wal = self.shared.wal.append(&entry, &[], Some((&reach, to)));
+            wal.map_err(|error| AppendError::StorageFailed(error.to_string()))?;
+            self.show_start(to);
+        }
+        waiter.wait().map_err(|error| AppendError::StorageFailed(error.to_string()))
+    }
+
+    fn show_start(&self, to: Offset) {
+        self.shown.lock().bounds.advance_start(to);
+        self.epochs.lock().truncate_start(to);
+    }
+
+    /// Deletes the oldest segments that retention no longer wants: too old, too many bytes, or below the log's start
+    /// (RET-1 to RET-4). Answers how many went.
+    pub fn delete_old_segments(&self) -> Result<usize, LogError> {
+        let config = self.config();
+        let mut writer = self.writer.lock();
+        if writer.closed.is_some() {
+            return Ok(0);
+        }
+        let leaving = self.deletable(&config).map_err(LogError::io("read", self.path()))?;
+        if leaving.is_empty() {
+            return Ok(0);
+        }
+        if leaving.last().is_some_and(|last| Arc::ptr_eq(last, &writer.active)) {
+            self.roll(&mut writer).map_err(LogError::io("roll", self.path()))?;
+        }
+        let first = {
+            let mut segments = self.segments.write();
+            segments.drain(..leaving.len());
+            segments[0].base()
+        };
+        let start = first.max(self.bounds().start());
+        self.list_for_checkpoint(&mut writer);
+        // Not waited for: should a crash bring the segments back, they are old still.
+        self.shared.wal.append(&self.entry(EntryKind::LogStart, start), &[], None)?;
+        self.show_start(start);
+        writer.sealed_dirty.retain(|segment| segment.base() >= first);
+        let gone = writer.snapshots.extract_if(.., |at| *at < first).collect::<Vec<_>>();
+        // The next checkpoint syncs the renames before it forgets the log start (LOG-18).
+        writer.new_folder = true;
+        for segment in &leaving {
+            for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+                self.leave(names::of_offset(segment.base(), suffix), config.file_delete_delay_ms);
+            }
+        }
+        for snapshot in gone {
+            self.leave(names::of_offset(snapshot, names::SNAPSHOT), config.file_delete_delay_ms);
+        }
+        tracing::info!(log = %self.id, segments = leaving.len(), log_start = %start, "old segments are deleted");
+        Ok(leaving.len())
+    }
+
+    fn leave(&self, name: String, delay_ms: u64) {
+        let to = self.folder.file(format!("{name}{}", names::DELETED));
+        // A file that was never made, or is gone already, is no failure (LOG-24).
+        if self.shared.disk.rename(&self.folder.file(name), &to).is_ok() {
+            self.shared.remove_later(to, false, delay_ms);
+        }
+    }
+
+    /// The prefix of segments that may go. The active one only when all of it is below the high watermark.
+    fn deletable(&self, config: &LogConfig) -> io::Result<Vec<Arc<Segment>>> {
+        let bounds = self.bounds();
+        let segments = self.segments.read().clone();
+        let now_ms = self.shared.clock.wall_ms();
+        let mut bytes: u64 = segments.iter().map(|segment| segment.bytes()).sum();
+        let mut leaving = Vec::new();
+        for (at, segment) in segments.iter().enumerate() {
+            let next = segments.get(at + 1).map_or(bounds.end(), |next| next.base());
+            let active = at + 1 == segments.len();
+            if next > bounds.high() || (active && segment.bytes() == 0) {
+                break;
+            }
+            let mut wanted = active || next > bounds.start();
+            if config.delete && wanted {
+                let too_many = config.retention_bytes.is_some_and(|most| bytes - segment.bytes() >= most);
+                wanted = !too_many && !self.is_too_old(segment, config, now_ms)?;
+            }
+            if wanted {
+                break;
+            }
+            bytes -= segment.bytes();
+            leaving.push(segment.clone());
+        }
+        Ok(leaving)
+    }
+
+    fn is_too_old(&self, segment: &Arc<Segment>, config: &LogConfig, now_ms: i64) -> io::Result<bool> {
+        let Some(retention_ms) = config.retention_ms else { return Ok(false) };
+        let largest = segment.largest_timestamp()?;
+        Ok(largest.is_some_and(|largest| {
+            largest.timestamp_ms >= 0 && now_ms.saturating_sub(largest.timestamp_ms) > retention_ms
+        }))
+    }
+
+    pub(in crate::log) fn close(&self, why: Closed) {
+        self.writer.lock().closed.get_or_insert(why);
+        self.close_marks(why);
+    }
+}
+
+/// Waits for one commit.
+#[derive(Default)]
+struct Waiter {
+    done: Mutex<Option<Result<(), WalError>>>,
+    changed: Condvar,
+}
+
+impl Waiter {
+    fn wait(&self) -> Result<(), WalError> {
+        let mut done = self.done.lock();
+        loop {
+            if let Some(result) = done.take() {
+                return result;
+            }
+            self.changed.wait(&mut done);
+        }
+    }
+
+    fn set(&self, result: Result<(), WalError>) {
+        *self.done.lock() = Some(result);
+        self.changed.notify_all();
+    }
+}
+
+impl Committed for Waiter {
+    fn committed(&self, _up_to: Offset) {
+        self.set(Ok(()));
+    }
+
+    fn failed(&self, error: &WalError) {
+        self.set(Err(error.clone()));
+    }
+}
