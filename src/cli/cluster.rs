@@ -137,11 +137,7 @@ impl Cluster {
 
     /// After an error on this broker's connection: the next use opens a new one.
     pub fn forget(&mut self, id: i32) {
-        let Some(client) = self.clients.remove(&id) else { return };
-        if !Rc::ptr_eq(&client, &self.seed) {
-            return;
-        }
-        // The seed's own error shows at its next use, where `metadata` replaces it.
+        self.clients.remove(&id);
     }
 
     /// The most common trap of all: the bootstrap address works and the advertised one does not.

@@ -371,3 +371,6 @@ fn frame_error(address: &BrokerAddress, error: FrameError) -> ClientError {
 fn key_of<R: Request>() -> ApiKey {
     ApiKey::try_from(R::KEY).expect("a request has the key of an API")
 }
+
+#[cfg(test)]
+mod tests;
