@@ -38,10 +38,10 @@ fix: ## Format, and apply what the lints can repair
 
 bench: build ## Measure Ottla and Apache Kafka side by side (ARGS="--quick --only fetch"; needs java, mvn, python3)
 	$(CARGO) build --release --locked -p bench
-	@trap '$(KAFKA) down bench' EXIT; target/release/bench --kafka $(KAFKA) $(ARGS)
+	@trap '$(KAFKA) down bench >/dev/null 2>&1 || true' EXIT; target/release/bench --kafka $(KAFKA) $(ARGS)
 
 oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wrong test (needs java, mvn, python3)
-	@trap '$(KAFKA) down oracle' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
+	@trap '$(KAFKA) down oracle || true' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
 	OTTLA_TEST_BROKER=127.0.0.1:$(ORACLE_PORT) $(CARGO) test --locked --no-fail-fast -p protocol-tests $(ARGS)
 
 compat: build ## Run real clients against Ottla; the first build compiles librdkafka (needs cc, make, zlib)
