@@ -8,10 +8,10 @@ ORACLE_PORT ?= 29392
 SECONDS_EACH ?= 60
 ARGS ?=
 
-.PHONY: help run build test check fix deny bench oracle compat fuzz image clean
+.PHONY: help run build test check deny advisories fix bench oracle compat fuzz image clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: ## Build and start a broker on localhost:9092 (data in ./ottla-data; ARGS="--override key=value")
 	$(CARGO) run --release --locked --bin ottla -- serve $(ARGS)
@@ -28,9 +28,12 @@ check: ## Everything a change must pass; writes nothing: format, lints, tests, d
 	$(CARGO) test --locked --no-fail-fast
 	@$(MAKE) --no-print-directory deny
 
-deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny)
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check; \
+deny: ## Check licences, sources and versions of the dependencies (needs cargo-deny)
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check bans licenses sources; \
 	else echo "cargo-deny is not installed, dependencies were not checked: cargo install --locked cargo-deny"; fi
+
+advisories: ## Check the dependencies against the published advisories (needs cargo-deny and the network)
+	$(CARGO) deny --locked check advisories
 
 fix: ## Format, and apply what the lints can repair
 	$(CARGO) clippy --fix --allow-dirty --allow-staged --all-targets
@@ -38,10 +41,10 @@ fix: ## Format, and apply what the lints can repair
 
 bench: build ## Measure Ottla and Apache Kafka side by side (ARGS="--quick --only fetch"; needs java, mvn, python3)
 	$(CARGO) build --release --locked -p bench
-	@trap '$(KAFKA) down bench' EXIT; target/release/bench --kafka $(KAFKA) $(ARGS)
+	@trap '$(KAFKA) down bench >/dev/null 2>&1 || true' EXIT; target/release/bench --kafka $(KAFKA) $(ARGS)
 
 oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wrong test (needs java, mvn, python3)
-	@trap '$(KAFKA) down oracle' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
+	@trap '$(KAFKA) down oracle || true' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
 	OTTLA_TEST_BROKER=127.0.0.1:$(ORACLE_PORT) $(CARGO) test --locked --no-fail-fast -p protocol-tests $(ARGS)
 
 compat: build ## Run real clients against Ottla; the first build compiles librdkafka (needs cc, make, zlib)

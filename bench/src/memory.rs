@@ -23,8 +23,15 @@ impl Held {
 /// Locks memory until only `leave_gib` are available, then lets the page cache grow over the rest once.
 pub fn hold_all_but(leave_gib: f64, directory: &Path) -> Result<Held, Fault> {
     let leave = (leave_gib * (1u64 << 30) as f64) as u64;
+    let held = hold(available_bytes()?.saturating_sub(leave))?;
+    fill_page_cache(directory, leave)?;
+    Ok(held)
+}
+
+/// Locks this much memory, in whole chunks.
+fn hold(bytes: u64) -> Result<Held, Fault> {
     let mut held = Held { chunks: Vec::new() };
-    while available_bytes()? > leave.saturating_add(CHUNK_BYTES as u64) {
+    for _ in 0..bytes / CHUNK_BYTES as u64 {
         let chunk = vec![1; CHUNK_BYTES];
         // SAFETY: the range is the chunk's own; it lives in `held`, and unmapping it ends the lock.
         unsafe { rustix::mm::mlock(chunk.as_ptr().cast_mut().cast(), chunk.len()) }
@@ -32,7 +39,6 @@ pub fn hold_all_but(leave_gib: f64, directory: &Path) -> Result<Held, Fault> {
             .during("locking memory (see `ulimit -l`)")?;
         held.chunks.push(chunk);
     }
-    fill_page_cache(directory, leave)?;
     Ok(held)
 }
 
@@ -60,12 +66,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_all_memory_may_stay_free_none_is_held() {
+    fn memory_is_held_in_whole_chunks_or_the_limit_is_named() {
+        match hold(CHUNK_BYTES as u64 + 1) {
+            Ok(held) => assert_eq!(held.bytes(), CHUNK_BYTES),
+            Err(fault) => assert!(fault.to_string().contains("ulimit -l"), "{fault}"),
+        }
+        assert_eq!(hold(0).unwrap().bytes(), 0);
+    }
+
+    #[test]
+    fn the_page_cache_is_filled_and_no_file_stays() {
         let directory = std::env::temp_dir().join(format!("bench-memory-{}", std::process::id()));
         fill_page_cache(&directory, 2 * CHUNK_BYTES as u64).unwrap();
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
         fs::remove_dir_all(&directory).unwrap();
         assert!(available_bytes().unwrap() > 0);
-        assert_eq!(Held { chunks: Vec::new() }.bytes(), 0);
     }
 }

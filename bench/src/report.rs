@@ -6,8 +6,12 @@ use crate::{
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write};
 
-/// Every value by row, figure and broker, in the order of rounds.
-pub struct Figures(BTreeMap<(&'static str, &'static str, Kind), Vec<f64>>);
+/// What all rounds gave.
+pub struct Figures {
+    /// Every value by row, figure and broker, in the order of rounds.
+    values: BTreeMap<(&'static str, &'static str, Kind), Vec<f64>>,
+    faults: Vec<String>,
+}
 
 /// Median and extremes.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -40,15 +44,24 @@ impl Verdict {
 
 impl Figures {
     pub fn new() -> Figures {
-        Figures(BTreeMap::new())
+        Figures { values: BTreeMap::new(), faults: Vec::new() }
     }
 
     pub fn add(&mut self, row: &'static str, figure: &'static str, kind: Kind, value: f64) {
-        self.0.entry((row, figure, kind)).or_default().push(value);
+        self.values.entry((row, figure, kind)).or_default().push(value);
+    }
+
+    pub fn add_fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+
+    /// Why figures are missing.
+    pub fn faults(&self) -> &[String] {
+        &self.faults
     }
 
     fn spread(&self, row: &Row, check: &Check, kind: Kind) -> Option<Spread> {
-        spread(self.0.get(&(row.id, check.figure, kind))?)
+        spread(self.values.get(&(row.id, check.figure, kind))?)
     }
 
     /// A Markdown table with a line for each figure of each row.
@@ -76,7 +89,7 @@ impl Figures {
     pub fn json(&self, rows: &[&Row]) -> Value {
         let lines = rows.iter().flat_map(|row| row.checks.iter().map(move |check| (row, check))).map(|(row, check)| {
             let (ottla, kafka) = (self.spread(row, check, Kind::Ottla), self.spread(row, check, Kind::Kafka));
-            let values = |kind| self.0.get(&(row.id, check.figure, kind)).cloned().unwrap_or_default();
+            let values = |kind| self.values.get(&(row.id, check.figure, kind)).cloned().unwrap_or_default();
             json!({
                 "row": row.id,
                 "figure": check.figure,

@@ -48,15 +48,20 @@ pub fn run(options: &Options) -> Result<(), Fault> {
         for kind in kinds {
             eprintln!("round {} of {}: {}", round + 1, scale.rounds, kind.name());
             let mut turn = Turn { kind, scale: &scale, figures: &mut figures };
-            turn.loads(options, &wanted)?;
-            turn.life(options, &wanted)?;
+            let loaded = turn.loads(options, &wanted);
+            turn.note("under load", loaded);
+            let lived = turn.life(options, &wanted);
+            turn.note("start, rest and kill", lived);
         }
     }
     print!("{}", figures.table(&wanted));
     let json = serde_json::to_vec_pretty(&figures.json(&wanted)).expect("plain figures");
     fs::write(&options.json, json).during(format!("writing {}", options.json.display()))?;
     eprintln!("figures of every round: {}", options.json.display());
-    Ok(())
+    match figures.faults() {
+        [] => Ok(()),
+        faults => Err(Fault::Usage(format!("some figures are missing:\n  {}", faults.join("\n  ")))),
+    }
 }
 
 /// One broker's turn in one round.
@@ -69,6 +74,14 @@ struct Turn<'a> {
 impl Turn<'_> {
     fn add(&mut self, row: &Row, figure: &'static str, value: f64) {
         self.figures.add(row.id, figure, self.kind, value);
+    }
+
+    /// A row that fails costs its own figures, not those of the others.
+    fn note(&mut self, what: &str, done: Result<(), Fault>) {
+        if let Err(fault) = done {
+            eprintln!("  {what}: {fault}");
+            self.figures.add_fault(format!("{}, {what}: {fault}", self.kind.name()));
+        }
     }
 
     /// The rows that need a warm broker under load.
@@ -87,9 +100,10 @@ impl Turn<'_> {
                 _ => PARTITIONS,
             };
             let target = target(&broker, row.id, partitions);
-            admin::create_topic(&target)?;
-            self.load(row, &target)?;
-            admin::delete_topic(&target)?;
+            let done = admin::create_topic(&target)
+                .and_then(|()| self.load(row, &target))
+                .and_then(|()| admin::delete_topic(&target));
+            self.note(row.id, done);
             rest();
         }
         Ok(())
