@@ -317,7 +317,7 @@ async fn read_answers(mut socket: OwnedReadHalf, shared: Arc<Shared>, response_b
     let mut frames = FrameReader::new(response_bytes_max);
     let mut answered = false;
     let error = loop {
-        match frames.next() {
+        match frames.take() {
             Ok(Some(mut frame)) => match deliver(&mut frame, &shared) {
                 Ok(()) => answered = true,
                 Err(error) => break error,

@@ -43,7 +43,7 @@ impl FrameReader {
     }
 
     /// The next whole frame, without its length prefix.
-    pub fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+    pub fn take(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(length) = self.claimed() else { return Ok(None) };
         if std::mem::take(&mut self.first) {
             self.recognise()?;
@@ -99,32 +99,32 @@ mod tests {
     #[test]
     fn frames_are_cut_in_order_and_parts_wait() {
         let mut reader = reader(&[0, 0, 0, 2, 1, 2, 0, 0, 0, 0, 0, 0, 0, 3, 9]);
-        assert_eq!(reader.next().unwrap().unwrap(), [1u8, 2][..]);
-        assert_eq!(reader.next().unwrap().unwrap(), [0u8; 0][..]);
-        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.take().unwrap().unwrap(), [1u8, 2][..]);
+        assert_eq!(reader.take().unwrap().unwrap(), [0u8; 0][..]);
+        assert_eq!(reader.take().unwrap(), None);
         reader.room().extend_from_slice(&[8, 7]);
-        assert_eq!(reader.next().unwrap().unwrap(), [9u8, 8, 7][..]);
+        assert_eq!(reader.take().unwrap().unwrap(), [9u8, 8, 7][..]);
     }
 
     #[test]
     fn net_1_negative_and_oversized_lengths_are_refused() {
-        assert_eq!(reader(&[0xFF, 0xFF, 0xFF, 0xFE]).next(), Err(FrameError::Negative { length: -2 }));
+        assert_eq!(reader(&[0xFF, 0xFF, 0xFF, 0xFE]).take(), Err(FrameError::Negative { length: -2 }));
         let too_large = FrameError::TooLarge { length: 1_000_001, limit: 1_000_000 };
-        assert_eq!(reader(&1_000_001i32.to_be_bytes()).next(), Err(too_large));
+        assert_eq!(reader(&1_000_001i32.to_be_bytes()).take(), Err(too_large));
     }
 
     #[test]
     fn net_1_memory_follows_what_arrives_not_what_is_claimed() {
         let mut reader = FrameReader::new(100 << 20);
         reader.room().extend_from_slice(&(90i32 << 20).to_be_bytes());
-        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.take().unwrap(), None);
         reader.room();
         assert!(reader.buffer.capacity() <= 64 * 1024, "{}", reader.buffer.capacity());
     }
 
     #[test]
     fn http_and_tls_are_recognised() {
-        assert_eq!(reader(b"GET / HTTP/1.1").next(), Err(FrameError::Http));
-        assert_eq!(reader(&[0x16, 0x03, 0x01, 0x02, 0x00]).next(), Err(FrameError::Tls));
+        assert_eq!(reader(b"GET / HTTP/1.1").take(), Err(FrameError::Http));
+        assert_eq!(reader(&[0x16, 0x03, 0x01, 0x02, 0x00]).take(), Err(FrameError::Tls));
     }
 }

@@ -1,6 +1,6 @@
 //! Settings as the layers below want them: a topic's as batch rules and log settings, the controller's as questions.
 use crate::{
-    config::{self, Compression, RawSettings, Scope, TopicConfig, TopicConfigError, table},
+    config::{self, Compression, RawSettings, TopicConfig, TopicConfigError, ValueKind, table},
     controller::{Refused, SettingRules},
     image::{Resource, ResourceKind, Settings},
     log::{LogConfig, SyncPolicy},
@@ -111,11 +111,12 @@ impl SettingRules for NodeSettings {
     }
 
     fn list_default(&self, kind: ResourceKind, name: &str) -> Option<String> {
-        let (scope, setting) = match kind {
-            ResourceKind::Topic => (Scope::Topic, table::topic(name)),
-            _ => (Scope::Broker, table::broker(name)),
+        let setting = match kind {
+            ResourceKind::Topic => table::topic(name),
+            _ => table::broker(name),
         };
-        table::is_list(scope, name).then(|| setting.and_then(|setting| setting.default).unwrap_or_default().to_owned())
+        let list = setting.filter(|setting| setting.kind == ValueKind::List)?;
+        Some(list.default.unwrap_or_default().to_owned())
     }
 }
 

@@ -231,7 +231,7 @@ impl Connection {
     fn handle_frames(&mut self, cx: &mut Context<'_>, burst: &mut usize) -> Result<usize, Ended> {
         let mut handled = 0;
         while *burst < BURST_MAX && self.may_read() {
-            let Some(frame) = self.frames.next()? else { break };
+            let Some(frame) = self.frames.take()? else { break };
             let begun_at = self.shared.clock.monotonic();
             let bytes = frame.len() as u64;
             let routed = self.shared.router.route(&self.client, frame);

@@ -8,7 +8,7 @@ mod topics;
 
 use super::{Operation, Reply, Rules, SettingRules, *};
 use crate::{
-    image::{Image, ResourceKind, Settings},
+    image::{Image, Resource, ResourceKind, Settings},
     machine::{Journal, NotWritten, Pending, Runtime},
     types::{ErrorCode, NodeId, Offset, TopicId},
     wire::metadata::{FeatureRange, MetadataRecord},
@@ -20,12 +20,15 @@ use uuid::Uuid;
 struct Two;
 
 impl SettingRules for Two {
-    fn check(&self, _: ResourceKind, settings: &Settings) -> Result<(), String> {
+    fn check(&self, _: &Resource, settings: &Settings) -> Result<(), Refused> {
         for (name, value) in settings {
             match name.as_str() {
                 "retention.ms" if value.parse::<i64>().is_ok() => {}
                 "cleanup.policy" if value.split(',').all(|one| ["compact", "delete", ""].contains(&one)) => {}
-                _ => return Err(format!("Invalid value {value} for configuration {name}")),
+                _ => {
+                    let text = format!("Invalid value {value} for configuration {name}");
+                    return Err(Refused::new(ErrorCode::InvalidConfig, text));
+                }
             }
         }
         Ok(())

@@ -19,7 +19,7 @@ use uuid::Uuid;
 struct Anything;
 
 impl SettingRules for Anything {
-    fn check(&self, _: ResourceKind, _: &Settings) -> Result<(), String> {
+    fn check(&self, _: &Resource, _: &Settings) -> Result<(), Refused> {
         Ok(())
     }
 

@@ -12,7 +12,7 @@ async fn serve(script: impl Fn(usize, i16, Version, i32) -> Option<Vec<u8>> + Se
         let mut frames = FrameReader::new(1 << 20);
         let mut number = 0;
         loop {
-            while let Some(frame) = frames.next().unwrap() {
+            while let Some(frame) = frames.take().unwrap() {
                 let (key, version, correlation_id) = crate::wire::RequestHeader::peek(&frame).unwrap();
                 let Some(bytes) = script(number, key, version, correlation_id) else { return };
                 socket.write_all(&bytes).await.unwrap();
