@@ -43,6 +43,7 @@ impl CliError {
     /// The error a broker answered with, about `what`.
     pub fn broker(what: &str, code: i16, message: Option<&str>) -> CliError {
         let name = code_name(code);
+        let message = message.or_else(|| advice(code));
         let text = match message.filter(|message| !message.is_empty()) {
             Some(message) => format!("{what}: {message} ({name})"),
             None => format!("{what}: {name}"),
@@ -61,6 +62,22 @@ impl CliError {
             "topic {topic} does not exist: `ottla topic list` shows those that do, `ottla topic create {topic}` makes it"
         ))
     }
+}
+
+/// What usually helps, for refusals that brokers leave without a word.
+fn advice(code: i16) -> Option<&'static str> {
+    Some(match ErrorCode::from_wire(code)? {
+        ErrorCode::MessageTooLarge => "a record is larger than the topic's max.message.bytes",
+        ErrorCode::InvalidTopicException => {
+            "a topic's name has 1 to 249 of the letters a-z, A-Z, 0-9, `.`, `_` and `-`, and is neither `.` nor `..`"
+        }
+        ErrorCode::NotEnoughReplicas | ErrorCode::NotEnoughReplicasAfterAppend => {
+            "fewer replicas are in sync than min.insync.replicas asks for"
+        }
+        ErrorCode::TopicAuthorizationFailed => "this client may not do that with the topic",
+        ErrorCode::InvalidProducerEpoch | ErrorCode::ProducerFenced => "another producer took over this producer id",
+        _ => return None,
+    })
 }
 
 /// Kafka's name of an error code, or its number when it has none.

@@ -1,6 +1,6 @@
 //! The broker the tests talk to: the one named by OTTLA_TEST_BROKER, else one of our own, started once.
 use std::{
-    io::{Read, Write},
+    io::Write,
     net::TcpListener,
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, Weak},
@@ -33,13 +33,16 @@ fn start() -> Option<Broker> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let directory = tempfile::tempdir().unwrap();
     let address = format!("127.0.0.1:{port}");
+    // A file: a pipe that nobody reads would stop a talkative broker.
+    let log = directory.path().join("stderr");
+    let data = directory.path().join("data");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ottla"))
         .arg("serve")
         .args(["--override", &format!("listeners=PLAINTEXT://{address}")])
-        .args(["--override", &format!("log.dirs={}", directory.path().display())])
+        .args(["--override", &format!("log.dirs={}", data.display())])
         .args(["--override", "ottla.http.listen=off"])
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
+        .stderr(std::fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
     for _ in 0..200 {
@@ -47,8 +50,7 @@ fn start() -> Option<Broker> {
             return Some(Broker { address, own: Some((Mutex::new(child), directory)) });
         }
         if let Some(status) = child.try_wait().unwrap() {
-            let mut said = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            let said = std::fs::read_to_string(&log).unwrap();
             if said.contains("this build has no broker in it yet") {
                 eprintln!("skipped: no broker; set OTTLA_TEST_BROKER=host:port");
                 return None;

@@ -31,9 +31,12 @@ use std::{io::Write, time::Duration};
   ottla consume orders -o @2026-11-21T10:00:end --json | jq .payload
   ottla consume orders -p 3 -o 1000:2000 -n 5
 
-Format places: %t topic, %p partition, %o offset, %k key, %s value, %K and %S their lengths (-1: null),
-%T timestamp in ms, %d the same as a date, %h headers, %% percent; escapes \\n \\t \\r \\0 \\\\ \\xHH")]
+Places in a format:
+  %t topic    %p partition    %o offset    %h headers    %T timestamp in ms    %d timestamp as a date
+  %k key      %s value        %K and %S their lengths, -1 for null             %% a percent sign
+  \\n \\t \\r \\0 \\\\ \\xHH as usual")]
 pub struct ConsumeArgs {
+    /// The topic to read
     #[arg(value_name = "TOPIC")]
     pub topic: String,
     /// Only these partitions; may be repeated or separated by commas

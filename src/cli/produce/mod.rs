@@ -36,6 +36,7 @@ use tokio::sync::mpsc;
 Records of one key go to the same partition as with Java's producer. Records without a key go to one partition
 until a batch is full, then to the next.")]
 pub struct ProduceArgs {
+    /// The topic to write to
     #[arg(value_name = "TOPIC")]
     pub topic: String,
     /// Key of every record (with -K: of those that bring none)

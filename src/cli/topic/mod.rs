@@ -33,6 +33,7 @@ pub enum TopicCommand {
   ottla topic create orders payments -p 12 -r 3 -c retention.ms=86400000 -c cleanup.policy=compact
   ottla topic create orders --if-not-exists")]
 pub struct CreateArgs {
+    /// One topic or several
     #[arg(required = true, value_name = "TOPIC")]
     pub names: Vec<String>,
     /// Partitions of each topic [default: the broker's num.partitions]
@@ -69,6 +70,7 @@ pub struct ListArgs {
   ottla topic describe orders payments --all-configs
   ottla topic describe orders --json")]
 pub struct DescribeArgs {
+    /// One topic or several
     #[arg(required = true, value_name = "TOPIC")]
     pub names: Vec<String>,
     /// Settings at their defaults too
@@ -81,6 +83,7 @@ pub struct DescribeArgs {
   ottla topic delete orders
   ottla topic delete orders payments --if-exists")]
 pub struct DeleteArgs {
+    /// One topic or several
     #[arg(required = true, value_name = "TOPIC")]
     pub names: Vec<String>,
     /// Be content with topics that are not there
@@ -95,6 +98,7 @@ pub struct DeleteArgs {
 
 Keys that hashed to one partition hash to another afterwards; records stay where they are.")]
 pub struct AddPartitionsArgs {
+    /// One topic or several
     #[arg(required = true, value_name = "TOPIC")]
     pub names: Vec<String>,
     #[command(flatten)]
