@@ -4,6 +4,7 @@ mod configs;
 mod delta;
 mod features;
 mod partition;
+mod partitions;
 mod topics;
 
 pub use cluster::{Broker, Cluster, Controller};
@@ -11,6 +12,7 @@ pub use configs::{Configs, Resource, ResourceKind, Settings};
 pub use delta::{Delta, Publisher, Transactions};
 pub use features::{Features, ProducerIds};
 pub use partition::{DIRECTORY_LOST, DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED, NodeList, Partition};
+pub use partitions::Partitions;
 pub use topics::{Topic, Topics};
 
 use crate::{

@@ -1,5 +1,5 @@
 //! Topics by id and by name, each with its partitions.
-use super::{Delta, Partition, ReplayError};
+use super::{Delta, Partition, Partitions, ReplayError};
 use crate::{
     types::{TopicId, TopicName},
     wire::metadata::{ClearElrRecord, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
@@ -12,8 +12,7 @@ use std::sync::Arc;
 pub struct Topic {
     pub name: TopicName,
     pub id: TopicId,
-    /// By partition number.
-    pub partitions: OrdMap<i32, Partition>,
+    pub partitions: Partitions,
 }
 
 impl Topic {
@@ -101,7 +100,7 @@ impl Topics {
             self.colliding.entry(unified.into()).or_default().insert(name.clone());
         }
         self.by_name.insert(name.clone(), id);
-        self.by_id.insert(id, Arc::new(Topic { name, id, partitions: OrdMap::new() }));
+        self.by_id.insert(id, Arc::new(Topic { name, id, partitions: Partitions::default() }));
         delta.topic(id);
         Ok(())
     }

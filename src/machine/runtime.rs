@@ -10,13 +10,16 @@ struct Answered<T> {
     saw: Offset,
 }
 
+/// Where one answer goes.
+type Waiting<T> = oneshot::Sender<Result<Answered<T>, NotWritten>>;
+
 /// A machine at work. The owner keeps it behind a lock and awaits a [`Pending`] without it.
 pub struct Runtime<M: Machine, J> {
     machine: M,
     hard: M::Hard,
     soft: M::Soft,
     pub(super) journal: J,
-    waiting: BTreeMap<Ticket, oneshot::Sender<Result<Answered<M::Reply>, NotWritten>>>,
+    waiting: BTreeMap<Ticket, Waiting<M::Reply>>,
     next_ticket: u64,
 }
 

@@ -1,5 +1,5 @@
 //! AlterConfigs and IncrementalAlterConfigs (Kafka's `ConfigurationControlManager` and `ConfigAdminManager`).
-use super::{AlterConfigs, ConfigChange, ConfigStep, Refused, Rules, names::duplicates, operation::Decided};
+use super::{AlterConfigs, ConfigChange, ConfigStep, Each, Refused, Rules, names::duplicates, operation::Decided};
 use crate::{
     image::{Image, Resource, ResourceKind, Settings},
     types::{ErrorCode, NodeId},
@@ -9,9 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest value of a setting, in bytes: what the old encoding of strings can carry.
 const VALUE_BYTES_MAX: usize = i16::MAX as usize;
-
-/// A resource and what became of it.
-type Altered = (Resource, Result<(), Refused>);
 
 pub(super) fn record(resource: &Resource, name: &str, value: Option<String>) -> MetadataRecord {
     ConfigRecord {
@@ -24,7 +21,7 @@ pub(super) fn record(resource: &Resource, name: &str, value: Option<String>) -> 
 }
 
 /// Each resource is changed whole or refused.
-pub(super) fn alter(image: &Image, rules: &Rules, request: AlterConfigs) -> Result<Decided<Vec<Altered>>, Refused> {
+pub(super) fn alter(image: &Image, rules: &Rules, request: AlterConfigs) -> Result<Decided<Each<Resource>>, Refused> {
     let twice: BTreeSet<Resource> =
         duplicates(request.resources.iter().map(|(resource, _)| resource)).into_iter().cloned().collect();
     let mut records = Vec::new();

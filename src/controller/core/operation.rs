@@ -81,6 +81,9 @@ pub enum Operation {
     UpdateFeatures(UpdateFeatures),
 }
 
+/// One result for each thing that a request named.
+pub type Each<K> = Vec<(K, Result<(), Refused>)>;
+
 /// The answer to an operation, by its sort.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
@@ -90,10 +93,10 @@ pub enum Reply {
     Admitted(Result<Admitted, Refused>),
     Topics(Result<Vec<TopicCreated>, Refused>),
     /// Name and result, in the order of the request.
-    Partitions(Result<Vec<(String, Result<(), Refused>)>, Refused>),
+    Partitions(Result<Each<String>, Refused>),
     Deleted(Result<Vec<TopicDeleted>, Refused>),
     /// In the order of the request.
-    Configs(Result<Vec<(Resource, Result<(), Refused>)>, Refused>),
+    Configs(Result<Each<Resource>, Refused>),
     /// First id of a block of `PRODUCER_IDS_PER_BLOCK`.
     ProducerIds(Result<i64, Refused>),
 }

@@ -1,6 +1,6 @@
 //! New partitions: their replicas, by hand or placed, and CreatePartitions.
 use super::{
-    CreatePartitions, MorePartitions, PARTITIONS_PER_REQUEST_MAX, Refused, names::duplicates, operation::Decided,
+    CreatePartitions, Each, MorePartitions, PARTITIONS_PER_REQUEST_MAX, Refused, names::duplicates, operation::Decided,
     placement,
 };
 use crate::{
@@ -100,15 +100,12 @@ pub(super) fn by_hand(
     }
 }
 
-/// Name of a topic and what became of it.
-type Extended = (String, Result<(), Refused>);
-
 /// CreatePartitions: each topic is extended whole or refused.
-pub(super) fn create(image: &Image, request: CreatePartitions, seed: u64) -> Result<Decided<Vec<Extended>>, Refused> {
+pub(super) fn create(image: &Image, request: CreatePartitions, seed: u64) -> Result<Decided<Each<String>>, Refused> {
     let twice: BTreeSet<String> =
         duplicates(request.topics.iter().map(|topic| topic.name.as_str())).into_iter().map(Into::into).collect();
     let mut records = Vec::new();
-    let mut extended: Vec<Extended> = Vec::new();
+    let mut extended: Each<String> = Vec::new();
     for (index, topic) in request.topics.into_iter().enumerate() {
         if twice.contains(&topic.name) {
             if !extended.iter().any(|(name, _)| *name == topic.name) {

@@ -2,7 +2,7 @@
 use super::Shared;
 use crate::{
     controller::core::{
-        AlterConfigs, CreatePartitions, CreateTopics, Operation, Refused, Reply, TopicCreated, TopicDeleted,
+        AlterConfigs, CreatePartitions, CreateTopics, Each, Operation, Refused, Reply, TopicCreated, TopicDeleted,
         TopicSelector, UpdateFeatures,
     },
     image::{Image, Resource},
@@ -70,10 +70,7 @@ impl ControllerHandle {
     }
 
     /// Name and result of each topic, in the order of the request; a name that stands twice is answered once.
-    pub async fn create_partitions(
-        &self,
-        request: CreatePartitions,
-    ) -> Result<Vec<(String, Result<(), Refused>)>, Failure> {
+    pub async fn create_partitions(&self, request: CreatePartitions) -> Result<Each<String>, Failure> {
         let operation = Operation::CreatePartitions { request, seed: self.chance.u64() };
         expect!(self.shared.submit(operation).await?, Partitions)
     }
@@ -83,7 +80,7 @@ impl ControllerHandle {
     }
 
     /// AlterConfigs and IncrementalAlterConfigs. One answer for each resource of the request, in its order.
-    pub async fn alter_configs(&self, request: AlterConfigs) -> Result<Vec<(Resource, Result<(), Refused>)>, Failure> {
+    pub async fn alter_configs(&self, request: AlterConfigs) -> Result<Each<Resource>, Failure> {
         expect!(self.shared.submit(Operation::AlterConfigs(request)).await?, Configs)
     }
 

@@ -28,9 +28,12 @@ impl SettingRules for Anything {
     }
 }
 
-/// Keeps what it was told: the number of topics in each image, and the names that each delta created.
+/// The offset of an image, and the names of the topics that its delta created or changed.
+type Told = (Offset, Vec<String>);
+
+/// Keeps what it was told.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(Offset, Vec<String>)>>>);
+struct Seen(Arc<Mutex<Vec<Told>>>);
 
 impl Publisher for Seen {
     fn name(&self) -> &'static str {
