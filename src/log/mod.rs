@@ -17,6 +17,7 @@ mod producer_snapshot;
 mod producer_state;
 mod properties;
 mod read;
+mod recovering;
 mod replay;
 mod scan;
 mod segment;

@@ -14,10 +14,9 @@ use crate::{
         time_index::{self, LiveTimeIndex, TimeEntry},
     },
     platform::{DiskFile, Entry, OpenMode},
-    record::BatchHeader,
     types::{LeaderEpoch, LogBounds, Offset},
 };
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 /// What the directory's checkpoints know of a log.
 #[derive(Clone, Copy, Default, Debug)]
@@ -36,22 +35,22 @@ pub(in crate::log) struct Opening<'a> {
     pub config: &'a LogConfig,
     pub known: Known,
     pub wall_ms: i64,
-    producers: ProducerStates,
+    pub producers: ProducerStates,
     /// Batches from here on change the producers; earlier ones are in the snapshot.
-    producers_from: Offset,
-    snapshots: Vec<Offset>,
-    epochs: EpochCache,
-    epoch: Option<LeaderEpoch>,
-    since_index: u64,
+    pub producers_from: Offset,
+    pub snapshots: Vec<Offset>,
+    pub epochs: EpochCache,
+    pub epoch: Option<LeaderEpoch>,
+    pub since_index: u64,
     /// Files were removed or renamed.
     tidied: bool,
 }
 
 /// Where a scan came to.
-struct Reached {
-    end: Offset,
+pub(in crate::log) struct Reached {
+    pub end: Offset,
     /// Position of the first byte that is no batch, and why.
-    bad: Option<(u64, BadBatch)>,
+    pub bad: Option<(u64, BadBatch)>,
 }
 
 impl<'a> Opening<'a> {
@@ -159,7 +158,7 @@ impl<'a> Opening<'a> {
         Ok(self.fresh(start))
     }
 
-    fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {
+    pub fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {
         segment.close_file();
         for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
             self.remove(&segment.path(suffix))?;
@@ -167,7 +166,7 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
-    fn remove(&self, path: &PathBuf) -> io::Result<()> {
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
         match self.folder.disk().remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -305,219 +304,10 @@ impl<'a> Opening<'a> {
         let reached = self.walk(last, Scan::headers(&*file, from, last.bytes()).chunk(4096), None, u64::MAX)?;
         Ok(reached.bad.is_none().then_some(reached.end))
     }
-
-    /// Checks every batch from `from` on, cuts a torn tail behind `safe`, and makes the indexes again.
-    fn recover(&mut self, segments: &mut Vec<Arc<Segment>>, from: Offset, safe: Offset) -> Result<Offset, LogError> {
-        let failed = LogError::io("recover", self.folder.path());
-        self.recover_segments(segments, from, safe).map_err(|error| match error {
-            Failure::Io(source) => failed(source),
-            Failure::Log(error) => error,
-        })
-    }
-
-    fn recover_segments(
-        &mut self,
-        segments: &mut Vec<Arc<Segment>>,
-        from: Offset,
-        safe: Offset,
-    ) -> Result<Offset, Failure> {
-        let holds = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
-        self.replay_producers(segments, holds, from)?;
-        let mut end = segments[holds].base();
-        for at in holds..segments.len() {
-            let segment = segments[at].clone();
-            let misplaced = at > holds && (segment.base() < end || (segment.base() > end && !self.gaps_allowed()));
-            let reached = if misplaced {
-                let why = BadBatch::Offset { base: segment.base().get(), expected: end.get() };
-                Reached { end, bad: Some((0, why)) }
-            } else {
-                self.recover_segment(&segment, from)?
-            };
-            end = reached.end;
-            let Some((position, why)) = reached.bad else { continue };
-            if end < safe {
-                let path = segment.path(names::LOG);
-                return Err(Failure::Log(LogError::Damaged { path, position, what: why.to_string() }));
-            }
-            tracing::info!(file = %segment.path(names::LOG).display(), position, "the tail that was never synced is cut off: {why}");
-            let keep = if position == 0 && at > holds { at } else { at + 1 };
-            if keep > at {
-                segment.cut(position)?;
-            }
-            for later in segments.drain(keep..) {
-                self.remove_segment(&later)?;
-            }
-            break;
-        }
-        if end < safe {
-            let path = self.folder.path();
-            let what = format!("the log ends at offset {end}, it was synced up to {safe}");
-            return Err(Failure::Log(LogError::Damaged { path, position: 0, what }));
-        }
-        Ok(end)
-    }
-
-    /// Only compaction leaves gaps between batches; elsewhere one is a sign of bytes that were lost.
-    fn gaps_allowed(&self) -> bool {
-        self.config.compact
-    }
-
-    /// Brings the producers from their snapshot to the batch where checking begins.
-    fn replay_producers(&mut self, segments: &[Arc<Segment>], holds: usize, from: Offset) -> io::Result<()> {
-        let snapshots = std::mem::take(&mut self.snapshots);
-        let (kept, above): (Vec<_>, Vec<_>) = snapshots.into_iter().partition(|at| *at <= from);
-        if !above.is_empty() {
-            // Snapshots of what may be cut now: the newest at or below is taken instead.
-            self.producers = ProducerStates::default();
-            self.producers_from = Offset::ZERO;
-            for at in above {
-                self.remove(&self.folder.file(names::of_offset(at, names::SNAPSHOT)))?;
-            }
-            if let Some(newest) = kept.last() {
-                let bytes = self.folder.disk().read(&self.folder.file(names::of_offset(*newest, names::SNAPSHOT)))?;
-                if let Ok(producers) = producer_snapshot::read(&bytes) {
-                    (self.producers, self.producers_from) = (producers, *newest);
-                }
-            }
-        }
-        self.snapshots = kept;
-        if self.snapshots.is_empty() && self.known.recovery_point.is_some() && from > segments[0].base() {
-            // No snapshot was ever written: there were no producers up to the recovery point.
-            self.producers_from = from;
-        }
-        let begin = segments.partition_point(|segment| segment.base() <= self.producers_from).saturating_sub(1);
-        for segment in segments.get(begin..holds).unwrap_or_default() {
-            let file = segment.file()?;
-            let mut scan = Scan::headers(&*file, 0, segment.bytes());
-            while let Step::Batch { header, .. } = scan.next_step()? {
-                self.take_producer(&header);
-            }
-        }
-        Ok(())
-    }
-
-    fn take_producer(&mut self, header: &BatchHeader) {
-        if header.base().is_some_and(|base| base >= self.producers_from) {
-            self.producers.update(header);
-        }
-    }
-
-    /// Checks one segment from the index entry before `from` on and makes the rest of its indexes again.
-    fn recover_segment(&mut self, segment: &Arc<Segment>, from: Offset) -> io::Result<Reached> {
-        let file = segment.file()?;
-        let disk = self.folder.disk().clone();
-        let read = |suffix: &str| match disk.read(&segment.path(suffix)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            other => other,
-        };
-        let mut entries = index::parse(&read(names::INDEX)?, segment.bytes()).unwrap_or_default();
-        let mut times = time_index::parse(&read(names::TIME_INDEX)?).unwrap_or_default();
-        let floor = index::relative(segment.base(), from).unwrap_or(0);
-        let replay_from = index::relative(segment.base(), self.producers_from.max(segment.base())).unwrap_or(0);
-        // Strictly before, so that the batch at the recovery point itself is looked at again; producers may need an
-        // earlier start than the checksums.
-        entries.retain(|entry| entry.relative < floor.min(replay_from).max(1));
-        let start = match entries.last() {
-            Some(entry) => {
-                let header = scan::header_at(&*file, entry.position.into(), segment.bytes())?;
-                let last = header.and_then(|header| header.last());
-                if last == Some(segment.base().plus(entry.relative.into())) { u64::from(entry.position) } else { 0 }
-            }
-            None => 0,
-        };
-        if start == 0 {
-            entries.clear();
-            times.clear();
-        }
-        let kept = entries.last().map_or(0, |entry| entry.relative);
-        times.retain(|entry| entry.relative <= kept);
-        for (suffix, bytes) in [
-            (names::INDEX, entries.len() * index::ENTRY_BYTES),
-            (names::TIME_INDEX, times.len() * time_index::ENTRY_BYTES),
-        ] {
-            disk.open(&segment.path(suffix), OpenMode::Create)?.set_len(bytes as u64)?;
-        }
-        let largest = times.last().copied();
-        segment.set_indexes(
-            LiveIndex::with_written(entries.len()),
-            LiveTimeIndex::with_written(times.len(), largest),
-            largest,
-        );
-        segment.set_dirty(true);
-        let expected = (start == 0).then_some(segment.base());
-        let scan = Scan::checked(&*file, start, segment.bytes());
-        self.walk(segment, scan, expected, start)
-    }
-
-    /// Takes batch after batch into indexes, producers and epochs, until the end or a bad one. Index entries are made
-    /// for batches behind `indexed_from`.
-    fn walk(
-        &mut self,
-        segment: &Arc<Segment>,
-        mut scan: Scan<'_>,
-        mut expected: Option<Offset>,
-        indexed_from: u64,
-    ) -> io::Result<Reached> {
-        let mut end = expected.unwrap_or(segment.base());
-        self.since_index = 0;
-        loop {
-            match scan.next_step()? {
-                Step::End => return Ok(Reached { end, bad: None }),
-                Step::Bad { position, why } => return Ok(Reached { end, bad: Some((position, why)) }),
-                Step::Batch { position, header } => {
-                    if let Some(why) = self.contradicts(segment, &header, expected) {
-                        return Ok(Reached { end, bad: Some((position, why)) });
-                    }
-                    let last = header.last().unwrap_or_default();
-                    let indexed = indexed_from != u64::MAX
-                        && position > indexed_from
-                        && self.since_index > self.config.index_interval_bytes;
-                    segment.note(position, last, header.max_timestamp, indexed);
-                    if indexed {
-                        self.since_index = 0;
-                    }
-                    self.since_index += header.size() as u64;
-                    self.take_producer(&header);
-                    if let (Some(epoch), Some(base)) = (header.leader_epoch(), header.base())
-                        && self.epoch != Some(epoch)
-                    {
-                        self.epoch = Some(epoch);
-                        self.epochs.assign(epoch, base);
-                    }
-                    end = last.next();
-                    expected = Some(end);
-                }
-            }
-        }
-    }
-
-    /// Offsets and epochs are outside of the checksum: they must fit what stands before (LOG-16).
-    fn contradicts(&self, segment: &Segment, header: &BatchHeader, expected: Option<Offset>) -> Option<BadBatch> {
-        let base = header.base_offset;
-        let due = expected.unwrap_or(segment.base()).get();
-        let fits = if expected.is_some() && !self.gaps_allowed() { base == due } else { base >= due };
-        if !fits || index::relative(segment.base(), header.last()?).is_none() {
-            return Some(BadBatch::Offset { base, expected: due });
-        }
-        let before = self.epoch.filter(|_| expected.is_some())?;
-        let epoch = header.partition_leader_epoch;
-        (epoch >= 0 && epoch < before.get()).then_some(BadBatch::Epoch { epoch, before: before.get() })
-    }
-}
-
-enum Failure {
-    Io(io::Error),
-    Log(LogError),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure::Io(error)
-    }
 }
 
 /// Reads the last of `entries` entries of an index file.
-fn read_last<const N: usize>(folder: &Folder, path: &PathBuf, entries: u64, into: &mut [u8; N]) -> io::Result<()> {
+fn read_last<const N: usize>(folder: &Folder, path: &Path, entries: u64, into: &mut [u8; N]) -> io::Result<()> {
     let file: Arc<dyn DiskFile> = folder.disk().open(path, OpenMode::Read)?;
     file.read_at(into, (entries - 1) * N as u64)?;
     Ok(())

@@ -48,7 +48,7 @@ pub fn write(states: &ProducerStates) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD_BYTES + 4 + entries.len());
     bytes.extend_from_slice(&1i16.to_be_bytes());
     bytes.extend_from_slice(&[0; 4]);
-    bytes.extend_from_slice(&i32::try_from(count).unwrap_or(i32::MAX).to_be_bytes());
+    bytes.extend_from_slice(&i32::to_be_bytes(count));
     bytes.extend_from_slice(&entries);
     let crc = crc32c(&bytes[HEAD_BYTES..]);
     bytes[2..HEAD_BYTES].copy_from_slice(&crc.to_be_bytes());

@@ -106,12 +106,6 @@ impl<'a> Scan<'a> {
         Ok(Step::Batch { position, header })
     }
 
-    /// The whole batch that the last step found, when checksums are computed (its bytes are still here).
-    pub fn batch_bytes(&self, position: u64, size: usize) -> Option<&[u8]> {
-        let from = usize::try_from(position.checked_sub(self.buffer_at)?).ok()?;
-        self.buffer.get(from..from.checked_add(size)?)
-    }
-
     /// `want` bytes at the present position, fewer at the end. `want` never exceeds what the file has left or a
     /// header's length, so a claimed length allocates no more than is there.
     fn bytes(&mut self, want: usize) -> io::Result<&[u8]> {

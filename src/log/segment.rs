@@ -246,7 +246,7 @@ impl Segment {
         {
             let index = self.index.lock();
             let found = index::floor_by_offset(index.recent(), relative);
-            if found.is_some() || (index.all_recent() && index.len() > 0) {
+            if found.is_some() || (index.all_recent() && !index.is_empty()) {
                 return Ok(found.map_or(0, |entry| u64::from(entry.position)));
             }
         }
@@ -266,7 +266,7 @@ impl Segment {
         {
             let index = self.index.lock();
             let found = index::floor_by_position(index.recent(), position);
-            if found.is_some() || (index.all_recent() && index.len() > 0) {
+            if found.is_some() || (index.all_recent() && !index.is_empty()) {
                 return Ok(found.map_or(from, |entry| from.max(entry.position.into())));
             }
         }

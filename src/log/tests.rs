@@ -1,8 +1,11 @@
 //! Tests of whole logs: a log directory on a real or an in-memory disk, and what comes back.
 #![expect(clippy::disallowed_methods, reason = "tests look into the directories they made")]
 mod append;
+mod cost;
 mod crash;
 mod read;
+mod recovery;
+mod trimming;
 
 use crate::{
     log::{AppendError, AppendOrigin, Appended, Log, LogConfig, LogDir, LogDirSettings, LogId, Read, ReadLimit},

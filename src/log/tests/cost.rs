@@ -1,0 +1,63 @@
+//! What the hot paths ask of the disk: counted, so that nobody adds a call unseen.
+use super::*;
+use crate::platform::{Fault, MemoryDisk, OperationKind};
+
+#[test]
+fn an_append_is_one_write_to_the_segment() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(LogConfig::default());
+    append(&log, batch(1, b"v")).unwrap();
+    let before = disk.operations().len();
+    for _ in 0..300 {
+        append(&log, batch(3, &[1; 100])).unwrap();
+    }
+    let operations = disk.operations();
+    let of_log = operations[before..].iter().filter(|one| !one.path.starts_with("/data/wal"));
+    let kinds: Vec<_> = of_log.map(|one| one.kind).collect();
+    assert_eq!(kinds, vec![OperationKind::Write; 300]);
+}
+
+#[test]
+fn a_reader_at_the_tail_asks_the_disk_nothing() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(LogConfig::default());
+    for _ in 0..100 {
+        append(&log, batch(3, &[1; 100])).unwrap();
+    }
+    log.advance_high(Offset::new(300));
+    disk.inject(Fault::once(OperationKind::Read, "").for_ever());
+    for from in 0..300 {
+        for bytes_max in [1, 3_000, 1 << 20] {
+            let read = log.read(Offset::new(from), ReadLimit::High, bytes_max, true).unwrap();
+            assert!(read.slice.is_some_and(|slice| slice.len > 0));
+        }
+    }
+    disk.clear_faults();
+    assert_eq!(read_all(&log, 3_000).len(), 100);
+}
+
+#[test]
+fn two_thousand_clean_logs_open_quickly() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Arc::new(LogConfig::default());
+    let open = |fixture: &Fixture| -> Vec<Arc<Log>> {
+        (0..2_000).map(|partition| fixture.directory.open_log(&id(partition), config.clone()).unwrap()).collect()
+    };
+    let fixture = Fixture::real(dir.path());
+    fixture.directory.finish_recovery().unwrap();
+    for log in open(&fixture) {
+        append(&log, produced(7, 0, 0, 2)).unwrap();
+    }
+    fixture.directory.close().unwrap();
+    drop(fixture);
+    let clock = crate::platform::SystemClock::new();
+    let fixture = Fixture::real(dir.path());
+    assert_eq!(fixture.directory.found().unwrap().len(), 2_000);
+    let logs = open(&fixture);
+    // About 100 ms unoptimised; the bound leaves room for a busy machine and catches a sync per log (1 ms each).
+    assert!(clock.monotonic().as_millis() < 2_000, "{:?}", clock.monotonic());
+    println!("opened in {:?}", clock.monotonic());
+    assert!(logs.iter().all(|log| log.bounds().end() == Offset::new(2)));
+}

@@ -1,0 +1,313 @@
+//! What a start makes of what the last run left: torn tails, damage, missing and foreign files.
+use super::*;
+use crate::{
+    log::{Closed, LogError, SyncPolicy},
+    platform::{Fault, FaultEffect, MemoryDisk, OperationKind},
+};
+use std::{fs, io, path::PathBuf};
+
+fn paged() -> LogConfig {
+    LogConfig { sync: SyncPolicy::PageCache, index_interval_bytes: 300, ..LogConfig::default() }
+}
+
+fn file(dir: &Path, name: &str) -> PathBuf {
+    dir.join("t-0").join(name)
+}
+
+const FIRST: &str = "00000000000000000000";
+
+/// A closed log of `batches` batches of two records; answers the size of its only segment.
+fn closed(dir: &Path, batches: usize) -> u64 {
+    let fixture = Fixture::real(dir);
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(paged());
+    for at in 0..batches {
+        append(&log, produced(7, 0, at as i32 * 2, 2)).unwrap();
+    }
+    fixture.directory.close().unwrap();
+    log.size_bytes()
+}
+
+fn reopened(dir: &Path) -> (Fixture, Result<Arc<Log>, LogError>) {
+    let fixture = Fixture::real(dir);
+    let log = fixture.try_log(paged());
+    (fixture, log)
+}
+
+#[test]
+fn log_12_the_marker_is_written_by_an_orderly_stop_and_gone_once_open() {
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path(), 3);
+    let marker = dir.path().join(".kafka_cleanshutdown");
+    assert_eq!(fs::read_to_string(&marker).unwrap(), "{\"version\":0,\"brokerEpoch\":-1}");
+    let (fixture, log) = reopened(dir.path());
+    assert!(fixture.directory.was_clean() && !marker.exists());
+    assert_eq!(log.unwrap().bounds().end(), Offset::new(6));
+    // Not recovered to the end: no marker.
+    fixture.directory.close().unwrap();
+    assert!(!marker.exists());
+}
+
+#[test]
+fn log_13_a_torn_tail_is_cut_and_the_indexes_are_made_again() {
+    for torn in [1, 30, 61, 90] {
+        let dir = tempfile::tempdir().unwrap();
+        let size = closed(dir.path(), 20);
+        // As a crash of a page-cache log leaves it: nothing is known to be synced.
+        fs::remove_file(dir.path().join(".kafka_cleanshutdown")).unwrap();
+        fs::write(dir.path().join("recovery-point-offset-checkpoint"), "0\n0\n").unwrap();
+        fs::remove_file(file(dir.path(), &format!("{FIRST}.index"))).unwrap();
+        let log_file = fs::OpenOptions::new().write(true).open(file(dir.path(), &format!("{FIRST}.log"))).unwrap();
+        log_file.set_len(size - torn).unwrap();
+        let (fixture, log) = reopened(dir.path());
+        let log = log.unwrap();
+        assert_eq!(log.bounds().end(), Offset::new(38));
+        assert_eq!(log.size_bytes(), size / 20 * 19);
+        assert_eq!(log.producers()[0].last_sequence, Some(37));
+        assert_eq!(append(&log, produced(7, 0, 38, 2)).unwrap().base, Offset::new(38));
+        fixture.directory.finish_recovery().unwrap();
+        fixture.directory.close().unwrap();
+        assert!(fs::metadata(file(dir.path(), &format!("{FIRST}.index"))).unwrap().len() > 0);
+    }
+}
+
+#[test]
+fn log_14_damage_below_the_recovery_point_is_reported_and_not_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let size = closed(dir.path(), 20);
+    fs::remove_file(dir.path().join(".kafka_cleanshutdown")).unwrap();
+    let path = file(dir.path(), &format!("{FIRST}.log"));
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() - 40;
+    bytes[at] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let (_fixture, log) = reopened(dir.path());
+    match log {
+        Err(LogError::Damaged { path, position, what }) => {
+            assert!(path.ends_with(format!("t-0/{FIRST}.log")));
+            assert_eq!(position, size / 20 * 19);
+            assert!(what.contains("checksum"), "{what}");
+        }
+        other => panic!("{:?}", other.map(|log| log.bounds())),
+    }
+    assert_eq!(fs::metadata(path).unwrap().len(), size);
+}
+
+#[test]
+fn log_16_a_batch_with_another_offset_is_no_continuation() {
+    let dir = tempfile::tempdir().unwrap();
+    let size = closed(dir.path(), 20);
+    fs::remove_file(dir.path().join(".kafka_cleanshutdown")).unwrap();
+    fs::remove_file(dir.path().join("recovery-point-offset-checkpoint")).unwrap();
+    let path = file(dir.path(), &format!("{FIRST}.log"));
+    let mut bytes = fs::read(&path).unwrap();
+    // The base offset is not covered by the checksum.
+    bytes[(size / 20 * 10 + 6) as usize] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let (_fixture, log) = reopened(dir.path());
+    assert_eq!(log.unwrap().bounds().end(), Offset::new(20));
+}
+
+#[test]
+fn log_17_leftovers_of_deletion_and_cleaning_are_tidied() {
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path(), 4);
+    let log_file = file(dir.path(), &format!("{FIRST}.log"));
+    let orphan = file(dir.path(), "00000000000000000100.index");
+    let (deleted, cleaned) = (file(dir.path(), &format!("{FIRST}.log.deleted")), file(dir.path(), "x.cleaned"));
+    for leftover in [&orphan, &deleted, &cleaned] {
+        fs::write(leftover, b"old").unwrap();
+    }
+    // A finished cleaning whose rename was interrupted takes the old segment's place.
+    fs::rename(&log_file, file(dir.path(), &format!("{FIRST}.log.swap"))).unwrap();
+    let (_fixture, log) = reopened(dir.path());
+    let log = log.unwrap();
+    assert_eq!(log.bounds().end(), Offset::new(8));
+    assert!(log_file.exists());
+    assert!([&orphan, &deleted, &cleaned].iter().all(|leftover| !leftover.exists()));
+}
+
+#[test]
+fn log_18_without_checkpoints_everything_is_checked_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path(), 20);
+    for name in ["recovery-point-offset-checkpoint", "replication-offset-checkpoint"] {
+        fs::write(dir.path().join(name), [0; 40]).unwrap();
+    }
+    let (_fixture, log) = reopened(dir.path());
+    assert_eq!(log.unwrap().bounds().end(), Offset::new(40));
+}
+
+#[test]
+fn log_18_the_log_start_survives_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(LogConfig::default());
+    append_synced(&log, batch(10, b"v"));
+    log.advance_high(Offset::new(10));
+    log.advance_start(Offset::new(7)).unwrap();
+    drop((log, fixture));
+    let (_fixture, log) = reopened(dir.path());
+    assert_eq!(log.unwrap().bounds().start(), Offset::new(7));
+}
+
+#[test]
+fn log_19_a_log_that_ends_below_its_start_begins_there_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path(), 5);
+    fs::write(dir.path().join("log-start-offset-checkpoint"), "0\n1\nt 0 50\n").unwrap();
+    let (_fixture, log) = reopened(dir.path());
+    let log = log.unwrap();
+    assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::new(50), Offset::new(50)));
+    assert_eq!(append(&log, batch(1, b"v")).unwrap().base, Offset::new(50));
+    assert_eq!(read_all(&log, 100)[0].base_offset, 50);
+}
+
+#[test]
+fn log_20_epochs_survive_and_are_made_again_when_their_file_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(paged());
+    for epoch in [1, 1, 4] {
+        log.append(batch(2, b"v"), LeaderEpoch::new(epoch), AppendOrigin::Client).unwrap();
+    }
+    fixture.directory.close().unwrap();
+    let path = file(dir.path(), "leader-epoch-checkpoint");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "0\n2\n1 0\n4 4\n");
+    fs::write(&path, b"").unwrap();
+    drop((log, fixture));
+    let (_fixture, log) = reopened(dir.path());
+    let log = log.unwrap();
+    assert_eq!(log.epoch_end(LeaderEpoch::new(2)).unwrap().offset, Offset::new(4));
+    assert_eq!(log.epoch_at(Offset::new(3)), Some(LeaderEpoch::new(1)));
+}
+
+#[test]
+fn log_21_the_high_watermark_is_a_hint_within_the_log() {
+    for (noted, expected) in [(1_000, 40), (13, 13), (0, 0)] {
+        let dir = tempfile::tempdir().unwrap();
+        closed(dir.path(), 20);
+        fs::write(dir.path().join("replication-offset-checkpoint"), format!("0\n1\nt 0 {noted}\n")).unwrap();
+        let fixture = Fixture::real(dir.path());
+        let log = fixture.directory.open_log(&id(0), Arc::new(paged())).unwrap();
+        assert_eq!(log.bounds().high(), Offset::new(expected));
+    }
+}
+
+#[test]
+fn log_23_damaged_indexes_never_change_what_is_read() {
+    for damage in 0..4 {
+        let dir = tempfile::tempdir().unwrap();
+        let fixture = Fixture::real(dir.path());
+        fixture.directory.finish_recovery().unwrap();
+        let config = LogConfig { segment_bytes: 6_000, ..paged() };
+        let log = fixture.log(config.clone());
+        for at in 0..60 {
+            append(&log, batch_at(NOW_MS + at, 2, &[7; 100])).unwrap();
+        }
+        fixture.directory.close().unwrap();
+        drop((log, fixture));
+        for entry in fs::read_dir(dir.path().join("t-0")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|kind| kind == "index" || kind == "timeindex") {
+                match damage {
+                    0 => fs::remove_file(&path).unwrap(),
+                    1 => fs::write(&path, vec![0xFF; 37]).unwrap(),
+                    2 => fs::write(&path, vec![0; 240]).unwrap(),
+                    _ => fs::write(&path, [0, 0, 0, 5, 0, 0, 0, 77, 0, 0, 0, 9, 0, 0, 0, 99]).unwrap(),
+                }
+            }
+        }
+        let fixture = Fixture::real(dir.path());
+        let log = fixture.log(config);
+        assert_eq!(log.bounds().end(), Offset::new(120));
+        for from in 0..120 {
+            let headers = headers_of(&log.read(Offset::new(from), ReadLimit::End, 1_000, true).unwrap());
+            assert!(headers[0].base_offset <= from && from <= headers[0].last().unwrap().get());
+        }
+        assert_eq!(read_all(&log, 2_000).len(), 60);
+    }
+}
+
+#[test]
+fn log_27_a_directory_of_another_topic_id_is_never_adopted() {
+    let dir = tempfile::tempdir().unwrap();
+    closed(dir.path(), 5);
+    let fixture = Fixture::real(dir.path());
+    assert_eq!(fixture.directory.found().unwrap(), [id(0)]);
+    let other = LogId { topic_id: TopicId(uuid::Uuid::from_u128(78)), ..id(0) };
+    let log = fixture.directory.open_log(&other, Arc::new(paged())).unwrap();
+    assert_eq!(log.bounds().end(), Offset::ZERO);
+    let names: Vec<String> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().any(|name| name.ends_with("-stray")), "{names:?}");
+    append(&log, batch(1, b"v")).unwrap();
+    drop((log, fixture));
+    // The old topic's recovery point says nothing about the new one, also not after a kill.
+    let fixture = Fixture::real(dir.path());
+    assert_eq!(fixture.directory.open_log(&other, Arc::new(paged())).unwrap().bounds().end(), Offset::new(1));
+}
+
+#[test]
+fn idem_10_the_window_of_five_survives_kill_and_stop() {
+    for orderly in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let fixture = Fixture::real(dir.path());
+        fixture.directory.finish_recovery().unwrap();
+        let log = fixture.log(LogConfig::default());
+        let batches: Vec<_> = (0..8).map(|at| produced(7, 1, at * 2, 2)).collect();
+        for batch in &batches {
+            append_synced(&log, batch.clone());
+        }
+        fixture.directory.checkpoint().unwrap();
+        let before = log.producers();
+        if orderly {
+            fixture.directory.close().unwrap();
+        }
+        drop((log, fixture));
+        let fixture = Fixture::real(dir.path());
+        let log = fixture.log(LogConfig::default());
+        assert_eq!(log.producers(), before);
+        for (at, batch) in batches.iter().enumerate().skip(3) {
+            let again = append(&log, batch.clone()).unwrap();
+            assert!(again.duplicate && again.base == Offset::new(at as i64 * 2), "{at}");
+        }
+    }
+}
+
+#[test]
+fn log_3_a_failed_write_is_taken_back() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(LogConfig::default());
+    append(&log, batch(2, b"before")).unwrap();
+    let size = log.size_bytes();
+    let short = FaultEffect::ShortWrite { bytes: 20, error: io::ErrorKind::StorageFull };
+    disk.inject(Fault::once(OperationKind::Write, ".log").with(short));
+    assert!(matches!(append(&log, batch(2, b"lost")), Err(AppendError::DiskFull { .. })));
+    assert_eq!(log.size_bytes(), size);
+    assert_eq!(log.bounds().end(), Offset::new(2));
+    fixture.directory.look_at_space();
+    assert_eq!(append(&log, batch(2, b"after")).unwrap().base, Offset::new(2));
+    assert_eq!(read_all(&log, 1).len(), 2);
+    disk.inject(Fault::once(OperationKind::Write, ".log"));
+    disk.inject(Fault::once(OperationKind::SetLen, ".log"));
+    assert!(matches!(append(&log, batch(2, b"lost")), Err(AppendError::StorageFailed(_))));
+    assert!(fixture.directory.failure().is_some());
+}
+
+#[test]
+fn log_9_a_failed_sync_ends_the_directory_for_good() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(LogConfig::default());
+    append_synced(&log, batch(2, b"v"));
+    disk.inject(Fault::once(OperationKind::Sync, ".log"));
+    assert!(fixture.directory.checkpoint().is_err());
+    assert!(matches!(append(&log, batch(1, b"v")), Err(AppendError::StorageFailed(_))));
+    assert_eq!(log.high_mark().closed(), Some(Closed::StorageFailed));
+    assert!(fixture.directory.checkpoint().is_err());
+    assert!(log.read(Offset::ZERO, ReadLimit::End, 100, true).unwrap().slice.is_some());
+}
