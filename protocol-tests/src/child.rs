@@ -1,6 +1,7 @@
 //! A broker of one test's own: started, killed and started again on the same directory.
 #![expect(clippy::disallowed_methods, reason = "scenarios stand outside the broker and its platform layer")]
 use crate::{Connection, broker::program, time::Stopwatch};
+use kafka_protocol::messages::MetadataRequest;
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
@@ -23,7 +24,7 @@ pub fn free_port() -> u16 {
 }
 
 impl Child {
-    /// Starts a broker with its data in `directory` and waits until it accepts connections.
+    /// Starts a broker with its data in `directory` and waits until it answers.
     ///
     /// # Panics
     /// When it does not.
@@ -49,7 +50,12 @@ impl Child {
             .spawn()
             .expect("the broker program starts");
         let mut child = Child { process, address: SocketAddr::from(([127, 0, 0, 1], port)), started_ms: 0 };
-        while Connection::try_open_at(child.address).is_err() {
+        // The port is open before the broker serves: only an answer says that it does.
+        let serves = |address| {
+            let asked = MetadataRequest::default().with_topics(Some(Vec::new()));
+            Connection::try_open_at(address).is_ok_and(|mut connection| connection.try_call(12, &asked).is_ok())
+        };
+        while !serves(child.address) {
             let told = || std::fs::read_to_string(&output).unwrap_or_default();
             assert!(watch.elapsed_ms() < START_MS_MAX, "the broker does not listen; it said:\n{}", told());
             let gone = child.process.try_wait().expect("its state");
@@ -64,7 +70,7 @@ impl Child {
         self.address
     }
 
-    /// From the start of the process to its first accepted connection.
+    /// From the start of the process to its first answer.
     pub fn started_ms(&self) -> u64 {
         self.started_ms
     }

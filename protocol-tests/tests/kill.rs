@@ -149,7 +149,8 @@ fn idem_2_log_7_nothing_acknowledged_is_lost_or_doubled_over_kill_9() {
     }
     pause_ms(200);
     stop.store(true, SeqCst);
-    let written: Vec<i64> = writers.into_iter().map(|writer| writer.join().expect("a writer that saw no fault")).collect();
+    let written: Vec<i64> =
+        writers.into_iter().map(|writer| writer.join().expect("a writer that saw no fault")).collect();
     assert!(written.iter().all(|count| *count > 0), "every partition was written: {written:?}");
     broker.kill();
     let broker = Child::start(port, directory.path(), &[]);

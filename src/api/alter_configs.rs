@@ -49,7 +49,11 @@ pub struct Asked {
 type Answer = (i8, String, Result<(), Refused>);
 
 /// Asks the controller; the answers come in the order of the request, also for resources that nobody can change.
-pub fn alter(cx: &Context, asked: Vec<Asked>, validate_only: bool) -> impl Future<Output = Vec<Answer>> + Send + 'static {
+pub fn alter(
+    cx: &Context,
+    asked: Vec<Asked>,
+    validate_only: bool,
+) -> impl Future<Output = Vec<Answer>> + Send + 'static {
     let mut answers: Vec<Answer> = Vec::with_capacity(asked.len());
     let mut resources = Vec::new();
     let mut places = Vec::new();
@@ -88,7 +92,10 @@ fn resource(cx: &Context, kind: i8, name: &str) -> Result<Resource, Refused> {
             Ok(id) if cx.broker.image.load().cluster.broker(crate::types::NodeId(id)).is_some() => {
                 Ok(Resource::broker(crate::types::NodeId(id)))
             }
-            Ok(id) => refuse(format!("Unexpected broker id, expected {} or empty string, but received {id}", cx.broker.node_id)),
+            Ok(id) => refuse(format!(
+                "Unexpected broker id, expected {} or empty string, but received {id}",
+                cx.broker.node_id
+            )),
             Err(_) => refuse(format!("Broker id must be an integer, but it is: {name}")),
         },
         Some(_) | None => refuse(format!("Unexpected resource type {kind}")),

@@ -12,10 +12,8 @@ use kafka_protocol::messages::{
 pub fn handle(cx: &Context, request: ApiVersionsRequest) -> Reply<ApiVersionsResponse> {
     if cx.version >= 3 {
         if !is_software(&request.client_software_name) || !is_software(&request.client_software_version) {
-            let refused = ApiVersionsResponse::default()
-                .with_error_code(cx.error(ErrorCode::InvalidRequest))
-                .with_api_keys(api_keys());
-            return Reply::Now(refused);
+            let code = cx.error(ErrorCode::InvalidRequest);
+            return Reply::Now(ApiVersionsResponse::default().with_error_code(code));
         }
         cx.connection.note_software(&request.client_software_name, &request.client_software_version);
     }

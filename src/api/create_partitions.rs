@@ -34,7 +34,8 @@ pub fn handle(cx: &Context, request: CreatePartitionsRequest) -> Reply<CreatePar
 }
 
 fn answer(cx: &Context, name: String, result: Result<(), Refused>) -> CreatePartitionsTopicResult {
-    let blank = CreatePartitionsTopicResult::default().with_name(StrBytes::from_string(name).into());
+    let name = StrBytes::from_string(name).into();
+    let blank = CreatePartitionsTopicResult::default().with_name(name).with_error_message(None);
     match result {
         Ok(()) => blank,
         Err(refused) => blank

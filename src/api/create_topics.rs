@@ -41,7 +41,9 @@ pub fn automatically(cx: &Context, names: Vec<TopicName>) -> impl Future<Output 
         let wanted = controller::CreateTopics { topics, validate_only: false };
         for created in controller.create_topics(wanted).await.unwrap_or_default() {
             match created.result {
-                Ok(facts) => tracing::info!(topic = created.name, partitions = facts.partitions, "topic made on demand"),
+                Ok(facts) => {
+                    tracing::info!(topic = created.name, partitions = facts.partitions, "topic made on demand")
+                }
                 Err(refused) => tracing::debug!(topic = created.name, %refused, "topic not made on demand"),
             }
         }
@@ -67,7 +69,8 @@ fn new_topic(topic: &CreatableTopic) -> NewTopic {
 }
 
 fn result(cx: &Context, created: TopicCreated) -> CreatableTopicResult {
-    let blank = CreatableTopicResult::default().with_name(StrBytes::from_string(created.name.clone()).into());
+    let name = StrBytes::from_string(created.name.clone()).into();
+    let blank = CreatableTopicResult::default().with_name(name).with_error_message(None);
     match created.result {
         Err(refused) => refusal(cx, blank, &refused),
         Ok(NewTopicFacts { id, partitions, replication_factor, settings }) => {

@@ -5,7 +5,9 @@ use crate::{
     types::{ErrorCode, TopicId},
     wire::StrBytes,
 };
-use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, delete_topics_response::DeletableTopicResult};
+use kafka_protocol::messages::{
+    DeleteTopicsRequest, DeleteTopicsResponse, delete_topics_response::DeletableTopicResult,
+};
 
 pub fn handle(cx: &Context, request: DeleteTopicsRequest) -> Reply<DeleteTopicsResponse> {
     let mut answers = Vec::new();

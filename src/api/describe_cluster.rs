@@ -10,7 +10,7 @@ const BROKERS: i8 = 1;
 const CONTROLLERS: i8 = 2;
 
 pub fn handle(cx: &Context, request: DescribeClusterRequest) -> Reply<DescribeClusterResponse> {
-    let response = DescribeClusterResponse::default();
+    let response = DescribeClusterResponse::default().with_error_message(None);
     let refused = |code: ErrorCode, why: String| {
         let message = Some(StrBytes::from_string(why));
         Reply::Now(response.clone().with_error_code(cx.error(code)).with_error_message(message))
@@ -20,7 +20,8 @@ pub fn handle(cx: &Context, request: DescribeClusterRequest) -> Reply<DescribeCl
         CONTROLLERS => {
             return refused(
                 ErrorCode::MismatchedEndpointType,
-                "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER".into(),
+                "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
+                    .into(),
             );
         }
         other => return refused(ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {other}")),

@@ -30,9 +30,9 @@ pub fn handle(cx: &Context, request: DescribeConfigsRequest) -> Reply<DescribeCo
                     .map(|entry| tell(cx, &request, entry))
                     .collect(),
             ),
-            Err((code, message)) => blank
-                .with_error_code(cx.error(code))
-                .with_error_message(Some(StrBytes::from_string(message))),
+            Err((code, message)) => {
+                blank.with_error_code(cx.error(code)).with_error_message(Some(StrBytes::from_string(message)))
+            }
         }
     });
     Reply::Now(DescribeConfigsResponse::default().with_results(results.collect()))
@@ -58,9 +58,7 @@ fn describe(cx: &Context, asked: &DescribeConfigsResource) -> Result<Vec<Describ
                 ErrorCode::InvalidRequest,
                 format!("Unexpected broker id, expected {} or empty string, but received {id}", cx.broker.node_id),
             )),
-            Err(_) => {
-                Err((ErrorCode::InvalidRequest, format!("Broker id must be an integer, but it is: {name}")))
-            }
+            Err(_) => Err((ErrorCode::InvalidRequest, format!("Broker id must be an integer, but it is: {name}"))),
         },
         Some(kind) => Err((ErrorCode::InvalidRequest, format!("Settings of {kind:?} are not kept here yet"))),
         None => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {}", asked.resource_type))),

@@ -28,7 +28,9 @@ pub fn handle(cx: &Context, request: DescribeTopicPartitionsRequest) -> Reply<De
         request.topics.iter().map(|topic| topic.name.as_str()).collect()
     };
     names.retain(|name| *name >= from_name);
-    let mut left = usize::try_from(request.response_partition_limit).unwrap_or(0).clamp(1, (cx.broker.config.topics.described_partitions_max as usize).max(1));
+    let mut left = usize::try_from(request.response_partition_limit)
+        .unwrap_or(0)
+        .clamp(1, (cx.broker.config.topics.described_partitions_max as usize).max(1));
     let mut response = DescribeTopicPartitionsResponse::default();
     for name in names {
         let Some(topic) = image.topics.named(name) else {

@@ -38,7 +38,9 @@ pub fn append(fault: &AppendError) -> ErrorCode {
         AppendError::Producer(fault) => producer(fault),
         AppendError::StaleEpoch { .. } => ErrorCode::NotLeaderOrFollower,
         AppendError::PastHighWatermark { .. } => ErrorCode::OffsetOutOfRange,
-        AppendError::DiskFull { .. } | AppendError::Write { .. } | AppendError::StorageFailed(_) => ErrorCode::KafkaStorageError,
+        AppendError::DiskFull { .. } | AppendError::Write { .. } | AppendError::StorageFailed(_) => {
+            ErrorCode::KafkaStorageError
+        }
         AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
         AppendError::Stopping => ErrorCode::NotLeaderOrFollower,
     }

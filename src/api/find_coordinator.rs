@@ -13,7 +13,9 @@ pub fn handle(cx: &Context, request: FindCoordinatorRequest) -> Reply<FindCoordi
     let answer = |key: &str| {
         let (code, message) = match request.key_type {
             0 if key.is_empty() => (ErrorCode::InvalidGroupId, "The group id is empty."),
-            0 | 1 => (ErrorCode::CoordinatorNotAvailable, "This broker has no coordinator for groups and transactions yet."),
+            0 | 1 => {
+                (ErrorCode::CoordinatorNotAvailable, "This broker has no coordinator for groups and transactions yet.")
+            }
             _ => (ErrorCode::InvalidRequest, "Unknown key type."),
         };
         (cx.error(code), message)

@@ -15,6 +15,7 @@ use kafka_protocol::messages::{
     metadata_request::MetadataRequestTopic,
     metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
 };
+use std::collections::BTreeSet;
 
 pub fn handle(cx: &Context, request: MetadataRequest) -> Reply<MetadataResponse> {
     let all = match &request.topics {
@@ -68,7 +69,10 @@ fn answer(cx: &Context, image: &Image, request: &MetadataRequest, all: bool) -> 
     let topics = if all {
         image.topics.iter().map(|topic| describe(cx, image, topic, with_operations)).collect()
     } else {
+        // A topic asked for twice is told once.
+        let mut seen = BTreeSet::new();
         let asked = request.topics.iter().flatten();
+        let asked = asked.filter(|asked| seen.insert((asked.topic_id, asked.name.as_ref().map(|name| name.as_str()))));
         asked.map(|asked| one(cx, image, asked, with_operations)).collect()
     };
     let brokers = image.cluster.brokers().filter(|broker| !broker.fenced).filter_map(|broker| {
@@ -87,7 +91,11 @@ fn answer(cx: &Context, image: &Image, request: &MetadataRequest, all: bool) -> 
         .with_cluster_id((cx.version >= 2).then(|| StrBytes::from_string(cx.broker.cluster_id.clone())))
         .with_controller_id(BrokerId(if cx.version >= 1 { cx.broker.node_id.0 } else { -1 }))
         .with_topics(topics)
-        .with_cluster_authorized_operations(if cluster_operations { operations::CLUSTER } else { operations::NOT_ASKED })
+        .with_cluster_authorized_operations(if cluster_operations {
+            operations::CLUSTER
+        } else {
+            operations::NOT_ASKED
+        })
 }
 
 fn one(cx: &Context, image: &Image, asked: &MetadataRequestTopic, with_operations: bool) -> MetadataResponseTopic {

@@ -23,8 +23,8 @@ mod reply;
 mod table;
 
 pub use broker::Broker;
-use errors::failure;
 pub use context::{Connection, Context};
+use errors::failure;
 pub use fetch::{SessionCache, SessionSettings};
 pub use reply::{Closing, Later, Reply, Response};
-pub use table::{IntoResponse, Route, Routed, Router, TABLE};
+pub use table::{IntoResponse, Route, Routed, Router, TABLE, reads_records};

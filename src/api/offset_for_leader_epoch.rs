@@ -14,10 +14,8 @@ use std::sync::Arc;
 pub fn handle(cx: &Context, request: OffsetForLeaderEpochRequest) -> Reply<OffsetForLeaderEpochResponse> {
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|asked| {
-            let blank = EpochEndOffset::default()
-                .with_partition(asked.partition)
-                .with_leader_epoch(-1)
-                .with_end_offset(-1);
+            let blank =
+                EpochEndOffset::default().with_partition(asked.partition).with_leader_epoch(-1).with_end_offset(-1);
             let outcome = cx
                 .broker
                 .partitions

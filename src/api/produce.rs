@@ -33,6 +33,7 @@ pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
     let mut responses = Vec::with_capacity(request.topic_data.len());
     let mut seen = BTreeSet::new();
     let several = request.topic_data.len() > 1;
+    let transactional = request.transactional_id.is_some();
     for (topic_index, data) in request.topic_data.into_iter().enumerate() {
         let topic = find(cx, &data);
         let mut answers = Vec::with_capacity(data.partition_data.len());
@@ -43,9 +44,10 @@ pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
             let outcome = match (acks, twice) {
                 (None, _) => Err(Refused::code(ErrorCode::InvalidRequiredAcks)),
                 (_, true) => Err(Refused::code(ErrorCode::InvalidRequest)),
-                (Some(acks), false) => {
-                    topic.clone().map_err(Refused::code).and_then(|topic| append(cx, acks, &topic, partition))
-                }
+                (Some(acks), false) => topic
+                    .clone()
+                    .map_err(Refused::code)
+                    .and_then(|topic| append(cx, acks, &topic, partition, transactional)),
             };
             let answer = PartitionProduceResponse::default().with_index(number);
             answers.push(match outcome {
@@ -103,12 +105,18 @@ fn find(cx: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> 
 
 type Answered = (PartitionProduceResponse, Option<Reached>);
 
-fn append(cx: &Context, acks: Acks, topic: &Topic, data: PartitionProduceData) -> Result<Answered, Refused> {
+fn append(
+    cx: &Context,
+    acks: Acks,
+    topic: &Topic,
+    data: PartitionProduceData,
+    transactional: bool,
+) -> Result<Answered, Refused> {
     let partition = topic.partition(data.index).ok_or(Refused::code(ErrorCode::UnknownTopicOrPartition))?;
     let bytes = data.records.unwrap_or_default();
     let checked = {
         let settings = partition.settings();
-        check_transaction(&bytes)?;
+        check_transaction(&bytes, transactional)?;
         // Older clients cannot have made zstd batches (VAL-11).
         let rules = BatchRules { zstd_allowed: cx.version >= 7, ..settings.rules };
         record::check(bytes, &rules, cx.broker.clock.wall_ms()).map_err(|fault| Refused::batch(fault, data.index))?
@@ -133,13 +141,16 @@ fn wait_for(acks: Acks, partition: &Arc<Partition>, last: Offset) -> Result<Opti
     Ok((high.get() < last.next()).then(|| high.reached(last.next())))
 }
 
-/// Transactions are refused while there is no coordinator for them.
-fn check_transaction(bytes: &Bytes) -> Result<(), Refused> {
-    let Ok(header) = BatchHeader::parse(bytes) else { return Ok(()) };
-    if header.is_transactional() {
-        return Err(Refused::code(ErrorCode::InvalidTxnState));
+/// A batch of a transaction needs a transactional id that may be written (VAL-5). There is no coordinator for
+/// transactions yet, so none is open.
+fn check_transaction(bytes: &Bytes, has_transactional_id: bool) -> Result<(), Refused> {
+    match BatchHeader::parse(bytes) {
+        Ok(header) if header.is_transactional() && has_transactional_id => {
+            Err(Refused::code(ErrorCode::InvalidTxnState))
+        }
+        Ok(header) if header.is_transactional() => Err(Refused::code(ErrorCode::TransactionalIdAuthorizationFailed)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn committed(

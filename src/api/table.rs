@@ -93,9 +93,17 @@ fn serve<T: Decodable, R: IntoResponse>(
     })
 }
 
+/// Whether requests of this API look at records or at where they end: on one connection they come after the writes
+/// before them.
+pub fn reads_records(key: i16) -> bool {
+    [ApiKey::Fetch, ApiKey::ListOffsets, ApiKey::OffsetForLeaderEpoch].iter().any(|read| *read as i16 == key)
+}
+
 /// A handled request: its answer, and the metrics of its API when it has one.
 pub struct Routed {
     pub reply: Reply<Response>,
+    /// It writes records: what reads them comes after its answer.
+    pub writes: bool,
     pub metrics: Option<Arc<ApiMetrics>>,
 }
 
@@ -119,7 +127,7 @@ impl Router {
 
     /// Handles one frame.
     pub fn route(&self, connection: &Arc<Connection>, mut frame: Bytes) -> Routed {
-        let close = |why| Routed { reply: Reply::Now(Response::Close(why)), metrics: None };
+        let close = |why| Routed { reply: Reply::Now(Response::Close(why)), writes: false, metrics: None };
         let Some((key, version, correlation_id)) = RequestHeader::peek(&frame) else { return close(Closing::Header) };
         let row = usize::try_from(key).ok().and_then(|key| self.rows.get(key)).and_then(Option::as_ref);
         let Some((route, metrics)) = row else { return close(Closing::UnknownApi { key }) };
@@ -128,7 +136,7 @@ impl Router {
                 // KIP-511: the one API that is answered at any version, in the encoding of version 0 (pitfall 2).
                 let response = super::api_versions::unsupported_version();
                 let reply = Reply::Now(Response::frame(route.key, 0, correlation_id, &response));
-                return Routed { reply, metrics: Some(metrics.clone()) };
+                return Routed { reply, writes: false, metrics: Some(metrics.clone()) };
             }
             return close(Closing::UnsupportedVersion { api: route.name, version });
         }
@@ -145,7 +153,10 @@ impl Router {
             correlation_id,
         };
         match (route.handle)(&cx, frame) {
-            Ok(reply) => Routed { reply, metrics: Some(metrics.clone()) },
+            Ok(reply) => {
+                let writes = route.key == ApiKey::Produce;
+                Routed { reply, writes, metrics: Some(metrics.clone()) }
+            }
             Err(fault) => close(Closing::Malformed { api: route.name, version, reason: fault.to_string() }),
         }
     }

@@ -183,6 +183,13 @@ impl Opening<'_> {
                 Step::End => return Ok(Reached { end, bad: None }),
                 Step::Bad { position, why } => return Ok(Reached { end, bad: Some((position, why)) }),
                 Step::Batch { position, header } => {
+                    if expected.is_none()
+                        && let Some(base) = header.base()
+                    {
+                        // Epochs that begin behind the first batch looked at come again with their batches.
+                        self.epochs.truncate_end(base.next());
+                        self.epoch = self.epochs.latest();
+                    }
                     if let Some(why) = self.contradicts(segment, &header, expected) {
                         return Ok(Reached { end, bad: Some((position, why)) });
                     }

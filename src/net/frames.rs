@@ -65,6 +65,11 @@ impl FrameReader {
         usize::try_from(self.claimed()?).ok().filter(|length| *length <= self.frame_bytes_max)
     }
 
+    /// API key of the next frame, when that much of it has arrived.
+    pub fn next_key(&self) -> Option<i16> {
+        self.buffer.get(4..6).map(|key| i16::from_be_bytes([key[0], key[1]]))
+    }
+
     /// Gives memory back when the connection has nothing half-read.
     pub fn relax(&mut self) {
         if self.buffer.is_empty() && self.buffer.capacity() > Self::READ_BYTES {

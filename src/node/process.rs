@@ -50,12 +50,14 @@ fn load(args: &ServeArgs) -> Result<Loaded, String> {
     let file = match &args.file {
         None => None,
         Some(path) => {
-            let bytes = RealDisk.read(Path::new(path)).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            let bytes =
+                RealDisk.read(Path::new(path)).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             Some((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()))
         }
     };
     let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     config::load(file, environment, &args.overrides).map_err(|error| error.to_string())
 }
 

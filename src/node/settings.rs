@@ -15,7 +15,11 @@ const DECOMPRESSED_TIMES_MAX: usize = 100;
 const DECOMPRESSED_BYTES_MIN: usize = 64 << 20;
 
 /// A topic's effective settings, from the broker's and those that were set for it.
-pub fn topic_settings(raw: &RawSettings, set: &Settings, producer_id_expiration_ms: u64) -> Result<TopicSettings, TopicConfigError> {
+pub fn topic_settings(
+    raw: &RawSettings,
+    set: &Settings,
+    producer_id_expiration_ms: u64,
+) -> Result<TopicSettings, TopicConfigError> {
     let config = TopicConfig::resolve(raw, set)?;
     let rules = rules(&config);
     let log = Arc::new(log_config(&config, producer_id_expiration_ms));

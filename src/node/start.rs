@@ -276,7 +276,10 @@ fn resolver(parts: &NodeParts) -> crate::replica::Resolve {
             Ok(settings) => Arc::new(settings),
             Err(error) => {
                 tracing::error!(topic = name, %error, "the broker's own defaults cannot be used");
-                Arc::new(topic_settings(&RawSettings::default(), &Default::default(), expiration_ms).expect("Kafka's defaults"))
+                Arc::new(
+                    topic_settings(&RawSettings::default(), &Default::default(), expiration_ms)
+                        .expect("Kafka's defaults"),
+                )
             }
         }
     })

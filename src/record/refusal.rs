@@ -72,7 +72,7 @@ impl BatchError {
             Magic { magic: 0 | 1 } => ErrorCode::InvalidRecord,
             Magic { .. } => ErrorCode::CorruptMessage,
             TooLarge { .. } | RecompressedTooLarge { .. } | DecompressedTooLarge(_) => ErrorCode::MessageTooLarge,
-            UnknownCodec { .. } | ZstdNotAllowed => ErrorCode::UnsupportedCompressionType,
+            ZstdNotAllowed => ErrorCode::UnsupportedCompressionType,
             LogAppendTime | Records { timestamp: true, .. } => ErrorCode::InvalidTimestamp,
             Missing
             | Torn { .. }
@@ -80,6 +80,7 @@ impl BatchError {
             | BaseOffset { .. }
             | Count { .. }
             | Control
+            | UnknownCodec { .. }
             | DeleteHorizon
             | Producer { .. }
             | TransactionalWithoutProducer { .. }

@@ -2,7 +2,8 @@
 use super::TopicSettings;
 use crate::{
     log::{
-        AppendError, AppendOrigin, Appended, Closed, Log, LogDir, LogError, LogId, Read, ReadError, ReadLimit, Watermark,
+        AppendError, AppendOrigin, Appended, Closed, Log, LogDir, LogError, LogId, Read, ReadError, ReadLimit,
+        Watermark,
     },
     record::CheckedBatch,
     types::{Acks, Isolation, LeaderEpoch, NodeId, Offset},
@@ -135,6 +136,7 @@ impl Partition {
         }));
         // What was recovered was synced by recovery.
         log.advance_high(log.synced_mark().get());
+        log.begin_epoch(self.leadership.load().epoch);
         Ok(self.log.get_or_init(|| log))
     }
 
@@ -200,7 +202,11 @@ impl Partition {
 
     pub fn update_leadership(&self, leadership: Leadership) {
         let lost = leadership.leader != Some(self.this_node);
+        let epoch = leadership.epoch;
         self.leadership.store(Arc::new(leadership));
+        if let Some(log) = self.log.get().filter(|_| !lost) {
+            log.begin_epoch(epoch);
+        }
         if lost {
             self.close_marks(Closed::NotLeader);
         }

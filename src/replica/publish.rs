@@ -34,7 +34,7 @@ impl TopicPublisher {
     fn bring(&self, topic: &image::Topic, settings: Arc<TopicSettings>) {
         let this = self.partitions.this_node();
         let before = self.partitions.topic_by_id(topic.id);
-        let count = topic.partitions.get_max().map_or(0, |(index, _)| *index + 1);
+        let count = topic.partitions.keys().max().map_or(0, |index| index + 1);
         let partitions = (0..count).map(|index| {
             let decided = topic.partitions.get(&index).filter(|partition| partition.replicas.contains(this))?;
             let leadership = leadership(decided);

@@ -15,7 +15,8 @@ impl Admission {
     pub const SMALL_BYTES: usize = 64 * 1024;
 
     pub fn new(bytes_max: usize) -> Admission {
-        let kilobytes_max = u32::try_from(bytes_max / 1024).unwrap_or(u32::MAX).clamp(1, (Semaphore::MAX_PERMITS >> 1) as u32);
+        let kilobytes_max =
+            u32::try_from(bytes_max / 1024).unwrap_or(u32::MAX).clamp(1, (Semaphore::MAX_PERMITS >> 1) as u32);
         Admission { kilobytes: Arc::new(Semaphore::new(kilobytes_max as usize)), kilobytes_max }
     }
 

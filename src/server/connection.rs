@@ -66,6 +66,8 @@ enum Wait {
 /// One request that was handled and whose answer has not left.
 struct Pending {
     wait: Wait,
+    /// It wrote records that are not committed: reads behind it wait, so that they see what was written before them.
+    writes: bool,
     metrics: Option<Arc<ApiMetrics>>,
     handled_at: Duration,
 }
@@ -78,6 +80,8 @@ pub(super) struct Connection {
     shared: Arc<Shared>,
     frames: FrameReader,
     pending: VecDeque<Pending>,
+    /// How many of `pending` are writes that wait.
+    writes_waiting: usize,
     outgoing: Outgoing,
     warming: Option<JoinHandle<io::Result<()>>>,
     admitting: Option<Admitting>,
@@ -97,6 +101,7 @@ impl Connection {
             client,
             shared,
             pending: VecDeque::new(),
+            writes_waiting: 0,
             outgoing: Outgoing::default(),
             warming: None,
             admitting: None,
@@ -192,6 +197,7 @@ impl Connection {
                 Response::Close(why) => return Err(why.into()),
             }
             let Some(pending) = self.pending.pop_front() else { break };
+            self.writes_waiting -= usize::from(pending.writes);
             if let Some(metrics) = pending.metrics {
                 metrics.response_bytes.inc_by((self.outgoing.bytes() - bytes_before) as u64);
                 let waited = self.shared.clock.monotonic().saturating_sub(pending.handled_at);
@@ -231,6 +237,9 @@ impl Connection {
     fn handle_frames(&mut self, cx: &mut Context<'_>, burst: &mut usize) -> Result<usize, Ended> {
         let mut handled = 0;
         while *burst < BURST_MAX && self.may_read() {
+            if self.writes_waiting > 0 && self.frames.next_key().is_some_and(api::reads_records) {
+                break;
+            }
             let Some(frame) = self.frames.take()? else { break };
             let begun_at = self.shared.clock.monotonic();
             let bytes = frame.len() as u64;
@@ -250,7 +259,9 @@ impl Connection {
                 metrics.request_bytes.inc_by(bytes);
                 metrics.local_seconds.observe(handled_at.saturating_sub(begun_at).as_secs_f64());
             }
-            self.pending.push_back(Pending { wait, metrics: routed.metrics, handled_at });
+            let writes = routed.writes && matches!(wait, Wait::Later(_));
+            self.writes_waiting += usize::from(writes);
+            self.pending.push_back(Pending { wait, writes, metrics: routed.metrics, handled_at });
             self.admitted = None;
             *burst += 1;
             handled += 1;

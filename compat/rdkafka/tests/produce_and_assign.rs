@@ -115,7 +115,8 @@ async fn headers_and_nulls_come_back() {
     let message = consumer.poll(Duration::from_secs(20)).expect("a record in time").expect("no error");
     assert_eq!((message.key(), message.payload()), (Some(&b"tombstone"[..]), None));
     let headers = message.headers().expect("headers");
-    let found: Vec<_> = headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect();
+    let found: Vec<_> =
+        headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect();
     let expected = [("same", Some("one")), ("same", Some("two")), ("null", None)];
     let expected: Vec<_> =
         expected.iter().map(|(key, value)| ((*key).to_owned(), value.map(|value| value.as_bytes().to_vec()))).collect();

@@ -12,8 +12,8 @@ use super::{Context, Reply, Response};
 use crate::types::{ErrorCode, Isolation};
 use kafka_protocol::messages::FetchRequest;
 use read::{Found, Limits};
-pub use session::{SessionCache, SessionSettings};
 use session::Plan;
+pub use session::{SessionCache, SessionSettings};
 use std::time::Duration;
 
 pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {

@@ -91,10 +91,15 @@ fn read(
     let Some(from) = Offset::from_wire(item.fetch_offset) else {
         return Ok(Found { bounds: Some(log.bounds()), ..Found::error(ErrorCode::OffsetOutOfRange) });
     };
-    if let Some(last) = LeaderEpoch::from_wire(item.last_fetched_epoch)
-        && let Some(diverging) = diverges(log, last, from)
-    {
-        return Ok(Found { bounds: Some(log.bounds()), diverging: Some(diverging), ..Found::error(ErrorCode::None) });
+    if let Some(last) = LeaderEpoch::from_wire(item.last_fetched_epoch) {
+        let bounds = Some(log.bounds());
+        // FET-7: where that epoch ended here; an epoch that is not known here has no place in this log.
+        let Some(end) = log.epoch_end(last) else {
+            return Ok(Found { bounds, ..Found::error(ErrorCode::OffsetOutOfRange) });
+        };
+        if end.epoch < last || end.offset < from {
+            return Ok(Found { bounds, diverging: Some(end), ..Found::error(ErrorCode::None) });
+        }
     }
     let bytes_max = usize::try_from(item.partition_max_bytes).unwrap_or(0).min(left);
     let Read { slice, bounds, aborted } = partition.read(from, limits.isolation, bytes_max, at_least_one)?;
@@ -108,12 +113,6 @@ fn read(
         aborted: (limits.isolation == Isolation::ReadCommitted).then_some(aborted),
         diverging: None,
     })
-}
-
-/// FET-7: the reader's last epoch ended earlier here, or is not known here.
-fn diverges(log: &crate::log::Log, last: LeaderEpoch, from: Offset) -> Option<OffsetAndEpoch> {
-    let end = log.epoch_end(last)?;
-    (end.epoch < last || end.offset < from).then_some(end)
 }
 
 /// Readers below version 10 cannot read zstd; only they pay for this look at the first batch.

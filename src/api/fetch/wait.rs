@@ -4,10 +4,7 @@ use super::{
     read::{self, Found, Limits},
     session::Plan,
 };
-use crate::{
-    api::Context,
-    log::Reached,
-};
+use crate::{api::Context, log::Reached};
 use std::{
     future::Future,
     pin::Pin,
