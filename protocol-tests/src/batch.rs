@@ -31,7 +31,10 @@ pub struct Record {
     pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     pub length_claimed: Option<i64>,
     pub key_length_claimed: Option<i64>,
+    pub value_length_claimed: Option<i64>,
     pub header_count_claimed: Option<i64>,
+    /// One header more, whose name is null.
+    pub nameless_header: bool,
 }
 
 impl Record {
@@ -48,11 +51,16 @@ impl Record {
         put_varlong(&mut body, self.timestamp_delta);
         put_varlong(&mut body, self.offset_delta.unwrap_or(index as i64));
         put_field(&mut body, self.key.as_deref(), self.key_length_claimed);
-        put_field(&mut body, self.value.as_deref(), None);
-        put_varlong(&mut body, self.header_count_claimed.unwrap_or(self.headers.len() as i64));
+        put_field(&mut body, self.value.as_deref(), self.value_length_claimed);
+        let header_count = self.headers.len() as i64 + i64::from(self.nameless_header);
+        put_varlong(&mut body, self.header_count_claimed.unwrap_or(header_count));
         for (name, value) in &self.headers {
             put_field(&mut body, Some(name), None);
             put_field(&mut body, value.as_deref(), None);
+        }
+        if self.nameless_header {
+            put_field(&mut body, None, None);
+            put_field(&mut body, Some(b"value"), None);
         }
         put_varlong(out, self.length_claimed.unwrap_or(body.len() as i64));
         out.put_slice(&body);

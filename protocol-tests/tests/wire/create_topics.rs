@@ -297,3 +297,13 @@ fn a_hundred_topics_at_once() {
     assert_eq!(ids.len(), 100, "an id each");
     results.iter().for_each(|result| assert_ok(result.error_code));
 }
+
+#[test]
+fn more_partitions_than_anyone_needs_are_refused() {
+    for partitions in [10_001, 1_000_000, i32::MAX] {
+        let name = fresh_name("huge");
+        let result = create(7, wanted(&name, partitions, 1));
+        assert_error(result.error_code, Code::PolicyViolation);
+        assert_error(error_in_metadata(&name), Code::UnknownTopicOrPartition);
+    }
+}

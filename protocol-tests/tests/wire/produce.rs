@@ -6,8 +6,8 @@ use protocol_tests::batch::read_batches;
 use protocol_tests::time::eventually;
 use protocol_tests::{
     Batch, Code, Codec, Connection, Failure, Record, Topic, append, assert_error, assert_ok, await_topic, end_offset,
-    fetch, fresh_name, metadata, new_topic, new_topic_with, produce, produce_at, produce_request, produce_request_of,
-    topic_name,
+    fetch, fresh_name, metadata, new_topic, new_topic_with, on_kafka, produce, produce_at, produce_request,
+    produce_request_of, topic_name,
 };
 use uuid::Uuid;
 
@@ -353,4 +353,79 @@ fn log_2_a_refused_batch_leaves_no_hole() {
     }
     let found = read_batches(&fetch(&mut connection, &topic, 0).records.unwrap_or_default());
     assert_eq!(found.iter().map(|batch| batch.base_offset).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn no_more_replicas_are_demanded_than_there_are() {
+    let mut connection = Connection::open();
+    let topic = new_topic_with(&mut connection, 1, &[("min.insync.replicas", "2")]);
+    for version in [3, 9, 13] {
+        for acks in [-1, 1] {
+            let request = produce_request(version, &topic, 0, Batch::of(&["x"]).encode()).with_acks(acks);
+            let answer = connection.call(version, &request);
+            assert_ok(answer.responses[0].partition_responses[0].error_code);
+        }
+    }
+    eventually(5_000, "all six records", || (end_offset(&mut connection, &topic) == 6).then_some(()));
+}
+
+#[test]
+fn val_1_no_records_at_all() {
+    if on_kafka() {
+        return; // It fails inside and never answers.
+    }
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    for version in [3, 9, 13] {
+        let nothing = PartitionProduceData::default().with_index(0).with_records(None);
+        let request = produce_request_of(version, &topic, vec![nothing]);
+        // Null is not allowed by the protocol: the answer may be an error or the end of the connection.
+        match Connection::open().try_call(version, &request) {
+            Ok(answer) => assert!(answer.responses[0].partition_responses[0].error_code != 0, "version {version}"),
+            Err(failure) => assert_eq!(failure, Failure::Closed, "version {version}"),
+        }
+    }
+    assert_eq!(append(&mut connection, &topic, &Batch::of(&["first"])), 0);
+}
+
+#[test]
+fn a_timeout_of_nothing_is_enough_for_one_replica() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    for timeout_ms in [30_000, i32::MAX] {
+        let request = produce_request(13, &topic, 0, Batch::of(&["x"]).encode()).with_timeout_ms(timeout_ms);
+        assert_ok(connection.call(13, &request).responses[0].partition_responses[0].error_code);
+    }
+}
+
+#[test]
+fn records_of_every_shape_come_back() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    let headers = (0..100).map(|index| (format!("name-{index}").into_bytes(), Some(vec![index; 20]))).collect();
+    let records = vec![
+        Record { key: None, value: None, ..Record::default() },
+        Record { key: Some(Vec::new()), value: Some(Vec::new()), ..Record::default() },
+        Record { headers, ..Record::keyed(vec![0xff; 300], vec![0; 70_000]) },
+        Record { timestamp_delta: -1_000_000, ..Record::keyed("ключ", "値") },
+    ];
+    let base = append(&mut connection, &topic, &Batch::records(records.clone()));
+    let found = read_batches(&fetch(&mut connection, &topic, base).records.unwrap_or_default())[0].records();
+    for (sent, came) in records.iter().zip(&found) {
+        assert_eq!((&sent.key, &sent.value), (&came.key, &came.value));
+    }
+    assert_eq!(found.len(), 4);
+}
+
+#[test]
+fn a_batch_of_ten_thousand_records() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    for codec in [Codec::None, Codec::Lz4] {
+        let records = (0..10_000).map(|index| Record::of(format!("{index}"))).collect();
+        append(&mut connection, &topic, &Batch::records(records).codec(codec));
+    }
+    assert_eq!(end_offset(&mut connection, &topic), 20_000);
+    let found = read_batches(&fetch(&mut connection, &topic, 15_000).records.unwrap_or_default());
+    assert_eq!((found[0].base_offset, found[0].last_offset()), (10_000, 19_999));
 }
