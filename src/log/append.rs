@@ -172,6 +172,8 @@ impl Log {
             return Err(self.take_back(&active, position, source));
         }
         active.set_dirty(true);
+        // The file may have been made by this write.
+        writer.new_folder |= position == 0;
         // Listed before the write-ahead log has the entry: a checkpoint that covers the entry covers this log.
         if !writer.listed
             && let Some(log) = self.this.upgrade()

@@ -12,7 +12,7 @@ use crate::{
         wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalError},
     },
     platform::{Clock, Disk, Entry, OpenMode},
-    types::{TopicId, TopicPartition},
+    types::{Offset, TopicId, TopicPartition},
 };
 use parking_lot::Mutex;
 use std::{
@@ -263,7 +263,8 @@ impl LogDir {
                 opening.fresh(Default::default())
             }
         };
-        if fresh || loaded.writer.active.bytes() == 0 {
+        if loaded.bounds.end() > Offset::ZERO && loaded.writer.active.bytes() == 0 {
+            // The file's name is what tells where an empty log begins. One that begins at 0 gets it when needed.
             loaded.writer.active.file().map_err(LogError::io("create", &path))?;
         }
         let log = Log::assemble(id.clone(), self.shared.clone(), folder, config, loaded);

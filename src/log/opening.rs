@@ -18,6 +18,9 @@ use crate::{
 };
 use std::{io, path::Path, sync::Arc};
 
+/// A last segment of at most this size is walked from its beginning when it has no index.
+const UNINDEXED_BYTES_MAX: u64 = 1 << 20;
+
 /// What the directory's checkpoints know of a log.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::log) struct Known {
@@ -275,7 +278,12 @@ impl<'a> Opening<'a> {
             let name = names::of_offset(last.base(), suffix);
             listing.iter().find(|file| file.name == name).map(|file| file.len)
         };
-        let (Some(index_len), Some(time_len)) = (len(names::INDEX), len(names::TIME_INDEX)) else { return Ok(None) };
+        let (index_len, time_len) = match (len(names::INDEX), len(names::TIME_INDEX)) {
+            (Some(index_len), Some(time_len)) => (index_len, time_len),
+            // Small segments have no index files yet; larger ones lost them.
+            (None, None) if last.bytes() <= UNINDEXED_BYTES_MAX => (0, 0),
+            _ => return Ok(None),
+        };
         let file = last.file()?;
         let mut from = 0;
         let entries = index_len / index::ENTRY_BYTES as u64;

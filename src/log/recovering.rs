@@ -128,8 +128,9 @@ impl Opening<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             other => other,
         };
-        let mut entries = index::parse(&read(names::INDEX)?, segment.bytes()).unwrap_or_default();
-        let mut times = time_index::parse(&read(names::TIME_INDEX)?).unwrap_or_default();
+        let (index_bytes, time_bytes) = (read(names::INDEX)?, read(names::TIME_INDEX)?);
+        let mut entries = index::parse(&index_bytes, segment.bytes()).unwrap_or_default();
+        let mut times = time_index::parse(&time_bytes).unwrap_or_default();
         let floor = index::relative(segment.base(), from).unwrap_or(0);
         let replay_from = index::relative(segment.base(), self.producers_from.max(segment.base())).unwrap_or(0);
         // Strictly before, so that the batch at the recovery point itself is looked at again; producers may need an
@@ -149,11 +150,13 @@ impl Opening<'_> {
         }
         let kept = entries.last().map_or(0, |entry| entry.relative);
         times.retain(|entry| entry.relative <= kept);
-        for (suffix, bytes) in [
-            (names::INDEX, entries.len() * index::ENTRY_BYTES),
-            (names::TIME_INDEX, times.len() * time_index::ENTRY_BYTES),
+        for (suffix, had, bytes) in [
+            (names::INDEX, index_bytes.len(), entries.len() * index::ENTRY_BYTES),
+            (names::TIME_INDEX, time_bytes.len(), times.len() * time_index::ENTRY_BYTES),
         ] {
-            disk.open(&segment.path(suffix), OpenMode::Create)?.set_len(bytes as u64)?;
+            if had != bytes {
+                disk.open(&segment.path(suffix), OpenMode::Create)?.set_len(bytes as u64)?;
+            }
         }
         let largest = times.last().copied();
         segment.set_indexes(

@@ -171,13 +171,14 @@ impl Segment {
     }
 
     /// Appends to both index files what is only in memory. `seal`: no batch will follow, so the largest timestamp gets
-    /// its entry and the memory is freed.
+    /// its entry, and the memory is freed. Files that would be empty are made only then: thousands of small logs cost
+    /// their creation.
     pub fn write_indexes(&self, seal: bool) -> io::Result<()> {
         let disk = self.folder.disk();
         {
             let mut index = self.index.lock();
             let (at, bytes) = index.pending();
-            if !bytes.is_empty() || index.written() == 0 {
+            if !bytes.is_empty() || (seal && index.is_empty()) {
                 disk.open(&self.path(names::INDEX), OpenMode::Create)?.write_all_at(&bytes, at)?;
             }
             let all = index.len();
@@ -187,11 +188,11 @@ impl Segment {
             }
         }
         let mut times = self.times.lock();
-        if let (true, Some(largest)) = (seal, times.largest) {
+        if let (true, Some(largest)) = (seal || !times.live.is_empty(), times.largest) {
             times.live.push(largest);
         }
         let (at, bytes) = times.live.pending();
-        if !bytes.is_empty() || times.live.is_empty() {
+        if !bytes.is_empty() || (seal && times.live.is_empty()) {
             disk.open(&self.path(names::TIME_INDEX), OpenMode::Create)?.write_all_at(&bytes, at)?;
         }
         times.live.set_written();
