@@ -180,13 +180,14 @@ impl Opening<'_> {
         indexed_from: u64,
     ) -> io::Result<Reached> {
         let mut end = expected.unwrap_or(segment.base());
+        let mut first = true;
         self.since_index = 0;
         loop {
             match scan.next_step()? {
                 Step::End => return Ok(Reached { end, bad: None }),
                 Step::Bad { position, why } => return Ok(Reached { end, bad: Some((position, why)) }),
                 Step::Batch { position, header } => {
-                    if expected.is_none()
+                    if std::mem::take(&mut first)
                         && let Some(base) = header.base()
                     {
                         // Epochs that begin behind the first batch looked at come again with their batches.

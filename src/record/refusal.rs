@@ -72,7 +72,7 @@ impl BatchError {
             Magic { magic: 0 | 1 } => ErrorCode::InvalidRecord,
             Magic { .. } => ErrorCode::CorruptMessage,
             TooLarge { .. } | RecompressedTooLarge { .. } | DecompressedTooLarge(_) => ErrorCode::MessageTooLarge,
-            ZstdNotAllowed => ErrorCode::UnsupportedCompressionType,
+            UnknownCodec { .. } | ZstdNotAllowed => ErrorCode::UnsupportedCompressionType,
             LogAppendTime | Records { timestamp: true, .. } => ErrorCode::InvalidTimestamp,
             Missing
             | Torn { .. }
@@ -80,7 +80,6 @@ impl BatchError {
             | BaseOffset { .. }
             | Count { .. }
             | Control
-            | UnknownCodec { .. }
             | DeleteHorizon
             | Producer { .. }
             | TransactionalWithoutProducer { .. }

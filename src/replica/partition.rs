@@ -167,8 +167,10 @@ impl Partition {
     ) -> Result<Appended, ProduceError> {
         let epoch = self.check_leader(None)?;
         if acks == Acks::All {
-            let in_sync = self.leadership.load().in_sync.len();
-            let minimum = self.settings.load().in_sync_replicas_min;
+            let leadership = self.leadership.load();
+            let in_sync = leadership.in_sync.len();
+            // No more can be asked for than there are replicas (Kafka's `effectiveMinIsr`).
+            let minimum = self.settings.load().in_sync_replicas_min.min(leadership.replicas.len());
             if in_sync < minimum {
                 return Err(ProduceError::NotEnoughReplicas { in_sync, minimum });
             }
