@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn init_1_id_and_epoch_come_together_and_an_empty_transactional_id_is_refused() {
-        let request = InitProducerIdRequest::default();
+        let request = InitProducerIdRequest::default().with_transactional_id(None);
         assert_eq!(check(&request), Ok(()));
         assert_eq!(check(&request.clone().with_producer_id(ProducerId(5))), Err(ErrorCode::InvalidRequest));
         assert_eq!(check(&request.clone().with_producer_epoch(0)), Err(ErrorCode::InvalidRequest));

@@ -40,7 +40,7 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!second.is_finished());
         drop(first);
-        second.await.unwrap();
+        drop(second.await.unwrap());
     }
 
     #[tokio::test]
