@@ -292,11 +292,15 @@ impl Connection {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         loop {
-            self.frames.relax();
-            ready!(self.socket.poll_read_ready(cx))?;
+            if self.socket.poll_read_ready(cx)?.is_pending() {
+                // Nothing is coming right now: a buffer that grew is given back.
+                self.frames.relax();
+                return Poll::Pending;
+            }
             match self.socket.try_read_buf(self.frames.room()) {
                 Ok(0) => return Poll::Ready(Err(Ended::ByClient)),
-                Ok(_) => {
+                Ok(bytes) => {
+                    self.frames.filled(bytes);
                     self.active_at = Instant::now();
                     return Poll::Ready(Ok(()));
                 }
