@@ -1,2 +1,55 @@
-//! Side-by-side measurements of Ottla and Apache Kafka.
-fn main() {}
+//! Side-by-side measurements of Ottla and Apache Kafka, and the raw load generator behind them.
+#![expect(clippy::disallowed_methods, reason = "a measuring client lives in real time and on the real disk")]
+mod admin;
+mod batch;
+mod broker;
+mod e2e;
+mod fault;
+mod fetch;
+mod histogram;
+mod memory;
+mod options;
+mod process;
+mod produce;
+mod report;
+mod rounds;
+mod rows;
+mod wire;
+
+use clap::Parser;
+use options::{Load, Options, Task};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let done = match &options.task {
+        Some(Task::Load(load)) => run_load(load),
+        None if options.list => {
+            rows::ROWS.iter().for_each(|row| println!("{:<18} {}", row.id, row.title));
+            Ok(())
+        }
+        None => rounds::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("bench: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One load by hand against any broker.
+fn run_load(load: &Load) -> Result<(), fault::Fault> {
+    let target = load.target();
+    admin::create_topic(&target)?;
+    match load.kind {
+        options::LoadKind::Produce => println!("{}", produce::run(&target, &load.produce())?),
+        options::LoadKind::Fetch => {
+            produce::run(&target, &load.produce())?;
+            println!("{}", fetch::run(&target, &load.fetch())?);
+        }
+        options::LoadKind::E2e => println!("{}", e2e::run(&target, &load.e2e())?),
+    }
+    Ok(())
+}

@@ -1,1 +1,30 @@
 //! One file per Kafka API, and the one table of them.
+mod alter_configs;
+mod api_versions;
+mod broker;
+mod context;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_topic_partitions;
+mod errors;
+mod fetch;
+mod find_coordinator;
+mod incremental_alter_configs;
+mod init_producer_id;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
+mod operations;
+mod produce;
+mod reply;
+mod table;
+
+pub use broker::Broker;
+pub use context::{Connection, Context};
+use errors::failure;
+pub use fetch::{SessionCache, SessionSettings};
+pub use reply::{Closing, Later, Reply, Response};
+pub use table::{IntoResponse, Route, Routed, Router, TABLE, reads_records};

@@ -1,1 +1,33 @@
 //! Settings: one table of Kafka's names, read from file, environment and flags, checked once.
+mod alter;
+mod describe;
+mod docs;
+mod environment;
+mod listener;
+mod load;
+mod node;
+mod properties;
+mod raw;
+mod reader;
+mod setting;
+mod suggest;
+pub mod table;
+mod topic;
+mod value;
+
+pub use alter::{AlterError, Alteration, Operation, apply, check_broker};
+pub use describe::{
+    ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_cluster, describe_topic,
+};
+pub use docs::settings_page;
+pub use listener::{Endpoint, Listener, ListenerError, Protocol};
+pub use load::{ConfigError, Loaded, Note, NoteLevel, UnknownKey, load};
+pub use node::{
+    FetchRules, HostPort, InternalTopic, InternalTopics, LogRules, NetworkConfig, NodeConfig, NodeConfigError,
+    ProducerRules, TopicRules,
+};
+pub use properties::{PropertiesError, Property, parse as parse_properties};
+pub use raw::{RawSettings, RawValue, Source};
+pub use setting::{Dynamic, Effect, Importance, Scope, Setting, Valid, ValueKind};
+pub use topic::{Compression, SyncPolicy, TimestampType, TopicConfig, TopicConfigError, validate_topic};
+pub use value::{InvalidValue, Value};

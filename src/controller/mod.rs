@@ -1,1 +1,6 @@
-//! The rules of the cluster: topics, partitions, configs, producer ids. Pure: state and request in, records out.
+//! The controller: pure rules of the cluster, and the runner that puts them to work on the metadata log.
+pub mod core;
+mod run;
+
+pub use core::*;
+pub use run::{Controller, ControllerHandle, Failure, ProducerIdSource, Start, StartError};

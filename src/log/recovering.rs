@@ -180,12 +180,20 @@ impl Opening<'_> {
         indexed_from: u64,
     ) -> io::Result<Reached> {
         let mut end = expected.unwrap_or(segment.base());
+        let mut first = true;
         self.since_index = 0;
         loop {
             match scan.next_step()? {
                 Step::End => return Ok(Reached { end, bad: None }),
                 Step::Bad { position, why } => return Ok(Reached { end, bad: Some((position, why)) }),
                 Step::Batch { position, header } => {
+                    if std::mem::take(&mut first)
+                        && let Some(base) = header.base()
+                    {
+                        // Epochs that begin behind the first batch looked at come again with their batches.
+                        self.epochs.truncate_end(base.next());
+                        self.epoch = self.epochs.latest();
+                    }
                     if let Some(why) = self.contradicts(segment, &header, expected) {
                         return Ok(Reached { end, bad: Some((position, why)) });
                     }

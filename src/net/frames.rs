@@ -43,7 +43,7 @@ impl FrameReader {
     }
 
     /// The next whole frame, without its length prefix.
-    pub fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+    pub fn take(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(length) = self.claimed() else { return Ok(None) };
         if std::mem::take(&mut self.first) {
             self.recognise()?;
@@ -59,9 +59,15 @@ impl FrameReader {
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 
-    /// Bytes of a frame that has begun but not ended.
-    pub fn pending_bytes(&self) -> usize {
-        self.buffer.len()
+    /// Claimed length of the frame that has begun to arrive; `None` before its length is there or when it is no
+    /// legal one.
+    pub fn frame_bytes(&self) -> Option<usize> {
+        usize::try_from(self.claimed()?).ok().filter(|length| *length <= self.frame_bytes_max)
+    }
+
+    /// API key of the next frame, when that much of it has arrived.
+    pub fn next_key(&self) -> Option<i16> {
+        self.buffer.get(4..6).map(|key| i16::from_be_bytes([key[0], key[1]]))
     }
 
     /// Gives memory back when the connection has nothing half-read.
@@ -98,32 +104,32 @@ mod tests {
     #[test]
     fn frames_are_cut_in_order_and_parts_wait() {
         let mut reader = reader(&[0, 0, 0, 2, 1, 2, 0, 0, 0, 0, 0, 0, 0, 3, 9]);
-        assert_eq!(reader.next().unwrap().unwrap(), [1u8, 2][..]);
-        assert_eq!(reader.next().unwrap().unwrap(), [0u8; 0][..]);
-        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.take().unwrap().unwrap(), [1u8, 2][..]);
+        assert_eq!(reader.take().unwrap().unwrap(), [0u8; 0][..]);
+        assert_eq!(reader.take().unwrap(), None);
         reader.room().extend_from_slice(&[8, 7]);
-        assert_eq!(reader.next().unwrap().unwrap(), [9u8, 8, 7][..]);
+        assert_eq!(reader.take().unwrap().unwrap(), [9u8, 8, 7][..]);
     }
 
     #[test]
     fn net_1_negative_and_oversized_lengths_are_refused() {
-        assert_eq!(reader(&[0xFF, 0xFF, 0xFF, 0xFE]).next(), Err(FrameError::Negative { length: -2 }));
+        assert_eq!(reader(&[0xFF, 0xFF, 0xFF, 0xFE]).take(), Err(FrameError::Negative { length: -2 }));
         let too_large = FrameError::TooLarge { length: 1_000_001, limit: 1_000_000 };
-        assert_eq!(reader(&1_000_001i32.to_be_bytes()).next(), Err(too_large));
+        assert_eq!(reader(&1_000_001i32.to_be_bytes()).take(), Err(too_large));
     }
 
     #[test]
     fn net_1_memory_follows_what_arrives_not_what_is_claimed() {
         let mut reader = FrameReader::new(100 << 20);
         reader.room().extend_from_slice(&(90i32 << 20).to_be_bytes());
-        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.take().unwrap(), None);
         reader.room();
         assert!(reader.buffer.capacity() <= 64 * 1024, "{}", reader.buffer.capacity());
     }
 
     #[test]
     fn http_and_tls_are_recognised() {
-        assert_eq!(reader(b"GET / HTTP/1.1").next(), Err(FrameError::Http));
-        assert_eq!(reader(&[0x16, 0x03, 0x01, 0x02, 0x00]).next(), Err(FrameError::Tls));
+        assert_eq!(reader(b"GET / HTTP/1.1").take(), Err(FrameError::Http));
+        assert_eq!(reader(&[0x16, 0x03, 0x01, 0x02, 0x00]).take(), Err(FrameError::Tls));
     }
 }

@@ -1,1 +1,12 @@
 //! Wiring: builds every layer in order, runs it, takes it down in reverse.
+mod format;
+mod observe;
+mod process;
+mod retention;
+mod settings;
+mod start;
+
+pub use format::FormatError;
+pub use process::serve;
+pub use settings::{NodeSettings, topic_settings};
+pub use start::{Node, NodeParts, StartError};

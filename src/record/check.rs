@@ -112,6 +112,12 @@ fn whole_batch(raw: &Bytes, rules: &BatchRules) -> Result<BatchHeader, BatchErro
     if raw.is_empty() {
         return Err(BatchError::Missing);
     }
+    // A length that not even the oldest message set could have says nothing about what follows it.
+    if let Some(&[a, b, c, d]) = raw.get(8..12)
+        && let length @ ..LEGACY_LENGTH_MIN = i32::from_be_bytes([a, b, c, d])
+    {
+        return Err(BatchError::Length { length });
+    }
     let header = match BatchHeader::parse(raw) {
         Ok(header) => header,
         Err(HeaderError::Short { have }) => return Err(short(raw, have)),
@@ -121,18 +127,26 @@ fn whole_batch(raw: &Bytes, rules: &BatchRules) -> Result<BatchHeader, BatchErro
     if raw.len() < header.size() {
         return Err(BatchError::Torn { have: raw.len(), needed: header.size() });
     }
-    if raw.len() > header.size() {
-        return Err(BatchError::Extra { extra: raw.len() - header.size() });
+    // What follows is judged first only when it could be a batch of its own: a length that lies is found by the CRC.
+    let extra = raw.len() - header.size();
+    if extra >= HEADER_BYTES {
+        return Err(BatchError::Extra { extra });
     }
     if header.size() > rules.batch_bytes_max {
         return Err(BatchError::TooLarge { bytes: header.size(), bytes_max: rules.batch_bytes_max });
     }
-    let computed = BatchHeader::crc_of(raw);
+    let computed = BatchHeader::crc_of(raw.get(..header.size()).unwrap_or_default());
     if header.crc != computed {
         return Err(BatchError::Crc { stored: header.crc, computed });
     }
+    if extra > 0 {
+        return Err(BatchError::Extra { extra });
+    }
     Ok(header)
 }
+
+/// Bytes after the length of a magic 0 message without key and value (Kafka's `LegacyRecord.RECORD_OVERHEAD_V0`).
+const LEGACY_LENGTH_MIN: i32 = 14;
 
 /// Old message sets may be shorter than a batch's header: their magic lies at the same place.
 fn short(raw: &[u8], have: usize) -> BatchError {

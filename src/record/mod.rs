@@ -22,3 +22,8 @@ pub use header::{BatchHeader, Codec, HEADER_BYTES, HeaderError, LOG_OVERHEAD_BYT
 pub use records::{Headers, RecordSet, RecordView, Records, RecordsError, records};
 pub use refusal::{BatchError, RECORD_REFUSALS_MAX};
 pub use walk::{Walk, WalkError, WalkedBatch, walk};
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod properties;

@@ -1,1 +1,10 @@
 //! Partitions and their copies: leadership, in-sync replicas, the high watermark.
+mod partition;
+mod partitions;
+mod publish;
+mod settings;
+
+pub use partition::{Leadership, Partition, ProduceError, ReadFault, Unavailable};
+pub use partitions::{Partitions, Topic};
+pub use publish::{Resolve, TopicPublisher};
+pub use settings::TopicSettings;

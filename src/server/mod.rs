@@ -1,1 +1,9 @@
 //! Kafka listeners: accept, read requests, answer in order, drain.
+mod admission;
+mod connection;
+mod limits;
+mod listener;
+
+pub use admission::Admission;
+pub use limits::{ConnectionLimits, Refusal};
+pub use listener::{BindError, Listener, Server, ServerParts};

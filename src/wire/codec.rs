@@ -34,6 +34,12 @@ pub struct NotEncodable {
     reason: String,
 }
 
+impl NotEncodable {
+    pub fn new(key: ApiKey, version: Version, reason: String) -> NotEncodable {
+        NotEncodable { key, version, reason }
+    }
+}
+
 /// Appends one whole response frame: length, header, body. `into` is unchanged on error.
 pub fn encode_into<T: Encodable>(
     into: &mut BytesMut,

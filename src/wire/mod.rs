@@ -1,9 +1,13 @@
 //! Kafka's messages behind our own door: versions, headers, bounded decoding, error answers.
+mod answers;
 mod codec;
 mod header;
+pub mod metadata;
 mod shape;
 mod shapes;
+pub mod structure;
 
+pub use answers::{check_answer, skip_header_tags};
 pub use codec::{Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};
 pub use header::{RequestHeader, put_response_header};
 pub use shape::{Field, Shape, Versioned};
@@ -14,5 +18,5 @@ pub type Version = i16;
 
 pub use kafka_protocol::{
     messages,
-    protocol::{Decodable, Encodable, StrBytes},
+    protocol::{Decodable, Encodable, HeaderVersion, Message, Request, StrBytes},
 };

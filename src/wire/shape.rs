@@ -59,6 +59,35 @@ impl Shape {
         let mut walk = Walk { body, at: 0, elements: 0, version, flexible: self.flexible(version) };
         walk.structure(self.fields).is_some() && walk.at == body.len()
     }
+
+    /// The same for a message whose outermost tagged fields `array_tags` hold arrays: each must have room for the
+    /// elements it claims.
+    pub fn fits_with_tags(&self, body: &[u8], version: Version, array_tags: &[u32]) -> bool {
+        let mut walk = Walk { body, at: 0, elements: 0, version, flexible: self.flexible(version) };
+        if walk.fields(self.fields).is_none() {
+            return false;
+        }
+        let tags_at = walk.at;
+        let ended = !walk.flexible || skip_tags(body, &mut walk.at).is_some();
+        ended && walk.at == body.len() && (!walk.flexible || tagged_arrays_fit(body, tags_at, array_tags).is_some())
+    }
+}
+
+/// Looks into tagged fields that `skip_tags` found well-formed: the arrays among them hold what they claim.
+fn tagged_arrays_fit(body: &[u8], mut at: usize, array_tags: &[u32]) -> Option<()> {
+    for _ in 0..take_varint(body, &mut at)? {
+        let tag = take_varint(body, &mut at)?;
+        let length = take_varint(body, &mut at)? as usize;
+        let to = at.checked_add(length)?;
+        if array_tags.contains(&tag) {
+            let claimed = take_varint(body, &mut at)?.saturating_sub(1) as usize;
+            if at > to || claimed > to - at {
+                return None;
+            }
+        }
+        at = to;
+    }
+    Some(())
 }
 
 struct Walk<'a> {
@@ -71,13 +100,18 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn structure(&mut self, fields: &[Versioned]) -> Option<()> {
+        self.fields(fields)?;
+        if self.flexible {
+            skip_tags(self.body, &mut self.at)?;
+        }
+        Some(())
+    }
+
+    fn fields(&mut self, fields: &[Versioned]) -> Option<()> {
         for versioned in fields {
             if (versioned.min..=versioned.max).contains(&self.version) {
                 self.field(versioned.field)?;
             }
-        }
-        if self.flexible {
-            skip_tags(self.body, &mut self.at)?;
         }
         Some(())
     }

@@ -4,9 +4,10 @@ use super::{
     error::WalError,
     files::{LogFile, Spare, file_bytes_for},
     group::Group,
-    write_ahead::Shared,
+    write_ahead::{Shared, State},
 };
 use crate::platform::Clock;
+use parking_lot::MutexGuard;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// A full file whose entries are not all released yet.
@@ -28,14 +29,16 @@ pub(super) struct Committer {
     live: VecDeque<LiveFile>,
     /// What the newest durable group says.
     released_durably: WalSequence,
-    /// Files begun since released ones could be put aside: about as many spare files will be of use.
-    begun_since_retiring: usize,
+    /// Files begun since the last release: about as many spare files will be of use before the next one.
+    begun_since_release: usize,
+    spares_max: usize,
     /// The group that was written last, emptied, to be filled again.
     idle_group: Group,
 }
 
-/// How long memory that load has asked for is kept after it.
+/// How long memory that load has asked for is kept after it, and then spare files.
 const MEMORY_KEPT: Duration = Duration::from_secs(1);
+const SPARES_KEPT: Duration = Duration::from_secs(60);
 /// How often a full disk is asked whether there is room again.
 const ROOM_ASKED_EVERY: Duration = Duration::from_millis(100);
 
@@ -54,7 +57,8 @@ impl Committer {
             position: LogFile::FIRST_POSITION,
             live,
             released_durably,
-            begun_since_retiring: 1,
+            begun_since_release: 0,
+            spares_max: 1,
             idle_group: Group::default(),
         };
         committer.count_disk_bytes();
@@ -76,7 +80,8 @@ impl Committer {
 
     /// Sleeps until there is something to commit; `None` when all is done and the log is closing.
     fn next_group(&mut self) -> Option<Group> {
-        let mut guard = self.shared.state.lock();
+        let shared = self.shared.clone();
+        let mut guard = shared.state.lock();
         loop {
             let state = &mut *guard;
             if state.filling.entries() > 0 || state.mark_due {
@@ -95,14 +100,25 @@ impl Committer {
                 return None;
             }
             state.thread_sleeps = true;
-            if state.pool.holds_more_than_at_rest() {
-                if self.shared.work.wait_for(&mut guard, MEMORY_KEPT).timed_out() {
-                    guard.pool.shrink();
-                }
-            } else {
-                self.shared.work.wait(&mut guard);
-            }
+            self.sleep(&mut guard);
             guard.thread_sleeps = false;
+        }
+    }
+
+    /// Gives back, after a while each, the memory and the disk that the last load has asked for; then sleeps.
+    fn sleep(&mut self, guard: &mut MutexGuard<'_, State>) {
+        let work = &self.shared.work;
+        if guard.pool.holds_more_than_at_rest() {
+            if work.wait_for(guard, MEMORY_KEPT).timed_out() {
+                guard.pool.shrink();
+            }
+        } else if self.spares_max > 1 {
+            if work.wait_for(guard, SPARES_KEPT).timed_out() {
+                self.spares_max = 1;
+                self.shared.supply.retire([], self.spares_max);
+            }
+        } else {
+            work.wait(guard);
         }
     }
 
@@ -123,7 +139,6 @@ impl Committer {
             .write_slices_synced_at(&mut group.slices(), self.position)
             .map_err(WalError::io("write", &self.current.path))?;
         self.position += group.padded_bytes();
-        self.released_durably = group.released;
         if self.position > self.current.file_bytes / 2 {
             self.shared.supply.want(file_bytes_for(0));
         }
@@ -150,9 +165,12 @@ impl Committer {
             group.give_back_chunks(&mut state.pool, self.shared.group_bytes_max);
         }
         group.tell_committed();
+        if group.released > self.released_durably || self.live.front().is_some_and(|f| f.end <= group.released) {
+            self.released_durably = group.released;
+            self.retire();
+        }
         group.clear();
         self.idle_group = group;
-        self.retire();
     }
 
     /// LOG-9: what is on disk after a failed write or sync is unknown, so this was the last one.
@@ -175,7 +193,7 @@ impl Committer {
         let full = std::mem::replace(&mut self.current, file);
         self.live.push_back(LiveFile { number: full.number, file_bytes: full.file_bytes, end: next });
         self.position = LogFile::FIRST_POSITION;
-        self.begun_since_retiring += 1;
+        self.begun_since_release += 1;
         self.count_disk_bytes();
         Ok(())
     }
@@ -210,7 +228,8 @@ impl Committer {
                     self.shared.work.wait_for(&mut state, ROOM_ASKED_EVERY);
                 }
                 let frees = self.live.front().is_some_and(|f| f.end <= state.released);
-                (std::mem::take(&mut state.mark_due) && frees).then_some(state.released)
+                // Entries of the group that waits are not on disk: a mark must not pass them.
+                (std::mem::take(&mut state.mark_due) && frees).then_some(state.released.min(next))
             };
             if let Some(released) = mark {
                 self.mark_in_reserve(next, released)?;
@@ -225,6 +244,7 @@ impl Committer {
         mark.reserve_header(&mut self.shared.state.lock().pool);
         if self.position + mark.padded_bytes() <= self.current.file_bytes {
             self.write(&mut mark)?;
+            self.released_durably = released;
             self.retire();
         }
         mark.give_back_chunks(&mut self.shared.state.lock().pool, self.shared.group_bytes_max);
@@ -239,11 +259,11 @@ impl Committer {
         while let Some(file) = self.live.pop_front_if(|f| f.end <= released) {
             retired.push(Spare { number: file.number, file_bytes: file.file_bytes });
         }
-        if !retired.is_empty() {
-            self.shared.supply.retire(retired, self.begun_since_retiring);
-            self.begun_since_retiring = 0;
-            self.count_disk_bytes();
-        }
+        // Falls slowly, so that one quiet moment does not cost files that have to be filled again.
+        self.spares_max = self.begun_since_release.max(self.spares_max - 1).max(1);
+        self.begun_since_release = 0;
+        self.shared.supply.retire(retired, self.spares_max);
+        self.count_disk_bytes();
     }
 
     fn count_disk_bytes(&self) {

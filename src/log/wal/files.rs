@@ -46,9 +46,11 @@ fn reserve_bytes(file_bytes: u64) -> u64 {
     in_blocks((file_bytes / 16).min(RESERVE_BYTES_MAX))
 }
 
-/// The size of the smallest file that takes a group of this size.
+/// The size of a file that takes a group of this size, and little more.
 pub(super) fn file_bytes_for(group_bytes: u64) -> u64 {
-    in_blocks(group_bytes) + LogFile::FIRST_POSITION + RESERVE_BYTES_MAX
+    let needed = in_blocks(group_bytes) + LogFile::FIRST_POSITION;
+    // A sixteenth of the whole is reserved, rounded up to a block.
+    (in_blocks(needed / 15 * 16) + 4 * BLOCK_BYTES as u64).min(needed + RESERVE_BYTES_MAX)
 }
 
 /// A file that can be used again.
@@ -227,5 +229,20 @@ impl Directory {
 
     fn sync_names(&self) -> Result<(), WalError> {
         self.disk.sync_dir(&self.path).map_err(WalError::io("sync", &self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_made_for_a_group_takes_it() {
+        for group_bytes in (0..4 << 20).step_by(4093) {
+            let file_bytes = file_bytes_for(group_bytes);
+            let entries_end = file_bytes - reserve_bytes(file_bytes);
+            assert!(LogFile::FIRST_POSITION + in_blocks(group_bytes) <= entries_end, "{group_bytes}");
+            assert!(reserve_bytes(file_bytes) >= BLOCK_BYTES as u64);
+        }
     }
 }

@@ -93,6 +93,7 @@ impl Group {
     /// Writes header and padding: the group is then ready for this one place of this one file.
     pub fn seal(&mut self, number: u64, salt: u64, position: u64) {
         assert!(self.len >= GroupHeader::BYTES, "a group has room for its header before it is sealed");
+        assert!(self.released <= self.next_sequence(), "what will be written later cannot be released yet");
         let mut header = GroupHeader {
             crc: 0,
             number,

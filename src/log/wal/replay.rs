@@ -30,6 +30,16 @@ pub struct Recovered {
     next_sequence: WalSequence,
 }
 
+impl std::fmt::Debug for Recovered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recovered")
+            .field("entries", &self.entries.len())
+            .field("released", &self.released)
+            .field("next_sequence", &self.next_sequence)
+            .finish_non_exhaustive()
+    }
+}
+
 struct RecoveredFile {
     path: PathBuf,
     file: Arc<dyn DiskFile>,
@@ -87,11 +97,9 @@ impl Recovered {
             files.push(RecoveredFile { path, file });
         }
         let (entries, released, next_sequence) = chain.finish()?;
-        if let Some(&last) = found.numbered.last() {
-            // Files before the last were synced before the last was begun, unless the run before stopped at once.
-            for &number in found.numbered.iter().rev().take(2).filter(|_| last > 0) {
-                directory.sync_file(number)?;
-            }
+        // What was read may be in the page cache only, after a kill in the middle of a commit; new entries follow it.
+        for &number in &found.numbered {
+            directory.sync_file(number)?;
         }
         Ok((Recovered { files, entries, released, next_sequence }, live))
     }

@@ -4,7 +4,8 @@ use super::{
     commit::Committer,
     entry::{EntryHead, WalSequence},
     error::WalError,
-    files::Directory,
+    files::{Directory, file_bytes_for},
+    format::in_blocks,
     group::Group,
     replay::Recovered,
     settings::{WalFigures, WalSettings},
@@ -124,11 +125,14 @@ impl Wal {
             directory.remove_unfinished(name)?;
         }
         let next_number = found.next_number();
-        let sizes = (settings.first_file_bytes.min(settings.file_bytes), settings.file_bytes);
+        let file_bytes = in_blocks(settings.file_bytes);
+        let sizes = (in_blocks(settings.first_file_bytes).min(file_bytes), file_bytes);
         let supply = Arc::new(Supply::new(directory, next_number, found.spares, sizes));
-        let current = supply.prepare_first(super::files::file_bytes_for(0))?;
+        let current = supply.prepare_first(file_bytes_for(0))?;
         supply.start()?;
-        let mut state = State { released: recovered.released(), ..State::default() };
+        // Files that were released before are put aside once the new file says so, too.
+        let mark_due = live.front().is_some_and(|file| file.end <= recovered.released());
+        let mut state = State { released: recovered.released(), mark_due, ..State::default() };
         state.filling.first_sequence = recovered.next_sequence();
         state.progress.wrote(recovered.entry_bytes(), recovered.next_sequence());
         state.progress.released(recovered.released());
@@ -269,6 +273,12 @@ impl Wal {
             }
         }
         self.shared.state.lock().stopped.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl std::fmt::Debug for Wal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wal").field("directory", &self.shared.supply.directory().path()).finish_non_exhaustive()
     }
 }
 

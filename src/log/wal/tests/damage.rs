@@ -132,7 +132,7 @@ fn a_bad_last_group_of_an_earlier_file_is_damage() {
         assert!(seen.reaches(i + 1));
     }
     wal.close().unwrap();
-    let last_of_first = recover(&disk).unwrap().entries().iter().filter(|e| e.file == 0).last().copied().unwrap();
+    let last_of_first = recover(&disk).unwrap().entries().iter().rfind(|e| e.file == 0).copied().unwrap();
     disk.flip_bit(&first_file(), last_of_first.position + 10, 0).unwrap();
     assert!(matches!(recover(&disk), Err(WalError::Damaged { sequence, .. }) if sequence == last_of_first.sequence));
 }

@@ -34,17 +34,14 @@ fn a_recycled_file_never_gives_back_its_earlier_life() {
         offset += 20;
         wal.release(wal.next_sequence());
     }
-    // The current file is a recycled one with stale groups behind its newest group, as this shows:
+    // Groups of an earlier life lie behind the newest ones, as this shows:
     let mut stale = 0;
     let left = disk.crash();
     for entry in left.list(Path::new(DIRECTORY)).unwrap().iter().filter(|e| e.name.ends_with(".wal")) {
         let bytes = left.read(&Path::new(DIRECTORY).join(&entry.name)).unwrap();
-        let numbers: std::collections::BTreeSet<u64> = bytes
-            .chunks(format::BLOCK_BYTES)
-            .filter_map(format::GroupHeader::from_bytes)
-            .map(|header| header.number)
-            .collect();
-        stale += usize::from(numbers.len() > 1);
+        let own = format::FileHeader::from_bytes(&bytes).unwrap().number;
+        let mut groups = bytes.chunks(format::BLOCK_BYTES).filter_map(format::GroupHeader::from_bytes);
+        stale += usize::from(groups.any(|group| group.number != own));
     }
     assert!(stale > 0, "no file with bytes of two lives");
     let recovered = recover(&left).unwrap();
@@ -81,6 +78,24 @@ fn disk_use_follows_what_is_unreleased() {
 }
 
 #[test]
+fn starts_and_stops_without_work_leave_no_files_behind() {
+    let disk = new_disk();
+    let (wal, _) = open(&disk).unwrap();
+    let (seen, log) = Seen::new();
+    write(&wal, &seen, &log, 0..100, 5000);
+    wal.release(wal.next_sequence());
+    wal.close().unwrap();
+    for _ in 0..10 {
+        let (wal, recovered) = open(&disk).unwrap();
+        assert!(recovered.entries().is_empty());
+        assert_eq!(wal.next_sequence(), WalSequence::new(100), "sequences are never used twice");
+        wal.close().unwrap();
+    }
+    assert!(disk.used_bytes() <= 4 * (64 << 10), "{} bytes", disk.used_bytes());
+    assert_eq!(recover(&disk.crash()).unwrap().next_sequence(), WalSequence::new(100));
+}
+
+#[test]
 fn files_begin_small_and_grow_under_load() {
     let disk = new_disk();
     let settings =
@@ -100,8 +115,8 @@ fn roomy() -> WalSettings {
     WalSettings { file_bytes: 512 << 10, first_file_bytes: 512 << 10, buffer_bytes_max: 256 << 10, direct: true }
 }
 
-#[test]
-fn a_full_disk_refuses_appends_until_something_is_released() {
+/// Fills the disk, releases what `release` says of (durable, taken), and sees the log go on.
+fn fills_and_goes_on(release: impl Fn(i64, i64) -> i64) {
     let disk = new_disk();
     let (wal, _) = open_with(&disk, roomy()).unwrap();
     let (seen, log) = Seen::new();
@@ -117,12 +132,25 @@ fn a_full_disk_refuses_appends_until_something_is_released() {
     }
     let durable = seen.state.lock().committed;
     assert!(durable < taken && durable > 10, "{durable} of {taken}");
-    wal.release(WalSequence::new(durable as u64));
+    let released = release(durable, taken);
+    wal.release(WalSequence::new(released as u64));
     assert!(seen.reaches(taken), "the refused group is committed once there is room");
     write(&wal, &seen, &log, taken..taken + 3, 100);
     wal.close().unwrap();
     let recovered = recover(&disk.crash()).unwrap();
     assert_eq!(recovered.next_sequence(), WalSequence::new(taken as u64 + 3));
+    let sequences = recovered.entries().iter().map(|e| e.sequence.get() as i64);
+    assert!(sequences.eq(released..taken + 3));
+}
+
+#[test]
+fn a_full_disk_refuses_appends_until_something_is_released() {
+    fills_and_goes_on(|durable, _| durable);
+}
+
+#[test]
+fn a_full_disk_is_not_confused_by_a_release_of_what_still_waits() {
+    fills_and_goes_on(|_, taken| taken);
 }
 
 #[test]

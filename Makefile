@@ -1,0 +1,62 @@
+# Every task of the repository; `make` alone lists them. Variables can be given on the command line: make fuzz SECONDS_EACH=600
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+CARGO ?= cargo
+KAFKA ?= $(CURDIR)/compat/apache-kafka/kafka
+ORACLE_PORT ?= 29392
+SECONDS_EACH ?= 60
+ARGS ?=
+
+.PHONY: help run build test check deny advisories fix bench oracle compat fuzz image clean
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+run: ## Build and start a broker on localhost:9092 (data in ./ottla-data; ARGS="--override key=value")
+	$(CARGO) run --release --locked --bin ottla -- serve $(ARGS)
+
+build: ## Build target/release/ottla
+	$(CARGO) build --release --locked --bin ottla
+
+test: ## Run every test that needs nothing but this repository
+	$(CARGO) test --locked --no-fail-fast $(ARGS)
+
+check: ## Everything a change must pass; writes nothing: format, lints, tests, dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked --no-fail-fast
+	@$(MAKE) --no-print-directory deny
+
+deny: ## Check licences, sources and versions of the dependencies (needs cargo-deny)
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check bans licenses sources; \
+	else echo "cargo-deny is not installed, dependencies were not checked: cargo install --locked cargo-deny"; fi
+
+advisories: ## Check the dependencies against the published advisories (needs cargo-deny and the network)
+	$(CARGO) deny --locked check advisories
+
+fix: ## Format, and apply what the lints can repair
+	$(CARGO) clippy --fix --allow-dirty --allow-staged --all-targets
+	$(CARGO) fmt --all
+
+bench: build ## Measure Ottla and Apache Kafka side by side (ARGS="--quick --only fetch"; needs java, mvn, python3)
+	$(CARGO) build --release --locked -p bench
+	@trap '$(KAFKA) down bench >/dev/null 2>&1 || true' EXIT; target/release/bench --kafka $(KAFKA) $(ARGS)
+
+oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wrong test (needs java, mvn, python3)
+	@trap '$(KAFKA) down oracle || true' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
+	OTTLA_TEST_BROKER=127.0.0.1:$(ORACLE_PORT) $(CARGO) test --locked --no-fail-fast -p protocol-tests $(ARGS)
+
+compat: build ## Run real clients against Ottla; the first build compiles librdkafka (needs cc, make, zlib)
+	$(CARGO) test --locked -p compat-rdkafka $(ARGS)
+
+fuzz: ## Run each fuzz target for SECONDS_EACH (needs nightly Rust and cargo-fuzz)
+	@$(CARGO) +nightly fuzz --version >/dev/null || { echo "rustup toolchain install nightly && cargo install --locked cargo-fuzz"; exit 1; }
+	@for target in $$($(CARGO) +nightly fuzz list); do \
+	echo "== $$target"; $(CARGO) +nightly fuzz run "$$target" -- -max_total_time=$(SECONDS_EACH) -rss_limit_mb=1024; done
+
+image: ## Build the container image ottla:latest (needs docker)
+	docker build --tag ottla:latest .
+
+clean: ## Remove what builds made; data directories stay
+	$(CARGO) clean

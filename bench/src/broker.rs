@@ -1,0 +1,223 @@
+//! Starts and stops the two brokers; none outlives the harness.
+use crate::{
+    admin,
+    fault::{During, Fault},
+    options::Options,
+};
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Name of Apache Kafka's instance in its own script.
+const INSTANCE: &str = "bench";
+const START_MAX: Duration = Duration::from_secs(60);
+const STOP_MAX: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_micros(500);
+/// The same for both: deleted topics leave the disk soon, so that runs do not wait for each other's data.
+const SETTINGS: &[&str] = &["log.segment.delete.delay.ms=1000", "auto.create.topics.enable=false"];
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    Ottla,
+    Kafka,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Ottla => "Ottla",
+            Kind::Kafka => "Apache Kafka",
+        }
+    }
+}
+
+/// Where a broker of one kind lives, whether it runs or not. Dropping it stops it and deletes its data.
+pub struct Broker {
+    kind: Kind,
+    address: SocketAddr,
+    program: PathBuf,
+    directory: PathBuf,
+    /// Ottla's process; Apache Kafka's is known to its script.
+    child: Option<Child>,
+    pid: Option<u32>,
+}
+
+impl Broker {
+    /// A broker on a free port, not yet started, without data.
+    pub fn new(kind: Kind, options: &Options) -> Result<Broker, Fault> {
+        let program = match kind {
+            Kind::Ottla => &options.ottla,
+            Kind::Kafka => &options.kafka,
+        };
+        let program = fs::canonicalize(program).during(format!("looking for {}", program.display()))?;
+        let directory = options.directory.join("ottla");
+        let mut broker = Broker { kind, address: free_address()?, program, directory, child: None, pid: None };
+        broker.remove_data();
+        Ok(broker)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The running process.
+    pub fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    /// Starts it on the data it has and gives the time from start to the first Metadata answer.
+    pub fn start(&mut self) -> Result<Duration, Fault> {
+        match self.kind {
+            Kind::Ottla => self.start_ottla(),
+            Kind::Kafka => self.start_kafka(),
+        }
+    }
+
+    fn start_ottla(&mut self) -> Result<Duration, Fault> {
+        fs::create_dir_all(&self.directory).during("making Ottla's directory")?;
+        let output = File::create(self.directory.join("output")).during("making Ottla's output file")?;
+        let mut command = Command::new(&self.program);
+        command.arg("serve");
+        let own = [
+            format!("listeners=PLAINTEXT://{}", self.address),
+            format!("log.dirs={}", self.directory.join("data").display()),
+            "ottla.http.listen=off".to_string(),
+        ];
+        for setting in own.iter().map(String::as_str).chain(SETTINGS.iter().copied()) {
+            command.args(["--override", setting]);
+        }
+        command.stdin(Stdio::null()).stderr(output.try_clone().during("sharing the output file")?).stdout(output);
+        // SAFETY: between fork and exec only one system call is made.
+        unsafe {
+            command.pre_exec(|| {
+                Ok(rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?)
+            });
+        }
+        let started = Instant::now();
+        let child = self.child.insert(command.spawn().during(format!("starting {}", self.program.display()))?);
+        self.pid = Some(child.id());
+        while !admin::answers_metadata(self.address) {
+            if let Some(status) = child.try_wait().during("asking for Ottla's state")? {
+                return Err(self.not_started(format!("it ended with {status}: {}", tail(&self.directory))));
+            }
+            if started.elapsed() > START_MAX {
+                return Err(self.not_started(format!("no answer in {} s", START_MAX.as_secs())));
+            }
+            thread::sleep(POLL);
+        }
+        Ok(started.elapsed())
+    }
+
+    /// The script waits for the first answer itself and prints `ready in N ms`, formatting not included.
+    fn start_kafka(&mut self) -> Result<Duration, Fault> {
+        let port = self.address.port().to_string();
+        let mut arguments = vec!["up", INSTANCE, port.as_str()];
+        arguments.extend(SETTINGS);
+        let output = self.script(&arguments)?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let ready = words.windows(2).rev().find(|pair| pair[1] == "ms").and_then(|pair| pair[0].parse::<f64>().ok());
+        let Some(ready_ms) = ready.filter(|_| output.status.success()) else {
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(self.not_started(format!("{text}{error}")));
+        };
+        let pid = self.script(&["pid", INSTANCE])?;
+        self.pid = String::from_utf8_lossy(&pid.stdout).trim().parse().ok();
+        while !admin::answers_metadata(self.address) {
+            thread::sleep(POLL);
+        }
+        Ok(Duration::from_secs_f64(ready_ms / 1000.0))
+    }
+
+    /// Ends the process without warning; its data stays.
+    pub fn kill(&mut self) -> Result<(), Fault> {
+        self.pid = None;
+        match self.kind {
+            Kind::Ottla => {
+                if let Some(mut child) = self.child.take() {
+                    child.kill().during("killing Ottla")?;
+                    child.wait().during("waiting for Ottla")?;
+                }
+            }
+            Kind::Kafka => {
+                self.script(&["down", INSTANCE, "-9", "--keep"])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        self.pid = None;
+        if let Some(mut child) = self.child.take() {
+            if let Some(pid) = rustix::process::Pid::from_raw(child.id() as i32) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            }
+            let asked = Instant::now();
+            while asked.elapsed() < STOP_MAX && matches!(child.try_wait(), Ok(None)) {
+                thread::sleep(Duration::from_millis(5));
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    fn remove_data(&mut self) {
+        match self.kind {
+            Kind::Ottla => drop(fs::remove_dir_all(&self.directory)),
+            Kind::Kafka => drop(self.script(&["down", INSTANCE])),
+        }
+    }
+
+    fn script(&self, arguments: &[&str]) -> Result<Output, Fault> {
+        // The script leaves a broker behind that would keep a pipe open for ever: output goes to a file.
+        let path = std::env::temp_dir().join(format!("bench-kafka-{}", std::process::id()));
+        let file = File::create(&path).during("making a file for the script's output")?;
+        let status = Command::new(&self.program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(file.try_clone().during("sharing the output file")?)
+            .stdout(file)
+            .status()
+            .during(format!("running {}", self.program.display()))?;
+        let stdout = fs::read(&path).during("reading the script's output")?;
+        fs::remove_file(&path).during("removing the script's output")?;
+        Ok(Output { status, stdout, stderr: Vec::new() })
+    }
+
+    fn not_started(&self, why: String) -> Fault {
+        Fault::NotStarted { broker: self.kind.name(), why }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.stop();
+        self.remove_data();
+    }
+}
+
+/// A port that nobody has, whose neighbour is free too: Apache Kafka's controller takes that one.
+fn free_address() -> Result<SocketAddr, Fault> {
+    for _ in 0..100 {
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).during("looking for a free port")?;
+        let address = first.local_addr().during("looking for a free port")?;
+        let next = address.port().checked_add(1);
+        if next.is_some_and(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
+            return Ok(address);
+        }
+    }
+    Err(Fault::Usage("no two free ports side by side".into()))
+}
+
+/// The last lines of a broker's output.
+fn tail(directory: &Path) -> String {
+    let text = fs::read_to_string(directory.join("output")).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join(" | ")
+}

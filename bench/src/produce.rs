@@ -1,0 +1,190 @@
+//! Produce load: frames encoded once, several in flight on each connection, every answer timed and checked.
+use crate::{
+    admin::Target,
+    batch,
+    fault::Fault,
+    histogram::Histogram,
+    wire::{Answer, Api, Connection, Request},
+};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+const ANSWER_WAIT_MS: i32 = 30_000;
+
+/// What to send. The load ends at the first of its limits.
+#[derive(Clone, Debug)]
+pub struct Produce {
+    pub connections: usize,
+    pub in_flight: usize,
+    pub records: usize,
+    pub record_bytes: usize,
+    pub acks: i16,
+    pub time: Duration,
+    pub bytes_max: u64,
+}
+
+/// What was acknowledged.
+pub struct Produced {
+    pub bytes: u64,
+    pub records: u64,
+    pub requests: u64,
+    /// Requests answered with an error code; they are in no other figure.
+    pub errors: u64,
+    pub seconds: f64,
+    pub cpu_seconds: f64,
+    pub latency: Histogram,
+}
+
+impl Produced {
+    pub fn mb_per_second(&self) -> f64 {
+        self.bytes as f64 / 1e6 / self.seconds
+    }
+
+    pub fn cpu_seconds_per_gb(&self) -> f64 {
+        self.cpu_seconds / (self.bytes as f64 / 1e9)
+    }
+
+    pub fn requests_per_second(&self) -> f64 {
+        self.requests as f64 / self.seconds
+    }
+
+    pub fn cpu_micros_per_request(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.requests as f64
+    }
+
+    pub fn records_per_second(&self) -> f64 {
+        self.records as f64 / self.seconds
+    }
+}
+
+impl fmt::Display for Produced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "produce {:.1} MB/s, {:.0} records/s, {:.0} requests/s, p50 {:.3} ms, p99 {:.3} ms, {:.2} CPU-s/GB, {:.1} CPU-us/request, {} errors",
+            self.mb_per_second(),
+            self.records_per_second(),
+            self.requests_per_second(),
+            self.latency.quantile_ms(0.5),
+            self.latency.quantile_ms(0.99),
+            self.cpu_seconds_per_gb(),
+            self.cpu_micros_per_request(),
+            self.errors,
+        )
+    }
+}
+
+/// What all connections of one load share.
+struct Shared<'a> {
+    load: &'a Produce,
+    target: &'a Target,
+    bytes: AtomicU64,
+    until: Instant,
+}
+
+/// What one connection did.
+struct Part {
+    requests: u64,
+    errors: u64,
+    latency: Histogram,
+}
+
+/// Partitions are shared out among the connections; each sends to its own in turn.
+pub fn run(target: &Target, load: &Produce) -> Result<Produced, Fault> {
+    let cpu_before = target.cpu_seconds();
+    let started = Instant::now();
+    let shared = Shared { load, target, bytes: AtomicU64::new(0), until: started + load.time };
+    let parts = thread::scope(|scope| {
+        let threads: Vec<_> = (0..load.connections)
+            .map(|index| {
+                let shared = &shared;
+                scope.spawn(move || send(shared, index))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("a sender does not panic")).collect::<Result<Vec<_>, _>>()
+    })?;
+    let mut latency = Histogram::new();
+    parts.iter().for_each(|part| latency.merge(&part.latency));
+    let requests: u64 = parts.iter().map(|part| part.requests).sum();
+    Ok(Produced {
+        bytes: shared.bytes.load(Relaxed),
+        records: requests * load.records as u64,
+        requests,
+        errors: parts.iter().map(|part| part.errors).sum(),
+        seconds: started.elapsed().as_secs_f64(),
+        cpu_seconds: target.cpu_seconds() - cpu_before,
+        latency,
+    })
+}
+
+/// The partitions of one connection out of several; every connection has at least one.
+pub fn partitions_of(connection: usize, connections: usize, partitions: i32) -> Vec<i32> {
+    let mine: Vec<i32> = (0..partitions).filter(|partition| *partition as usize % connections == connection).collect();
+    if mine.is_empty() { vec![connection as i32 % partitions] } else { mine }
+}
+
+pub fn request(target: &Target, partition: i32, acks: i16, batch: &[u8]) -> Vec<u8> {
+    Request::new(Api::Produce)
+        .int16(-1)
+        .int16(acks)
+        .int32(ANSWER_WAIT_MS)
+        .int32(1)
+        .string(&target.topic)
+        .int32(1)
+        .int32(partition)
+        .bytes(batch)
+        .finish()
+}
+
+fn send(shared: &Shared<'_>, index: usize) -> Result<Part, Fault> {
+    let Shared { load, target, .. } = *shared;
+    let mut connection = Connection::open(target.address)?;
+    let batch = batch::encode(load.records, load.record_bytes, index as u64 + 1);
+    let mine = partitions_of(index, load.connections, target.partitions);
+    let frames: Vec<Vec<u8>> = mine.iter().map(|partition| request(target, *partition, load.acks, &batch)).collect();
+    let mut part = Part { requests: 0, errors: 0, latency: Histogram::new() };
+    let mut waiting: VecDeque<Instant> = VecDeque::with_capacity(load.in_flight);
+    let mut turn = frames.iter().cycle();
+    loop {
+        let over = Instant::now() >= shared.until || shared.bytes.load(Relaxed) >= load.bytes_max;
+        if !over && waiting.len() < load.in_flight {
+            let frame = turn.next().expect("at least one partition");
+            let sent = Instant::now();
+            connection.send(frame)?;
+            if load.acks == 0 {
+                part.requests += 1;
+                shared.bytes.fetch_add(batch.len() as u64, Relaxed);
+            } else {
+                waiting.push_back(sent);
+            }
+            continue;
+        }
+        let Some(sent) = waiting.pop_front() else { return Ok(part) };
+        let code = error_code(connection.receive()?)?;
+        if code == 0 {
+            part.latency.record(sent.elapsed());
+            part.requests += 1;
+            shared.bytes.fetch_add(batch.len() as u64, Relaxed);
+        } else {
+            part.errors += 1;
+        }
+    }
+}
+
+/// The error code of the one partition in a Produce answer.
+pub fn error_code(frame: &[u8]) -> Result<i16, Fault> {
+    let mut answer = Answer::new(frame, "Produce")?;
+    answer.count()?;
+    answer.string()?;
+    answer.count()?;
+    answer.int32()?;
+    answer.int16()
+}
+
+#[cfg(test)]
+mod tests;

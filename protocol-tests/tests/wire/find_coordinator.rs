@@ -1,0 +1,108 @@
+//! FindCoordinator 0 to 6: the shape of its answers, one key or many (KIP-699).
+use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
+use protocol_tests::time::eventually;
+use protocol_tests::{Code, Connection, address, node_id, on_kafka, text};
+
+const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+
+fn single(version: i16, kind: i8, key: &str) -> FindCoordinatorResponse {
+    let request = FindCoordinatorRequest::default().with_key(text(key)).with_key_type(kind);
+    Connection::open().call(version, &request)
+}
+
+fn many(version: i16, kind: i8, keys: &[&str]) -> FindCoordinatorResponse {
+    let keys = keys.iter().map(|key| text(*key)).collect();
+    let request = FindCoordinatorRequest::default().with_key_type(kind).with_coordinator_keys(keys);
+    Connection::open().call(version, &request)
+}
+
+/// Whether to ask again; a broker that serves no groups yet says so for ever.
+fn ask_again(code: i16) -> bool {
+    on_kafka() && not_yet(code)
+}
+
+fn not_yet(code: i16) -> bool {
+    code == Code::CoordinatorNotAvailable.code()
+}
+
+#[test]
+fn pitfall_31_one_key_up_to_version_3() {
+    let node = node_id(&mut Connection::open());
+    for version in 0..=3 {
+        let answer = eventually(20_000, "a coordinator", || {
+            let answer = single(version, GROUP, "some-group");
+            (!ask_again(answer.error_code)).then_some(answer)
+        });
+        assert!(answer.coordinators.is_empty());
+        assert_eq!(answer.throttle_time_ms, 0);
+        if not_yet(answer.error_code) {
+            assert_eq!((answer.node_id.0, answer.host.as_str(), answer.port), (-1, "", -1));
+            continue;
+        }
+        assert_eq!(answer.error_code, 0, "version {version}");
+        assert_eq!(answer.node_id, node);
+        assert_eq!(answer.port, i32::from(address().port()));
+        assert!(!answer.host.is_empty());
+    }
+}
+
+#[test]
+fn pitfall_31_many_keys_from_version_4() {
+    let node = node_id(&mut Connection::open());
+    for version in 4..=6 {
+        let keys = ["first-group", "second-group", "third-group"];
+        let answer = eventually(20_000, "coordinators", || {
+            let answer = many(version, GROUP, &keys);
+            (!answer.coordinators.iter().any(|found| ask_again(found.error_code))).then_some(answer)
+        });
+        let found: Vec<&str> = answer.coordinators.iter().map(|found| found.key.as_str()).collect();
+        assert_eq!(found, keys, "each key is answered, in order");
+        for coordinator in &answer.coordinators {
+            if not_yet(coordinator.error_code) {
+                assert_eq!((coordinator.node_id.0, coordinator.host.as_str(), coordinator.port), (-1, "", -1));
+                continue;
+            }
+            assert_eq!(coordinator.error_code, 0);
+            assert_eq!(coordinator.node_id, node);
+            assert_eq!(coordinator.port, i32::from(address().port()));
+        }
+    }
+}
+
+#[test]
+fn no_keys_are_no_coordinators() {
+    for version in 4..=6 {
+        assert!(many(version, GROUP, &[]).coordinators.is_empty());
+    }
+}
+
+#[test]
+fn unknown_kinds_of_key_are_invalid() {
+    for kind in [7, -1, i8::MAX] {
+        for version in 1..=3 {
+            let answer = single(version, kind, "key");
+            assert_eq!(answer.error_code, Code::InvalidRequest.code(), "kind {kind} in version {version}");
+            assert_eq!((answer.node_id.0, answer.port), (-1, -1));
+            assert!(answer.host.is_empty());
+        }
+        for version in 4..=6 {
+            let answer = many(version, kind, &["key"]);
+            assert_eq!(answer.coordinators.len(), 1);
+            assert_eq!(answer.coordinators[0].error_code, Code::InvalidRequest.code());
+            assert_eq!((answer.coordinators[0].node_id.0, answer.coordinators[0].port), (-1, -1));
+        }
+    }
+}
+
+#[test]
+fn coordinators_of_transactions_are_found_or_not_available() {
+    for version in 1..=3 {
+        let code = single(version, TRANSACTION, "some-transaction").error_code;
+        assert!(code == 0 || not_yet(code), "{code}");
+    }
+    for version in 4..=6 {
+        let code = many(version, TRANSACTION, &["some-transaction"]).coordinators[0].error_code;
+        assert!(code == 0 || not_yet(code), "{code}");
+    }
+}

@@ -1,0 +1,84 @@
+//! InitProducerId 0 to 5 for idempotent producers (INIT-1).
+use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, TransactionalId};
+use protocol_tests::{Code, Connection, assert_error, assert_ok, init_producer_id, new_producer, text};
+use std::collections::BTreeSet;
+
+fn ask(version: i16, request: InitProducerIdRequest) -> InitProducerIdResponse {
+    init_producer_id(&mut Connection::open(), version, &request)
+}
+
+fn idempotent() -> InitProducerIdRequest {
+    InitProducerIdRequest::default()
+        .with_transactional_id(None)
+        .with_transaction_timeout_ms(i32::MAX)
+        .with_producer_id((-1).into())
+        .with_producer_epoch(-1)
+}
+
+#[test]
+fn init_1_every_version_gives_a_new_id_with_epoch_zero() {
+    let mut seen = BTreeSet::new();
+    for version in 0..=5 {
+        for _ in 0..2 {
+            let answer = ask(version, idempotent());
+            assert_ok(answer.error_code);
+            assert!(answer.producer_id.0 >= 0);
+            assert_eq!(answer.producer_epoch, 0);
+            assert_eq!(answer.throttle_time_ms, 0);
+            assert!(seen.insert(answer.producer_id.0), "version {version}: given twice");
+        }
+    }
+}
+
+#[test]
+fn idem_13_no_id_is_given_twice_under_concurrency() {
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            std::thread::spawn(|| {
+                let mut connection = Connection::open();
+                (0..150).map(|_| new_producer(&mut connection).0).collect::<Vec<i64>>()
+            })
+        })
+        .collect();
+    let all: Vec<i64> = threads.into_iter().flat_map(|thread| thread.join().expect("a thread")).collect();
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{} ids, more than one block", all.len());
+}
+
+#[test]
+fn init_1_an_empty_transactional_id_is_invalid() {
+    for version in 0..=5 {
+        let request =
+            idempotent().with_transactional_id(Some(TransactionalId(text("")))).with_transaction_timeout_ms(1_000);
+        let answer = ask(version, request);
+        assert_error(answer.error_code, Code::InvalidRequest);
+        assert_eq!(answer.producer_id.0, -1);
+        assert_eq!(answer.producer_epoch, -1);
+    }
+}
+
+#[test]
+fn init_1_id_and_epoch_are_given_both_or_neither() {
+    for version in 3..=5 {
+        for (id, epoch) in [(-1, 0), (5, -1), (-1, 7)] {
+            let answer = ask(version, idempotent().with_producer_id(id.into()).with_producer_epoch(epoch));
+            assert_error(answer.error_code, Code::InvalidRequest);
+        }
+    }
+}
+
+#[test]
+fn init_1_the_timeout_means_nothing_without_a_transactional_id() {
+    for timeout in [0, -1, i32::MIN, i32::MAX] {
+        assert_ok(ask(4, idempotent().with_transaction_timeout_ms(timeout)).error_code);
+    }
+}
+
+#[test]
+fn init_1_an_idempotent_producer_that_names_its_id_gets_a_new_one() {
+    let mut connection = Connection::open();
+    let (id, epoch) = new_producer(&mut connection);
+    let answer = ask(4, idempotent().with_producer_id(id.into()).with_producer_epoch(epoch));
+    assert_ok(answer.error_code);
+    assert!(answer.producer_id.0 != id);
+    assert_eq!(answer.producer_epoch, 0);
+}

@@ -1,0 +1,62 @@
+//! DeleteTopics 1-6. Version 4 is flexible, 5 adds a message, 6 allows topic ids (KIP-516).
+use super::{Context, Reply, failure};
+use crate::{
+    controller::{Refused, TopicDeleted, TopicSelector},
+    types::{ErrorCode, TopicId},
+    wire::StrBytes,
+};
+use kafka_protocol::messages::{
+    DeleteTopicsRequest, DeleteTopicsResponse, delete_topics_response::DeletableTopicResult,
+};
+
+pub fn handle(cx: &Context, request: DeleteTopicsRequest) -> Reply<DeleteTopicsResponse> {
+    let mut answers = Vec::new();
+    let mut selectors = Vec::new();
+    if cx.version >= 6 {
+        for topic in &request.topics {
+            match (&topic.name, topic.topic_id.is_nil()) {
+                (Some(name), true) => selectors.push(TopicSelector::Name(name.as_str().to_owned())),
+                (None, false) => selectors.push(TopicSelector::Id(TopicId(topic.topic_id))),
+                (name, _) => {
+                    let message = match name {
+                        Some(_) => "You may not specify both topic name and topic id.",
+                        None => "Neither topic name nor id were specified.",
+                    };
+                    let refused = Refused::new(ErrorCode::InvalidRequest, message);
+                    let name = name.as_ref().map(|name| name.as_str().to_owned());
+                    answers.push(TopicDeleted { name, id: TopicId(topic.topic_id), result: Err(refused) });
+                }
+            }
+        }
+    } else {
+        selectors.extend(request.topic_names.iter().map(|name| TopicSelector::Name(name.to_string())));
+    }
+    let cx = cx.clone();
+    Reply::later(async move {
+        match cx.broker.controller.delete_topics(selectors.clone()).await.map_err(failure) {
+            Ok(deleted) => answers.extend(deleted),
+            Err(refused) => answers.extend(selectors.into_iter().map(|selector| {
+                let (name, id) = match selector {
+                    TopicSelector::Name(name) => (Some(name), TopicId::ZERO),
+                    TopicSelector::Id(id) => (None, id),
+                };
+                TopicDeleted { name, id, result: Err(refused.clone()) }
+            })),
+        }
+        DeleteTopicsResponse::default().with_responses(answers.into_iter().map(|answer| result(&cx, answer)).collect())
+    })
+}
+
+fn result(cx: &Context, deleted: TopicDeleted) -> DeletableTopicResult {
+    // Only version 6 has a name that may be missing and an id.
+    let name = if cx.version >= 6 { deleted.name } else { Some(deleted.name.unwrap_or_default()) };
+    let blank = DeletableTopicResult::default().with_name(name.map(|name| StrBytes::from_string(name).into()));
+    let blank = if cx.version >= 6 { blank.with_topic_id(deleted.id.0) } else { blank };
+    match deleted.result {
+        Ok(()) => blank,
+        Err(refused) if cx.version >= 5 => blank
+            .with_error_code(cx.error(refused.code))
+            .with_error_message(Some(StrBytes::from_string(refused.message))),
+        Err(refused) => blank.with_error_code(cx.error(refused.code)),
+    }
+}

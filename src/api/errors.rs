@@ -1,0 +1,86 @@
+//! The one place where refusals become Kafka's error codes.
+use crate::{
+    controller::{Failure, Refused},
+    log::{AppendError, Closed, ProducerError, ReadError},
+    machine::NotWritten,
+    replica::{ProduceError, ReadFault, Unavailable},
+    types::ErrorCode,
+};
+
+pub fn unavailable(fault: &Unavailable) -> ErrorCode {
+    match fault {
+        Unavailable::NotLeader => ErrorCode::NotLeaderOrFollower,
+        Unavailable::FencedEpoch => ErrorCode::FencedLeaderEpoch,
+        Unavailable::UnknownEpoch => ErrorCode::UnknownLeaderEpoch,
+        Unavailable::StorageFailed | Unavailable::Damaged(_) => ErrorCode::KafkaStorageError,
+    }
+}
+
+pub fn closed(why: Closed) -> ErrorCode {
+    match why {
+        Closed::NotLeader | Closed::Stopping => ErrorCode::NotLeaderOrFollower,
+        Closed::Deleted => ErrorCode::UnknownTopicOrPartition,
+        Closed::StorageFailed => ErrorCode::KafkaStorageError,
+    }
+}
+
+pub fn produce(fault: &ProduceError) -> ErrorCode {
+    match fault {
+        ProduceError::Unavailable(fault) => unavailable(fault),
+        ProduceError::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
+        ProduceError::Append(fault) => append(fault),
+    }
+}
+
+pub fn append(fault: &AppendError) -> ErrorCode {
+    match fault {
+        AppendError::BatchTooLargeForSegment { .. } => ErrorCode::RecordListTooLarge,
+        AppendError::Producer(fault) => producer(fault),
+        AppendError::StaleEpoch { .. } => ErrorCode::NotLeaderOrFollower,
+        AppendError::PastHighWatermark { .. } => ErrorCode::OffsetOutOfRange,
+        AppendError::DiskFull { .. } | AppendError::Write { .. } | AppendError::StorageFailed(_) => {
+            ErrorCode::KafkaStorageError
+        }
+        AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
+        AppendError::Stopping => ErrorCode::NotLeaderOrFollower,
+    }
+}
+
+fn producer(fault: &ProducerError) -> ErrorCode {
+    match fault {
+        ProducerError::InvalidEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+        ProducerError::OutOfOrder { .. } => ErrorCode::OutOfOrderSequenceNumber,
+        ProducerError::InvalidTransactionState { .. } => ErrorCode::InvalidTxnState,
+    }
+}
+
+pub fn read(fault: &ReadFault) -> ErrorCode {
+    match fault {
+        ReadFault::Unavailable(fault) => unavailable(fault),
+        ReadFault::Read(fault) => read_error(fault),
+    }
+}
+
+pub fn read_error(fault: &ReadError) -> ErrorCode {
+    match fault {
+        ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        ReadError::Damaged { .. } | ReadError::Io { .. } => ErrorCode::KafkaStorageError,
+        ReadError::Deleted => ErrorCode::UnknownTopicOrPartition,
+    }
+}
+
+/// Why the controller did nothing at all, as a refusal like those of single items.
+pub fn failure(fault: Failure) -> Refused {
+    match fault {
+        Failure::Refused(refused) => refused,
+        Failure::NotWritten(why) => Refused::new(not_written(&why), why.to_string()),
+    }
+}
+
+/// TXN-3 for the metadata log: what was not written can be asked for again, here or elsewhere.
+fn not_written(why: &NotWritten) -> ErrorCode {
+    match why {
+        NotWritten::NotLeader | NotWritten::Stopping => ErrorCode::NotController,
+        NotWritten::Storage(_) => ErrorCode::KafkaStorageError,
+    }
+}

@@ -1,0 +1,62 @@
+//! Fetch 4-18: from one read, or after waiting for data, as bytes and ranges of segment files.
+//!
+//! Version 5 adds the log start offset, 7 fetch sessions (KIP-227), 9 leader epochs (KIP-320), 11 racks, 12 is flexible
+//! and carries the last fetched epoch, 13 names topics by id (KIP-516), 15 moves the replica's id to a tagged field, 18
+//! adds the follower's high watermark. zstd is refused below 10 (KIP-110).
+mod encode;
+mod read;
+mod session;
+mod wait;
+
+use super::{Context, Reply, Response};
+use crate::types::{ErrorCode, Isolation};
+use kafka_protocol::messages::FetchRequest;
+use read::{Found, Limits};
+use session::Plan;
+pub use session::{SessionCache, SessionSettings};
+use std::time::Duration;
+
+pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
+    let Some(isolation) = Isolation::from_wire(request.isolation_level) else {
+        return Reply::Now(encode::failed(cx, ErrorCode::InvalidRequest));
+    };
+    let limits = Limits {
+        isolation,
+        bytes_max: usize::try_from(request.max_bytes).unwrap_or(0).min(cx.broker.config.fetch.bytes_max as usize),
+        // Copies elsewhere are asked for by replica id; they get a refusal until there are any (FET-14).
+        follower: request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0,
+    };
+    let wait = Duration::from_millis(request.max_wait_ms.max(0) as u64);
+    let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0);
+    let mut plan = match cx.broker.sessions.plan(cx, &request) {
+        Ok(plan) => plan,
+        Err(code) => return Reply::Now(encode::failed(cx, code)),
+    };
+    drop(request);
+    plan.resolve(cx);
+    let found = read::all(cx, &plan.items, &limits);
+    if wait.is_zero() || plan.items.is_empty() || enough(&found, bytes_min) {
+        return Reply::Now(finish(cx, plan, found));
+    }
+    let cx = cx.clone();
+    Reply::later(async move {
+        let found = wait::for_data(&cx, &mut plan, &limits, found, wait, bytes_min).await;
+        finish(&cx, plan, found)
+    })
+}
+
+/// FET-3: an error, a divergence or enough bytes end the waiting.
+fn enough(found: &[Found], bytes_min: usize) -> bool {
+    found.iter().any(|found| found.code.is_error() || found.diverging.is_some())
+        || found.iter().map(Found::bytes).sum::<usize>() >= bytes_min
+}
+
+fn finish(cx: &Context, plan: Plan, found: Vec<Found>) -> Response {
+    let bytes: usize = found.iter().map(Found::bytes).sum();
+    cx.broker.metrics.fetched_bytes.inc_by(bytes as u64);
+    for code in found.iter().map(|found| found.code).filter(|code| code.is_error()) {
+        cx.error(code);
+    }
+    let (session_id, items) = cx.broker.sessions.settle(cx, plan, &found);
+    encode::answer(cx, session_id, &items, &found)
+}

@@ -1,0 +1,68 @@
+//! Long polling: the first of the partitions' watermarks, or the deadline, then one more read.
+use super::{
+    enough,
+    read::{self, Found, Limits},
+    session::Plan,
+};
+use crate::{api::Context, log::Reached};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+
+/// Waits until there is enough for the fetch or its time is over; gives what was read last (FET-3, FET-4).
+pub async fn for_data(
+    cx: &Context,
+    plan: &mut Plan,
+    limits: &Limits,
+    mut found: Vec<Found>,
+    wait: Duration,
+    bytes_min: usize,
+) -> Vec<Found> {
+    let deadline = tokio::time::sleep(wait);
+    tokio::pin!(deadline);
+    let mut stopping = cx.broker.stopping.clone();
+    loop {
+        let rises = FirstOf(rises(plan, limits, &found));
+        let late = tokio::select! {
+            biased;
+            () = rises => false,
+            () = &mut deadline => true,
+            _ = stopping.wait_for(|stop| *stop) => true,
+        };
+        plan.resolve(cx);
+        found = read::all(cx, &plan.items, limits);
+        if late || enough(&found, bytes_min) {
+            return found;
+        }
+    }
+}
+
+/// One waiter per partition: its mark rising above what the last read saw.
+fn rises(plan: &Plan, limits: &Limits, found: &[Found]) -> Vec<Reached> {
+    let mut waiters = Vec::with_capacity(plan.items.len());
+    for (item, found) in plan.items.iter().zip(found) {
+        let (Ok(partition), Some(bounds)) = (&item.partition, found.bounds) else { continue };
+        let Ok(mark) = partition.visible(limits.isolation) else { continue };
+        let seen = match limits.isolation {
+            crate::types::Isolation::ReadUncommitted => bounds.high(),
+            crate::types::Isolation::ReadCommitted => bounds.stable(),
+        };
+        waiters.push(mark.reached(seen.next()));
+    }
+    waiters
+}
+
+/// Completes when the first does, also when that is closed: the next read tells why.
+struct FirstOf(Vec<Reached>);
+
+impl Future for FirstOf {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
+        let any = self.0.iter_mut().any(|reached| Pin::new(reached).poll(task).is_ready());
+        if any { Poll::Ready(()) } else { Poll::Pending }
+    }
+}

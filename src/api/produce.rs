@@ -1,0 +1,233 @@
+//! Produce 3-13: checks, appends, then waits for the commit that `acks` asks for.
+//!
+//! Version 5 adds the log start offset to the answer, 7 allows zstd, 8 adds record errors and a message, 9 is
+//! flexible, 10 adds the current leader, 13 names topics by id (KIP-516). The append happens before the handler
+//! returns; only the waiting comes later, so pipelined requests keep their order (IDEM-14).
+use super::{Closing, Context, Reply, Response, errors};
+use crate::{
+    log::{AppendOrigin, Reached},
+    record::{self, BatchError, BatchHeader, BatchRules},
+    replica::{Partition, ProduceError, Topic},
+    types::{Acks, ErrorCode, Offset, TopicId},
+    wire::StrBytes,
+};
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    ProduceRequest, ProduceResponse,
+    produce_request::{PartitionProduceData, TopicProduceData},
+    produce_response::{BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse},
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// A partition whose answer waits for its commit: where it stands in the response, and for what it waits.
+struct Waiting {
+    topic: usize,
+    partition: usize,
+    reached: Reached,
+}
+
+pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
+    let timeout = Duration::from_millis(request.timeout_ms.max(0) as u64);
+    let acks = Acks::from_wire(request.acks);
+    let mut waiting = Vec::new();
+    let mut responses = Vec::with_capacity(request.topic_data.len());
+    let mut seen = BTreeSet::new();
+    let several = request.topic_data.len() > 1;
+    let transactional = request.transactional_id.is_some();
+    for (topic_index, data) in request.topic_data.into_iter().enumerate() {
+        let topic = find(cx, &data);
+        let mut answers = Vec::with_capacity(data.partition_data.len());
+        let check_twice = several || data.partition_data.len() > 1;
+        for (index, partition) in data.partition_data.into_iter().enumerate() {
+            let number = partition.index;
+            let twice = check_twice && !seen.insert((data.name.to_string(), data.topic_id, number));
+            let outcome = match (acks, twice) {
+                (None, _) => Err(Refused::code(ErrorCode::InvalidRequiredAcks)),
+                (_, true) => Err(Refused::code(ErrorCode::InvalidRequest)),
+                (Some(acks), false) => topic
+                    .clone()
+                    .map_err(Refused::code)
+                    .and_then(|topic| append(cx, acks, &topic, partition, transactional)),
+            };
+            let answer = PartitionProduceResponse::default().with_index(number);
+            answers.push(match outcome {
+                Ok((answered, reached)) => {
+                    let wait = reached.map(|reached| Waiting { topic: topic_index, partition: index, reached });
+                    waiting.extend(wait);
+                    answered.with_index(number)
+                }
+                Err(refused) => refused.into_answer(cx, answer),
+            });
+        }
+        responses.push(
+            TopicProduceResponse::default()
+                .with_name(data.name)
+                .with_topic_id(data.topic_id)
+                .with_partition_responses(answers),
+        );
+    }
+    let response = ProduceResponse::default().with_responses(responses);
+    if acks == Some(Acks::None) {
+        return Reply::Now(unacknowledged(&response));
+    }
+    if waiting.is_empty() {
+        return Reply::Now(Response::frame(cx.key, cx.version, cx.correlation_id, &response));
+    }
+    let cx = cx.clone();
+    Reply::later(async move {
+        let response = committed(&cx, response, waiting, timeout).await;
+        Response::frame(cx.key, cx.version, cx.correlation_id, &response)
+    })
+}
+
+/// acks=0: nothing is answered; an error can only be told by closing (VAL-13).
+fn unacknowledged(response: &ProduceResponse) -> Response {
+    let codes = response.responses.iter().flat_map(|topic| topic.partition_responses.iter().map(|p| p.error_code));
+    match codes.filter_map(ErrorCode::from_wire).find(|code| code.is_error()) {
+        Some(code) => Response::Close(Closing::Unacknowledged(code)),
+        None => Response::Nothing,
+    }
+}
+
+fn find(cx: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> {
+    let partitions = &cx.broker.partitions;
+    let topic = if cx.version >= 13 {
+        partitions.topic_by_id(TopicId(data.topic_id)).ok_or(ErrorCode::UnknownTopicId)?
+    } else {
+        partitions.topic(&data.name).ok_or(ErrorCode::UnknownTopicOrPartition)?
+    };
+    // VAL-14: only the broker writes its own topics, and the admin client when it is told to.
+    if topic.name.is_internal() && cx.client_id.as_deref() != Some("__admin_client") {
+        return Err(ErrorCode::InvalidTopicException);
+    }
+    Ok(topic)
+}
+
+type Answered = (PartitionProduceResponse, Option<Reached>);
+
+fn append(
+    cx: &Context,
+    acks: Acks,
+    topic: &Topic,
+    data: PartitionProduceData,
+    transactional: bool,
+) -> Result<Answered, Refused> {
+    let partition = topic.partition(data.index).ok_or(Refused::code(ErrorCode::UnknownTopicOrPartition))?;
+    let bytes = data.records.unwrap_or_default();
+    let checked = {
+        let settings = partition.settings();
+        check_transaction(&bytes, transactional)?;
+        // Older clients cannot have made zstd batches (VAL-11).
+        let rules = BatchRules { zstd_allowed: cx.version >= 7, ..settings.rules };
+        record::check(bytes, &rules, cx.broker.clock.wall_ms()).map_err(|fault| Refused::batch(fault, data.index))?
+    };
+    let (size, count) = (checked.bytes().len(), checked.header().record_count);
+    let appended = partition.append(checked, acks, AppendOrigin::Client).map_err(Refused::produce)?;
+    cx.broker.metrics.produced_bytes.inc_by(size as u64);
+    cx.broker.metrics.produced_records.inc_by(count.max(0) as u64);
+    let answer = PartitionProduceResponse::default()
+        .with_base_offset(appended.base.get())
+        .with_log_append_time_ms(appended.append_time_ms.unwrap_or(-1))
+        .with_log_start_offset(appended.log_start.get());
+    Ok((answer, wait_for(acks, partition, appended.last)?))
+}
+
+/// Also a duplicate waits until the original is committed (IDEM-2).
+fn wait_for(acks: Acks, partition: &Arc<Partition>, last: Offset) -> Result<Option<Reached>, Refused> {
+    if acks != Acks::All {
+        return Ok(None);
+    }
+    let high = partition.log().map_err(|fault| Refused::code(errors::unavailable(&fault)))?.high_mark();
+    Ok((high.get() < last.next()).then(|| high.reached(last.next())))
+}
+
+/// A batch of a transaction needs a transactional id that may be written (VAL-5). There is no coordinator for
+/// transactions yet, so none is open.
+fn check_transaction(bytes: &Bytes, has_transactional_id: bool) -> Result<(), Refused> {
+    match BatchHeader::parse(bytes) {
+        Ok(header) if header.is_transactional() && has_transactional_id => {
+            Err(Refused::code(ErrorCode::InvalidTxnState))
+        }
+        Ok(header) if header.is_transactional() => Err(Refused::code(ErrorCode::TransactionalIdAuthorizationFailed)),
+        _ => Ok(()),
+    }
+}
+
+async fn committed(
+    cx: &Context,
+    mut response: ProduceResponse,
+    waiting: Vec<Waiting>,
+    timeout: Duration,
+) -> ProduceResponse {
+    let deadline = tokio::time::sleep(timeout);
+    tokio::pin!(deadline);
+    let mut late = false;
+    for wait in waiting {
+        let outcome = if late {
+            None
+        } else {
+            tokio::select! {
+                biased;
+                reached = wait.reached => Some(reached),
+                () = &mut deadline => None,
+            }
+        };
+        let code = match outcome {
+            Some(Ok(_)) => continue,
+            Some(Err(closed)) => errors::closed(closed),
+            None => {
+                late = true;
+                ErrorCode::RequestTimedOut
+            }
+        };
+        let answer = &mut response.responses[wait.topic].partition_responses[wait.partition];
+        answer.error_code = cx.error(code);
+        answer.base_offset = -1;
+        answer.log_append_time_ms = -1;
+        answer.log_start_offset = -1;
+    }
+    response
+}
+
+/// A partition's refusal: the code, what to say of it, and of which records.
+struct Refused {
+    code: ErrorCode,
+    message: Option<String>,
+    records: Vec<(i32, String)>,
+}
+
+impl Refused {
+    fn code(code: ErrorCode) -> Refused {
+        Refused { code, message: None, records: Vec::new() }
+    }
+
+    fn batch(fault: BatchError, partition: i32) -> Refused {
+        tracing::debug!(partition, %fault, "a batch was refused");
+        Refused { code: fault.code(), message: Some(fault.to_string()), records: fault.records().to_vec() }
+    }
+
+    fn produce(fault: ProduceError) -> Refused {
+        Refused { code: errors::produce(&fault), message: Some(fault.to_string()), records: Vec::new() }
+    }
+
+    fn into_answer(self, cx: &Context, answer: PartitionProduceResponse) -> PartitionProduceResponse {
+        let answer = answer
+            .with_error_code(cx.error(self.code))
+            .with_base_offset(-1)
+            .with_log_append_time_ms(-1)
+            .with_log_start_offset(-1);
+        if cx.version < 8 {
+            return answer;
+        }
+        answer.with_error_message(self.message.map(StrBytes::from_string)).with_record_errors(
+            self.records
+                .into_iter()
+                .map(|(index, message)| {
+                    BatchIndexAndErrorMessage::default()
+                        .with_batch_index(index)
+                        .with_batch_index_error_message(Some(StrBytes::from_string(message)))
+                })
+                .collect(),
+        )
+    }
+}

@@ -1,0 +1,166 @@
+//! From file, environment and flags to checked settings, with every complaint naming its source.
+use crate::config::environment::{self, FromVariable};
+use crate::config::node::{NodeConfig, NodeConfigError};
+use crate::config::properties::{self, PropertiesError};
+use crate::config::raw::{self, RawSettings, RawValue, Source};
+use crate::config::value::InvalidValue;
+use crate::config::{suggest, table};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+/// Settings ready for use, and what to tell the person who wrote them.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub node: NodeConfig,
+    pub raw: RawSettings,
+    /// Lines for the log.
+    pub notes: Vec<Note>,
+}
+
+/// A line for the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    pub level: NoteLevel,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoteLevel {
+    Info,
+    Warn,
+}
+
+/// A key nobody knows, where it stands and what may have been meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnknownKey {
+    pub key: String,
+    pub source: Source,
+    pub nearest: Vec<&'static str>,
+}
+
+impl fmt::Display for UnknownKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown setting '{}' ({})", self.key, self.source)?;
+        if !self.nearest.is_empty() {
+            write!(f, "; did you mean {}?", self.nearest.join(" or "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{file}, {error}")]
+    Properties { file: String, error: PropertiesError },
+    #[error("{}\n(config.unknown=warn lets unknown settings pass)", lines(.0))]
+    Unknown(Vec<UnknownKey>),
+    #[error("{source_text}: {invalid}")]
+    Value { source_text: String, invalid: InvalidValue },
+    #[error(transparent)]
+    Node(#[from] NodeConfigError),
+}
+
+fn lines(unknown: &[UnknownKey]) -> String {
+    unknown.iter().map(UnknownKey::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Reads settings: `overrides` beat `environment`, which beats `file` (its name and text), which beats the defaults.
+/// Of equal keys in one place the last counts.
+///
+/// # Errors
+/// A malformed file, an unknown key (unless `config.unknown=warn`, or it comes from a variable and is like no known
+/// one), a value outside its limits, settings that
+/// contradict each other or ask for what this broker does not serve.
+pub fn load(
+    file: Option<(&str, &str)>,
+    environment: impl Iterator<Item = (String, String)>,
+    overrides: &[(String, String)],
+) -> Result<Loaded, ConfigError> {
+    let raw = RawSettings::new(gather(file, environment, overrides)?);
+    let notes = judge_keys(&raw)?;
+    raw::check_values(&raw).map_err(|(source_text, invalid)| ConfigError::Value { source_text, invalid })?;
+    let node = NodeConfig::resolve(&raw)?;
+    Ok(Loaded { node, raw, notes })
+}
+
+fn gather(
+    file: Option<(&str, &str)>,
+    environment: impl Iterator<Item = (String, String)>,
+    overrides: &[(String, String)],
+) -> Result<BTreeMap<String, RawValue>, ConfigError> {
+    let mut values = BTreeMap::new();
+    if let Some((name, text)) = file {
+        let properties =
+            properties::parse(text).map_err(|error| ConfigError::Properties { file: name.to_owned(), error })?;
+        let name: Arc<str> = name.into();
+        for property in properties {
+            let source = Source::File { name: name.clone(), line: property.line };
+            values.insert(property.key, RawValue { text: property.value, source });
+        }
+    }
+    let variables = environment::settings_of(environment);
+    let only_advertised = variables.get("advertised.listeners").filter(|_| !variables.contains_key("listeners"));
+    if let Some(FromVariable { value, .. }) = only_advertised
+        && let Some(text) = environment::listeners_from_advertised(value)
+    {
+        // The images' start script does the same, so a compose file that only advertises keeps working.
+        let source = Source::Derived { from: "advertised.listeners" };
+        values.entry("listeners".into()).or_insert(RawValue { text, source });
+    }
+    for (key, FromVariable { value, variable, .. }) in variables {
+        values.insert(key, RawValue { text: value, source: Source::Environment { variable } });
+    }
+    for (key, text) in overrides {
+        values.insert(key.clone(), RawValue { text: text.clone(), source: Source::Flag });
+    }
+    Ok(values)
+}
+
+/// Sorts the keys into known, passed on, without effect and unknown.
+fn judge_keys(raw: &RawSettings) -> Result<Vec<Note>, ConfigError> {
+    let mut notes = Vec::new();
+    let mut without_effect = Vec::new();
+    let mut unknown = Vec::new();
+    for (key, value) in raw.fixed() {
+        if matches!(value.source, Source::Derived { .. }) {
+            continue;
+        }
+        let known = table::broker(key);
+        if let Some(why) = table::foreign(key) {
+            notes.push(warning(format!("{key} ({}) has no effect: {why}", value.source)));
+        } else if known.is_some_and(|setting| !table::has_effect(setting)) {
+            without_effect.push(format!("{key} ({})", value.source));
+        } else if known.is_none() && raw::setting_behind(key).is_none() {
+            let nearest = suggest::nearest(key, raw::known_names());
+            let is_stranger = nearest.is_empty();
+            let found = UnknownKey { key: key.clone(), source: value.source.clone(), nearest };
+            if is_stranger && table::is_passed_on(key) {
+                without_effect.push(format!("{key} ({})", value.source));
+            } else if is_stranger && matches!(value.source, Source::Environment { .. }) {
+                // KAFKA_BOOTSTRAP_SERVERS and the like are there for other programs.
+                notes.push(warning(found.to_string()));
+            } else {
+                unknown.push(found);
+            }
+        }
+    }
+    if !without_effect.is_empty() {
+        let text = format!("accepted, no effect: {}", without_effect.join(", "));
+        notes.push(Note { level: NoteLevel::Info, text });
+    }
+    if unknown.is_empty() {
+        return Ok(notes);
+    }
+    if raw.text("config.unknown").map(str::trim) != Some("warn") {
+        return Err(ConfigError::Unknown(unknown));
+    }
+    notes.extend(unknown.iter().map(|unknown| warning(unknown.to_string())));
+    Ok(notes)
+}
+
+fn warning(text: String) -> Note {
+    Note { level: NoteLevel::Warn, text }
+}
+
+#[cfg(test)]
+mod tests;

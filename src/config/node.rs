@@ -1,0 +1,321 @@
+//! Everything this broker honours, typed and checked once.
+mod listeners;
+mod refusals;
+#[cfg(test)]
+mod tests;
+
+use crate::config::listener::{Listener, ListenerError};
+use crate::config::raw::RawSettings;
+use crate::config::reader::Reader;
+use crate::config::topic::SyncPolicy;
+use crate::config::value::InvalidValue;
+use crate::types::NodeId;
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
+
+/// The settings of one node. Lengths of time are milliseconds, sizes bytes, unless a name says otherwise.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NodeConfig {
+    pub node_id: NodeId,
+    /// Wanted cluster id, for formatting an empty directory and for noticing a foreign one.
+    pub cluster_id: Option<String>,
+    pub rack: Option<String>,
+    pub log_dirs: Vec<PathBuf>,
+    pub metadata_log_dir: PathBuf,
+    pub network: NetworkConfig,
+    pub topics: TopicRules,
+    pub log: LogRules,
+    pub fetch: FetchRules,
+    pub producers: ProducerRules,
+    pub internal_topics: InternalTopics,
+    /// When a record counts as written, where a topic does not say otherwise.
+    pub sync: SyncPolicy,
+}
+
+/// Listeners and limits of connections.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NetworkConfig {
+    /// Bound for clients. A host of `localhost` means both loopback addresses, an empty one every interface.
+    pub listeners: Vec<Listener>,
+    /// Bound for controllers; may be empty on a single node.
+    pub controller_listeners: Vec<Listener>,
+    /// Told to clients. Port 0 stands for the port that was bound.
+    pub advertised: Vec<Listener>,
+    pub inter_broker_listener: String,
+    /// `host:port` of metrics and health, if served.
+    pub http_listen: Option<HostPort>,
+    pub request_bytes_max: u32,
+    /// Requests in flight, all connections together, and their bytes (`None`: Kafka's default, no limit given).
+    pub queued_requests_max: u32,
+    pub queued_request_bytes_max: Option<u64>,
+    /// Bytes of unanswered requests of one connection.
+    pub connection_inflight_bytes_max: u64,
+    pub connections_max: u32,
+    pub connections_per_address_max: u32,
+    pub connections_per_address_overrides: BTreeMap<String, u32>,
+    pub connection_creation_rate_max: u32,
+    /// `None`: idle connections stay.
+    pub connection_idle_ms_max: Option<u64>,
+    /// `None`: the operating system decides.
+    pub socket_send_buffer_bytes: Option<u32>,
+    pub socket_receive_buffer_bytes: Option<u32>,
+    pub listen_backlog: u32,
+}
+
+/// A host (without brackets, empty for every interface) and a port.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostPort {
+    pub host: String,
+    pub port: u16,
+}
+
+/// How topics come and go.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TopicRules {
+    pub auto_create: bool,
+    pub delete_enabled: bool,
+    pub partitions_default: i32,
+    pub replication_factor_default: i16,
+    /// Partitions in one answer of DescribeTopicPartitions.
+    pub described_partitions_max: u32,
+}
+
+/// What logs do that is no matter of a topic.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LogRules {
+    pub retention_check_interval_ms: u64,
+    pub recovery_checkpoint_interval_ms: u64,
+    pub start_offset_checkpoint_interval_ms: u64,
+    pub initial_task_delay_ms: u64,
+}
+
+/// Limits of Fetch.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FetchRules {
+    pub bytes_max: u32,
+    pub session_slots_max: u32,
+}
+
+/// Producers and transactions.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProducerRules {
+    pub id_expiration_ms: u64,
+    pub id_expiration_check_interval_ms: u64,
+    pub transaction_timeout_ms_max: u32,
+}
+
+/// The shape of topics that the broker makes for itself.
+#[derive(Clone, PartialEq, Debug)]
+pub struct InternalTopics {
+    pub offsets: InternalTopic,
+    pub transactions: InternalTopic,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct InternalTopic {
+    pub partitions: i32,
+    pub replication_factor: i16,
+    pub segment_bytes: u32,
+    pub min_insync_replicas: i32,
+}
+
+/// Why settings that are valid one by one are not valid together, or not here.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum NodeConfigError {
+    #[error(transparent)]
+    Value(#[from] InvalidValue),
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
+    #[error("node.id ({node}) and broker.id ({broker}) must be the same number; broker.id is deprecated, drop it")]
+    TwoIds { node: i32, broker: i32 },
+    #[error("{key} must be {rule}, but is {value}")]
+    Rule { key: &'static str, rule: &'static str, value: String },
+    #[error("{key}={value} is not served by this release: {reason}")]
+    NotServed { key: String, value: String, reason: &'static str },
+}
+
+impl NodeConfig {
+    /// # Errors
+    /// A value outside its limits, values that contradict each other, or a request for what this release does not do
+    /// and must not silently leave out (TLS, authentication, authorization, plugins, several controllers).
+    pub fn resolve(raw: &RawSettings) -> Result<NodeConfig, NodeConfigError> {
+        NodeConfig::read(&Reader::of_broker(raw), raw)
+    }
+
+    fn read(reader: &Reader<'_>, raw: &RawSettings) -> Result<NodeConfig, NodeConfigError> {
+        refusals::check(reader, raw)?;
+        let node_id = reader.int("node.id")?;
+        let broker_id = if raw.given("broker.id").is_some() { reader.int("broker.id")? } else { node_id };
+        if node_id != broker_id {
+            return Err(NodeConfigError::TwoIds { node: node_id, broker: broker_id });
+        }
+        let log_dirs = log_dirs(reader)?;
+        let metadata_log_dir = match (reader.text_or_none("metadata.log.dir")?, log_dirs.first()) {
+            (Some(dir), _) => PathBuf::from(dir),
+            (None, Some(dir)) => dir.clone(),
+            (None, None) => return Err(rule("log.dirs", "one directory or more", String::new())),
+        };
+        check_retention_and_roll(raw)?;
+        Ok(NodeConfig {
+            node_id: NodeId(node_id),
+            cluster_id: reader.text_or_none("cluster.id")?,
+            rack: reader.text_or_none("broker.rack")?,
+            log_dirs,
+            metadata_log_dir,
+            network: network(reader, raw)?,
+            topics: topic_rules(reader)?,
+            log: log_rules(reader)?,
+            fetch: FetchRules {
+                bytes_max: reader.count_u32("fetch.max.bytes")?,
+                session_slots_max: reader.count_u32("max.incremental.fetch.session.cache.slots")?,
+            },
+            producers: producer_rules(reader)?,
+            internal_topics: internal_topics(reader)?,
+            sync: SyncPolicy::parse(&reader.text("ottla.sync")?).unwrap_or_default(),
+        })
+    }
+}
+
+fn rule(key: &'static str, rule: &'static str, value: String) -> NodeConfigError {
+    NodeConfigError::Rule { key, rule, value }
+}
+
+fn log_dirs(reader: &Reader<'_>) -> Result<Vec<PathBuf>, NodeConfigError> {
+    let named = match reader.list_or_none("log.dirs")? {
+        Some(dirs) => dirs,
+        None => reader.list("log.dir")?,
+    };
+    Ok(named.into_iter().map(PathBuf::from).collect())
+}
+
+/// Kafka checks what the milliseconds come to, whichever unit they were given in (`KafkaConfig.validateValues`).
+fn check_retention_and_roll(raw: &RawSettings) -> Result<(), NodeConfigError> {
+    let nothing = BTreeMap::new();
+    let reader = Reader::of_topic(raw, &nothing);
+    let retention_ms = reader.long("retention.ms")?;
+    if retention_ms != -1 && retention_ms < 1 {
+        return Err(rule("log.retention.ms", "unlimited (-1) or at least 1", retention_ms.to_string()));
+    }
+    let segment_ms = reader.long("segment.ms")?;
+    if segment_ms < 1 {
+        return Err(rule("log.roll.ms", "at least 1", segment_ms.to_string()));
+    }
+    let jitter_ms = reader.long("segment.jitter.ms")?;
+    if jitter_ms < 0 {
+        return Err(rule("log.roll.jitter.ms", "at least 0", jitter_ms.to_string()));
+    }
+    Ok(())
+}
+
+fn network(reader: &Reader<'_>, raw: &RawSettings) -> Result<NetworkConfig, NodeConfigError> {
+    let sets = listeners::resolve(reader, raw)?;
+    let request_bytes_max = reader.count_u32("socket.request.max.bytes")?;
+    let queued_request_bytes_max = reader.limit("queued.max.request.bytes")?.filter(|bytes| *bytes > 0);
+    if let Some(bytes) = queued_request_bytes_max.filter(|bytes| *bytes < u64::from(request_bytes_max)) {
+        return Err(rule("queued.max.request.bytes", "-1 or at least socket.request.max.bytes", bytes.to_string()));
+    }
+    let inflight_default = 2 * u64::from(request_bytes_max);
+    let overrides = address_overrides(&reader.text("max.connections.per.ip.overrides")?)?;
+    let connections_per_address_max = reader.count_u32("max.connections.per.ip")?;
+    if connections_per_address_max == 0 && overrides.is_empty() {
+        let text = "above 0 unless max.connections.per.ip.overrides is set";
+        return Err(rule("max.connections.per.ip", text, "0".into()));
+    }
+    Ok(NetworkConfig {
+        listeners: sets.clients,
+        controller_listeners: sets.controllers,
+        advertised: sets.advertised,
+        inter_broker_listener: sets.inter_broker,
+        http_listen: http_listen(&reader.text("ottla.http.listen")?)?,
+        request_bytes_max,
+        queued_requests_max: reader.count_u32("queued.max.requests")?,
+        queued_request_bytes_max,
+        connection_inflight_bytes_max: reader
+            .limit("ottla.connection.inflight.max.bytes")?
+            .unwrap_or(inflight_default)
+            .max(u64::from(request_bytes_max)),
+        connections_max: reader.count_u32("max.connections")?,
+        connections_per_address_max,
+        connections_per_address_overrides: overrides,
+        connection_creation_rate_max: reader.count_u32("max.connection.creation.rate")?,
+        connection_idle_ms_max: reader.limit("connections.max.idle.ms")?,
+        socket_send_buffer_bytes: u32::try_from(reader.int("socket.send.buffer.bytes")?).ok(),
+        socket_receive_buffer_bytes: u32::try_from(reader.int("socket.receive.buffer.bytes")?).ok(),
+        listen_backlog: reader.count_u32("socket.listen.backlog.size")?,
+    })
+}
+
+fn http_listen(text: &str) -> Result<Option<HostPort>, NodeConfigError> {
+    if text.is_empty() || text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    let endpoint = crate::config::listener::Endpoint::parse(&format!("HTTP://{text}"));
+    let endpoint = endpoint.ok_or_else(|| rule("ottla.http.listen", "host:port or off", text.to_owned()))?;
+    Ok(Some(HostPort { host: endpoint.host, port: endpoint.port }))
+}
+
+/// `host:limit,...`; an IPv6 address has colons of its own, so the limit stands after the last one.
+fn address_overrides(text: &str) -> Result<BTreeMap<String, u32>, NodeConfigError> {
+    let mut limits = BTreeMap::new();
+    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let parsed = entry.rsplit_once(':').and_then(|(host, limit)| Some((host.trim(), limit.trim().parse().ok()?)));
+        let (host, limit) = parsed
+            .filter(|(host, _)| is_host(host))
+            .ok_or_else(|| rule("max.connections.per.ip.overrides", "host:limit,...", entry.to_owned()))?;
+        limits.insert(host.trim_matches(['[', ']']).to_owned(), limit);
+    }
+    Ok(limits)
+}
+
+fn is_host(host: &str) -> bool {
+    host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+        || (!host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')))
+}
+
+fn topic_rules(reader: &Reader<'_>) -> Result<TopicRules, NodeConfigError> {
+    let replication = reader.int("default.replication.factor")?;
+    let replication_factor_default = i16::try_from(replication)
+        .ok()
+        .filter(|factor| *factor >= 1)
+        .ok_or_else(|| rule("default.replication.factor", "1 to 32767", replication.to_string()))?;
+    Ok(TopicRules {
+        auto_create: reader.boolean("auto.create.topics.enable")?,
+        delete_enabled: reader.boolean("delete.topic.enable")?,
+        partitions_default: reader.int("num.partitions")?,
+        replication_factor_default,
+        described_partitions_max: reader.count_u32("max.request.partition.size.limit")?,
+    })
+}
+
+fn log_rules(reader: &Reader<'_>) -> Result<LogRules, NodeConfigError> {
+    Ok(LogRules {
+        retention_check_interval_ms: reader.count("log.retention.check.interval.ms")?,
+        recovery_checkpoint_interval_ms: reader.count("log.flush.offset.checkpoint.interval.ms")?,
+        start_offset_checkpoint_interval_ms: reader.count("log.flush.start.offset.checkpoint.interval.ms")?,
+        initial_task_delay_ms: reader.count("log.initial.task.delay.ms")?,
+    })
+}
+
+fn producer_rules(reader: &Reader<'_>) -> Result<ProducerRules, NodeConfigError> {
+    Ok(ProducerRules {
+        id_expiration_ms: reader.count("producer.id.expiration.ms")?,
+        id_expiration_check_interval_ms: reader.count("producer.id.expiration.check.interval.ms")?,
+        transaction_timeout_ms_max: reader.count_u32("transaction.max.timeout.ms")?,
+    })
+}
+
+fn internal_topics(reader: &Reader<'_>) -> Result<InternalTopics, NodeConfigError> {
+    Ok(InternalTopics {
+        offsets: InternalTopic {
+            partitions: reader.int("offsets.topic.num.partitions")?,
+            replication_factor: reader.short("offsets.topic.replication.factor")?,
+            segment_bytes: reader.count_u32("offsets.topic.segment.bytes")?,
+            min_insync_replicas: 1,
+        },
+        transactions: InternalTopic {
+            partitions: reader.int("transaction.state.log.num.partitions")?,
+            replication_factor: reader.short("transaction.state.log.replication.factor")?,
+            segment_bytes: reader.count_u32("transaction.state.log.segment.bytes")?,
+            min_insync_replicas: reader.int("transaction.state.log.min.isr")?,
+        },
+    })
+}

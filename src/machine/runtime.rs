@@ -1,0 +1,127 @@
+//! Runs one machine on its journal: append first, replay second, answer after the commit.
+use super::{Journal, Machine, NotWritten, Outcome, Ticket, Turn};
+use crate::{log::Watermark, types::Offset};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::oneshot;
+
+/// What an operation was answered, and how far the journal must be committed before it may be told.
+struct Answered<T> {
+    reply: T,
+    saw: Offset,
+}
+
+/// Where one answer goes.
+type Waiting<T> = oneshot::Sender<Result<Answered<T>, NotWritten>>;
+
+/// A machine at work. The owner keeps it behind a lock and awaits a [`Pending`] without it.
+pub struct Runtime<M: Machine, J> {
+    machine: M,
+    hard: M::Hard,
+    soft: M::Soft,
+    pub(super) journal: J,
+    waiting: BTreeMap<Ticket, Waiting<M::Reply>>,
+    next_ticket: u64,
+}
+
+impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
+    /// `hard` is what the journal's records made so far (see [`Runtime::load`]).
+    pub fn new(machine: M, hard: M::Hard, journal: J) -> Runtime<M, J> {
+        Runtime { machine, hard, soft: M::Soft::default(), journal, waiting: BTreeMap::new(), next_ticket: 0 }
+    }
+
+    /// Replays what the journal holds, group by group as they were appended.
+    pub fn load<E: From<M::Fault>>(
+        machine: M,
+        mut hard: M::Hard,
+        journal: J,
+        groups: impl IntoIterator<Item = Result<(Offset, Vec<M::Record>), E>>,
+    ) -> Result<Runtime<M, J>, E> {
+        for group in groups {
+            let (base, records) = group?;
+            machine.replay(&mut hard, base, records)?;
+        }
+        Ok(Runtime::new(machine, hard, journal))
+    }
+
+    /// Decides `op` and writes what it decided. Journal first, replay second: a failed append leaves the hard state
+    /// as it was, so nothing is ever undone.
+    pub fn run(&mut self, op: M::Op) -> Pending<M::Reply> {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.insert(ticket, sender);
+        let turn = Turn { ticket, next: self.journal.end() };
+        let Outcome { records, answers } = self.machine.decide(&self.hard, &mut self.soft, op, turn);
+        if let Err(why) = self.write(turn, records) {
+            self.give_up(why);
+        } else {
+            let saw = self.journal.end();
+            for (ticket, reply) in answers {
+                let sender = self.waiting.remove(&ticket).expect("a ticket is answered once");
+                // Who asked may have gone away; what was decided stands.
+                let _ = sender.send(Ok(Answered { reply, saw }));
+            }
+        }
+        Pending { receiver, committed: self.journal.committed().clone() }
+    }
+
+    fn write(&mut self, turn: Turn, records: Vec<M::Record>) -> Result<(), NotWritten> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let count = records.len() as i64;
+        let base = self.journal.append(&records)?;
+        assert_eq!(base, turn.next, "nobody else writes this journal");
+        assert_eq!(self.journal.end(), base.plus(count), "the journal grew by what was appended");
+        if let Err(fault) = self.machine.replay(&mut self.hard, base, records) {
+            panic!("what was decided does not replay: {fault}");
+        }
+        Ok(())
+    }
+
+    /// The journal is no longer ours to write: soft state is void and everyone parked here must ask elsewhere.
+    pub fn give_up(&mut self, why: NotWritten) {
+        self.soft = M::Soft::default();
+        for sender in std::mem::take(&mut self.waiting).into_values() {
+            let _ = sender.send(Err(why.clone()));
+        }
+    }
+
+    pub fn hard(&self) -> &M::Hard {
+        &self.hard
+    }
+
+    /// For what the owner takes out of hard state (changes to publish); never to alter what records say.
+    pub fn hard_mut(&mut self) -> &mut M::Hard {
+        &mut self.hard
+    }
+
+    pub fn journal(&self) -> &J {
+        &self.journal
+    }
+
+    /// Requests without an answer, parked by the machine.
+    pub fn parked(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+/// An operation on its way. Dropping it gives up the answer, not what was decided.
+pub struct Pending<T> {
+    receiver: oneshot::Receiver<Result<Answered<T>, NotWritten>>,
+    committed: Arc<Watermark>,
+}
+
+impl<T> Pending<T> {
+    /// The reply, once the journal has committed everything it saw.
+    pub async fn reply(self) -> Result<T, NotWritten> {
+        let answered = self.receiver.await.unwrap_or(Err(NotWritten::Stopping))?;
+        self.committed.reached(answered.saw).await?;
+        Ok(answered.reply)
+    }
+
+    /// The reply as decided, which may still be lost: for who tells nobody. `None` when the machine parked it.
+    pub fn before_commit(mut self) -> Option<Result<T, NotWritten>> {
+        Some(self.receiver.try_recv().ok()?.map(|answered| answered.reply))
+    }
+}

@@ -1,0 +1,86 @@
+//! What the node tells about itself: gauges that follow the metadata, totals read at each scrape, health.
+use crate::{
+    http::Pages,
+    image::{Delta, Image, Publisher},
+    log::LogDir,
+    metrics::{Metrics, WalTotals},
+    replica::Partitions,
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// Keeps the gauges of topics and partitions in line with the metadata.
+pub struct MetadataGauges {
+    pub metrics: Arc<Metrics>,
+}
+
+impl Publisher for MetadataGauges {
+    fn name(&self) -> &'static str {
+        "gauges"
+    }
+
+    fn publish(&self, delta: &Delta, image: &Arc<Image>) {
+        if delta.topics.is_empty() && delta.topics_removed.is_empty() {
+            return;
+        }
+        let partitions = || image.topics.iter().flat_map(|topic| topic.partitions.values());
+        self.metrics.topics.set(image.topics.len() as i64);
+        self.metrics.offline_partitions.set(partitions().filter(|partition| partition.leader.is_none()).count() as i64);
+        let behind = partitions().filter(|partition| partition.isr.len() < partition.replicas.len()).count();
+        self.metrics.under_replicated_partitions.set(behind as i64);
+    }
+}
+
+/// The pages of the HTTP listener.
+pub struct NodePages {
+    pub metrics: Arc<Metrics>,
+    pub partitions: Arc<Partitions>,
+    pub sessions: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
+    pub ready: Arc<AtomicBool>,
+}
+
+impl NodePages {
+    fn directories(&self) -> &[Arc<LogDir>] {
+        self.partitions.directories()
+    }
+}
+
+impl Pages for NodePages {
+    fn metrics(&self) -> Vec<u8> {
+        let mut totals = WalTotals::default();
+        for directory in self.directories() {
+            let figures = directory.wal().figures();
+            totals.commits += figures.commits;
+            totals.entries += figures.entries;
+            totals.bytes += figures.entry_bytes;
+            totals.sync_seconds += figures.sync_time.as_secs_f64();
+            self.metrics.free_bytes(&directory.path().display().to_string()).set(directory.free_bytes() as f64);
+        }
+        self.metrics.set_wal(totals);
+        let failed = self.directories().iter().filter(|directory| directory.failure().is_some()).count();
+        self.metrics.offline_log_directories.set(failed as i64);
+        self.metrics.partitions.set(self.partitions.count() as i64);
+        let (sessions, evictions) = (self.sessions)();
+        self.metrics.fetch_sessions.set(sessions as i64);
+        let counted = self.metrics.fetch_session_evictions.get();
+        self.metrics.fetch_session_evictions.inc_by((evictions as u64).saturating_sub(counted));
+        self.metrics.render()
+    }
+
+    fn unhealthy(&self) -> Option<String> {
+        let failures = self.directories().iter().filter_map(|directory| {
+            Some(format!("log directory {} failed: {}", directory.path().display(), directory.failure()?))
+        });
+        let failures: Vec<String> = failures.collect();
+        (!failures.is_empty()).then(|| failures.join("\n"))
+    }
+
+    fn not_ready(&self) -> Option<String> {
+        if !self.ready.load(Ordering::Acquire) {
+            return Some("starting or stopping".into());
+        }
+        self.unhealthy()
+    }
+}

@@ -1,0 +1,198 @@
+//! The process around a node: settings, log lines, signals, exit codes.
+use super::{Node, NodeParts};
+use crate::{
+    cli::ServeArgs,
+    config::{self, Loaded, NoteLevel},
+    platform::{Clock, Disk, RealDisk, SystemChance, SystemClock},
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// How long an orderly stop may take before the process ends all the same.
+const STOP_MAX: Duration = Duration::from_secs(30);
+
+/// Runs a broker until it is told to stop. 0 after an orderly stop, 1 when it cannot start or a directory failed, 2
+/// when the settings cannot be used.
+pub fn serve(args: ServeArgs) -> ExitCode {
+    let clock = Arc::new(SystemClock::new());
+    let loaded = match load(&args) {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            eprintln!("ottla: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    start_logging();
+    for note in &loaded.notes {
+        match note.level {
+            NoteLevel::Info => tracing::info!("{}", note.text),
+            NoteLevel::Warn => tracing::warn!("{}", note.text),
+        }
+    }
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ottla").build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("ottla: cannot start its threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run(loaded, clock));
+    // Nothing that still hangs in a blocking thread holds the exit up.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    code
+}
+
+fn load(args: &ServeArgs) -> Result<Loaded, String> {
+    let file = match &args.file {
+        None => None,
+        Some(path) => {
+            let bytes =
+                RealDisk.read(Path::new(path)).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            Some((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()))
+        }
+    };
+    let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    config::load(file, environment, &args.overrides).map_err(|error| error.to_string())
+}
+
+/// Log lines go to standard error; `OTTLA_LOG` chooses levels (as `info` or `ottla::server=debug`), `OTTLA_LOG_FORMAT`
+/// is `text` or `json`.
+fn start_logging() {
+    let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let started = match std::env::var("OTTLA_LOG_FORMAT").as_deref() {
+        Ok("json") => lines.json().try_init(),
+        _ => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+    };
+    if let Err(error) = started {
+        eprintln!("ottla: no log lines will be seen: {error}");
+    }
+}
+
+/// As many open files as the system lets us have: segments and connections need them.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::warn!(%error, "the limit of open files stays at {:?}", limit.current);
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn run(loaded: Loaded, clock: Arc<SystemClock>) -> ExitCode {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("ottla: cannot listen to signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let directories: Vec<String> = loaded.node.log_dirs.iter().map(|path| path.display().to_string()).collect();
+    let parts = NodeParts {
+        config: loaded.node,
+        raw: loaded.raw,
+        disk: Arc::new(RealDisk),
+        clock: clock.clone(),
+        chance: Arc::new(SystemChance),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let node = match Node::start(parts).await {
+        Ok(node) => node,
+        Err(error) => {
+            eprintln!("ottla: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    announce(&node, &*clock, &directories);
+    let failed = tokio::select! {
+        () = signals.next() => None,
+        failure = directory_failure(&node) => Some(failure),
+    };
+    if let Some(failure) = failed {
+        // LOG-9: nothing that was not synced may be believed; the next start recovers what is on disk.
+        tracing::error!(%failure, "a log directory failed: the broker stops at once");
+        return ExitCode::FAILURE;
+    }
+    tracing::info!("stopping; a second signal ends it at once");
+    stop(node, signals, &*clock).await
+}
+
+/// One line: what serves where, what clients are told, and how long it took.
+fn announce(node: &Node, clock: &dyn Clock, directories: &[String]) {
+    let listeners: Vec<String> = node
+        .listeners
+        .iter()
+        .map(|listener| {
+            let told = node.advertised.iter().find(|told| told.name == listener.name);
+            let told = told.map_or("nothing".into(), |told| format!("{}:{}", told.host, told.port));
+            format!("{listener} (clients are told {told})")
+        })
+        .collect();
+    let http = node.http.map_or("off".into(), |address| format!("http://{address}"));
+    tracing::info!(
+        "ready in {} ms: {}; metrics {http}; cluster {}; data in {}",
+        clock.monotonic().as_millis(),
+        listeners.join(", "),
+        node.cluster_id,
+        directories.join(", "),
+    );
+}
+
+/// Completes when a log directory failed.
+async fn directory_failure(node: &Node) -> String {
+    let mut looks = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        looks.tick().await;
+        if let Some(failure) = node.failure() {
+            return failure;
+        }
+    }
+}
+
+async fn stop(node: Node, mut signals: Signals, clock: &dyn Clock) -> ExitCode {
+    let begun = clock.monotonic();
+    tokio::select! {
+        stopped = node.stop() => match stopped {
+            Ok(()) => {
+                tracing::info!("stopped in {} ms", (clock.monotonic() - begun).as_millis());
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                tracing::error!(%error, "not stopped in order; the next start recovers");
+                ExitCode::FAILURE
+            }
+        },
+        () = signals.next() => {
+            tracing::warn!("told twice: ended at once; the next start recovers");
+            ExitCode::FAILURE
+        }
+        () = tokio::time::sleep(STOP_MAX) => {
+            tracing::error!("not stopped within {} s; the next start recovers", STOP_MAX.as_secs());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! A node from its settings to serving clients, and back.
+use super::{
+    FormatError, NodeSettings,
+    format::identify,
+    observe::{MetadataGauges, NodePages},
+    retention, topic_settings,
+};
+use crate::{
+    api::{Broker, Router, SessionCache, SessionSettings},
+    config::{Listener as ListenerConfig, NodeConfig, RawSettings},
+    controller::{
+        self, BrokerRegistration, Controller, ControllerHandle, ControllerRegistration, METADATA_VERSION,
+        METADATA_VERSION_MIN, ProducerIdSource, Rules,
+    },
+    http::{Http, HttpBindError},
+    image::Publisher,
+    log::{Closed, LogDir, LogDirError, LogDirSettings, LogError},
+    metrics::Metrics,
+    platform::{Chance, Clock, Disk},
+    quorum::{LeadError, Single},
+    replica::{Partitions, TopicPublisher},
+    server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts},
+    types::TopicId,
+    wire::metadata::{self, FeatureRange},
+};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::watch, task::JoinHandle};
+
+/// Memory for large requests that are arriving, unless `queued.max.request.bytes` says otherwise.
+const REQUEST_MEMORY_BYTES: u64 = 512 << 20;
+/// A fetch session that was not used for this long gives way to others (Kafka's MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS).
+const SESSION_EVICTION: Duration = Duration::from_secs(120);
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Http(#[from] HttpBindError),
+    #[error(transparent)]
+    Directory(#[from] LogDirError),
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    #[error("the metadata log cannot be opened: {0}")]
+    MetadataLog(#[from] LogError),
+    #[error(transparent)]
+    Quorum(#[from] LeadError),
+    #[error(transparent)]
+    Controller(#[from] controller::StartError),
+    #[error("a background task ended early: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// What a node is made of; tests bring their own clock, chance and disk.
+#[derive(Clone)]
+pub struct NodeParts {
+    pub config: NodeConfig,
+    pub raw: RawSettings,
+    pub disk: Arc<dyn Disk>,
+    pub clock: Arc<dyn Clock>,
+    pub chance: Arc<dyn Chance>,
+    pub version: &'static str,
+}
+
+/// A running node.
+pub struct Node {
+    server: Server,
+    controller: Controller,
+    storage: Storage,
+    partitions: Arc<Partitions>,
+    metrics: Arc<Metrics>,
+    ready: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    pub cluster_id: String,
+    pub listeners: Vec<ListenerConfig>,
+    pub advertised: Vec<ListenerConfig>,
+    pub http: Option<std::net::SocketAddr>,
+}
+
+/// The log directories and who they belong to.
+#[derive(Clone)]
+struct Storage {
+    directories: Vec<Arc<LogDir>>,
+    metadata: Arc<LogDir>,
+    cluster_id: String,
+    directory_ids: Vec<TopicId>,
+}
+
+impl Node {
+    pub async fn start(parts: NodeParts) -> Result<Node, StartError> {
+        let metrics = Metrics::new(parts.version);
+        metrics.broker_state.set(1);
+        let network = &parts.config.network;
+        let (bound, listeners, advertised) = bind(network)?;
+        let http = match &network.http_listen {
+            Some(address) => Some(Http::bind(&format!("{}:{}", address.host, address.port)).await?),
+            None => None,
+        };
+        let (storage, controller, partitions) = {
+            let (parts, advertised, metrics) = (parts.clone(), advertised.clone(), metrics.clone());
+            tokio::task::spawn_blocking(move || open(&parts, &advertised, &metrics)).await??
+        };
+        let (stop, stopping) = watch::channel(false);
+        let broker = broker(&parts, &storage, controller.handle(), &partitions, &metrics, &stopping);
+        let ready = Arc::new(AtomicBool::new(false));
+        let mut tasks = Vec::new();
+        let http_address = http.as_ref().and_then(|http| http.address().ok());
+        if let Some(http) = http {
+            let pages = pages(&broker, &ready);
+            let mut stopping = stopping.clone();
+            tasks.push(tokio::spawn(http.serve(pages, async move {
+                let _ = stopping.wait_for(|stop| *stop).await;
+            })));
+        }
+        let log = &parts.config.log;
+        let first = Duration::from_millis(log.initial_task_delay_ms);
+        let every = Duration::from_millis(log.retention_check_interval_ms.max(1));
+        tasks.push(tokio::spawn(retention::run(partitions.clone(), first, every, stopping)));
+        let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
+        tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image)));
+        let server = Server::start(bound, server_parts(&parts, broker, &metrics));
+        metrics.broker_state.set(3);
+        metrics.active_controller.set(1);
+        ready.store(true, Ordering::Release);
+        Ok(Node {
+            server,
+            controller,
+            cluster_id: storage.cluster_id.clone(),
+            storage,
+            partitions,
+            metrics,
+            ready,
+            stop,
+            tasks,
+            listeners,
+            advertised,
+            http: http_address,
+        })
+    }
+
+    /// The first failure of a log directory, if any.
+    pub fn failure(&self) -> Option<String> {
+        self.storage.directories.iter().find_map(|directory| directory.failure())
+    }
+
+    /// OPS-1 of a single node: no new requests, waiting ones are answered, everything is synced, then the marker of a
+    /// clean shutdown is written.
+    pub async fn stop(self) -> Result<(), StartError> {
+        let Node { server, mut controller, storage, partitions, metrics, ready, stop, tasks, .. } = self;
+        ready.store(false, Ordering::Release);
+        metrics.broker_state.set(6);
+        let _ = stop.send(true);
+        // Long polls end by the same signal; what was produced is committed within the drain.
+        server.drain().await;
+        for task in tasks {
+            task.await?;
+        }
+        tokio::task::spawn_blocking(move || {
+            controller.stop();
+            partitions.close_marks(Closed::Stopping);
+            for directory in &storage.directories {
+                directory.close()?;
+            }
+            if !storage.directories.iter().any(|directory| Arc::ptr_eq(directory, &storage.metadata)) {
+                storage.metadata.close()?;
+            }
+            Ok(())
+        })
+        .await?
+    }
+}
+
+type Bound = (Vec<Listener>, Vec<ListenerConfig>, Vec<ListenerConfig>);
+
+/// Binds every listener; a port of 0 becomes the one that was taken, also in what clients are told.
+fn bind(network: &crate::config::NetworkConfig) -> Result<Bound, BindError> {
+    let mut bound = Vec::new();
+    let (mut listeners, mut advertised) = (network.listeners.clone(), network.advertised.clone());
+    for listener in &mut listeners {
+        let socket = Listener::bind(&listener.name, &listener.host, listener.port)?;
+        if listener.port == 0 {
+            listener.port = socket.port();
+        }
+        for told in advertised.iter_mut().filter(|told| told.name == listener.name && told.port == 0) {
+            told.port = listener.port;
+        }
+        bound.push(socket);
+    }
+    Ok((bound, listeners, advertised))
+}
+
+/// Directories, metadata, partitions: everything that touches the disk.
+fn open(
+    parts: &NodeParts,
+    advertised: &[ListenerConfig],
+    metrics: &Arc<Metrics>,
+) -> Result<(Storage, Controller, Arc<Partitions>), StartError> {
+    let storage = open_directories(parts)?;
+    let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
+    let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
+    let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
+    let publishers: Vec<Box<dyn Publisher>> = vec![
+        Box::new(TopicPublisher::new(partitions.clone(), resolver(parts))),
+        Box::new(MetadataGauges { metrics: metrics.clone() }),
+    ];
+    let new_terms = storage.directories.iter().any(|directory| !directory.was_clean());
+    let controller = Controller::start(registration(parts, &storage, advertised, log, new_terms, publishers))?;
+    recover(&storage, &partitions)?;
+    let (_, epoch) = controller.handle().broker();
+    storage.directories.iter().for_each(|directory| directory.set_broker_epoch(epoch));
+    Ok((storage, controller, partitions))
+}
+
+fn open_directories(parts: &NodeParts) -> Result<Storage, StartError> {
+    let settings = LogDirSettings {
+        open_files_max: open_files_max(),
+        checkpoint_interval_ms: parts.config.log.recovery_checkpoint_interval_ms,
+        producer_expiry_interval_ms: parts.config.producers.id_expiration_check_interval_ms,
+        ..LogDirSettings::default()
+    };
+    let open = |path: &PathBuf| LogDir::open(parts.disk.clone(), parts.clock.clone(), path, settings.clone());
+    let paths = &parts.config.log_dirs;
+    let directories = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let metadata = match paths.iter().position(|path| *path == parts.config.metadata_log_dir) {
+        Some(index) => directories[index].clone(),
+        None => open(&parts.config.metadata_log_dir)?,
+    };
+    let mut all = directories.clone();
+    if !directories.iter().any(|directory| Arc::ptr_eq(directory, &metadata)) {
+        all.push(metadata.clone());
+    }
+    let wanted = parts.config.cluster_id.as_deref();
+    let (cluster_id, directory_ids) = identify(&all, parts.config.node_id, wanted, &*parts.chance)?;
+    Ok(Storage { directories, metadata, cluster_id, directory_ids })
+}
+
+/// Which directory has which partition; only asked when there is a choice.
+fn held(storage: &Storage) -> Result<BTreeMap<(TopicId, i32), usize>, LogDirError> {
+    let mut held = BTreeMap::new();
+    if storage.directories.len() > 1 {
+        for (index, directory) in storage.directories.iter().enumerate() {
+            held.extend(directory.found()?.into_iter().map(|id| ((id.topic_id, id.partition), index)));
+        }
+    }
+    Ok(held)
+}
+
+/// Half of what the process may open; the rest is for connections.
+fn open_files_max() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1 << 20);
+    usize::try_from(limit / 2).unwrap_or(usize::MAX).clamp(64, 100_000)
+}
+
+/// A topic's settings from the node's and its own. What the controller accepted resolves; if it does not after a
+/// change of version, the topic goes on with the node's defaults and a log line.
+fn resolver(parts: &NodeParts) -> crate::replica::Resolve {
+    let raw = parts.raw.clone();
+    let expiration_ms = parts.config.producers.id_expiration_ms;
+    Box::new(move |name, cluster, own, set| {
+        let raw = raw.with_dynamic(cluster, own);
+        let resolved = topic_settings(&raw, set, expiration_ms).or_else(|error| {
+            tracing::error!(topic = name, %error, "settings of the topic cannot be used; the defaults are");
+            topic_settings(&raw, &Default::default(), expiration_ms)
+        });
+        match resolved {
+            Ok(settings) => Arc::new(settings),
+            Err(error) => {
+                tracing::error!(topic = name, %error, "the broker's own defaults cannot be used");
+                Arc::new(
+                    topic_settings(&RawSettings::default(), &Default::default(), expiration_ms)
+                        .expect("Kafka's defaults"),
+                )
+            }
+        }
+    })
+}
+
+fn registration(
+    parts: &NodeParts,
+    storage: &Storage,
+    advertised: &[ListenerConfig],
+    log: Arc<Single>,
+    new_terms: bool,
+    publishers: Vec<Box<dyn Publisher>>,
+) -> controller::Start {
+    let node = &parts.config;
+    let endpoint = |listener: &ListenerConfig| metadata::Endpoint {
+        name: listener.name.clone(),
+        host: listener.host.clone(),
+        port: listener.port,
+        security_protocol: listener.protocol.id(),
+    };
+    let features = features();
+    let incarnation = parts.chance.uuid();
+    controller::Start {
+        log,
+        rules: Rules {
+            partitions_default: node.topics.partitions_default,
+            replication_default: node.topics.replication_factor_default,
+            topic_deletion: node.topics.delete_enabled,
+            settings: Arc::new(NodeSettings { raw: parts.raw.clone() }),
+            features: features.clone(),
+        },
+        levels: Vec::new(),
+        controller: ControllerRegistration {
+            id: node.node_id,
+            incarnation,
+            endpoints: node.network.controller_listeners.iter().map(endpoint).collect(),
+            features: features.clone(),
+        },
+        broker: BrokerRegistration {
+            id: node.node_id,
+            incarnation,
+            endpoints: advertised.iter().map(endpoint).collect(),
+            features,
+            rack: node.rack.clone(),
+            directories: storage.directory_ids.iter().take(storage.directories.len()).map(|id| id.0).collect(),
+        },
+        new_terms,
+        chance: parts.chance.clone(),
+        publishers,
+    }
+}
+
+/// What this node can work at; a feature is named once it is served.
+fn features() -> Vec<FeatureRange> {
+    vec![FeatureRange {
+        name: "metadata.version".into(),
+        min_supported_version: METADATA_VERSION_MIN,
+        max_supported_version: METADATA_VERSION,
+    }]
+}
+
+/// Logs with entries in the write-ahead log are opened now, which replays them; all others when they are first used.
+fn recover(storage: &Storage, partitions: &Arc<Partitions>) -> Result<(), StartError> {
+    for directory in &storage.directories {
+        for (topic, index) in directory.pending() {
+            let Some(topic) = partitions.topic_by_id(topic) else { continue };
+            if let Some(partition) = topic.partition(index)
+                && Arc::ptr_eq(partition.directory(), directory)
+            {
+                // What cannot be opened was told in the log; the other partitions go on.
+                let _ = partition.log();
+            }
+        }
+        directory.finish_recovery()?;
+    }
+    if !storage.directories.iter().any(|directory| Arc::ptr_eq(directory, &storage.metadata)) {
+        storage.metadata.finish_recovery()?;
+    }
+    Ok(())
+}
+
+fn broker(
+    parts: &NodeParts,
+    storage: &Storage,
+    controller: &ControllerHandle,
+    partitions: &Arc<Partitions>,
+    metrics: &Arc<Metrics>,
+    stopping: &watch::Receiver<bool>,
+) -> Arc<Broker> {
+    let slots = parts.config.fetch.session_slots_max as usize;
+    Arc::new(Broker {
+        node_id: parts.config.node_id,
+        cluster_id: storage.cluster_id.clone(),
+        config: parts.config.clone(),
+        raw: parts.raw.clone(),
+        features: features(),
+        image: controller.images().clone(),
+        controller: controller.clone(),
+        partitions: partitions.clone(),
+        producer_ids: Arc::new(ProducerIdSource::new(controller.clone())),
+        sessions: SessionCache::new(SessionSettings { slots, eviction: SESSION_EVICTION }),
+        clock: parts.clock.clone(),
+        chance: parts.chance.clone(),
+        metrics: metrics.clone(),
+        stopping: stopping.clone(),
+    })
+}
+
+fn pages(broker: &Arc<Broker>, ready: &Arc<AtomicBool>) -> Arc<NodePages> {
+    let sessions = broker.clone();
+    Arc::new(NodePages {
+        metrics: broker.metrics.clone(),
+        partitions: broker.partitions.clone(),
+        sessions: Box::new(move || (sessions.sessions.len(), sessions.sessions.evictions())),
+        ready: ready.clone(),
+    })
+}
+
+fn server_parts(parts: &NodeParts, broker: Arc<Broker>, metrics: &Arc<Metrics>) -> ServerParts {
+    let network = &parts.config.network;
+    let overrides = network.connections_per_address_overrides.iter();
+    let overrides = overrides.filter_map(|(address, count)| Some((address.parse().ok()?, *count as usize)));
+    let memory = network.queued_request_bytes_max.unwrap_or(REQUEST_MEMORY_BYTES);
+    ServerParts {
+        router: Arc::new(Router::new(broker)),
+        limits: ConnectionLimits::new(
+            network.connections_max as usize,
+            network.connections_per_address_max as usize,
+            overrides.collect(),
+        ),
+        admission: Admission::new(usize::try_from(memory).unwrap_or(usize::MAX)),
+        clock: parts.clock.clone(),
+        metrics: metrics.clone(),
+        frame_bytes_max: network.request_bytes_max as usize,
+        // A year stands for "never": timers do not reach further.
+        idle_max: Duration::from_millis(network.connection_idle_ms_max.unwrap_or(u64::MAX).min(365 * 86_400_000)),
+    }
+}

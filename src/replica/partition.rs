@@ -1,0 +1,245 @@
+//! One partition on this broker: who leads it, its log, what may be written and read.
+use super::TopicSettings;
+use crate::{
+    log::{
+        AppendError, AppendOrigin, Appended, Closed, Log, LogDir, LogError, LogId, Read, ReadError, ReadLimit,
+        Watermark,
+    },
+    record::CheckedBatch,
+    types::{Acks, Isolation, LeaderEpoch, NodeId, Offset},
+};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use std::sync::{Arc, OnceLock};
+
+/// Who leads a partition and who keeps up, as the controller decided it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Leadership {
+    /// `None` while no replica may lead.
+    pub leader: Option<NodeId>,
+    pub epoch: LeaderEpoch,
+    pub partition_epoch: i32,
+    pub replicas: Vec<NodeId>,
+    pub in_sync: Vec<NodeId>,
+}
+
+/// Why a request cannot be served by this broker right now.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unavailable {
+    #[error("this broker does not lead the partition")]
+    NotLeader,
+    #[error("the client's leader epoch is older than the partition's")]
+    FencedEpoch,
+    #[error("the client's leader epoch is newer than the partition's")]
+    UnknownEpoch,
+    #[error("the log directory failed")]
+    StorageFailed,
+    #[error("the partition's log is damaged: {0}")]
+    Damaged(String),
+}
+
+/// Why an append was refused; nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ProduceError {
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    #[error("{in_sync} replicas are in sync, min.insync.replicas is {minimum}")]
+    NotEnoughReplicas { in_sync: usize, minimum: usize },
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// Why nothing can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFault {
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// One partition of which this broker keeps a copy.
+pub struct Partition {
+    id: LogId,
+    this_node: NodeId,
+    directory: Arc<LogDir>,
+    leadership: ArcSwap<Leadership>,
+    settings: ArcSwap<TopicSettings>,
+    /// Opened at the first use: a broker with 100,000 partitions starts without touching their directories.
+    log: OnceLock<Arc<Log>>,
+    /// Held while the log is opened, so that it is opened once.
+    opening: Mutex<()>,
+}
+
+impl Partition {
+    pub fn new(
+        id: LogId,
+        this_node: NodeId,
+        directory: Arc<LogDir>,
+        leadership: Leadership,
+        settings: Arc<TopicSettings>,
+    ) -> Arc<Partition> {
+        Arc::new(Partition {
+            id,
+            this_node,
+            directory,
+            leadership: ArcSwap::from_pointee(leadership),
+            settings: ArcSwap::from(settings),
+            log: OnceLock::new(),
+            opening: Mutex::new(()),
+        })
+    }
+
+    pub fn id(&self) -> &LogId {
+        &self.id
+    }
+
+    pub fn directory(&self) -> &Arc<LogDir> {
+        &self.directory
+    }
+
+    pub fn leadership(&self) -> Arc<Leadership> {
+        self.leadership.load_full()
+    }
+
+    pub fn settings(&self) -> arc_swap::Guard<Arc<TopicSettings>> {
+        self.settings.load()
+    }
+
+    /// The log when it is open already.
+    pub fn opened(&self) -> Option<&Arc<Log>> {
+        self.log.get()
+    }
+
+    /// The log, opened (and recovered) if this is its first use.
+    pub fn log(self: &Arc<Self>) -> Result<&Arc<Log>, Unavailable> {
+        if let Some(log) = self.log.get() {
+            return Ok(log);
+        }
+        let _opening = self.opening.lock();
+        if let Some(log) = self.log.get() {
+            return Ok(log);
+        }
+        let log = self.directory.open_log(&self.id, self.settings.load().log.clone()).map_err(|error| {
+            tracing::error!(partition = %self.id, %error, "the log cannot be opened");
+            match error {
+                LogError::Damaged { .. } => Unavailable::Damaged(error.to_string()),
+                _ => Unavailable::StorageFailed,
+            }
+        })?;
+        // One replica in sync: what is synced here is committed. Other replicas will have their say in this place.
+        let raised = Arc::downgrade(&log);
+        log.on_synced(Box::new(move |synced| {
+            if let Some(log) = raised.upgrade() {
+                log.advance_high(synced);
+            }
+        }));
+        // What was recovered was synced by recovery.
+        log.advance_high(log.synced_mark().get());
+        log.begin_epoch(self.leadership.load().epoch);
+        Ok(self.log.get_or_init(|| log))
+    }
+
+    /// Checks that this broker leads and that the client knows the same leader (OFF-9, FET-6). `None`: the client
+    /// did not say an epoch.
+    pub fn check_leader(&self, current_epoch: Option<LeaderEpoch>) -> Result<LeaderEpoch, Unavailable> {
+        let leadership = self.leadership.load();
+        if let Some(current) = current_epoch {
+            if current < leadership.epoch {
+                return Err(Unavailable::FencedEpoch);
+            }
+            if current > leadership.epoch {
+                return Err(Unavailable::UnknownEpoch);
+            }
+        }
+        if leadership.leader != Some(self.this_node) {
+            return Err(Unavailable::NotLeader);
+        }
+        Ok(leadership.epoch)
+    }
+
+    /// Appends one checked batch. The caller waits for [`Partition::committed`] when `acks` asks for it.
+    pub fn append(
+        self: &Arc<Self>,
+        batch: CheckedBatch,
+        acks: Acks,
+        origin: AppendOrigin,
+    ) -> Result<Appended, ProduceError> {
+        let epoch = self.check_leader(None)?;
+        if acks == Acks::All {
+            let leadership = self.leadership.load();
+            let in_sync = leadership.in_sync.len();
+            // No more can be asked for than there are replicas (Kafka's `effectiveMinIsr`).
+            let minimum = self.settings.load().in_sync_replicas_min.min(leadership.replicas.len());
+            if in_sync < minimum {
+                return Err(ProduceError::NotEnoughReplicas { in_sync, minimum });
+            }
+        }
+        Ok(self.log()?.append(batch, epoch, origin)?)
+    }
+
+    /// Reads what a consumer may see: below the high watermark, or below the last stable offset.
+    pub fn read(
+        self: &Arc<Self>,
+        from: Offset,
+        isolation: Isolation,
+        bytes_max: usize,
+        at_least_one: bool,
+    ) -> Result<Read, ReadFault> {
+        let limit = match isolation {
+            Isolation::ReadUncommitted => ReadLimit::High,
+            Isolation::ReadCommitted => ReadLimit::Stable,
+        };
+        Ok(self.log()?.read(from, limit, bytes_max, at_least_one)?)
+    }
+
+    /// The mark that a consumer of this isolation waits on.
+    pub fn visible(self: &Arc<Self>, isolation: Isolation) -> Result<&Arc<Watermark>, Unavailable> {
+        let log = self.log()?;
+        Ok(match isolation {
+            Isolation::ReadUncommitted => log.high_mark(),
+            Isolation::ReadCommitted => log.stable_mark(),
+        })
+    }
+
+    pub fn update_leadership(&self, leadership: Leadership) {
+        let lost = leadership.leader != Some(self.this_node);
+        let epoch = leadership.epoch;
+        self.leadership.store(Arc::new(leadership));
+        if let Some(log) = self.log.get().filter(|_| !lost) {
+            log.begin_epoch(epoch);
+        }
+        if lost {
+            self.close_marks(Closed::NotLeader);
+        }
+    }
+
+    pub fn update_settings(&self, settings: Arc<TopicSettings>) {
+        if let Some(log) = self.log.get() {
+            log.update_config(settings.log.clone());
+        }
+        self.settings.store(settings);
+    }
+
+    /// Wakes everyone who waits for this partition, with the reason.
+    pub fn close_marks(&self, why: Closed) {
+        if let Some(log) = self.log.get() {
+            for mark in [log.end_mark(), log.synced_mark(), log.high_mark(), log.stable_mark()] {
+                mark.close(why);
+            }
+        }
+    }
+
+    /// The topic was deleted: waiters leave, the directory goes.
+    pub fn delete(self: &Arc<Self>) {
+        self.close_marks(Closed::Deleted);
+        match self.log() {
+            Ok(log) => {
+                if let Err(error) = self.directory.delete_log(log) {
+                    tracing::error!(partition = %self.id, %error, "the log of a deleted topic cannot be removed");
+                }
+            }
+            Err(error) => tracing::error!(partition = %self.id, %error, "the log of a deleted topic cannot be opened"),
+        }
+    }
+}

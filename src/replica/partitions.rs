@@ -1,0 +1,136 @@
+//! All partitions on this broker, by topic name and by topic id: looked up without a lock.
+use super::{Partition, TopicSettings};
+use crate::{
+    log::{Closed, LogDir, LogId},
+    types::{NodeId, TopicId, TopicName},
+};
+use arc_swap::ArcSwap;
+use imbl::HashMap;
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// One topic as this broker holds it. Partitions that live elsewhere are `None`.
+pub struct Topic {
+    pub name: TopicName,
+    pub id: TopicId,
+    pub partitions: Vec<Option<Arc<Partition>>>,
+    pub settings: Arc<TopicSettings>,
+}
+
+impl Topic {
+    pub fn partition(&self, index: i32) -> Option<&Arc<Partition>> {
+        self.partitions.get(usize::try_from(index).ok()?)?.as_ref()
+    }
+}
+
+#[derive(Clone, Default)]
+struct Maps {
+    by_name: HashMap<String, Arc<Topic>>,
+    by_id: HashMap<TopicId, Arc<Topic>>,
+}
+
+/// The partitions of this broker. Readers see one consistent set; the metadata publisher replaces it.
+pub struct Partitions {
+    maps: ArcSwap<Maps>,
+    /// Held by whoever changes the set: one publisher at a time.
+    changing: Mutex<()>,
+    directories: Vec<Arc<LogDir>>,
+    /// What the directories held at the start, by their places; empty when there is only one.
+    held: BTreeMap<(TopicId, i32), usize>,
+    this_node: NodeId,
+}
+
+impl Partitions {
+    pub fn new(
+        this_node: NodeId,
+        directories: Vec<Arc<LogDir>>,
+        held: BTreeMap<(TopicId, i32), usize>,
+    ) -> Arc<Partitions> {
+        assert!(!directories.is_empty(), "a broker has a log directory");
+        Arc::new(Partitions {
+            maps: ArcSwap::from_pointee(Maps::default()),
+            changing: Mutex::new(()),
+            directories,
+            held,
+            this_node,
+        })
+    }
+
+    pub fn this_node(&self) -> NodeId {
+        self.this_node
+    }
+
+    pub fn directories(&self) -> &[Arc<LogDir>] {
+        &self.directories
+    }
+
+    pub fn topic(&self, name: &str) -> Option<Arc<Topic>> {
+        self.maps.load().by_name.get(name).cloned()
+    }
+
+    pub fn topic_by_id(&self, id: TopicId) -> Option<Arc<Topic>> {
+        self.maps.load().by_id.get(&id).cloned()
+    }
+
+    /// One partition by the names of a request.
+    pub fn partition(&self, topic: &str, index: i32) -> Option<Arc<Partition>> {
+        self.maps.load().by_name.get(topic)?.partition(index).cloned()
+    }
+
+    pub fn topics(&self) -> Vec<Arc<Topic>> {
+        self.maps.load().by_name.values().cloned().collect()
+    }
+
+    pub fn count(&self) -> usize {
+        self.maps.load().by_name.values().map(|topic| topic.partitions.iter().flatten().count()).sum()
+    }
+
+    /// The directory that a new partition goes to: the one with the fewest, among those that work.
+    pub fn place(&self, id: &LogId) -> Arc<LogDir> {
+        let found = self.held.get(&(id.topic_id, id.partition)).and_then(|index| self.directories.get(*index));
+        let found = found.or(self.directories.first().filter(|_| self.directories.len() == 1));
+        let emptiest = || {
+            let load = |directory: &&Arc<LogDir>| (directory.failure().is_some(), self.count_in(directory));
+            self.directories.iter().min_by_key(load)
+        };
+        found.or_else(emptiest).expect("a broker has a log directory").clone()
+    }
+
+    fn count_in(&self, directory: &Arc<LogDir>) -> usize {
+        let maps = self.maps.load();
+        let partitions = maps.by_name.values().flat_map(|topic| topic.partitions.iter().flatten());
+        partitions.filter(|partition| Arc::ptr_eq(partition.directory(), directory)).count()
+    }
+
+    /// Sets or replaces a topic.
+    pub fn put(&self, topic: Topic) {
+        let _changing = self.changing.lock();
+        let mut maps = Maps::clone(&self.maps.load());
+        let topic = Arc::new(topic);
+        maps.by_name.insert(topic.name.as_str().to_owned(), topic.clone());
+        maps.by_id.insert(topic.id, topic);
+        self.maps.store(Arc::new(maps));
+    }
+
+    /// Takes a topic away; the caller deletes its partitions' logs.
+    pub fn remove(&self, id: TopicId) -> Option<Arc<Topic>> {
+        let _changing = self.changing.lock();
+        let mut maps = Maps::clone(&self.maps.load());
+        let topic = maps.by_id.remove(&id)?;
+        // A topic of the same name may have been made again.
+        if maps.by_name.get(topic.name.as_str()).is_some_and(|named| named.id == id) {
+            maps.by_name.remove(topic.name.as_str());
+        }
+        self.maps.store(Arc::new(maps));
+        Some(topic)
+    }
+
+    /// Wakes everyone who waits anywhere.
+    pub fn close_marks(&self, why: Closed) {
+        for topic in self.topics() {
+            for partition in topic.partitions.iter().flatten() {
+                partition.close_marks(why);
+            }
+        }
+    }
+}

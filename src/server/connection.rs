@@ -1,0 +1,338 @@
+//! One client connection: requests in, answers out in the same order, everything in one task (NET-4).
+use super::{Admission, limits::Place};
+use crate::{
+    api::{self, Closing, Connection as Client, Reply, Response, Router},
+    metrics::ApiMetrics,
+    net::{FrameError, FrameReader, Outgoing, Piece, Written, warm},
+    platform::Clock,
+};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, watch},
+    task::JoinHandle,
+    time::{Instant, Sleep},
+};
+
+/// Answers that may wait at a time; a client that pipelines more is read no further until some have left.
+const PENDING_MAX: usize = 128;
+/// Bytes of answers that may wait for a slow reader before its next request is read.
+const OUTGOING_BYTES_MAX: usize = 1 << 20;
+/// Requests handled in one go before other connections get their turn.
+const BURST_MAX: usize = 64;
+/// How long answers may still take to leave once the broker stops.
+const DRAIN_MS_MAX: u64 = 400;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("closed by the client")]
+    ByClient,
+    #[error("idle for longer than connections.max.idle.ms")]
+    Idle,
+    #[error("the broker is stopping")]
+    Stopping,
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Request(#[from] Closing),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What all connections of a listener share.
+pub(super) struct Shared {
+    pub router: Arc<Router>,
+    pub admission: Admission,
+    pub clock: Arc<dyn Clock>,
+    pub frame_bytes_max: usize,
+    pub idle_max: Duration,
+    pub stopping: watch::Receiver<bool>,
+}
+
+enum Wait {
+    Ready(Response),
+    Later(api::Later<Response>),
+}
+
+/// One request that was handled and whose answer has not left.
+struct Pending {
+    wait: Wait,
+    /// It wrote records that are not committed: reads behind it wait, so that they see what was written before them.
+    writes: bool,
+    metrics: Option<Arc<ApiMetrics>>,
+    handled_at: Duration,
+}
+
+type Admitting = Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>;
+
+pub(super) struct Connection {
+    socket: TcpStream,
+    client: Arc<Client>,
+    shared: Arc<Shared>,
+    frames: FrameReader,
+    pending: VecDeque<Pending>,
+    /// How many of `pending` are writes that wait.
+    writes_waiting: usize,
+    outgoing: Outgoing,
+    warming: Option<JoinHandle<io::Result<()>>>,
+    admitting: Option<Admitting>,
+    admitted: Option<OwnedSemaphorePermit>,
+    idle: Pin<Box<Sleep>>,
+    active_at: Instant,
+    _place: Place,
+}
+
+impl Connection {
+    pub(super) fn new(socket: TcpStream, client: Arc<Client>, shared: Arc<Shared>, place: Place) -> Connection {
+        let now = Instant::now();
+        Connection {
+            frames: FrameReader::new(shared.frame_bytes_max),
+            idle: Box::pin(tokio::time::sleep_until(now + shared.idle_max)),
+            socket,
+            client,
+            shared,
+            pending: VecDeque::new(),
+            writes_waiting: 0,
+            outgoing: Outgoing::default(),
+            warming: None,
+            admitting: None,
+            admitted: None,
+            active_at: now,
+            _place: place,
+        }
+    }
+
+    /// Serves until either side ends the connection.
+    pub(super) async fn serve(mut self) -> Ended {
+        let mut stopping = self.shared.stopping.clone();
+        let ended = {
+            let stopped = stopping.wait_for(|stop| *stop);
+            tokio::pin!(stopped);
+            std::future::poll_fn(|cx| {
+                if stopped.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Ended::Stopping);
+                }
+                self.poll(cx)
+            })
+            .await
+        };
+        match ended {
+            Ended::Stopping => {
+                let drain = std::future::poll_fn(|cx| self.poll_drained(cx));
+                let _ = tokio::time::timeout(Duration::from_millis(DRAIN_MS_MAX), drain).await;
+            }
+            // Answers to what came before the bad request still leave, as far as the socket takes them.
+            Ended::Request(_) | Ended::Frame(_) => {
+                if matches!(ended, Ended::Frame(FrameError::Http)) {
+                    self.outgoing.tail().extend_from_slice(
+                        b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nThis is a Kafka listener, not HTTP. Metrics and health are served on ottla.http.listen.\n",
+                    );
+                }
+                let _ = self.outgoing.write(&self.socket);
+            }
+            _ => {}
+        }
+        ended
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        match self.poll_serve(cx) {
+            Poll::Ready(Err(ended)) => Poll::Ready(ended),
+            Poll::Ready(Ok(never)) => match never {},
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_serve(&mut self, cx: &mut Context<'_>) -> Poll<Result<std::convert::Infallible, Ended>> {
+        let mut burst = 0;
+        loop {
+            let answered = self.collect(cx)?;
+            self.poll_write(cx)?;
+            let handled = self.handle_frames(cx, &mut burst)?;
+            if burst >= BURST_MAX {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if handled > 0 || answered > 0 {
+                continue;
+            }
+            if !self.may_read() || self.poll_admitted(cx).is_pending() {
+                return Poll::Pending;
+            }
+            match self.poll_read(cx) {
+                Poll::Ready(read) => read?,
+                Poll::Pending => {
+                    ready!(self.poll_idle(cx))?;
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Moves answers that are there, from the oldest on, to the outgoing queue.
+    fn collect(&mut self, cx: &mut Context<'_>) -> Result<usize, Ended> {
+        let mut collected = 0;
+        while let Some(pending) = self.pending.front_mut() {
+            let response = match &mut pending.wait {
+                Wait::Later(later) => match later.as_mut().poll(cx) {
+                    Poll::Ready(response) => response,
+                    Poll::Pending => break,
+                },
+                Wait::Ready(response) => std::mem::replace(response, Response::Nothing),
+            };
+            let bytes_before = self.outgoing.bytes();
+            match response {
+                Response::Frame(frame) => self.outgoing.push(Piece::Memory(frame)),
+                Response::Pieces(pieces) => pieces.into_iter().for_each(|piece| self.outgoing.push(piece)),
+                Response::Nothing => {}
+                Response::Close(why) => return Err(why.into()),
+            }
+            let Some(pending) = self.pending.pop_front() else { break };
+            self.writes_waiting -= usize::from(pending.writes);
+            if let Some(metrics) = pending.metrics {
+                metrics.response_bytes.inc_by((self.outgoing.bytes() - bytes_before) as u64);
+                let waited = self.shared.clock.monotonic().saturating_sub(pending.handled_at);
+                metrics.wait_seconds.observe(waited.as_secs_f64());
+            }
+            collected += 1;
+        }
+        Ok(collected)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Ended> {
+        while !self.outgoing.is_empty() {
+            if let Some(warming) = &mut self.warming {
+                let Poll::Ready(read) = Pin::new(warming).poll(cx) else { return Ok(()) };
+                self.warming = None;
+                read.map_err(io::Error::other)??;
+                self.outgoing.warmed();
+            }
+            match self.outgoing.write(&self.socket)? {
+                Written::All => break,
+                Written::Full => match self.socket.poll_write_ready(cx) {
+                    Poll::Ready(ready) => ready?,
+                    Poll::Pending => return Ok(()),
+                },
+                Written::Cold => {
+                    if let Some(range) = self.outgoing.cold_range() {
+                        self.warming = Some(tokio::task::spawn_blocking(move || warm(&range)));
+                    }
+                }
+            }
+            self.active_at = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Handles whole frames that have arrived. What a request does is done here, in the order of arrival.
+    fn handle_frames(&mut self, cx: &mut Context<'_>, burst: &mut usize) -> Result<usize, Ended> {
+        let mut handled = 0;
+        while *burst < BURST_MAX && self.may_read() {
+            if self.writes_waiting > 0 && self.frames.next_key().is_some_and(api::reads_records) {
+                break;
+            }
+            let Some(frame) = self.frames.take()? else { break };
+            let begun_at = self.shared.clock.monotonic();
+            let bytes = frame.len() as u64;
+            let routed = self.shared.router.route(&self.client, frame);
+            let mut wait = match routed.reply {
+                Reply::Now(response) => Wait::Ready(response),
+                Reply::Later(later) => Wait::Later(later),
+            };
+            // Futures do nothing until they are asked: asked once here, so that effects keep the order of requests.
+            if let Wait::Later(later) = &mut wait
+                && let Poll::Ready(response) = later.as_mut().poll(cx)
+            {
+                wait = Wait::Ready(response);
+            }
+            let handled_at = self.shared.clock.monotonic();
+            if let Some(metrics) = &routed.metrics {
+                metrics.request_bytes.inc_by(bytes);
+                metrics.local_seconds.observe(handled_at.saturating_sub(begun_at).as_secs_f64());
+            }
+            let writes = routed.writes && matches!(wait, Wait::Later(_));
+            self.writes_waiting += usize::from(writes);
+            self.pending.push_back(Pending { wait, writes, metrics: routed.metrics, handled_at });
+            self.admitted = None;
+            *burst += 1;
+            handled += 1;
+        }
+        Ok(handled)
+    }
+
+    fn may_read(&self) -> bool {
+        self.pending.len() < PENDING_MAX && self.outgoing.bytes() < OUTGOING_BYTES_MAX
+    }
+
+    /// A large frame that has begun to arrive waits here for its share of the memory for requests.
+    fn poll_admitted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.admitted.is_none()
+            && let Some(bytes) = self.frames.frame_bytes()
+            && bytes > Admission::SMALL_BYTES
+        {
+            let admission = &self.shared.admission;
+            let admitting = self.admitting.get_or_insert_with(|| Box::pin(admission.clone().admit(bytes)));
+            self.admitted = Some(ready!(admitting.as_mut().poll(cx)));
+            self.admitting = None;
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        loop {
+            self.frames.relax();
+            ready!(self.socket.poll_read_ready(cx))?;
+            match self.socket.try_read_buf(self.frames.room()) {
+                Ok(0) => return Poll::Ready(Err(Ended::ByClient)),
+                Ok(_) => {
+                    self.active_at = Instant::now();
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+
+    /// A connection on which nothing moves and for which nothing is being done is closed after its time (NET-6).
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        loop {
+            ready!(self.idle.as_mut().poll(cx));
+            let due = self.active_at + self.shared.idle_max;
+            if due <= Instant::now() && self.pending.is_empty() && self.outgoing.is_empty() {
+                return Poll::Ready(Err(Ended::Idle));
+            }
+            let next = due.max(Instant::now() + Duration::from_millis(100));
+            self.idle.as_mut().reset(next);
+        }
+    }
+
+    /// While the broker stops: nothing more is read, what was accepted is answered.
+    fn poll_drained(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.collect(cx) {
+                Err(_) => return Poll::Ready(()),
+                Ok(collected) => {
+                    if self.poll_write(cx).is_err() {
+                        return Poll::Ready(());
+                    }
+                    if self.pending.is_empty() && self.outgoing.is_empty() {
+                        return Poll::Ready(());
+                    }
+                    if collected == 0 {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Binds Kafka listeners, accepts connections within the limits and runs each as a task.
+use super::{
+    Admission, ConnectionLimits,
+    connection::{Connection, Ended, Shared},
+};
+use crate::{
+    api::{Connection as Client, Router},
+    metrics::Metrics,
+    platform::Clock,
+};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+/// A listener cannot be opened; the text says how to get out of it.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error(
+        "listener {name}: {address} is in use: another broker runs there. Stop it, or choose another port with --override listeners={name}://HOST:PORT"
+    )]
+    InUse { name: String, address: String },
+    #[error("listener {name}: cannot resolve {address}: {error}")]
+    Unresolved { name: String, address: String, error: io::Error },
+    #[error("listener {name}: cannot listen on {address}: {error}")]
+    Other { name: String, address: String, error: io::Error },
+}
+
+/// One bound listener: all its addresses share the name and the port.
+pub struct Listener {
+    pub name: Arc<str>,
+    sockets: Vec<TcpListener>,
+}
+
+impl Listener {
+    /// Binds every address that `host` stands for: `localhost` on IPv4 and IPv6, an empty host on all interfaces.
+    /// Port 0 takes a free port, the same for all addresses.
+    pub fn bind(name: &str, host: &str, port: u16) -> Result<Listener, BindError> {
+        let address = format!("{host}:{port}");
+        let mut addresses: Vec<SocketAddr> = match host {
+            "" => vec![([0u16; 8], port).into()],
+            host => (host, port)
+                .to_socket_addrs()
+                .map_err(|error| BindError::Unresolved { name: name.into(), address: address.clone(), error })?
+                .collect(),
+        };
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+        addresses.dedup();
+        let mut sockets: Vec<TcpListener> = Vec::new();
+        for mut wanted in addresses {
+            if let Some(first) = sockets.first().and_then(|socket| socket.local_addr().ok()) {
+                wanted.set_port(first.port());
+            }
+            match listen(wanted) {
+                Ok(socket) => sockets.push(socket),
+                // `localhost` names ::1 also where the machine has no IPv6.
+                Err(error) if !sockets.is_empty() && error.kind() == io::ErrorKind::AddrNotAvailable => {}
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    return Err(BindError::InUse { name: name.into(), address: wanted.to_string() });
+                }
+                Err(error) => return Err(BindError::Other { name: name.into(), address: wanted.to_string(), error }),
+            }
+        }
+        Ok(Listener { name: name.into(), sockets })
+    }
+
+    /// The port, also when 0 was asked for.
+    pub fn port(&self) -> u16 {
+        self.sockets.first().and_then(|socket| socket.local_addr().ok()).map_or(0, |address| address.port())
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // An empty host means every interface of both families; a named address means itself.
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(1024)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// All listeners of one broker and their connections.
+pub struct Server {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// What the server needs from the settings and the rest of the broker.
+pub struct ServerParts {
+    pub router: Arc<Router>,
+    pub limits: Arc<ConnectionLimits>,
+    pub admission: Admission,
+    pub clock: Arc<dyn Clock>,
+    pub metrics: Arc<Metrics>,
+    pub frame_bytes_max: usize,
+    pub idle_max: Duration,
+}
+
+impl Server {
+    pub fn start(listeners: Vec<Listener>, parts: ServerParts) -> Server {
+        let (stop, stopping) = watch::channel(false);
+        let shared = Arc::new(Shared {
+            router: parts.router,
+            admission: parts.admission,
+            clock: parts.clock,
+            frame_bytes_max: parts.frame_bytes_max,
+            idle_max: parts.idle_max,
+            stopping,
+        });
+        let mut tasks = JoinSet::new();
+        for listener in listeners {
+            for socket in listener.sockets {
+                let accept = Accept {
+                    name: listener.name.clone(),
+                    shared: shared.clone(),
+                    limits: parts.limits.clone(),
+                    metrics: parts.metrics.clone(),
+                };
+                tasks.spawn(accept.run(socket));
+            }
+        }
+        Server { stop, tasks }
+    }
+
+    /// No new connections, no new requests; what was accepted is answered. Returns when every connection is gone.
+    pub async fn drain(mut self) {
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+struct Accept {
+    name: Arc<str>,
+    shared: Arc<Shared>,
+    limits: Arc<ConnectionLimits>,
+    metrics: Arc<Metrics>,
+}
+
+impl Accept {
+    async fn run(self, listener: TcpListener) {
+        let mut stopping = self.shared.stopping.clone();
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = async { let _ = stopping.wait_for(|stop| *stop).await; } => break,
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((socket, from)) => self.admit(socket, from, &mut connections),
+                    Err(error) => {
+                        // Out of descriptors, mostly: existing connections go on, new ones wait.
+                        tracing::warn!(listener = %self.name, %error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        while connections.join_next().await.is_some() {}
+    }
+
+    fn admit(&self, socket: TcpStream, from: SocketAddr, connections: &mut JoinSet<()>) {
+        let place = match self.limits.take(from.ip()) {
+            Ok(place) => place,
+            Err(refusal) => {
+                self.metrics.connections_refused.with_label_values(&[refusal.label()]).inc();
+                tracing::warn!(listener = %self.name, %from, "connection refused: {refusal}");
+                return;
+            }
+        };
+        let local = match configure(&socket) {
+            Ok(local) => local,
+            Err(error) => {
+                tracing::debug!(listener = %self.name, %from, %error, "the connection was gone before it began");
+                return;
+            }
+        };
+        self.metrics.connections_accepted.inc();
+        self.metrics.connections.inc();
+        let client = Arc::new(Client::new(self.name.clone(), from, local));
+        let (shared, metrics) = (self.shared.clone(), self.metrics.clone());
+        connections.spawn(async move {
+            let ended = Connection::new(socket, client.clone(), shared, place).serve().await;
+            metrics.connections.dec();
+            report(&client, &ended);
+        });
+    }
+}
+
+fn configure(socket: &TcpStream) -> io::Result<SocketAddr> {
+    socket.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(120));
+    socket2::SockRef::from(socket).set_tcp_keepalive(&keepalive)?;
+    socket.local_addr()
+}
+
+/// One line where the client did something wrong, none where it just went away.
+fn report(client: &Client, ended: &Ended) {
+    let (listener, from) = (&client.listener, client.address);
+    match ended {
+        Ended::Frame(_) | Ended::Request(_) => {
+            tracing::warn!(%listener, %from, client_id = client.client_id().as_deref(), "connection closed: {ended}");
+        }
+        Ended::ByClient | Ended::Idle | Ended::Stopping | Ended::Io(_) => {
+            tracing::debug!(%listener, %from, "connection closed: {ended}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The shapes of the answers our own client reads, so that no broker's claimed length makes it allocate.
+use super::{
+    Malformed, Version,
+    shape::{
+        Field::{self, *},
+        Shape, Versioned,
+    },
+};
+use bytes::{Buf, Bytes};
+use kafka_protocol::messages::ApiKey;
+
+const fn all(field: Field) -> Versioned {
+    Versioned { field, min: 0, max: Version::MAX }
+}
+const fn from(min: Version, field: Field) -> Versioned {
+    Versioned { field, min, max: Version::MAX }
+}
+const fn upto(max: Version, field: Field) -> Versioned {
+    Versioned { field, min: 0, max }
+}
+const fn between(min: Version, max: Version, field: Field) -> Versioned {
+    Versioned { field, min, max }
+}
+
+/// An answer's shape, and which of its outermost tagged fields hold arrays.
+struct Answer {
+    shape: Shape,
+    array_tags: &'static [u32],
+}
+
+const fn answer(key: i16, flexible_from: Version, fields: &'static [Versioned]) -> Answer {
+    Answer { shape: Shape { key, flexible_from, fields }, array_tags: &[] }
+}
+
+/// After the JSON schemas (`*Response.json`) of Apache Kafka 4.3.
+const ANSWERS: &[Answer] = &[
+    Answer { array_tags: &[0], ..answer(0, 9, PRODUCE) },
+    Answer { array_tags: &[0], ..answer(1, 12, FETCH) },
+    answer(2, 6, LIST_OFFSETS),
+    answer(3, 9, METADATA),
+    Answer {
+        array_tags: &[0, 2],
+        ..answer(18, 3, &[all(I16), all(Array(&[all(I16), all(I16), all(I16)])), from(1, I32)])
+    },
+    answer(19, 5, CREATE_TOPICS),
+    answer(20, 4, DELETE_TOPICS),
+    answer(22, 2, &[all(I32), all(I16), all(I64), all(I16), from(6, I64), from(6, I16)]),
+    answer(32, 4, DESCRIBE_CONFIGS),
+    answer(37, 2, &[all(I32), all(Array(&[all(String), all(I16), all(NullableString)]))]),
+];
+
+const PRODUCE: &[Versioned] = &[
+    all(Array(&[
+        upto(12, String),
+        from(13, Uuid),
+        all(Array(&[
+            all(I32),
+            all(I16),
+            all(I64),
+            from(2, I64),
+            from(5, I64),
+            from(8, Array(&[all(I32), all(NullableString)])),
+            from(8, NullableString),
+        ])),
+    ])),
+    from(1, I32),
+];
+
+const FETCH: &[Versioned] = &[
+    from(1, I32),
+    from(7, I16),
+    from(7, I32),
+    all(Array(&[
+        upto(12, String),
+        from(13, Uuid),
+        all(Array(&[
+            all(I32),
+            all(I16),
+            all(I64),
+            from(4, I64),
+            from(5, I64),
+            from(4, NullableArray(&[all(I64), all(I64)])),
+            from(11, I32),
+            all(NullableBytes),
+        ])),
+    ])),
+];
+
+const LIST_OFFSETS: &[Versioned] = &[
+    from(2, I32),
+    all(Array(&[all(String), all(Array(&[all(I32), all(I16), from(1, I64), from(1, I64), from(4, I32)]))])),
+];
+
+const METADATA: &[Versioned] = &[
+    from(3, I32),
+    all(Array(&[all(I32), all(String), all(I32), from(1, NullableString)])),
+    from(2, NullableString),
+    from(1, I32),
+    all(Array(&[
+        all(I16),
+        upto(11, String),
+        from(12, NullableString),
+        from(10, Uuid),
+        from(1, I8),
+        all(Array(&[
+            all(I16),
+            all(I32),
+            all(I32),
+            from(7, I32),
+            all(List(&I32)),
+            all(List(&I32)),
+            from(5, List(&I32)),
+        ])),
+        from(8, I32),
+    ])),
+    between(8, 10, I32),
+    from(13, I16),
+];
+
+const CREATE_TOPICS: &[Versioned] = &[
+    from(2, I32),
+    all(Array(&[
+        all(String),
+        from(7, Uuid),
+        all(I16),
+        from(1, NullableString),
+        from(5, I32),
+        from(5, I16),
+        from(5, NullableArray(&[all(String), all(NullableString), all(I8), all(I8), all(I8)])),
+    ])),
+];
+
+const DELETE_TOPICS: &[Versioned] = &[
+    from(1, I32),
+    all(Array(&[upto(5, String), from(6, NullableString), from(6, Uuid), all(I16), from(5, NullableString)])),
+];
+
+const DESCRIBE_CONFIGS: &[Versioned] = &[
+    all(I32),
+    all(Array(&[
+        all(I16),
+        all(NullableString),
+        all(I8),
+        all(String),
+        all(Array(&[
+            all(String),
+            all(NullableString),
+            all(I8),
+            all(I8),
+            all(I8),
+            from(1, Array(&[all(String), all(NullableString), all(I8)])),
+            from(3, I8),
+            from(3, NullableString),
+        ])),
+    ])),
+];
+
+/// Proves that `body` is an answer of this API and version, to its last byte; the decoder may then trust its lengths.
+pub fn check_answer(key: ApiKey, version: Version, body: &[u8]) -> Result<(), Malformed> {
+    let answer = ANSWERS.iter().find(|answer| answer.shape.key == key as i16).ok_or(Malformed::Shape)?;
+    match answer.shape.fits_with_tags(body, version, answer.array_tags) {
+        true => Ok(()),
+        false => Err(Malformed::Shape),
+    }
+}
+
+/// Takes the tagged fields of a response header (version 1) off, behind the correlation id; `None` when broken.
+pub fn skip_header_tags(body: &mut Bytes) -> Option<()> {
+    let mut at = 0;
+    super::shape::skip_tags(body, &mut at)?;
+    body.advance(at);
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+    use kafka_protocol::{
+        messages::*,
+        protocol::{Encodable, Message, StrBytes},
+    };
+
+    /// The default answer of every version fits, and no prefix of it does.
+    fn fits_at_every_version<T: Encodable + Message>(key: ApiKey, answer: &T) {
+        for version in T::VERSIONS.min..=T::VERSIONS.max {
+            let mut bytes = BytesMut::new();
+            if answer.encode(&mut bytes, version).is_err() {
+                continue;
+            }
+            assert_eq!(check_answer(key, version, &bytes), Ok(()), "{key:?} {version}");
+            for cut in 0..bytes.len() {
+                assert!(check_answer(key, version, &bytes[..cut]).is_err(), "{key:?} {version} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn answers_of_every_version_have_their_shape() {
+        let produced = produce_response::PartitionProduceResponse::default();
+        let produced = produce_response::TopicProduceResponse::default().with_partition_responses(vec![produced]);
+        fits_at_every_version(ApiKey::Produce, &ProduceResponse::default().with_responses(vec![produced]));
+        let data = fetch_response::PartitionData::default().with_records(Some(Bytes::from_static(b"batch")));
+        let data = fetch_response::FetchableTopicResponse::default().with_partitions(vec![data]);
+        fits_at_every_version(ApiKey::Fetch, &FetchResponse::default().with_responses(vec![data]));
+        let at = list_offsets_response::ListOffsetsPartitionResponse::default();
+        let at = list_offsets_response::ListOffsetsTopicResponse::default().with_partitions(vec![at]);
+        fits_at_every_version(ApiKey::ListOffsets, &ListOffsetsResponse::default().with_topics(vec![at]));
+        let partition = metadata_response::MetadataResponsePartition::default().with_isr_nodes(vec![BrokerId(1)]);
+        let topic = metadata_response::MetadataResponseTopic::default()
+            .with_name(Some(TopicName(StrBytes::from_static_str("t"))))
+            .with_partitions(vec![partition]);
+        let broker = metadata_response::MetadataResponseBroker::default();
+        let metadata = MetadataResponse::default().with_brokers(vec![broker]).with_topics(vec![topic]);
+        fits_at_every_version(ApiKey::Metadata, &metadata);
+        fits_at_every_version(ApiKey::InitProducerId, &InitProducerIdResponse::default());
+    }
+
+    #[test]
+    fn answers_of_the_topic_apis_have_their_shape() {
+        let api = api_versions_response::ApiVersion::default();
+        fits_at_every_version(ApiKey::ApiVersions, &ApiVersionsResponse::default().with_api_keys(vec![api]));
+        let config = create_topics_response::CreatableTopicConfigs::default();
+        let with = create_topics_response::CreatableTopicResult::default().with_configs(Some(vec![config]));
+        let without = create_topics_response::CreatableTopicResult::default();
+        fits_at_every_version(ApiKey::CreateTopics, &CreateTopicsResponse::default().with_topics(vec![with, without]));
+        let deleted = delete_topics_response::DeletableTopicResult::default()
+            .with_name(Some(TopicName(StrBytes::from_static_str("t"))));
+        fits_at_every_version(ApiKey::DeleteTopics, &DeleteTopicsResponse::default().with_responses(vec![deleted]));
+        let config = describe_configs_response::DescribeConfigsResourceResult::default();
+        let result = describe_configs_response::DescribeConfigsResult::default().with_configs(vec![config]);
+        fits_at_every_version(ApiKey::DescribeConfigs, &DescribeConfigsResponse::default().with_results(vec![result]));
+        let grown = create_partitions_response::CreatePartitionsTopicResult::default();
+        fits_at_every_version(ApiKey::CreatePartitions, &CreatePartitionsResponse::default().with_results(vec![grown]));
+    }
+
+    #[test]
+    fn a_claimed_length_in_an_answer_never_allocates() {
+        let claims_two_billion = [0, 0, 0x7F, 0xFF, 0xFF, 0xFF];
+        assert_eq!(check_answer(ApiKey::ApiVersions, 0, &claims_two_billion), Err(Malformed::Shape));
+        // Version 3: error, no APIs, throttle, one tag (0, supported features) of five bytes that claims 4 G elements.
+        let in_a_tag = [0, 0, 1, 0, 0, 0, 0, 1, 0, 5, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F];
+        assert_eq!(check_answer(ApiKey::ApiVersions, 3, &in_a_tag), Err(Malformed::Shape));
+        let empty_tag_array = [0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 1];
+        assert_eq!(check_answer(ApiKey::ApiVersions, 3, &empty_tag_array), Ok(()));
+    }
+}
