@@ -101,7 +101,7 @@ impl Log {
             SyncPolicy::PageCache => writer.unlogged = true,
         }
         self.note_batch(&mut writer, &config, placed.header(), position);
-        self.show(&writer, &placed);
+        let log_start = self.show(&writer, &placed);
         if config.sync == SyncPolicy::PageCache {
             writer.unflushed_batches += 1;
             if writer.unflushed_batches >= config.flush_messages {
@@ -116,7 +116,6 @@ impl Log {
             self.committed.committed(end);
         }
         let append_time_ms = append_time_ms(placed.header());
-        let log_start = self.bounds().start();
         Ok(Appended { base: placed.base(), last: placed.last(), duplicate: false, append_time_ms, log_start })
     }
 
@@ -129,12 +128,13 @@ impl Log {
         }
     }
 
-    /// Readers see the batch (below their limits).
-    fn show(&self, writer: &Writer, placed: &PlacedBatch) {
+    /// Readers see the batch (below their limits). Answers the log's start.
+    fn show(&self, writer: &Writer, placed: &PlacedBatch) -> Offset {
         let mut shown = self.shown.lock();
         shown.bounds.extend(writer.end);
         shown.tail.push(placed.base(), placed.header().size() as u64);
         shown.first_unstable = writer.producers.first_unstable();
+        shown.bounds.start()
     }
 
     /// Hands the batch to the write-ahead log. When that has no room, the segment's bytes are taken back.

@@ -161,18 +161,16 @@ impl LogDir {
         if self.shared.files.take_closed_unsynced() || count > SYNCED_ONE_BY_ONE_MAX {
             return self.shared.disk.sync_filesystem(self.path());
         }
+        let disk = &self.shared.disk;
         for one in work {
-            let deleted = || one.log.writer.lock().closed == Some(Closed::Deleted);
-            let synced = one.segments.iter().try_for_each(|segment| segment.file()?.sync_data());
-            let synced = synced.and_then(|()| {
-                one.files.iter().try_for_each(|path| self.shared.disk.open(path, OpenMode::Write)?.sync_data())
-            });
-            let synced =
-                synced.and_then(|()| one.directories.iter().try_for_each(|path| self.shared.disk.sync_dir(path)));
-            match synced {
-                // Deleted by retention or with its topic meanwhile: no failure of the disk (LOG-24).
-                Err(error) if error.kind() == io::ErrorKind::NotFound && (deleted() || one.retired()) => {}
-                other => other?,
+            for segment in &one.segments {
+                one.unless_gone(segment.file().and_then(|file| file.sync_data()))?;
+            }
+            for path in &one.files {
+                one.unless_gone(disk.open(path, OpenMode::Write).and_then(|file| file.sync_data()))?;
+            }
+            for path in &one.directories {
+                one.unless_gone(disk.sync_dir(path))?;
             }
         }
         Ok(())
@@ -295,8 +293,18 @@ impl LogDir {
 }
 
 impl Work {
-    /// Retention took one of the segments since they were listed.
-    fn retired(&self) -> bool {
+    /// What retention or a deletion took since it was listed needs no sync (LOG-24).
+    fn unless_gone(&self, synced: io::Result<()>) -> io::Result<()> {
+        match synced {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_gone() => Ok(()),
+            other => other,
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        if self.log.writer.lock().closed == Some(Closed::Deleted) {
+            return true;
+        }
         let kept = self.log.segments.read();
         self.segments.iter().any(|segment| !kept.iter().any(|other| Arc::ptr_eq(other, segment)))
     }

@@ -58,7 +58,8 @@ impl Shared {
             clock,
             wal,
             path,
-            space: Space::new(settings.disk_headroom_bytes),
+            // The write-ahead log makes its files ahead of their use.
+            space: Space::new(settings.disk_headroom_bytes.saturating_add(settings.wal.file_bytes)),
             failure: OnceLock::new(),
             dirty: Mutex::default(),
             logs: Mutex::default(),
@@ -114,9 +115,10 @@ impl Space {
         self.left.store(i64::try_from(free_bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
-    /// Counts `bytes` as used; false when too little is left for them (then nothing is counted).
+    /// Counts `bytes` as used twice, by the segment and by the write-ahead log; false when too little is left for them
+    /// (then nothing is counted).
     pub fn take(&self, bytes: u64) -> bool {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let bytes = i64::try_from(bytes.saturating_mul(2)).unwrap_or(i64::MAX);
         let left = self.left.load(Ordering::Relaxed);
         if left.saturating_sub(bytes) < self.headroom {
             return false;
@@ -172,7 +174,7 @@ mod tests {
     #[test]
     fn ops_3_space_is_kept_back() {
         let space = Space::new(100);
-        space.refresh(250);
+        space.refresh(400);
         assert!(space.take(100));
         assert!(!space.take(51));
         assert!(space.take(50));

@@ -1,7 +1,7 @@
 //! What a start makes of what the last run left: torn tails, damage, missing and foreign files.
 use super::*;
 use crate::{
-    log::{Closed, LogError, SyncPolicy},
+    log::{LogError, SyncPolicy},
     platform::{Fault, FaultEffect, MemoryDisk, OperationKind},
 };
 use std::{fs, io, path::PathBuf};
