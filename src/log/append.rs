@@ -20,6 +20,11 @@ use std::{
     sync::Arc,
 };
 
+/// Only room is missing: it may come back.
+pub(in crate::log) fn is_disk_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Where a batch stands now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Appended {
@@ -87,8 +92,8 @@ impl Log {
             let (base, last) = (earlier.base_offset(), earlier.last_offset);
             return Ok(Appended { base, last, duplicate: true, append_time_ms, log_start: self.bounds().start() });
         }
-        if !self.shared.space.take(size as u64) {
-            return Err(AppendError::DiskFull { log: self.id.to_string() });
+        if !self.shared.space.take(size as u64, origin == AppendOrigin::Coordinator) {
+            return Err(self.disk_full());
         }
         self.roll_if_due(&mut writer, &config, batch.header())?;
         if config.sync == SyncPolicy::Wal && writer.unlogged {
@@ -196,13 +201,11 @@ impl Log {
             self.shared.fail(why.clone());
             return AppendError::StorageFailed(why);
         }
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                self.shared.space.refresh(0);
-                AppendError::DiskFull { log }
-            }
-            _ => AppendError::Write { log, source },
+        if is_disk_full(&source) {
+            self.shared.space.refresh(0);
+            return self.disk_full();
         }
+        AppendError::Write { log, source }
     }
 
     /// Indexes, producers, epochs, end: all that follows from a batch standing at `position`.
@@ -257,7 +260,15 @@ impl Log {
     }
 
     pub(in crate::log) fn write_error(&self, source: io::Error) -> AppendError {
+        if is_disk_full(&source) {
+            return self.disk_full();
+        }
         AppendError::Write { log: self.id.to_string(), source }
+    }
+
+    fn disk_full(&self) -> AppendError {
+        self.shared.note_full();
+        AppendError::DiskFull { log: self.id.to_string() }
     }
 
     fn is_roll_due(&self, writer: &mut Writer, config: &LogConfig, next: &BatchHeader) -> io::Result<bool> {
@@ -347,6 +358,21 @@ impl Log {
                 self.shared.fail(why.clone());
                 return Err(AppendError::StorageFailed(why));
             }
+        }
+        let names = if writer.new_folder || !writer.sealed_dirty.is_empty() {
+            // Files were made since the last checkpoint, perhaps the directory itself (LOG-10).
+            let metadata = self.folder.file(names::PARTITION_METADATA);
+            let synced = self.shared.disk.open(&metadata, OpenMode::Write).and_then(|file| file.sync_data());
+            synced
+                .and_then(|()| self.shared.disk.sync_dir(&self.path()))
+                .and_then(|()| self.shared.disk.sync_dir(&self.shared.path))
+        } else {
+            Ok(())
+        };
+        if let Err(error) = names {
+            let why = format!("the directory of {} could not be synced: {error}", self.id);
+            self.shared.fail(why.clone());
+            return Err(AppendError::StorageFailed(why));
         }
         writer.unlogged = false;
         writer.unflushed_batches = 0;

@@ -14,6 +14,7 @@ mod log_dir;
 mod lookup;
 mod names;
 mod opening;
+mod partition_dirs;
 mod producer_snapshot;
 mod producer_state;
 mod properties;

@@ -148,9 +148,12 @@ impl Node {
         })
     }
 
-    /// The first failure of a log directory, if any.
+    /// Why this node cannot go on, if so: the directory of the metadata log failed, or every other one. Partitions of a
+    /// single failed directory are refused, the others are served (OPS-2).
     pub fn failure(&self) -> Option<String> {
-        self.storage.directories.iter().find_map(|directory| directory.failure())
+        let failures = || self.storage.directories.iter().map(|directory| directory.failure());
+        let all_failed = failures().all(|failure| failure.is_some());
+        self.storage.metadata.failure().or_else(|| failures().flatten().next().filter(|_| all_failed))
     }
 
     /// OPS-1 of a single node: no new requests, waiting ones are answered, everything is synced, then the marker of a
@@ -168,13 +171,15 @@ impl Node {
         tokio::task::spawn_blocking(move || {
             controller.stop();
             partitions.close_marks(Closed::Stopping);
+            // Each on its own: one that failed does not cost the others their marker.
+            let mut closed = Ok(());
             for directory in &storage.directories {
-                directory.close()?;
+                closed = closed.and(directory.close());
             }
             if !storage.directories.iter().any(|directory| Arc::ptr_eq(directory, &storage.metadata)) {
-                storage.metadata.close()?;
+                closed = closed.and(storage.metadata.close());
             }
-            Ok(())
+            Ok(closed?)
         })
         .await?
     }
