@@ -9,9 +9,10 @@ use crate::{
         segment::Segment,
     },
     platform::OpenMode,
-    types::Offset,
+    types::{Offset, TopicPartition},
 };
 use std::{
+    collections::BTreeSet,
     io,
     path::PathBuf,
     sync::{Arc, Weak, atomic::Ordering},
@@ -57,7 +58,10 @@ impl LogDir {
         }
         let mut checkpoints = self.checkpoints.lock();
         for done in &work {
-            checkpoints.recovery.insert(done.log.id.topic_partition(), done.end);
+            // Not of a log that was deleted meanwhile: its name may have a successor already.
+            if self.shared.logs.lock().get(&done.log.id.key()).is_some_and(|log| Arc::ptr_eq(log, &done.log)) {
+                checkpoints.recovery.insert(done.log.id.topic_partition(), done.end);
+            }
         }
         self.gather(&mut checkpoints);
         self.write_checkpoints(&mut checkpoints).map_err(LogDirError::io("write the checkpoints of", self.path()))?;
@@ -87,11 +91,13 @@ impl LogDir {
 
     pub(in crate::log) fn write_checkpoints(&self, checkpoints: &mut Checkpoints) -> io::Result<()> {
         let gone = std::mem::take(&mut checkpoints.stale);
-        for at in gone {
-            // Made anew under its old name meanwhile: then the entry is the new log's.
-            if !self.shared.logs.lock().values().any(|log| log.id.topic_partition() == at) {
-                checkpoints.recovery.remove(&at);
-            }
+        if !gone.is_empty() {
+            // A log made anew under its old name keeps its entry.
+            let open: BTreeSet<TopicPartition> =
+                self.shared.logs.lock().values().map(|log| log.id.topic_partition()).collect();
+            gone.difference(&open).for_each(|at| {
+                checkpoints.recovery.remove(at);
+            });
         }
         let texts = [
             (names::RECOVERY_POINTS, checkpoint::write_offsets(&checkpoints.recovery)),
