@@ -91,6 +91,8 @@ pub struct LogDir {
     /// Held while a partition's directory gets or loses its name.
     pub(in crate::log) naming: Mutex<()>,
     pub(in crate::log) names_given: AtomicU64,
+    /// Held while a log is opened, so that no two threads recover one log; several, so that many are opened at once.
+    opening: [Mutex<()>; 16],
     pub(in crate::log) thread: Mutex<Option<JoinHandle<()>>>,
     /// One checkpoint at a time.
     pub(in crate::log) checkpointing: Mutex<()>,
@@ -106,7 +108,11 @@ impl LogDir {
         path: &Path,
         settings: LogDirSettings,
     ) -> Result<Arc<LogDir>, LogDirError> {
-        disk.create_dir_all(path).map_err(LogDirError::io("create", path))?;
+        if !disk.exists(path) {
+            disk.create_dir_all(path).map_err(LogDirError::io("create", path))?;
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            disk.sync_dir(parent).map_err(LogDirError::io("sync", parent))?;
+        }
         let lock = disk.lock(&path.join(names::LOCK)).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => LogDirError::Locked { path: path.to_owned() },
             _ => LogDirError::Io { action: "lock", path: path.to_owned(), source },
@@ -142,6 +148,7 @@ impl LogDir {
             topic_ids: Mutex::default(),
             naming: Mutex::default(),
             names_given: AtomicU64::new(0),
+            opening: Default::default(),
             thread: Mutex::new(None),
             checkpointing: Mutex::default(),
             _lock: lock,
@@ -205,6 +212,8 @@ impl LogDir {
 
     /// Opens one log, recovering what a crash left undone, or creates it. A log that is open already is answered again.
     pub fn open_log(&self, id: &LogId, config: Arc<LogConfig>) -> Result<Arc<Log>, LogError> {
+        let lane = id.topic_id.0.as_bytes()[15] as usize + id.partition as usize;
+        let _one = self.opening[lane % self.opening.len()].lock();
         if let Some(open) = self.shared.logs.lock().get(&id.key()) {
             return Ok(open.clone());
         }
