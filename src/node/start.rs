@@ -89,8 +89,8 @@ pub struct Node {
 
 /// The log directories and who they belong to.
 #[derive(Clone)]
-struct Storage {
-    directories: Vec<Arc<LogDir>>,
+pub(super) struct Storage {
+    pub(super) directories: Vec<Arc<LogDir>>,
     metadata: Arc<LogDir>,
     cluster_id: String,
     directory_ids: Vec<TopicId>,
@@ -204,12 +204,15 @@ fn bind(network: &crate::config::NetworkConfig) -> Result<Bound, BindError> {
     Ok((bound, listeners, advertised))
 }
 
+/// What has its state on disk.
+pub(super) type Opened = (Storage, Controller, Arc<Partitions>);
+
 /// Directories, metadata, partitions: everything that touches the disk.
-fn open(
+pub(super) fn open(
     parts: &NodeParts,
     advertised: &[ListenerConfig],
     metrics: &Arc<Metrics>,
-) -> Result<(Storage, Controller, Arc<Partitions>), StartError> {
+) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
