@@ -18,7 +18,7 @@ use crate::{
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
     quorum::{LeadError, Single},
-    replica::{Partitions, TopicPublisher},
+    replica::{Partition, Partitions, TopicPublisher},
     server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts},
     types::TopicId,
     wire::metadata::{self, FeatureRange},
@@ -89,8 +89,8 @@ pub struct Node {
 
 /// The log directories and who they belong to.
 #[derive(Clone)]
-struct Storage {
-    directories: Vec<Arc<LogDir>>,
+pub(super) struct Storage {
+    pub(super) directories: Vec<Arc<LogDir>>,
     metadata: Arc<LogDir>,
     cluster_id: String,
     directory_ids: Vec<TopicId>,
@@ -204,12 +204,15 @@ fn bind(network: &crate::config::NetworkConfig) -> Result<Bound, BindError> {
     Ok((bound, listeners, advertised))
 }
 
+/// What has its state on disk.
+pub(super) type Opened = (Storage, Controller, Arc<Partitions>);
+
 /// Directories, metadata, partitions: everything that touches the disk.
-fn open(
+pub(super) fn open(
     parts: &NodeParts,
     advertised: &[ListenerConfig],
     metrics: &Arc<Metrics>,
-) -> Result<(Storage, Controller, Arc<Partitions>), StartError> {
+) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
@@ -349,21 +352,35 @@ fn features() -> Vec<FeatureRange> {
 /// Logs with entries in the write-ahead log are opened now, which replays them; all others when they are first used.
 fn recover(storage: &Storage, partitions: &Arc<Partitions>) -> Result<(), StartError> {
     for directory in &storage.directories {
-        for (topic, index) in directory.pending() {
-            let Some(topic) = partitions.topic_by_id(topic) else { continue };
-            if let Some(partition) = topic.partition(index)
-                && Arc::ptr_eq(partition.directory(), directory)
-            {
-                // What cannot be opened was told in the log; the other partitions go on.
-                let _ = partition.log();
-            }
-        }
+        let pending = directory.pending();
+        let wanted: Vec<Arc<Partition>> = pending
+            .into_iter()
+            .filter_map(|(topic, index)| partitions.topic_by_id(topic)?.partition(index).cloned())
+            .filter(|partition| Arc::ptr_eq(partition.directory(), directory))
+            .collect();
+        open_all(&wanted);
         directory.finish_recovery()?;
     }
     if !storage.directories.iter().any(|directory| Arc::ptr_eq(directory, &storage.metadata)) {
         storage.metadata.finish_recovery()?;
     }
     Ok(())
+}
+
+/// Opens logs on as many threads as there are processors: most of the time goes to waiting for the disk.
+fn open_all(partitions: &[Arc<Partition>]) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = partitions.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        for part in partitions.chunks(share) {
+            scope.spawn(move || {
+                for partition in part {
+                    // What cannot be opened was told in the log; the other partitions go on.
+                    let _ = partition.log();
+                }
+            });
+        }
+    });
 }
 
 fn broker(
