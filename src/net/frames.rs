@@ -18,15 +18,18 @@ pub enum FrameError {
 pub struct FrameReader {
     buffer: BytesMut,
     frame_bytes_max: usize,
+    /// Room for one read: doubles while reads fill it, so that a busy connection takes several frames in one call.
+    read_bytes: usize,
     first: bool,
 }
 
 impl FrameReader {
-    /// Room made for each read; also what an idle connection may keep.
+    /// Room made for the first reads; also what an idle connection may keep.
     const READ_BYTES: usize = 16 * 1024;
+    const READ_BYTES_MAX: usize = 128 * 1024;
 
     pub fn new(frame_bytes_max: usize) -> FrameReader {
-        FrameReader { buffer: BytesMut::new(), frame_bytes_max, first: true }
+        FrameReader { buffer: BytesMut::new(), frame_bytes_max, read_bytes: Self::READ_BYTES, first: true }
     }
 
     /// Where the next read goes. Room grows with what has arrived of a frame: at first a little, then up to three
@@ -35,11 +38,18 @@ impl FrameReader {
         let have = self.buffer.len();
         let missing = match self.claimed() {
             Some(length) if length > 0 => (4 + length as usize).saturating_sub(have),
-            _ => Self::READ_BYTES,
+            _ => self.read_bytes,
         };
-        let room = missing.min((have * 3).max(Self::READ_BYTES)).max(Self::READ_BYTES.min(4096));
+        let room = missing.min((have * 3).max(Self::READ_BYTES)).max(self.read_bytes);
         self.buffer.reserve(room);
         &mut self.buffer
+    }
+
+    /// Says how much the last read brought.
+    pub fn filled(&mut self, bytes: usize) {
+        if bytes >= self.read_bytes {
+            self.read_bytes = (self.read_bytes * 2).min(Self::READ_BYTES_MAX);
+        }
     }
 
     /// The next whole frame, without its length prefix.

@@ -28,6 +28,8 @@ const PENDING_MAX: usize = 128;
 const OUTGOING_BYTES_MAX: usize = 1 << 20;
 /// Requests handled in one go before other connections get their turn.
 const BURST_MAX: usize = 64;
+/// How often waiting writes are looked at for their timeouts.
+const SOON: Duration = Duration::from_millis(100);
 /// How long answers may still take to leave once the broker stops.
 const DRAIN_MS_MAX: u64 = 400;
 
@@ -86,7 +88,9 @@ pub(super) struct Connection {
     warming: Option<JoinHandle<io::Result<()>>>,
     admitting: Option<Admitting>,
     admitted: Option<OwnedSemaphorePermit>,
-    idle: Pin<Box<Sleep>>,
+    /// Fires when the connection may have been idle for too long, or soon while writes wait (their timeouts).
+    alarm: Pin<Box<Sleep>>,
+    alarm_is_soon: bool,
     active_at: Instant,
     _place: Place,
 }
@@ -96,7 +100,8 @@ impl Connection {
         let now = Instant::now();
         Connection {
             frames: FrameReader::new(shared.frame_bytes_max),
-            idle: Box::pin(tokio::time::sleep_until(now + shared.idle_max)),
+            alarm: Box::pin(tokio::time::sleep_until(now + shared.idle_max)),
+            alarm_is_soon: false,
             socket,
             client,
             shared,
@@ -166,14 +171,12 @@ impl Connection {
                 continue;
             }
             if !self.may_read() || self.poll_admitted(cx).is_pending() {
-                return Poll::Pending;
+                ready!(self.poll_alarm(cx))?;
+                continue;
             }
             match self.poll_read(cx) {
                 Poll::Ready(read) => read?,
-                Poll::Pending => {
-                    ready!(self.poll_idle(cx))?;
-                    return Poll::Pending;
-                }
+                Poll::Pending => ready!(self.poll_alarm(cx))?,
             }
         }
     }
@@ -289,11 +292,15 @@ impl Connection {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         loop {
-            self.frames.relax();
-            ready!(self.socket.poll_read_ready(cx))?;
+            if self.socket.poll_read_ready(cx)?.is_pending() {
+                // Nothing is coming right now: a buffer that grew is given back.
+                self.frames.relax();
+                return Poll::Pending;
+            }
             match self.socket.try_read_buf(self.frames.room()) {
                 Ok(0) => return Poll::Ready(Err(Ended::ByClient)),
-                Ok(_) => {
+                Ok(bytes) => {
+                    self.frames.filled(bytes);
                     self.active_at = Instant::now();
                     return Poll::Ready(Ok(()));
                 }
@@ -303,17 +310,24 @@ impl Connection {
         }
     }
 
-    /// A connection on which nothing moves and for which nothing is being done is closed after its time (NET-6).
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        loop {
-            ready!(self.idle.as_mut().poll(cx));
-            let due = self.active_at + self.shared.idle_max;
-            if due <= Instant::now() && self.pending.is_empty() && self.outgoing.is_empty() {
-                return Poll::Ready(Err(Ended::Idle));
-            }
-            let next = due.max(Instant::now() + Duration::from_millis(100));
-            self.idle.as_mut().reset(next);
+    /// `Ready(Ok)`: look at the waiting answers again, their time may be over. A connection on which nothing moves and
+    /// for which nothing is being done is closed after its time (NET-6).
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        if self.writes_waiting > 0 && !self.alarm_is_soon {
+            self.alarm_is_soon = true;
+            self.alarm.as_mut().reset(Instant::now() + SOON);
         }
+        ready!(self.alarm.as_mut().poll(cx));
+        let now = Instant::now();
+        let due = self.active_at + self.shared.idle_max;
+        let is_quiet = self.pending.is_empty() && self.outgoing.is_empty();
+        if due <= now && is_quiet {
+            return Poll::Ready(Err(Ended::Idle));
+        }
+        // Stays soon while the connection is in use, so that the timer is not set anew for every request.
+        self.alarm_is_soon = self.writes_waiting > 0 || (is_quiet && now - self.active_at < SOON);
+        self.alarm.as_mut().reset(if self.alarm_is_soon { now + SOON } else { due.max(now + SOON) });
+        Poll::Ready(Ok(()))
     }
 
     /// While the broker stops: nothing more is read, what was accepted is answered.
