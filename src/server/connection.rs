@@ -1,5 +1,5 @@
 //! One client connection: requests in, answers out in the same order, everything in one task (NET-4).
-use super::{Admission, limits::Place};
+use super::{Admission, Ticket, limits::Place};
 use crate::{
     api::{self, Closing, Connection as Client, Reply, Response, Router},
     metrics::ApiMetrics,
@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     task::JoinHandle,
     time::{Instant, Sleep},
 };
@@ -28,6 +28,8 @@ const PENDING_MAX: usize = 128;
 const OUTGOING_BYTES_MAX: usize = 1 << 20;
 /// Requests handled in one go before other connections get their turn.
 const BURST_MAX: usize = 64;
+/// How long a large request may take to arrive while it holds more than the budget has and others wait for it.
+const BEYOND_MS_MAX: u64 = 10_000;
 /// How long answers may still take to leave once the broker stops.
 const DRAIN_MS_MAX: u64 = 400;
 
@@ -38,6 +40,10 @@ pub(super) enum Ended {
     ByClient,
     #[error("idle for longer than connections.max.idle.ms")]
     Idle,
+    #[error("its answers were not read for longer than connections.max.idle.ms")]
+    NotReading,
+    #[error("the memory for requests is full and this one took more than {BEYOND_MS_MAX} ms to arrive")]
+    TooSlow,
     #[error("the broker is stopping")]
     Stopping,
     #[error(transparent)]
@@ -55,6 +61,8 @@ pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub frame_bytes_max: usize,
     pub idle_max: Duration,
+    /// `ottla.connection.inflight.max.bytes`.
+    pub inflight_bytes_max: u64,
     pub stopping: watch::Receiver<bool>,
 }
 
@@ -70,9 +78,10 @@ struct Pending {
     writes: bool,
     metrics: Option<Arc<ApiMetrics>>,
     handled_at: Duration,
+    request_bytes: u64,
 }
 
-type Admitting = Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>;
+type Admitting = Pin<Box<dyn Future<Output = Ticket> + Send>>;
 
 pub(super) struct Connection {
     socket: TcpStream,
@@ -82,10 +91,15 @@ pub(super) struct Connection {
     pending: VecDeque<Pending>,
     /// How many of `pending` are writes that wait.
     writes_waiting: usize,
+    /// Bytes of the requests in `pending`.
+    inflight_bytes: u64,
     outgoing: Outgoing,
     warming: Option<JoinHandle<io::Result<()>>>,
     admitting: Option<Admitting>,
-    admitted: Option<OwnedSemaphorePermit>,
+    /// What the request that arrives may hold.
+    ticket: Ticket,
+    /// Until when it must be there, while it holds more than the budget has.
+    beyond_until: Option<Instant>,
     idle: Pin<Box<Sleep>>,
     active_at: Instant,
     _place: Place,
@@ -102,10 +116,12 @@ impl Connection {
             shared,
             pending: VecDeque::new(),
             writes_waiting: 0,
+            inflight_bytes: 0,
             outgoing: Outgoing::default(),
             warming: None,
             admitting: None,
-            admitted: None,
+            ticket: Ticket::default(),
+            beyond_until: None,
             active_at: now,
             _place: place,
         }
@@ -165,12 +181,17 @@ impl Connection {
             if handled > 0 || answered > 0 {
                 continue;
             }
-            if !self.may_read() || self.poll_admitted(cx).is_pending() {
-                return Poll::Pending;
-            }
-            match self.poll_read(cx) {
+            // A frame that must wait for the writes before it waits alone: nothing more is read behind it.
+            let reading = if self.may_read() && !self.frames.has_frame() && self.poll_admitted(cx).is_ready() {
+                self.poll_read(cx)
+            } else {
+                Poll::Pending
+            };
+            match reading {
                 Poll::Ready(read) => read?,
                 Poll::Pending => {
+                    self.frames.rest();
+                    self.outgoing.rest();
                     ready!(self.poll_idle(cx))?;
                     return Poll::Pending;
                 }
@@ -198,6 +219,7 @@ impl Connection {
             }
             let Some(pending) = self.pending.pop_front() else { break };
             self.writes_waiting -= usize::from(pending.writes);
+            self.inflight_bytes -= pending.request_bytes;
             if let Some(metrics) = pending.metrics {
                 metrics.response_bytes.inc_by((self.outgoing.bytes() - bytes_before) as u64);
                 let waited = self.shared.clock.monotonic().saturating_sub(pending.handled_at);
@@ -242,7 +264,7 @@ impl Connection {
             }
             let Some(frame) = self.frames.take()? else { break };
             let begun_at = self.shared.clock.monotonic();
-            let bytes = frame.len() as u64;
+            let request_bytes = frame.len() as u64;
             let routed = self.shared.router.route(&self.client, frame);
             let mut wait = match routed.reply {
                 Reply::Now(response) => Wait::Ready(response),
@@ -256,13 +278,17 @@ impl Connection {
             }
             let handled_at = self.shared.clock.monotonic();
             if let Some(metrics) = &routed.metrics {
-                metrics.request_bytes.inc_by(bytes);
+                metrics.request_bytes.inc_by(request_bytes);
                 metrics.local_seconds.observe(handled_at.saturating_sub(begun_at).as_secs_f64());
             }
             let writes = routed.writes && matches!(wait, Wait::Later(_));
             self.writes_waiting += usize::from(writes);
-            self.pending.push_back(Pending { wait, writes, metrics: routed.metrics, handled_at });
-            self.admitted = None;
+            self.inflight_bytes += request_bytes;
+            self.pending.push_back(Pending { wait, writes, metrics: routed.metrics, handled_at, request_bytes });
+            if self.ticket.covers(1) {
+                self.ticket = Ticket::default();
+                self.beyond_until = None;
+            }
             *burst += 1;
             handled += 1;
         }
@@ -270,26 +296,31 @@ impl Connection {
     }
 
     fn may_read(&self) -> bool {
-        self.pending.len() < PENDING_MAX && self.outgoing.bytes() < OUTGOING_BYTES_MAX
+        self.pending.len() < PENDING_MAX
+            && self.inflight_bytes < self.shared.inflight_bytes_max
+            && self.outgoing.bytes() < OUTGOING_BYTES_MAX
     }
 
     /// A large frame that has begun to arrive waits here for its share of the memory for requests.
     fn poll_admitted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.admitted.is_none()
-            && let Some(bytes) = self.frames.frame_bytes()
-            && bytes > Admission::SMALL_BYTES
-        {
-            let admission = &self.shared.admission;
-            let admitting = self.admitting.get_or_insert_with(|| Box::pin(admission.clone().admit(bytes)));
-            self.admitted = Some(ready!(admitting.as_mut().poll(cx)));
+        let bytes = self.frames.bytes_after_read();
+        while bytes > Admission::SMALL_BYTES && !self.ticket.covers(bytes) {
+            let (admission, ticket) = (&self.shared.admission, &mut self.ticket);
+            let admitting =
+                self.admitting.get_or_insert_with(|| Box::pin(admission.clone().admit(std::mem::take(ticket), bytes)));
+            self.ticket = ready!(admitting.as_mut().poll(cx));
             self.admitting = None;
+            if self.ticket.is_beyond() {
+                let until = Instant::now() + Duration::from_millis(BEYOND_MS_MAX);
+                self.beyond_until = Some(until);
+                self.idle.as_mut().reset(until);
+            }
         }
         Poll::Ready(())
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         loop {
-            self.frames.relax();
             ready!(self.socket.poll_read_ready(cx))?;
             match self.socket.try_read_buf(self.frames.room()) {
                 Ok(0) => return Poll::Ready(Err(Ended::ByClient)),
@@ -303,16 +334,24 @@ impl Connection {
         }
     }
 
-    /// A connection on which nothing moves and for which nothing is being done is closed after its time (NET-6).
+    /// A connection on which nothing moves and for which nothing is being done is closed after its time (NET-6), and so
+    /// is one whose answers nobody reads (NET-5).
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         loop {
             ready!(self.idle.as_mut().poll(cx));
+            let now = Instant::now();
+            if self.beyond_until.is_some_and(|until| until <= now) {
+                return Poll::Ready(Err(Ended::TooSlow));
+            }
             let due = self.active_at + self.shared.idle_max;
-            if due <= Instant::now() && self.pending.is_empty() && self.outgoing.is_empty() {
+            if due <= now && !self.outgoing.is_empty() && self.warming.is_none() {
+                return Poll::Ready(Err(Ended::NotReading));
+            }
+            if due <= now && self.outgoing.is_empty() && self.pending.is_empty() && self.admitting.is_none() {
                 return Poll::Ready(Err(Ended::Idle));
             }
-            let next = due.max(Instant::now() + Duration::from_millis(100));
-            self.idle.as_mut().reset(next);
+            let next = due.max(now + Duration::from_millis(100));
+            self.idle.as_mut().reset(self.beyond_until.map_or(next, |until| next.min(until)));
         }
     }
 
