@@ -436,6 +436,7 @@ fn server_parts(parts: &NodeParts, broker: Arc<Broker>, metrics: &Arc<Metrics>) 
         clock: parts.clock.clone(),
         metrics: metrics.clone(),
         frame_bytes_max: network.request_bytes_max as usize,
+        inflight_bytes_max: network.connection_inflight_bytes_max,
         // A year stands for "never": timers do not reach further.
         idle_max: Duration::from_millis(network.connection_idle_ms_max.unwrap_or(u64::MAX).min(365 * 86_400_000)),
     }
