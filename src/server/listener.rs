@@ -34,6 +34,18 @@ pub enum BindError {
     Other { name: String, address: String, error: io::Error },
 }
 
+/// Connections that may wait to be accepted, unless `socket.listen.backlog.size` says otherwise. Kafka's 50 are soon
+/// full when thousands of clients come back at once.
+const BACKLOG: i32 = 1024;
+
+/// What the settings say of sockets; `None` where they say nothing.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct SocketSettings {
+    pub send_buffer_bytes: Option<usize>,
+    pub receive_buffer_bytes: Option<usize>,
+    pub backlog: Option<i32>,
+}
+
 /// One bound listener: all its addresses share the name and the port.
 pub struct Listener {
     pub name: Arc<str>,
@@ -43,7 +55,7 @@ pub struct Listener {
 impl Listener {
     /// Binds every address that `host` stands for: `localhost` on IPv4 and IPv6, an empty host on all interfaces.
     /// Port 0 takes a free port, the same for all addresses.
-    pub fn bind(name: &str, host: &str, port: u16) -> Result<Listener, BindError> {
+    pub fn bind(name: &str, host: &str, port: u16, settings: &SocketSettings) -> Result<Listener, BindError> {
         let address = format!("{host}:{port}");
         let mut addresses: Vec<SocketAddr> = match host {
             "" if Socket::new(Domain::IPV6, Type::STREAM, None).is_err() => vec![([0u8; 4], port).into()],
@@ -64,7 +76,7 @@ impl Listener {
             if let Some(first) = sockets.first().and_then(|socket| socket.local_addr().ok()) {
                 wanted.set_port(first.port());
             }
-            match listen(wanted) {
+            match listen(wanted, settings) {
                 Ok(socket) => sockets.push(socket),
                 // A name may stand for addresses of a family that the machine does not have.
                 Err(error) if is_no_such_family(&error) => without_family = Some(error),
@@ -92,7 +104,7 @@ fn is_no_such_family(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(without)
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, settings: &SocketSettings) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -101,7 +113,14 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(address))?;
-    socket.listen(1024)?;
+    // Accepted connections take the buffers of their listener. Where nobody sets them, the system sizes them.
+    if let Some(bytes) = settings.send_buffer_bytes {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = settings.receive_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    socket.listen(settings.backlog.unwrap_or(BACKLOG))?;
     TcpListener::from_std(socket.into())
 }
 
@@ -169,12 +188,26 @@ impl Accept {
     async fn run(self, listener: TcpListener) {
         let mut stopping = self.shared.stopping.clone();
         let mut connections = JoinSet::new();
+        let mut paced = true;
         loop {
+            if !paced {
+                let wait = self.limits.pace(self.shared.clock.monotonic());
+                paced = wait.is_none();
+                if let Some(wait) = wait {
+                    tokio::select! {
+                        () = async { let _ = stopping.wait_for(|stop| *stop).await; } => break,
+                        () = tokio::time::sleep(wait) => continue,
+                    }
+                }
+            }
             tokio::select! {
                 () = async { let _ = stopping.wait_for(|stop| *stop).await; } => break,
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, from)) => self.admit(socket, from, &mut connections),
+                    Ok((socket, from)) => {
+                        self.admit(socket, from, &mut connections);
+                        paced = false;
+                    }
                     Err(error) => {
                         // Out of descriptors, mostly: existing connections go on, new ones wait.
                         tracing::warn!(listener = %self.name, %error, "cannot accept a connection");

@@ -6,3 +6,4 @@ mod pages;
 mod refusals;
 mod settings;
 mod stop;
+mod versions;
