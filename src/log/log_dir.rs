@@ -31,7 +31,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum LogDirError {
     #[error(
-        "{} is in use by another process (it holds the file .lock); stop it, or give this broker a directory of its own",
+        "{} is in use by another process (it holds the file .lock); stop it, or give this broker a directory of its own with --override log.dirs=DIR",
         path.display()
     )]
     Locked { path: PathBuf },

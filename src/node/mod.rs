@@ -1,5 +1,6 @@
 //! Wiring: builds every layer in order, runs it, takes it down in reverse.
 mod format;
+mod limits;
 mod observe;
 mod process;
 mod retention;

@@ -1,6 +1,9 @@
 //! The whole of a node's storage (metadata log, controller, partitions, logs, write-ahead log) over power losses and
 //! kills at any moment: what was answered with `acks=all` is there afterwards, once, in order and visible.
-use super::start::{Opened, open};
+use super::{
+    limits::connection_rules,
+    start::{Opened, open},
+};
 use crate::{
     config,
     controller::{CreateTopics, NewTopic, TopicSelector},
@@ -10,6 +13,7 @@ use crate::{
     platform::{Chance, Clock, Disk, ManualClock, MemoryDisk, OpenMode, SeededChance},
     record::{BatchBuilder, CheckedBatch, records, walk},
     replica::Partition,
+    server::ConnectionLimits,
     types::{Acks, Isolation, Offset, TopicId},
 };
 use std::{collections::BTreeMap, future::Future, path::Path, sync::Arc, time::Duration};
@@ -99,7 +103,8 @@ impl World {
         }
         let parts = self.parts(&disk);
         let metrics = Metrics::new("test");
-        let mut opened = match open(&parts, &parts.config.network.advertised.clone(), &metrics) {
+        let limits = ConnectionLimits::new(connection_rules(&parts.config.network));
+        let mut opened = match open(&parts, &parts.config.network.advertised.clone(), &metrics, limits) {
             Ok(opened) => Some(opened),
             Err(error) if is_off(&disk) && !error.to_string().contains("damaged") => None,
             Err(error) => return Err(error.to_string()),
