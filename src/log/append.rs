@@ -83,7 +83,9 @@ impl Log {
         {
             return Err(AppendError::StaleEpoch { given: epoch, latest });
         }
-        if size as u64 > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
+        // A follower takes what its leader took, whatever the setting says now (LOG-6).
+        let bounded = origin != AppendOrigin::Replication;
+        if size as u64 > SEGMENT_BYTES_MAX || (bounded && size as u64 > config.segment_bytes) {
             return Err(AppendError::BatchTooLargeForSegment { size, segment_bytes: config.segment_bytes });
         }
         if let Verdict::Duplicate(earlier) = writer.producers.check(batch.header(), origin)? {

@@ -31,7 +31,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum LogDirError {
     #[error(
-        "{} is in use by another process (it holds the file .lock); stop it, or give this broker a directory of its own",
+        "{} is in use by another process (it holds the file .lock); stop it, or give this broker a directory of its own with --override log.dirs=DIR",
         path.display()
     )]
     Locked { path: PathBuf },
@@ -91,6 +91,8 @@ pub struct LogDir {
     /// Held while a partition's directory gets or loses its name.
     pub(in crate::log) naming: Mutex<()>,
     pub(in crate::log) names_given: AtomicU64,
+    /// Held while a log is opened, so that no two threads recover one log; several, so that many are opened at once.
+    opening: [Mutex<()>; 16],
     pub(in crate::log) thread: Mutex<Option<JoinHandle<()>>>,
     /// One checkpoint at a time.
     pub(in crate::log) checkpointing: Mutex<()>,
@@ -142,6 +144,7 @@ impl LogDir {
             topic_ids: Mutex::default(),
             naming: Mutex::default(),
             names_given: AtomicU64::new(0),
+            opening: Default::default(),
             thread: Mutex::new(None),
             checkpointing: Mutex::default(),
             _lock: lock,
@@ -205,6 +208,8 @@ impl LogDir {
 
     /// Opens one log, recovering what a crash left undone, or creates it. A log that is open already is answered again.
     pub fn open_log(&self, id: &LogId, config: Arc<LogConfig>) -> Result<Arc<Log>, LogError> {
+        let lane = id.topic_id.0.as_bytes()[15] as usize + id.partition as usize;
+        let _one = self.opening[lane % self.opening.len()].lock();
         if let Some(open) = self.shared.logs.lock().get(&id.key()) {
             return Ok(open.clone());
         }

@@ -6,6 +6,7 @@ mod config;
 mod epoch_cache;
 mod file_cache;
 mod folder;
+mod hints;
 mod index;
 #[expect(clippy::module_inception, reason = "a log is what this module is about")]
 mod log;

@@ -18,7 +18,7 @@ use crate::{
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
     quorum::{LeadError, Single},
-    replica::{Partitions, TopicPublisher},
+    replica::{Partition, Partitions, TopicPublisher},
     server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts},
     types::TopicId,
     wire::metadata::{self, FeatureRange},
@@ -352,21 +352,35 @@ fn features() -> Vec<FeatureRange> {
 /// Logs with entries in the write-ahead log are opened now, which replays them; all others when they are first used.
 fn recover(storage: &Storage, partitions: &Arc<Partitions>) -> Result<(), StartError> {
     for directory in &storage.directories {
-        for (topic, index) in directory.pending() {
-            let Some(topic) = partitions.topic_by_id(topic) else { continue };
-            if let Some(partition) = topic.partition(index)
-                && Arc::ptr_eq(partition.directory(), directory)
-            {
-                // What cannot be opened was told in the log; the other partitions go on.
-                let _ = partition.log();
-            }
-        }
+        let pending = directory.pending();
+        let wanted: Vec<Arc<Partition>> = pending
+            .into_iter()
+            .filter_map(|(topic, index)| partitions.topic_by_id(topic)?.partition(index).cloned())
+            .filter(|partition| Arc::ptr_eq(partition.directory(), directory))
+            .collect();
+        open_all(&wanted);
         directory.finish_recovery()?;
     }
     if !storage.directories.iter().any(|directory| Arc::ptr_eq(directory, &storage.metadata)) {
         storage.metadata.finish_recovery()?;
     }
     Ok(())
+}
+
+/// Opens logs on as many threads as there are processors: most of the time goes to waiting for the disk.
+fn open_all(partitions: &[Arc<Partition>]) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = partitions.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        for part in partitions.chunks(share) {
+            scope.spawn(move || {
+                for partition in part {
+                    // What cannot be opened was told in the log; the other partitions go on.
+                    let _ = partition.log();
+                }
+            });
+        }
+    });
 }
 
 fn broker(
@@ -422,6 +436,7 @@ fn server_parts(parts: &NodeParts, broker: Arc<Broker>, metrics: &Arc<Metrics>) 
         clock: parts.clock.clone(),
         metrics: metrics.clone(),
         frame_bytes_max: network.request_bytes_max as usize,
+        inflight_bytes_max: network.connection_inflight_bytes_max,
         // A year stands for "never": timers do not reach further.
         idle_max: Duration::from_millis(network.connection_idle_ms_max.unwrap_or(u64::MAX).min(365 * 86_400_000)),
     }

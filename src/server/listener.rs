@@ -11,7 +11,7 @@ use crate::{
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use std::{
     io,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     sync::Arc,
     time::Duration,
 };
@@ -46,7 +46,10 @@ impl Listener {
     pub fn bind(name: &str, host: &str, port: u16) -> Result<Listener, BindError> {
         let address = format!("{host}:{port}");
         let mut addresses: Vec<SocketAddr> = match host {
+            "" if Socket::new(Domain::IPV6, Type::STREAM, None).is_err() => vec![([0u8; 4], port).into()],
             "" => vec![([0u16; 8], port).into()],
+            // Both, also where the hosts file names one of them only.
+            "localhost" => vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()],
             host => (host, port)
                 .to_socket_addrs()
                 .map_err(|error| BindError::Unresolved { name: name.into(), address: address.clone(), error })?
@@ -54,28 +57,39 @@ impl Listener {
         };
         addresses.sort_by_key(SocketAddr::is_ipv6);
         addresses.dedup();
+        let other = |error| BindError::Other { name: name.into(), address: address.clone(), error };
         let mut sockets: Vec<TcpListener> = Vec::new();
+        let mut without_family = None;
         for mut wanted in addresses {
             if let Some(first) = sockets.first().and_then(|socket| socket.local_addr().ok()) {
                 wanted.set_port(first.port());
             }
             match listen(wanted) {
                 Ok(socket) => sockets.push(socket),
-                // `localhost` names ::1 also where the machine has no IPv6.
-                Err(error) if !sockets.is_empty() && error.kind() == io::ErrorKind::AddrNotAvailable => {}
+                // A name may stand for addresses of a family that the machine does not have.
+                Err(error) if is_no_such_family(&error) => without_family = Some(error),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                     return Err(BindError::InUse { name: name.into(), address: wanted.to_string() });
                 }
-                Err(error) => return Err(BindError::Other { name: name.into(), address: wanted.to_string(), error }),
+                Err(error) => return Err(other(error)),
             }
         }
-        Ok(Listener { name: name.into(), sockets })
+        match without_family {
+            Some(error) if sockets.is_empty() => Err(other(error)),
+            _ => Ok(Listener { name: name.into(), sockets }),
+        }
     }
 
     /// The port, also when 0 was asked for.
     pub fn port(&self) -> u16 {
         self.sockets.first().and_then(|socket| socket.local_addr().ok()).map_or(0, |address| address.port())
     }
+}
+
+/// IPv6 is off for the interfaces, or the kernel has none.
+fn is_no_such_family(error: &io::Error) -> bool {
+    let without = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(without)
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -106,6 +120,8 @@ pub struct ServerParts {
     pub metrics: Arc<Metrics>,
     pub frame_bytes_max: usize,
     pub idle_max: Duration,
+    /// Bytes of requests that one connection may have unanswered before it is read no further.
+    pub inflight_bytes_max: u64,
 }
 
 impl Server {
@@ -117,6 +133,7 @@ impl Server {
             clock: parts.clock,
             frame_bytes_max: parts.frame_bytes_max,
             idle_max: parts.idle_max,
+            inflight_bytes_max: parts.inflight_bytes_max.max(1),
             stopping,
         });
         let mut tasks = JoinSet::new();
@@ -209,7 +226,7 @@ fn configure(socket: &TcpStream) -> io::Result<SocketAddr> {
 fn report(client: &Client, ended: &Ended) {
     let (listener, from) = (&client.listener, client.address);
     match ended {
-        Ended::Frame(_) | Ended::Request(_) => {
+        Ended::Frame(_) | Ended::Request(_) | Ended::NotReading | Ended::TooSlow => {
             tracing::warn!(%listener, %from, client_id = client.client_id().as_deref(), "connection closed: {ended}");
         }
         Ended::ByClient | Ended::Idle | Ended::Stopping | Ended::Io(_) => {

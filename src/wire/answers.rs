@@ -22,32 +22,37 @@ const fn between(min: Version, max: Version, field: Field) -> Versioned {
     Versioned { field, min, max }
 }
 
-/// An answer's shape, and which of its outermost tagged fields hold arrays.
-struct Answer {
-    shape: Shape,
-    array_tags: &'static [u32],
-}
-
-const fn answer(key: i16, flexible_from: Version, fields: &'static [Versioned]) -> Answer {
-    Answer { shape: Shape { key, flexible_from, fields }, array_tags: &[] }
+const fn answer(key: i16, flexible_from: Version, fields: &'static [Versioned]) -> Shape {
+    Shape { key, flexible_from, fields }
 }
 
 /// After the JSON schemas (`*Response.json`) of Apache Kafka 4.3.
-const ANSWERS: &[Answer] = &[
-    Answer { array_tags: &[0], ..answer(0, 9, PRODUCE) },
-    Answer { array_tags: &[0], ..answer(1, 12, FETCH) },
+const ANSWERS: &[Shape] = &[
+    answer(0, 9, PRODUCE),
+    answer(1, 12, FETCH),
     answer(2, 6, LIST_OFFSETS),
     answer(3, 9, METADATA),
-    Answer {
-        array_tags: &[0, 2],
-        ..answer(18, 3, &[all(I16), all(Array(&[all(I16), all(I16), all(I16)])), from(1, I32)])
-    },
+    answer(18, 3, API_VERSIONS),
     answer(19, 5, CREATE_TOPICS),
     answer(20, 4, DELETE_TOPICS),
     answer(22, 2, &[all(I32), all(I16), all(I64), all(I16), from(6, I64), from(6, I16)]),
     answer(32, 4, DESCRIBE_CONFIGS),
     answer(37, 2, &[all(I32), all(Array(&[all(String), all(I16), all(NullableString)]))]),
 ];
+
+const API_VERSIONS: &[Versioned] = &[
+    all(I16),
+    all(Array(&[all(I16), all(I16), all(I16)])),
+    from(1, I32),
+    all(Tagged(0, &Array(FEATURE))),
+    all(Tagged(1, &I64)),
+    all(Tagged(2, &Array(FEATURE))),
+    all(Tagged(3, &I8)),
+];
+
+const FEATURE: &[Versioned] = &[all(String), all(I16), all(I16)];
+const LEADER: Field = Struct(&[all(I32), all(I32)]);
+const ENDPOINTS: Field = Array(&[all(I32), all(String), all(I32), all(NullableString)]);
 
 const PRODUCE: &[Versioned] = &[
     all(Array(&[
@@ -61,9 +66,11 @@ const PRODUCE: &[Versioned] = &[
             from(5, I64),
             from(8, Array(&[all(I32), all(NullableString)])),
             from(8, NullableString),
+            from(10, Tagged(0, &LEADER)),
         ])),
     ])),
     from(1, I32),
+    from(10, Tagged(0, &ENDPOINTS)),
 ];
 
 const FETCH: &[Versioned] = &[
@@ -82,8 +89,12 @@ const FETCH: &[Versioned] = &[
             from(4, NullableArray(&[all(I64), all(I64)])),
             from(11, I32),
             all(NullableBytes),
+            all(Tagged(0, &Struct(&[all(I32), all(I64)]))),
+            all(Tagged(1, &LEADER)),
+            all(Tagged(2, &Struct(&[all(I64), all(I32)]))),
         ])),
     ])),
+    from(16, Tagged(0, &ENDPOINTS)),
 ];
 
 const LIST_OFFSETS: &[Versioned] = &[
@@ -127,6 +138,7 @@ const CREATE_TOPICS: &[Versioned] = &[
         from(5, I32),
         from(5, I16),
         from(5, NullableArray(&[all(String), all(NullableString), all(I8), all(I8), all(I8)])),
+        from(5, Tagged(0, &I16)),
     ])),
 ];
 
@@ -157,11 +169,8 @@ const DESCRIBE_CONFIGS: &[Versioned] = &[
 
 /// Proves that `body` is an answer of this API and version, to its last byte; the decoder may then trust its lengths.
 pub fn check_answer(key: ApiKey, version: Version, body: &[u8]) -> Result<(), Malformed> {
-    let answer = ANSWERS.iter().find(|answer| answer.shape.key == key as i16).ok_or(Malformed::Shape)?;
-    match answer.shape.fits_with_tags(body, version, answer.array_tags) {
-        true => Ok(()),
-        false => Err(Malformed::Shape),
-    }
+    let shape = ANSWERS.iter().find(|shape| shape.key == key as i16).ok_or(Malformed::Shape)?;
+    if shape.fits(body, version) { Ok(()) } else { Err(Malformed::Shape) }
 }
 
 /// Takes the tagged fields of a response header (version 1) off, behind the correlation id; `None` when broken.

@@ -27,6 +27,11 @@ pub enum Field {
     NullableList(&'static Field),
     /// A nullable struct (one presence byte), as DescribeTopicPartitions' cursor.
     NullableStruct(&'static [Versioned]),
+    /// A struct that cannot be null; only tagged fields hold some.
+    Struct(&'static [Versioned]),
+    /// A tagged field that the crate decodes: its bytes must be exactly the field, because the crate goes on where
+    /// the field ends and not where the tag's length says.
+    Tagged(u32, &'static Field),
 }
 
 /// A field and the versions that have it.
@@ -35,6 +40,12 @@ pub struct Versioned {
     pub field: Field,
     pub min: Version,
     pub max: Version,
+}
+
+impl Versioned {
+    fn has(&self, version: Version) -> bool {
+        (self.min..=self.max).contains(&version)
+    }
 }
 
 /// The shape of one API's requests.
@@ -59,35 +70,6 @@ impl Shape {
         let mut walk = Walk { body, at: 0, elements: 0, version, flexible: self.flexible(version) };
         walk.structure(self.fields).is_some() && walk.at == body.len()
     }
-
-    /// The same for a message whose outermost tagged fields `array_tags` hold arrays: each must have room for the
-    /// elements it claims.
-    pub fn fits_with_tags(&self, body: &[u8], version: Version, array_tags: &[u32]) -> bool {
-        let mut walk = Walk { body, at: 0, elements: 0, version, flexible: self.flexible(version) };
-        if walk.fields(self.fields).is_none() {
-            return false;
-        }
-        let tags_at = walk.at;
-        let ended = !walk.flexible || skip_tags(body, &mut walk.at).is_some();
-        ended && walk.at == body.len() && (!walk.flexible || tagged_arrays_fit(body, tags_at, array_tags).is_some())
-    }
-}
-
-/// Looks into tagged fields that `skip_tags` found well-formed: the arrays among them hold what they claim.
-fn tagged_arrays_fit(body: &[u8], mut at: usize, array_tags: &[u32]) -> Option<()> {
-    for _ in 0..take_varint(body, &mut at)? {
-        let tag = take_varint(body, &mut at)?;
-        let length = take_varint(body, &mut at)? as usize;
-        let to = at.checked_add(length)?;
-        if array_tags.contains(&tag) {
-            let claimed = take_varint(body, &mut at)?.saturating_sub(1) as usize;
-            if at > to || claimed > to - at {
-                return None;
-            }
-        }
-        at = to;
-    }
-    Some(())
 }
 
 struct Walk<'a> {
@@ -101,15 +83,36 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn structure(&mut self, fields: &[Versioned]) -> Option<()> {
         self.fields(fields)?;
-        if self.flexible {
-            skip_tags(self.body, &mut self.at)?;
+        if self.flexible { self.tags(fields) } else { Some(()) }
+    }
+
+    /// Tagged fields: the known ones among `fields` have their own shape, all others are bytes.
+    fn tags(&mut self, fields: &[Versioned]) -> Option<()> {
+        let count = take_varint(self.body, &mut self.at)?;
+        self.count(count as usize)?;
+        let mut previous = None;
+        for _ in 0..count {
+            let (tag, to) = tag_head(self.body, &mut self.at, &mut previous)?;
+            let version = self.version;
+            let known = fields.iter().find_map(|known| match known.field {
+                Field::Tagged(number, field) if number == tag && known.has(version) => Some(*field),
+                _ => None,
+            });
+            if let Some(field) = known {
+                let body = self.body;
+                self.body = body.get(..to)?;
+                let fits = self.field(field);
+                self.body = body;
+                fits.filter(|()| self.at == to)?;
+            }
+            self.at = to;
         }
         Some(())
     }
 
     fn fields(&mut self, fields: &[Versioned]) -> Option<()> {
         for versioned in fields {
-            if (versioned.min..=versioned.max).contains(&self.version) {
+            if versioned.has(self.version) {
                 self.field(versioned.field)?;
             }
         }
@@ -163,6 +166,9 @@ impl Walk<'_> {
                 }
                 _ => None,
             },
+            Field::Struct(fields) => self.structure(fields),
+            // Not where the schema names it, but behind all others.
+            Field::Tagged(..) => Some(()),
         }
     }
 
@@ -217,22 +223,23 @@ impl Walk<'_> {
 
 /// Steps over tagged fields: their numbers rise (no duplicates), their bytes are there.
 pub(super) fn skip_tags(body: &[u8], at: &mut usize) -> Option<()> {
-    let count = take_varint(body, at)?;
     let mut previous = None;
-    for _ in 0..count {
-        let tag = take_varint(body, at)?;
-        if previous.is_some_and(|previous| tag <= previous) {
-            return None;
-        }
-        previous = Some(tag);
-        let length = take_varint(body, at)? as usize;
-        let to = at.checked_add(length)?;
-        if to > body.len() {
-            return None;
-        }
-        *at = to;
+    for _ in 0..take_varint(body, at)? {
+        *at = tag_head(body, at, &mut previous)?.1;
     }
     Some(())
+}
+
+/// Number and end of the next tagged field; `at` is then where its bytes begin.
+fn tag_head(body: &[u8], at: &mut usize, previous: &mut Option<u32>) -> Option<(u32, usize)> {
+    let tag = take_varint(body, at)?;
+    if previous.is_some_and(|previous| tag <= previous) {
+        return None;
+    }
+    *previous = Some(tag);
+    let length = take_varint(body, at)? as usize;
+    let to = at.checked_add(length)?;
+    (to <= body.len()).then_some((tag, to))
 }
 
 /// An unsigned varint of at most five bytes and 32 bits.
@@ -286,5 +293,41 @@ mod tests {
         assert!(!SHAPE.fits(&[1, 7, 2, 3, 0, 1, 0], 1), "tags that fall");
         assert!(!SHAPE.fits(&[1, 7, 1, 0, 5, 1], 1), "a tag longer than the frame");
         assert!(!SHAPE.fits(&[1, 7, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F], 1), "a varint of more than 32 bits");
+    }
+
+    #[test]
+    fn net_2_a_known_tagged_field_fills_its_length() {
+        const TAGGED: Shape = Shape {
+            key: 0,
+            flexible_from: 0,
+            fields: &[
+                Versioned { field: Field::Tagged(0, &Field::NullableString), min: 0, max: Version::MAX },
+                Versioned { field: Field::Tagged(1, &Field::I32), min: 1, max: Version::MAX },
+            ],
+        };
+        assert!(TAGGED.fits(&[2, 0, 2, 2, b'x', 1, 4, 0, 0, 0, 7], 1));
+        assert!(!TAGGED.fits(&[1, 1, 2, 0, 0, 0, 7], 1), "a number longer than its field");
+        assert!(!TAGGED.fits(&[1, 1, 5, 0, 0, 0, 7, 0], 1), "a field longer than its number");
+        assert!(!TAGGED.fits(&[2, 0, 2, 9, b'x', 1, 4, 0, 0, 0, 7], 1), "a string past the end of its field");
+        assert!(TAGGED.fits(&[1, 1, 2, 0, 0], 0), "a tag of a later version is bytes");
+    }
+
+    #[test]
+    fn net_2_tags_count_as_elements() {
+        let mut body = vec![1, 7];
+        put_varint(&mut body, ELEMENTS_MAX as u32 + 1);
+        for tag in 0..=ELEMENTS_MAX as u32 {
+            put_varint(&mut body, tag);
+            body.push(0);
+        }
+        assert!(!SHAPE.fits(&body, 1));
+    }
+
+    fn put_varint(to: &mut Vec<u8>, mut value: u32) {
+        while value >= 0x80 {
+            to.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        to.push(value as u8);
     }
 }

@@ -42,7 +42,7 @@ pub const SHAPES: &[Shape] = &[
         ],
     },
     Shape {
-        key: 1, // Fetch; cluster id and replica state are tagged fields
+        key: 1, // Fetch
         flexible_from: 12,
         fields: &[
             upto(14, I32),
@@ -52,13 +52,11 @@ pub const SHAPES: &[Shape] = &[
             from(4, I8),
             from(7, I32),
             from(7, I32),
-            all(Array(&[
-                upto(12, String),
-                from(13, Uuid),
-                all(Array(&[all(I32), from(9, I32), all(I64), from(12, I32), from(5, I64), all(I32)])),
-            ])),
+            all(Array(&[upto(12, String), from(13, Uuid), all(Array(FETCH_PARTITION))])),
             from(7, Array(&[between(7, 12, String), from(13, Uuid), from(7, List(&I32))])),
             from(11, String),
+            from(12, Tagged(0, &NullableString)),
+            from(15, Tagged(1, &Struct(&[all(I32), all(I64)]))),
         ],
     },
     Shape {
@@ -143,6 +141,17 @@ pub const SHAPES: &[Shape] = &[
         flexible_from: 0,
         fields: &[all(Array(&[all(String)])), all(I32), all(NullableStruct(&[all(String), all(I32)]))],
     },
+];
+
+const FETCH_PARTITION: &[Versioned] = &[
+    all(I32),
+    from(9, I32),
+    all(I64),
+    from(12, I32),
+    from(5, I64),
+    all(I32),
+    from(17, Tagged(0, &Uuid)),
+    from(18, Tagged(1, &I64)),
 ];
 
 const METADATA_TOPIC: &[Versioned] = &[from(10, Uuid), upto(9, String), from(10, NullableString)];

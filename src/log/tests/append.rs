@@ -128,3 +128,14 @@ fn a_closed_directory_takes_no_more() {
     assert!(matches!(append(&log, batch(1, b"v")), Err(AppendError::Stopping)));
     assert_eq!(log.high_mark().closed(), Some(Closed::Stopping));
 }
+
+#[test]
+fn log_6_a_followers_batch_may_be_larger_than_a_segment_is_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(LogConfig { segment_bytes: 1_000, ..LogConfig::default() });
+    let large = log.append(batch(1, &[0; 2_000]), LeaderEpoch::ZERO, AppendOrigin::Replication).unwrap();
+    assert_eq!(large.base, Offset::ZERO);
+    assert_eq!(append(&log, batch(1, b"v")).unwrap().base, Offset::new(1));
+    assert_eq!((log.segments(), read_all(&log, 1).len()), (2, 2));
+}

@@ -51,8 +51,15 @@ fn data_requests_fit() {
             .with_topic_data(vec![data])
     });
     fits(ApiKey::Fetch, 4..=18, |version| {
+        let mut partition = fetch_request::FetchPartition::default();
+        if version >= 17 {
+            partition = partition.with_replica_directory_id(uuid::Uuid::from_u128(9));
+        }
+        if version >= 18 {
+            partition = partition.with_high_watermark(3);
+        }
         let mut fetch = fetch_request::FetchTopic::default()
-            .with_partitions(vec![fetch_request::FetchPartition::default(), fetch_request::FetchPartition::default()]);
+            .with_partitions(vec![partition, fetch_request::FetchPartition::default()]);
         let mut forgotten = fetch_request::ForgottenTopic::default().with_partitions(vec![1, 2]);
         if version <= 12 {
             fetch = fetch.with_topic(topic());
@@ -67,6 +74,10 @@ fn data_requests_fit() {
         }
         if version >= 12 {
             request = request.with_cluster_id(Some(protocol_string("cluster")));
+        }
+        if version >= 15 {
+            let replica = fetch_request::ReplicaState::default().with_replica_id(BrokerId(1)).with_replica_epoch(2);
+            request = request.with_replica_state(replica);
         }
         request
     });
@@ -84,6 +95,22 @@ fn data_requests_fit() {
                 .with_partitions(vec![offset_for_leader_epoch_request::OffsetForLeaderPartition::default()]),
         ])
     });
+}
+
+/// The crate reads a known tagged field without a look at its length. If the two could differ, the crate would read
+/// claimed lengths at places that nobody has proven, and reserve what they claim.
+#[test]
+fn net_2_a_tagged_field_that_lies_about_its_length_never_reaches_the_crate() {
+    let mut body = bytes::BytesMut::new();
+    let partition = fetch_request::FetchPartition::default().with_replica_directory_id(uuid::Uuid::from_u128(9));
+    let topic = fetch_request::FetchTopic::default().with_partitions(vec![partition]);
+    FetchRequest::default().with_topics(vec![topic]).encode(&mut body, 17).unwrap();
+    let tag = body.windows(3).position(|bytes| bytes == [1, 0, 16]).unwrap();
+    let lying = [&body[..tag + 2], &[0], &body[tag + 3 + 16..]].concat();
+    assert!(shape_of(1).unwrap().fits(&body, 17));
+    assert!(!shape_of(1).unwrap().fits(&lying, 17));
+    let mut lying = bytes::Bytes::from(lying);
+    assert!(crate::wire::decode::<FetchRequest>(ApiKey::Fetch, 17, &mut lying).is_err());
 }
 
 #[test]
