@@ -281,7 +281,8 @@ impl LogDir {
         self.flush_due();
         let much = self.shared.unsaved_bytes.load(Ordering::Relaxed) >= self.settings.checkpoint_wal_bytes;
         let due = now >= state.checkpointed + Duration::from_millis(self.settings.checkpoint_interval_ms);
-        if (much || due) && self.is_recovered() && self.shared.failure().is_none() {
+        let soon = self.checkpoint_soon.swap(false, Ordering::AcqRel);
+        if (much || due || soon) && self.is_recovered() && self.shared.failure().is_none() {
             state.checkpointed = now;
             if let Err(error) = self.checkpoint() {
                 if let LogDirError::Full { .. } = error {
