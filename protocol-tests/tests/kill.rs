@@ -4,12 +4,20 @@
 //! Every partition has one idempotent producer with five requests in flight. Whatever was not acknowledged when the
 //! broker dies is sent again, with the same sequence numbers, to the broker that comes back. At the end each partition
 //! must hold exactly the records 0, 1, 2, ... in this order, each at the offset that was acknowledged.
-//! `OTTLA_KILL_ROUNDS` says how often the broker is killed, `OTTLA_KILL_SEED` repeats a run.
-use kafka_protocol::messages::{CreateTopicsRequest, ProduceRequest, create_topics_request::CreatableTopic};
+//! Beside them topics are created, written, read, changed and deleted: what was answered of that must stand, too.
+//! `OTTLA_KILL_ROUNDS` says how often the broker is killed, `OTTLA_KILL_SEED` repeats a run, `OTTLA_KILL_PARTITIONS` and
+//! `OTTLA_KILL_OVERRIDES` (settings with commas between) change what is written to.
+use kafka_protocol::messages::{
+    CreateTopicsRequest, DeleteTopicsRequest, IncrementalAlterConfigsRequest, ProduceRequest,
+    create_topics_request::CreatableTopic,
+    delete_topics_request::DeleteTopicState,
+    incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig},
+};
 use protocol_tests::{
-    Connection,
+    Code, Connection,
     batch::{Batch, Record, read_batches},
     child::{Child, free_port},
+    connection::Failure,
     random::Random,
     steps::{self, Topic},
     time::{Stopwatch, pause_ms},
@@ -23,7 +31,7 @@ use std::{
     },
 };
 
-const PARTITIONS: i32 = 4;
+const PARTITIONS: u64 = 4;
 const IN_FLIGHT: usize = 5;
 const ROUNDS: usize = 6;
 
@@ -119,10 +127,17 @@ fn idem_2_log_7_nothing_acknowledged_is_lost_or_doubled_over_kill_9() {
     let mut random = Random::new(seed);
     let directory = tempfile::tempdir().expect("a directory");
     let port = free_port();
-    let mut broker = Child::start(port, directory.path(), &[]);
-    let topic = create(broker.address());
+    let partitions = number("OTTLA_KILL_PARTITIONS", PARTITIONS) as i32;
+    let overrides = std::env::var("OTTLA_KILL_OVERRIDES").unwrap_or_default();
+    let overrides: Vec<&str> = overrides.split(',').filter(|setting| !setting.is_empty()).collect();
+    let mut broker = Child::start(port, directory.path(), &overrides);
+    let topic = create(broker.address(), partitions);
     let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let writers: Vec<_> = (0..PARTITIONS)
+    let churn = {
+        let (stop, address) = (stop.clone(), broker.address());
+        std::thread::spawn(move || Churn { address, made: 0, there: Vec::new(), gone: Vec::new() }.run(&stop))
+    };
+    let writers: Vec<_> = (0..partitions)
         .map(|partition| {
             let producer = steps::new_producer(&mut Connection::try_open_at(broker.address()).unwrap());
             let writer = Writer {
@@ -143,7 +158,7 @@ fn idem_2_log_7_nothing_acknowledged_is_lost_or_doubled_over_kill_9() {
         pause_ms(50 + random.below(400) as u64);
         let before = acknowledged.load(SeqCst);
         broker.kill();
-        broker = Child::start(port, directory.path(), &[]);
+        broker = Child::start(port, directory.path(), &overrides);
         println!("round {round}: {before} records acknowledged, back after {} ms", broker.started_ms());
     }
     pause_ms(200);
@@ -151,15 +166,108 @@ fn idem_2_log_7_nothing_acknowledged_is_lost_or_doubled_over_kill_9() {
     let written: Vec<i64> =
         writers.into_iter().map(|writer| writer.join().expect("a writer that saw no fault")).collect();
     assert!(written.iter().all(|count| *count > 0), "every partition was written: {written:?}");
+    let churn = churn.join().expect("topics that saw no fault");
     broker.kill();
-    let broker = Child::start(port, directory.path(), &[]);
+    let broker = Child::start(port, directory.path(), &overrides);
+    churn.check(broker.address());
     for (partition, count) in written.iter().enumerate() {
         read_back(broker.address(), &topic, partition as i32, *count);
     }
     println!("{} records survived {rounds} kills", acknowledged.load(SeqCst));
 }
 
-fn create(address: SocketAddr) -> Topic {
+/// Makes, uses and deletes topics as long as the broker lives, over and over.
+struct Churn {
+    address: SocketAddr,
+    made: usize,
+    /// Answered as created, with the number of records answered, and not told to go.
+    there: Vec<(Topic, i64)>,
+    /// Answered as deleted.
+    gone: Vec<String>,
+}
+
+impl Churn {
+    fn run(mut self, stop: &AtomicBool) -> Churn {
+        while !stop.load(SeqCst) {
+            match Connection::try_open_at(self.address) {
+                // Ends with an error when the broker is killed.
+                Ok(mut connection) => while !stop.load(SeqCst) && self.step(&mut connection).is_ok() {},
+                Err(_) => pause_ms(5),
+            }
+        }
+        self
+    }
+
+    fn step(&mut self, connection: &mut Connection) -> Result<(), Failure> {
+        self.made += 1;
+        let name = format!("churn-{}", self.made);
+        let wanted = CreatableTopic::default()
+            .with_name(steps::topic_name(&*name))
+            .with_num_partitions(2)
+            .with_replication_factor(1);
+        let request = CreateTopicsRequest::default().with_topics(vec![wanted]).with_timeout_ms(10_000);
+        let answer = connection.try_call(7, &request)?;
+        assert_eq!(answer.topics[0].error_code, 0, "{:?}", answer.topics[0].error_message);
+        self.there.push((Topic { name: name.clone(), id: answer.topics[0].topic_id }, 0));
+        let (topic, written) = self.there.last_mut().expect("just put there");
+        for _ in 0..3 {
+            let request = steps::produce_request(9, topic, 1, Batch::of(&["a", "b"]).encode());
+            let answer = connection.try_call(9, &request)?;
+            assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+            *written += 2;
+        }
+        connection.try_call(12, &steps::fetch_request(12, topic, vec![steps::from_offset(1, 0)]))?;
+        if self.made.is_multiple_of(3) {
+            let setting = AlterableConfig::default()
+                .with_name(steps::text("flush.messages"))
+                .with_config_operation(0)
+                .with_value(Some(steps::text((1_000_000 + self.made).to_string())));
+            let resource = AlterConfigsResource::default()
+                .with_resource_type(2)
+                .with_resource_name(steps::text("killed"))
+                .with_configs(vec![setting]);
+            let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+            let answer = connection.try_call(1, &request)?;
+            assert_eq!(answer.responses[0].error_code, 0, "{:?}", answer.responses[0].error_message);
+        }
+        if self.made.is_multiple_of(8) {
+            return Ok(());
+        }
+        // Told to go: until the answer it may be there or not.
+        self.there.pop();
+        let gone = DeleteTopicState::default().with_name(Some(steps::topic_name(&*name)));
+        let request = DeleteTopicsRequest::default().with_topics(vec![gone]).with_timeout_ms(10_000);
+        let answer = connection.try_call(6, &request)?;
+        assert_eq!(answer.responses[0].error_code, 0, "{:?}", answer.responses[0].error_message);
+        self.gone.push(name);
+        Ok(())
+    }
+
+    fn check(&self, address: SocketAddr) {
+        let mut connection = Connection::try_open_at(address).expect("a connection");
+        for name in &self.gone {
+            let known = steps::metadata(&mut connection, 12, Some(&[name]));
+            assert_eq!(known.topics[0].error_code, Code::UnknownTopicOrPartition.code(), "{name} was deleted");
+        }
+        for (topic, written) in &self.there {
+            let known = steps::metadata(&mut connection, 12, Some(&[&topic.name]));
+            assert_eq!(
+                (known.topics[0].error_code, known.topics[0].topic_id),
+                (0, topic.id),
+                "{} is there",
+                topic.name
+            );
+            let request = steps::fetch_request(12, topic, vec![steps::from_offset(1, 0)]);
+            let answer = connection.call(12, &request);
+            let data = &answer.responses[0].partitions[0];
+            assert_eq!(data.error_code, 0, "{}", topic.name);
+            assert!(data.high_watermark >= *written, "{}: {} of {written}", topic.name, data.high_watermark);
+        }
+        println!("{} topics made, {} deleted, {} kept", self.made, self.gone.len(), self.there.len());
+    }
+}
+
+fn create(address: SocketAddr, partitions: i32) -> Topic {
     let mut connection = Connection::try_open_at(address).expect("a connection");
     let name = "killed";
     // Small segments, so that rolling is among what is interrupted.
@@ -168,7 +276,7 @@ fn create(address: SocketAddr) -> Topic {
         .with_value(Some(steps::text("1048576")));
     let wanted = CreatableTopic::default()
         .with_name(steps::topic_name(name))
-        .with_num_partitions(PARTITIONS)
+        .with_num_partitions(partitions)
         .with_replication_factor(1)
         .with_configs(vec![setting]);
     let answer = connection.call(7, &CreateTopicsRequest::default().with_topics(vec![wanted]).with_timeout_ms(10_000));

@@ -281,7 +281,8 @@ impl LogDir {
         self.flush_due();
         let much = self.shared.unsaved_bytes.load(Ordering::Relaxed) >= self.settings.checkpoint_wal_bytes;
         let due = now >= state.checkpointed + Duration::from_millis(self.settings.checkpoint_interval_ms);
-        if (much || due) && self.is_recovered() && self.shared.failure().is_none() {
+        let soon = self.checkpoint_soon.swap(false, Ordering::AcqRel);
+        if (much || due || soon) && self.is_recovered() && self.shared.failure().is_none() {
             state.checkpointed = now;
             if let Err(error) = self.checkpoint() {
                 if let LogDirError::Full { .. } = error {
@@ -340,16 +341,20 @@ impl LogDir {
         }
         let recovered = self.is_recovered() && !self.is_pending();
         let logs = self.logs();
+        // Whatever goes wrong with one log, the others are synced and the write-ahead log is committed.
+        let mut indexed = Ok(());
         for log in &logs {
             let mut writer = log.writer.lock();
             if writer.closed.replace(Closed::Stopping).is_none() && writer.listed {
-                writer.active.write_indexes(true).map_err(LogDirError::io("write the indexes of", log.path()))?;
+                let written = writer.active.write_indexes(true);
+                indexed = indexed.and(written.map_err(LogDirError::io("write the indexes of", log.path())));
             }
         }
         let checkpointed = self.checkpoint();
         let closed = self.shared.wal.close();
         logs.iter().for_each(|log| log.close_marks(Closed::Stopping));
         self.shared.logs.lock().clear();
+        indexed?;
         checkpointed?;
         closed?;
         if recovered {

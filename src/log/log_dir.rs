@@ -87,6 +87,8 @@ pub struct LogDir {
     held: Mutex<BTreeSet<(TopicId, i32)>>,
     /// `finish_recovery` was called.
     recovered: AtomicBool,
+    /// The background thread is to take a checkpoint, whatever the time.
+    pub(in crate::log) checkpoint_soon: AtomicBool,
     pub(in crate::log) topic_ids: Mutex<BTreeMap<String, TopicId>>,
     /// Held while a partition's directory gets or loses its name.
     pub(in crate::log) naming: Mutex<()>,
@@ -141,6 +143,7 @@ impl LogDir {
             pending: Mutex::new(Some(Arc::new(Pending { recovered, by_log }))),
             held: Mutex::default(),
             recovered: AtomicBool::new(false),
+            checkpoint_soon: AtomicBool::new(false),
             topic_ids: Mutex::default(),
             naming: Mutex::default(),
             names_given: AtomicU64::new(0),
@@ -288,7 +291,7 @@ impl LogDir {
     }
 
     /// All logs with entries in the write-ahead log are open: what is left of others is dropped with the next
-    /// checkpoint, which is taken now. Call it before records are taken. Entries of a log that could not be opened are
+    /// checkpoint, which begins now. Call it before records are taken. Entries of a log that could not be opened are
     /// not dropped: they stay until it can be, or is deleted.
     pub fn finish_recovery(&self) -> Result<(), LogDirError> {
         let left = {
@@ -308,6 +311,13 @@ impl LogDir {
         };
         if left > 0 {
             tracing::info!(logs = left, "entries of deleted partitions in the write-ahead log are dropped");
+        }
+        if self.settings.background && self.shared.wal.unreleased_bytes() < self.settings.checkpoint_wal_bytes {
+            // Syncing everything may take long on a busy disk, and nobody has to wait for it: what was replayed is still
+            // in the write-ahead log. Unless that has grown large by one crash after the other.
+            self.checkpoint_soon.store(true, Ordering::Release);
+            self.shared.alarm.ring();
+            return Ok(());
         }
         match self.checkpoint() {
             // What is in the write-ahead log stays there: nothing is lost, and reading goes on.

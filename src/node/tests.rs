@@ -117,17 +117,18 @@ impl World {
                 Ok(()) => {}
             }
         }
-        // Taken while the node still runs.
+        // Taken while the node still runs. A kill keeps the disk as it is: that needs a node whose threads can be ended.
         let left = match self.below(3) {
             0 => disk.crash(),
-            1 => disk.crash_with(&*self.chance),
-            _ => disk.clone(),
+            1 if opened.is_some() => disk.clone(),
+            _ => disk.crash_with(&*self.chance),
         };
-        if let Some((storage, mut controller, partitions)) = opened {
+        // From here on nothing of the old life has an effect; the power comes back when all its threads have ended.
+        disk.power_off_after(0);
+        if let Some((storage, mut controller, _)) = opened {
             controller.stop();
-            drop((storage, controller, partitions));
+            let _ = storage.directories[0].close();
         }
-        // The power comes back when nothing of the old life runs any more.
         left.clear_faults();
         Ok(left)
     }
@@ -290,7 +291,8 @@ fn check(partition: &Arc<Partition>, written: &mut Written) -> Result<(), End> {
     written.next = end;
     let window: Vec<_> = written.batches.iter().rev().take(5).map(|(first, shape)| (*first, *shape)).collect();
     for (first, shape) in window.into_iter().rev() {
-        let again = partition.append(batch(first, shape), Acks::All, AppendOrigin::Client).map_err(refused)?;
+        let again = partition.append(batch(first, shape), Acks::All, AppendOrigin::Client);
+        let again = again.map_err(|error| refused(format!("{id}: the batch of {first} of {end}: {error}")))?;
         if !again.duplicate || again.base.get() != first {
             return Err(wrong(format!("the batch of {first}, sent again, is {again:?}")));
         }
