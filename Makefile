@@ -6,9 +6,10 @@ CARGO ?= cargo
 KAFKA ?= $(CURDIR)/compat/apache-kafka/kafka
 ORACLE_PORT ?= 29392
 SECONDS_EACH ?= 60
+ROUNDS ?= 200
 ARGS ?=
 
-.PHONY: help run build test check deny advisories fix bench oracle compat fuzz image clean
+.PHONY: help run build test check deny advisories fix bench oracle crash compat tools fuzz image clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -47,8 +48,14 @@ oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wr
 	@trap '$(KAFKA) down oracle || true' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
 	OTTLA_TEST_BROKER=127.0.0.1:$(ORACLE_PORT) $(CARGO) test --locked --no-fail-fast -p protocol-tests $(ARGS)
 
-compat: build ## Run real clients against Ottla; the first build compiles librdkafka (needs cc, make, zlib)
-	$(CARGO) test --locked -p compat-rdkafka $(ARGS)
+crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): nothing acknowledged may be lost
+	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill -- --nocapture $(ARGS)
+
+compat: build ## Run the rdkafka crate against Ottla; the first build compiles librdkafka (needs cc, make, zlib)
+	OTTLA_BIN=$(CURDIR)/target/release/ottla $(CARGO) test --locked -p compat-rdkafka $(ARGS)
+
+tools: build ## Run Apache Kafka's own tools and kcat against Ottla (LINES=10000 is short; needs java, mvn, python3, kcat)
+	compat/kafka-tools/run.sh
 
 fuzz: ## Run each fuzz target for SECONDS_EACH (needs nightly Rust and cargo-fuzz)
 	@$(CARGO) +nightly fuzz --version >/dev/null || { echo "rustup toolchain install nightly && cargo install --locked cargo-fuzz"; exit 1; }

@@ -5,7 +5,6 @@
 //! broker dies is sent again, with the same sequence numbers, to the broker that comes back. At the end each partition
 //! must hold exactly the records 0, 1, 2, ... in this order, each at the offset that was acknowledged.
 //! `OTTLA_KILL_ROUNDS` says how often the broker is killed, `OTTLA_KILL_SEED` repeats a run.
-#![expect(clippy::disallowed_methods, reason = "this test stands outside the broker")]
 use kafka_protocol::messages::{CreateTopicsRequest, ProduceRequest, create_topics_request::CreatableTopic};
 use protocol_tests::{
     Connection,

@@ -2,6 +2,7 @@
 mod alter_configs;
 mod api_versions;
 mod broker;
+mod compatibility;
 mod context;
 mod create_partitions;
 mod create_topics;
@@ -23,6 +24,7 @@ mod reply;
 mod table;
 
 pub use broker::Broker;
+pub use compatibility::compatibility_page;
 pub use context::{Connection, Context};
 use errors::failure;
 pub use fetch::{SessionCache, SessionSettings};

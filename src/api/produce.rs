@@ -17,7 +17,7 @@ use kafka_protocol::messages::{
     produce_request::{PartitionProduceData, TopicProduceData},
     produce_response::{BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 /// A partition whose answer waits for its commit: where it stands in the response, and for what it waits.
 struct Waiting {
@@ -159,26 +159,19 @@ async fn committed(
     waiting: Vec<Waiting>,
     timeout: Duration,
 ) -> ProduceResponse {
-    let deadline = tokio::time::sleep(timeout);
-    tokio::pin!(deadline);
-    let mut late = false;
-    for wait in waiting {
-        let outcome = if late {
-            None
-        } else {
-            tokio::select! {
-                biased;
-                reached = wait.reached => Some(reached),
-                () = &mut deadline => None,
-            }
-        };
-        let code = match outcome {
+    let deadline = cx.broker.clock.monotonic().saturating_add(timeout);
+    for mut wait in waiting {
+        // No timer of its own: the connection asks again from time to time while writes wait, which is exact enough
+        // for a timeout and costs nothing for the many that are committed at once.
+        let outcome = std::future::poll_fn(|task| match Pin::new(&mut wait.reached).poll(task) {
+            Poll::Ready(reached) => Poll::Ready(Some(reached)),
+            Poll::Pending if cx.broker.clock.monotonic() >= deadline => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        let code = match outcome.await {
             Some(Ok(_)) => continue,
             Some(Err(closed)) => errors::closed(closed),
-            None => {
-                late = true;
-                ErrorCode::RequestTimedOut
-            }
+            None => ErrorCode::RequestTimedOut,
         };
         let answer = &mut response.responses[wait.topic].partition_responses[wait.partition];
         answer.error_code = cx.error(code);

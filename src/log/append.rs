@@ -20,6 +20,11 @@ use std::{
     sync::Arc,
 };
 
+/// Only room is missing: it may come back.
+pub(in crate::log) fn is_disk_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Where a batch stands now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Appended {
@@ -78,7 +83,9 @@ impl Log {
         {
             return Err(AppendError::StaleEpoch { given: epoch, latest });
         }
-        if size as u64 > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
+        // A follower takes what its leader took, whatever the setting says now (LOG-6).
+        let bounded = origin != AppendOrigin::Replication;
+        if size as u64 > SEGMENT_BYTES_MAX || (bounded && size as u64 > config.segment_bytes) {
             return Err(AppendError::BatchTooLargeForSegment { size, segment_bytes: config.segment_bytes });
         }
         if let Verdict::Duplicate(earlier) = writer.producers.check(batch.header(), origin)? {
@@ -87,8 +94,8 @@ impl Log {
             let (base, last) = (earlier.base_offset(), earlier.last_offset);
             return Ok(Appended { base, last, duplicate: true, append_time_ms, log_start: self.bounds().start() });
         }
-        if !self.shared.space.take(size as u64) {
-            return Err(AppendError::DiskFull { log: self.id.to_string() });
+        if !self.shared.space.take(size as u64, origin == AppendOrigin::Coordinator) {
+            return Err(self.disk_full());
         }
         self.roll_if_due(&mut writer, &config, batch.header())?;
         if config.sync == SyncPolicy::Wal && writer.unlogged {
@@ -101,7 +108,7 @@ impl Log {
             SyncPolicy::PageCache => writer.unlogged = true,
         }
         self.note_batch(&mut writer, &config, placed.header(), position);
-        self.show(&writer, &placed);
+        let log_start = self.show(&writer, &placed);
         if config.sync == SyncPolicy::PageCache {
             writer.unflushed_batches += 1;
             if writer.unflushed_batches >= config.flush_messages {
@@ -116,7 +123,6 @@ impl Log {
             self.committed.committed(end);
         }
         let append_time_ms = append_time_ms(placed.header());
-        let log_start = self.bounds().start();
         Ok(Appended { base: placed.base(), last: placed.last(), duplicate: false, append_time_ms, log_start })
     }
 
@@ -129,12 +135,13 @@ impl Log {
         }
     }
 
-    /// Readers see the batch (below their limits).
-    fn show(&self, writer: &Writer, placed: &PlacedBatch) {
+    /// Readers see the batch (below their limits). Answers the log's start.
+    fn show(&self, writer: &Writer, placed: &PlacedBatch) -> Offset {
         let mut shown = self.shown.lock();
         shown.bounds.extend(writer.end);
         shown.tail.push(placed.base(), placed.header().size() as u64);
         shown.first_unstable = writer.producers.first_unstable();
+        shown.bounds.start()
     }
 
     /// Hands the batch to the write-ahead log. When that has no room, the segment's bytes are taken back.
@@ -196,13 +203,11 @@ impl Log {
             self.shared.fail(why.clone());
             return AppendError::StorageFailed(why);
         }
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                self.shared.space.refresh(0);
-                AppendError::DiskFull { log }
-            }
-            _ => AppendError::Write { log, source },
+        if is_disk_full(&source) {
+            self.shared.space.refresh(0);
+            return self.disk_full();
         }
+        AppendError::Write { log, source }
     }
 
     /// Indexes, producers, epochs, end: all that follows from a batch standing at `position`.
@@ -257,7 +262,15 @@ impl Log {
     }
 
     pub(in crate::log) fn write_error(&self, source: io::Error) -> AppendError {
+        if is_disk_full(&source) {
+            return self.disk_full();
+        }
         AppendError::Write { log: self.id.to_string(), source }
+    }
+
+    fn disk_full(&self) -> AppendError {
+        self.shared.note_full();
+        AppendError::DiskFull { log: self.id.to_string() }
     }
 
     fn is_roll_due(&self, writer: &mut Writer, config: &LogConfig, next: &BatchHeader) -> io::Result<bool> {
@@ -347,6 +360,21 @@ impl Log {
                 self.shared.fail(why.clone());
                 return Err(AppendError::StorageFailed(why));
             }
+        }
+        let names = if writer.new_folder || !writer.sealed_dirty.is_empty() {
+            // Files were made since the last checkpoint, perhaps the directory itself (LOG-10).
+            let metadata = self.folder.file(names::PARTITION_METADATA);
+            let synced = self.shared.disk.open(&metadata, OpenMode::Write).and_then(|file| file.sync_data());
+            synced
+                .and_then(|()| self.shared.disk.sync_dir(&self.path()))
+                .and_then(|()| self.shared.disk.sync_dir(&self.shared.path))
+        } else {
+            Ok(())
+        };
+        if let Err(error) = names {
+            let why = format!("the directory of {} could not be synced: {error}", self.id);
+            self.shared.fail(why.clone());
+            return Err(AppendError::StorageFailed(why));
         }
         writer.unlogged = false;
         writer.unflushed_batches = 0;

@@ -2,7 +2,9 @@
 //! does this, removes what was deleted, and forgets idle producers; and the orderly stop.
 use crate::{
     log::{
-        Closed, checkpoint,
+        Closed,
+        append::is_disk_full,
+        checkpoint,
         log::Log,
         log_dir::{Checkpoints, LogDir, LogDirError},
         names,
@@ -13,7 +15,7 @@ use crate::{
 };
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
@@ -29,46 +31,86 @@ struct Work {
     /// Small files, and directories that got new names.
     files: Vec<PathBuf>,
     directories: Vec<PathBuf>,
+    /// What of the log's own notes was taken for this.
+    snapshots: Vec<Offset>,
+    new_folder: bool,
+    new_epochs: bool,
 }
 
 impl LogDir {
-    /// Syncs all segments written since the last one, notes how far, and gives the write-ahead log's space back.
+    /// Syncs all segments written since the last one, notes how far, and gives the write-ahead log's space back. A full
+    /// disk only puts it off; any other failure ends the directory (LOG-9).
     pub fn checkpoint(&self) -> Result<(), LogDirError> {
         let _one = self.checkpointing.lock();
         if let Some(why) = self.shared.failure() {
             return Err(LogDirError::Failed(why.to_owned()));
         }
-        self.checkpoint_alone().inspect_err(|error| self.shared.fail(error.to_string()))
+        self.checkpoint_alone().inspect_err(|error| {
+            if !matches!(error, LogDirError::Full { .. }) {
+                self.shared.fail(error.to_string());
+            }
+        })
     }
 
     fn checkpoint_alone(&self) -> Result<(), LogDirError> {
         self.shared.unsaved_bytes.store(0, Ordering::Relaxed);
+        // Asked first: what is replayed from now on is not covered by this checkpoint.
+        let may_release = !self.is_pending();
         let covered = self.shared.wal.next_sequence();
-        let dirty = std::mem::take(&mut *self.shared.dirty.lock());
-        let written = !dirty.is_empty();
+        let mut dirty = std::mem::take(&mut *self.shared.dirty.lock()).into_iter();
         let mut work = Vec::with_capacity(dirty.len());
-        for log in dirty {
-            let path = log.path();
-            work.extend(self.prepare(log).map_err(LogDirError::io("write the indexes of", path))?);
+        while let Some(log) = dirty.next() {
+            let mut one = Work::of(log);
+            let prepared = self.prepare(&mut one);
+            let wanted = *prepared.as_ref().unwrap_or(&true);
+            if wanted {
+                work.push(one);
+            }
+            if let Err(source) = prepared {
+                work.extend(dirty.map(Work::of));
+                return Err(self.put_off(work, "write the indexes in", source));
+            }
         }
         self.sync(&work).map_err(LogDirError::io("sync the segments in", self.path()))?;
         for done in &work {
             done.log.synced_to(done.end);
         }
-        let mut checkpoints = self.checkpoints.lock();
-        for done in &work {
-            checkpoints.recovery.insert(done.log.id.topic_partition(), done.end);
+        if let Err(source) = self.note(&work) {
+            return Err(self.put_off(work, "write the checkpoints of", source));
         }
-        self.gather(&mut checkpoints);
-        self.write_checkpoints(&mut checkpoints).map_err(LogDirError::io("write the checkpoints of", self.path()))?;
-        drop(checkpoints);
-        if written && self.pending.lock().is_none() {
+        if !work.is_empty() && may_release {
             self.shared.wal.release(covered);
         }
         for done in &work {
             self.drop_old_snapshots(&done.log);
         }
         Ok(())
+    }
+
+    /// What was not done is to be done by the next checkpoint.
+    fn put_off(&self, work: Vec<Work>, action: &'static str, source: io::Error) -> LogDirError {
+        if !is_disk_full(&source) {
+            return LogDirError::io(action, self.path())(source);
+        }
+        self.shared.note_full();
+        work.into_iter().for_each(Work::put_back);
+        LogDirError::Full { path: self.path().to_owned() }
+    }
+
+    /// Writes the checkpoint files.
+    fn note(&self, work: &[Work]) -> io::Result<()> {
+        let mut checkpoints = self.checkpoints.lock();
+        {
+            let logs = self.shared.logs.lock();
+            // A log that was deleted since must leave nothing to a new one of its name.
+            for done in
+                work.iter().filter(|done| logs.get(&done.log.id.key()).is_some_and(|log| Arc::ptr_eq(log, &done.log)))
+            {
+                checkpoints.recovery.insert(done.log.id.topic_partition(), done.end);
+            }
+        }
+        self.gather(&mut checkpoints);
+        self.write_checkpoints(&mut checkpoints)
     }
 
     /// Log starts and high watermarks of all logs. Deleted logs are not among them.
@@ -86,12 +128,15 @@ impl LogDir {
     }
 
     pub(in crate::log) fn write_checkpoints(&self, checkpoints: &mut Checkpoints) -> io::Result<()> {
-        let gone = std::mem::take(&mut checkpoints.stale);
-        for at in gone {
+        let mut gone = checkpoints.stale.clone();
+        if !gone.is_empty() {
             // Made anew under its old name meanwhile: then the entry is the new log's.
-            if !self.shared.logs.lock().values().any(|log| log.id.topic_partition() == at) {
-                checkpoints.recovery.remove(&at);
-            }
+            self.shared.logs.lock().values().for_each(|log| {
+                gone.remove(&log.id.topic_partition());
+            });
+            gone.iter().for_each(|at| {
+                checkpoints.recovery.remove(at);
+            });
         }
         let texts = [
             (names::RECOVERY_POINTS, checkpoint::write_offsets(&checkpoints.recovery)),
@@ -104,56 +149,66 @@ impl LogDir {
                 *slot = text;
             }
         }
+        checkpoints.stale.clear();
         Ok(())
     }
 
-    /// Writes what is only in memory, and says what is to be synced. Under the log's append lock, but nothing is synced
-    /// there.
-    fn prepare(&self, log: Arc<Log>) -> io::Result<Option<Work>> {
-        let mut files = Vec::new();
-        let mut directories = Vec::new();
-        let (end, segments) = {
-            let mut writer = log.writer.lock();
+    /// Writes what is only in memory, and notes what is to be synced. Under the log's append lock, but nothing is synced
+    /// there. False when the log is deleted.
+    fn prepare(&self, work: &mut Work) -> io::Result<bool> {
+        let log = work.log.clone();
+        // Held for the whole of it: a deleted log's directory has another name.
+        let mut writer = log.writer.lock();
+        if writer.closed == Some(Closed::Deleted) {
             writer.listed = false;
-            if writer.closed == Some(Closed::Deleted) {
-                return Ok(None);
-            }
-            writer.active.write_indexes(false)?;
-            let before = writer.snapshots.len();
-            log.write_snapshot(&mut writer)?;
-            files.extend(
-                writer.snapshots[before..].iter().map(|at| log.folder.file(names::of_offset(*at, names::SNAPSHOT))),
-            );
-            let mut segments = std::mem::take(&mut writer.sealed_dirty);
-            if !segments.is_empty() || !files.is_empty() {
-                directories.push(log.path());
-            }
-            segments.push(writer.active.clone());
-            segments.retain(|segment| segment.is_dirty());
-            // Unset before the sync: what is written meanwhile counts for the next one.
-            segments.iter().for_each(|segment| segment.set_dirty(false));
-            if std::mem::take(&mut writer.new_folder) {
-                files.push(log.folder.file(names::PARTITION_METADATA));
-                directories.extend([log.path(), self.path().to_owned()]);
-            }
-            (writer.end, segments)
-        };
-        let (changed, text) = {
-            let mut epochs = log.epochs.lock();
-            (epochs.take_changed(), checkpoint::write_epochs(epochs.entries()))
-        };
-        if changed {
-            // Renamed but not synced here: an empty file after a power loss is noticed and made again (LOG-18).
-            let path = log.folder.file(names::EPOCH_CHECKPOINT);
-            let beside = log.folder.file("leader-epoch-checkpoint.tmp");
-            let file = self.shared.disk.open(&beside, OpenMode::Create)?;
-            file.set_len(0)?;
-            file.write_all_at(text.as_bytes(), 0)?;
-            self.shared.disk.rename(&beside, &path)?;
-            files.push(path);
-            directories.push(log.path());
+            return Ok(false);
         }
-        Ok(Some(Work { log, end, segments, files, directories }))
+        work.end = writer.end;
+        writer.active.write_indexes(false)?;
+        let before = writer.snapshots.len();
+        log.write_snapshot(&mut writer)?;
+        work.snapshots.extend(&writer.snapshots[before..]);
+        let snapshots = work.snapshots.iter().map(|at| log.folder.file(names::of_offset(*at, names::SNAPSHOT)));
+        work.files.extend(snapshots);
+        if !writer.sealed_dirty.is_empty() || !work.files.is_empty() {
+            work.directories.push(log.path());
+        }
+        self.write_epochs(work)?;
+        writer.listed = false;
+        let mut segments = std::mem::take(&mut writer.sealed_dirty);
+        segments.push(writer.active.clone());
+        segments.retain(|segment| segment.is_dirty());
+        // Unset before the sync: what is written meanwhile counts for the next one.
+        segments.iter().for_each(|segment| segment.set_dirty(false));
+        work.segments = segments;
+        if std::mem::take(&mut writer.new_folder) {
+            work.new_folder = true;
+            work.files.push(log.folder.file(names::PARTITION_METADATA));
+            work.directories.extend([log.path(), self.path().to_owned()]);
+        }
+        Ok(true)
+    }
+
+    /// Renamed but not synced here: an empty file after a power loss is noticed and made again (LOG-18).
+    fn write_epochs(&self, work: &mut Work) -> io::Result<()> {
+        let log = &work.log;
+        let text = {
+            let mut epochs = log.epochs.lock();
+            if !epochs.take_changed() {
+                return Ok(());
+            }
+            checkpoint::write_epochs(epochs.entries())
+        };
+        work.new_epochs = true;
+        let path = log.folder.file(names::EPOCH_CHECKPOINT);
+        let beside = log.folder.file("leader-epoch-checkpoint.tmp");
+        let file = self.shared.disk.open(&beside, OpenMode::Create)?;
+        file.set_len(0)?;
+        file.write_all_at(text.as_bytes(), 0)?;
+        self.shared.disk.rename(&beside, &path)?;
+        work.files.push(path);
+        work.directories.push(log.path());
+        Ok(())
     }
 
     fn sync(&self, work: &[Work]) -> io::Result<()> {
@@ -162,17 +217,19 @@ impl LogDir {
             return self.shared.disk.sync_filesystem(self.path());
         }
         for one in work {
+            // Deleted by retention or with its topic meanwhile is no failure of the disk (LOG-24), but no reason to leave
+            // out the rest of the log either.
             let deleted = || one.log.writer.lock().closed == Some(Closed::Deleted);
-            let synced = one.segments.iter().try_for_each(|segment| segment.file()?.sync_data());
-            let synced = synced.and_then(|()| {
-                one.files.iter().try_for_each(|path| self.shared.disk.open(path, OpenMode::Write)?.sync_data())
-            });
-            let synced =
-                synced.and_then(|()| one.directories.iter().try_for_each(|path| self.shared.disk.sync_dir(path)));
-            match synced {
-                // Deleted by retention or with its topic meanwhile: no failure of the disk (LOG-24).
-                Err(error) if error.kind() == io::ErrorKind::NotFound && (deleted() || one.retired()) => {}
-                other => other?,
+            for segment in &one.segments {
+                let synced = segment.file().and_then(|file| file.sync_data());
+                unless_gone(synced, || one.is_retired(segment) || deleted())?;
+            }
+            for path in &one.files {
+                let synced = self.shared.disk.open(path, OpenMode::Write).and_then(|file| file.sync_data());
+                unless_gone(synced, || one.forgets(path) || deleted())?;
+            }
+            for path in &one.directories {
+                unless_gone(self.shared.disk.sync_dir(path), deleted)?;
             }
         }
         Ok(())
@@ -216,13 +273,23 @@ impl LogDir {
     fn tick(&self, state: &mut Background) {
         let now = self.shared.clock.monotonic();
         self.look_at_space();
+        if let Some(error) = self.shared.wal.failure() {
+            // Nobody may have waited for what was in the commit that failed.
+            self.shared.fail(error.to_string());
+        }
         self.remove_left(now);
         self.flush_due();
         let much = self.shared.unsaved_bytes.load(Ordering::Relaxed) >= self.settings.checkpoint_wal_bytes;
         let due = now >= state.checkpointed + Duration::from_millis(self.settings.checkpoint_interval_ms);
-        if (much || due) && self.pending.lock().is_none() && self.shared.failure().is_none() {
+        if (much || due) && self.is_recovered() && self.shared.failure().is_none() {
             state.checkpointed = now;
             if let Err(error) = self.checkpoint() {
+                if let LogDirError::Full { .. } = error {
+                    // What it would release may be what the disk has no room for.
+                    let sooner =
+                        Duration::from_millis(self.settings.checkpoint_interval_ms).saturating_sub(LogDir::PUT_OFF);
+                    state.checkpointed = now.saturating_sub(sooner);
+                }
                 tracing::error!(directory = %self.path().display(), "the checkpoint failed: {error}");
             }
         }
@@ -240,7 +307,7 @@ impl LogDir {
         for log in dirty {
             if log.config().flush_ms.is_some() {
                 let mut writer = log.writer.lock();
-                if writer.unlogged && log.sync_segments(&mut writer).is_err() {
+                if writer.unlogged && writer.closed.is_none() && log.sync_segments(&mut writer).is_err() {
                     return;
                 }
             }
@@ -271,7 +338,7 @@ impl LogDir {
         {
             let _ = thread.join();
         }
-        let recovered = self.pending.lock().is_none();
+        let recovered = self.is_recovered() && !self.is_pending();
         let logs = self.logs();
         for log in &logs {
             let mut writer = log.writer.lock();
@@ -295,10 +362,60 @@ impl LogDir {
 }
 
 impl Work {
-    /// Retention took one of the segments since they were listed.
-    fn retired(&self) -> bool {
-        let kept = self.log.segments.read();
-        self.segments.iter().any(|segment| !kept.iter().any(|other| Arc::ptr_eq(other, segment)))
+    fn of(log: Arc<Log>) -> Work {
+        Work {
+            log,
+            end: Offset::ZERO,
+            segments: Vec::new(),
+            files: Vec::new(),
+            directories: Vec::new(),
+            snapshots: Vec::new(),
+            new_folder: false,
+            new_epochs: false,
+        }
+    }
+
+    /// Nothing of this counts as synced: the log is as dirty as before, and listed again.
+    fn put_back(self) {
+        let mut writer = self.log.writer.lock();
+        if writer.closed == Some(Closed::Deleted) {
+            return;
+        }
+        for segment in self.segments {
+            segment.set_dirty(true);
+            if !Arc::ptr_eq(&segment, &writer.active)
+                && !writer.sealed_dirty.iter().any(|other| Arc::ptr_eq(other, &segment))
+            {
+                writer.sealed_dirty.push(segment);
+            }
+        }
+        writer.snapshots.retain(|at| !self.snapshots.contains(at));
+        writer.new_folder |= self.new_folder;
+        if self.new_epochs {
+            self.log.epochs.lock().set_changed();
+        }
+        // Those that were not looked at are marked as listed still.
+        writer.listed = false;
+        self.log.list_for_checkpoint(&mut writer);
+    }
+
+    /// Retention took the segment since it was listed.
+    fn is_retired(&self, segment: &Arc<Segment>) -> bool {
+        !self.log.segments.read().iter().any(|kept| Arc::ptr_eq(kept, segment))
+    }
+
+    /// Retention took the producer snapshot at `path` since it was listed.
+    fn forgets(&self, path: &Path) -> bool {
+        let offset = path.file_name().and_then(|name| names::offset_of(name.to_str()?, names::SNAPSHOT));
+        offset.is_some_and(|offset| !self.log.writer.lock().snapshots.contains(&offset))
+    }
+}
+
+/// A missing file is fine where `gone` explains it.
+fn unless_gone(synced: io::Result<()>, gone: impl FnOnce() -> bool) -> io::Result<()> {
+    match synced {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && gone() => Ok(()),
+        other => other,
     }
 }
 

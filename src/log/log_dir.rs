@@ -7,11 +7,11 @@ use crate::{
         log::{Log, LogError, LogId},
         names,
         opening::{Known, Opening},
-        properties::{self, MetaProperties, PropertiesError},
+        properties::{MetaProperties, PropertiesError},
         shared::Shared,
         wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalError},
     },
-    platform::{Clock, Disk, Entry, OpenMode},
+    platform::{Clock, Disk},
     types::{Offset, TopicId, TopicPartition},
 };
 use parking_lot::Mutex;
@@ -21,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -43,6 +43,9 @@ pub enum LogDirError {
     Wal(#[from] WalError),
     #[error("the log directory failed: {0}")]
     Failed(String),
+    /// A checkpoint was put off; nothing is lost.
+    #[error("the disk of {} is full: the checkpoint waits for room", path.display())]
+    Full { path: PathBuf },
 }
 
 impl LogDirError {
@@ -80,8 +83,16 @@ pub struct LogDir {
     broker_epoch: AtomicI64,
     pub(in crate::log) checkpoints: Mutex<Checkpoints>,
     pub(in crate::log) pending: Mutex<Option<Arc<Pending>>>,
-    topic_ids: Mutex<BTreeMap<String, TopicId>>,
-    names_given: AtomicU64,
+    /// Logs with entries in the write-ahead log that could not be opened: their entries are kept until they can be.
+    held: Mutex<BTreeSet<(TopicId, i32)>>,
+    /// `finish_recovery` was called.
+    recovered: AtomicBool,
+    pub(in crate::log) topic_ids: Mutex<BTreeMap<String, TopicId>>,
+    /// Held while a partition's directory gets or loses its name.
+    pub(in crate::log) naming: Mutex<()>,
+    pub(in crate::log) names_given: AtomicU64,
+    /// Held while a log is opened, so that no two threads recover one log; several, so that many are opened at once.
+    opening: [Mutex<()>; 16],
     pub(in crate::log) thread: Mutex<Option<JoinHandle<()>>>,
     /// One checkpoint at a time.
     pub(in crate::log) checkpointing: Mutex<()>,
@@ -97,7 +108,7 @@ impl LogDir {
         path: &Path,
         settings: LogDirSettings,
     ) -> Result<Arc<LogDir>, LogDirError> {
-        disk.create_dir_all(path).map_err(LogDirError::io("create", path))?;
+        make_durably(&*disk, path)?;
         let lock = disk.lock(&path.join(names::LOCK)).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => LogDirError::Locked { path: path.to_owned() },
             _ => LogDirError::Io { action: "lock", path: path.to_owned(), source },
@@ -128,8 +139,12 @@ impl LogDir {
             meta: meta.map(OnceLock::from).unwrap_or_default(),
             checkpoints: Mutex::new(checkpoints),
             pending: Mutex::new(Some(Arc::new(Pending { recovered, by_log }))),
+            held: Mutex::default(),
+            recovered: AtomicBool::new(false),
             topic_ids: Mutex::default(),
+            naming: Mutex::default(),
             names_given: AtomicU64::new(0),
+            opening: Default::default(),
             thread: Mutex::new(None),
             checkpointing: Mutex::default(),
             _lock: lock,
@@ -185,57 +200,6 @@ impl LogDir {
         Ok(())
     }
 
-    /// The partitions on disk, by name. Directories that were being deleted go on being deleted; those that were made
-    /// but never got a topic id are removed when empty and set aside otherwise.
-    pub fn found(&self) -> Result<Vec<LogId>, LogDirError> {
-        let listing = self.shared.disk.list(self.path()).map_err(LogDirError::io("list", self.path()))?;
-        let mut found = Vec::new();
-        for entry in listing.into_iter().filter(|entry| entry.is_dir) {
-            let path = self.path().join(&entry.name);
-            if entry.name.ends_with(names::DELETE_DIR) {
-                self.shared.remove_later(path, true, 0);
-                continue;
-            }
-            let Some((topic, partition)) = names::partition_of(&entry.name) else { continue };
-            match self.topic_id_of(&path).map_err(LogDirError::io("read", &path))? {
-                Some(topic_id) => {
-                    self.topic_ids.lock().insert(entry.name, topic_id);
-                    found.push(LogId { topic, topic_id, partition });
-                }
-                None => self.set_aside_nameless(&entry, &path)?,
-            }
-        }
-        Ok(found)
-    }
-
-    fn topic_id_of(&self, path: &Path) -> io::Result<Option<TopicId>> {
-        match self.shared.disk.read(&path.join(names::PARTITION_METADATA)) {
-            Ok(bytes) => Ok(properties::parse_partition_metadata(&bytes).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn set_aside_nameless(&self, entry: &Entry, path: &Path) -> Result<(), LogDirError> {
-        let files = self.shared.disk.list(path).map_err(LogDirError::io("list", path))?;
-        if files.iter().all(|file| !file.name.ends_with(names::LOG) || file.len == 0) {
-            return self.shared.disk.remove_dir_all(path).map_err(LogDirError::io("remove", path));
-        }
-        self.set_aside(&entry.name, names::STRAY_DIR).map(|_| ()).map_err(LogDirError::io("rename", path))
-    }
-
-    /// Renames a partition's directory out of the way.
-    fn set_aside(&self, name: &str, suffix: &str) -> io::Result<PathBuf> {
-        let given = self.names_given.fetch_add(1, Ordering::Relaxed);
-        let wall = self.shared.clock.wall_ms() as u128;
-        let to = self.path().join(names::of_leaving(name, wall << 64 | u128::from(given), suffix));
-        self.shared.disk.rename(&self.path().join(name), &to)?;
-        if suffix == names::STRAY_DIR {
-            tracing::warn!(directory = %to.display(), "a partition directory belongs to no topic of this cluster and was set aside");
-        }
-        Ok(to)
-    }
-
     /// Logs that have entries in the write-ahead log: to be opened before `finish_recovery`.
     pub fn pending(&self) -> Vec<(TopicId, i32)> {
         let pending = self.pending.lock();
@@ -244,86 +208,65 @@ impl LogDir {
 
     /// Opens one log, recovering what a crash left undone, or creates it. A log that is open already is answered again.
     pub fn open_log(&self, id: &LogId, config: Arc<LogConfig>) -> Result<Arc<Log>, LogError> {
+        let lane = id.topic_id.0.as_bytes()[15] as usize + id.partition as usize;
+        let _one = self.opening[lane % self.opening.len()].lock();
         if let Some(open) = self.shared.logs.lock().get(&id.key()) {
             return Ok(open.clone());
         }
-        let name = names::of_partition(&id.topic, id.partition);
-        let path = self.path().join(&name);
-        let listing = self.existing(id, &name, &path)?;
         let pending = self.pending.lock().clone();
-        let entries = pending.as_ref().and_then(|pending| pending.by_log.get(&id.key()));
+        let entries = pending.as_ref().and_then(|pending| Some((&**pending, pending.by_log.get(&id.key())?)));
+        let opened = self.open_closed(id, config, entries);
+        if entries.is_some() {
+            match &opened {
+                Ok(_) => self.no_longer_held(&id.key()),
+                Err(_) => {
+                    self.held.lock().insert(id.key());
+                }
+            }
+        }
+        opened
+    }
+
+    fn open_closed(
+        &self,
+        id: &LogId,
+        config: Arc<LogConfig>,
+        pending: Option<(&Pending, &Vec<RecoveredEntry>)>,
+    ) -> Result<Arc<Log>, LogError> {
+        let path = self.path().join(names::of_partition(&id.topic, id.partition));
+        let listing = self.found_or_made(id, &path)?;
         let folder = Folder::new(path.clone(), self.shared.files.clone(), self.shared.indexes.clone());
-        let known = self.known(id, listing.is_some() && entries.is_none())?;
+        let mut known = self.known(id, listing.is_some() && pending.is_none())?;
+        let entries = pending.map_or(&[][..], |(_, entries)| entries);
+        // The checkpoints may be of a time before a cut that is to be replayed.
+        for entry in entries.iter().filter(|entry| entry.head.kind == EntryKind::Truncate) {
+            known.recovery_point = known.recovery_point.map(|point| point.min(entry.head.offset));
+        }
         let opening = Opening::new(&folder, &config, known, self.shared.clock.wall_ms());
         let fresh = listing.is_none();
         let loaded = match &listing {
             Some(listing) => opening.load(listing)?,
-            None => {
-                self.create_folder(id, &path).map_err(LogError::io("create", &path))?;
-                opening.fresh(Default::default())
-            }
+            None => opening.fresh(Default::default()),
         };
         if loaded.bounds.end() > Offset::ZERO && loaded.writer.active.bytes() == 0 {
             // The file's name is what tells where an empty log begins. One that begins at 0 gets it when needed.
             loaded.writer.active.file().map_err(LogError::io("create", &path))?;
         }
         let log = Log::assemble(id.clone(), self.shared.clone(), folder, config, loaded);
-        if let (Some(pending), Some(entries)) = (&pending, entries) {
+        if let Some((pending, entries)) = pending {
             log.replay(&pending.recovered, entries, fresh)?;
         }
-        {
-            let mut writer = log.writer.lock();
-            writer.new_folder |= entries.is_some();
-            if writer.unlogged || writer.new_folder {
-                log.list_for_checkpoint(&mut writer);
-            }
-        }
+        log.settle(pending.is_some(), self.is_recovered())?;
         if self.failure().is_some() {
             log.close_marks(Closed::StorageFailed);
         }
         Ok(self.shared.logs.lock().entry(id.key()).or_insert(log).clone())
     }
 
-    /// The listing of the log's directory, when it is there and belongs to this topic. One of an earlier topic of the
-    /// same name is never adopted (LOG-27).
-    fn existing(&self, id: &LogId, name: &str, path: &Path) -> Result<Option<Vec<Entry>>, LogError> {
-        let listing = match self.shared.disk.list(path) {
-            Ok(listing) => listing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(LogError::io("list", path)(error)),
-        };
-        let known = self.topic_ids.lock().get(name).copied();
-        let topic_id = match known {
-            Some(topic_id) => Some(topic_id),
-            None => self.topic_id_of(path).map_err(LogError::io("read", path))?,
-        };
-        if topic_id == Some(id.topic_id) {
-            return Ok(Some(listing));
-        }
-        let has_records = listing.iter().any(|file| file.name.ends_with(names::LOG) && file.len > 0);
-        if has_records {
-            self.set_aside(name, names::STRAY_DIR).map_err(LogError::io("rename", path))?;
-        } else {
-            self.shared.disk.remove_dir_all(path).map_err(LogError::io("remove", path))?;
-        }
-        self.forget(id.topic_partition());
-        Ok(None)
-    }
-
-    fn create_folder(&self, id: &LogId, path: &Path) -> io::Result<()> {
-        self.shared.disk.create_dir_all(path)?;
-        let file = self.shared.disk.open(&path.join(names::PARTITION_METADATA), OpenMode::Create)?;
-        file.write_all_at(properties::print_partition_metadata(id.topic_id).as_bytes(), 0)
-    }
-
     /// What the checkpoints say of a log. A new log of an old name must not inherit: when the files still speak of the
     /// old one, they are written anew first.
     fn known(&self, id: &LogId, undisturbed: bool) -> Result<Known, LogError> {
         let at = id.topic_partition();
-        let exists = self.shared.disk.exists(&self.path().join(names::of_partition(&id.topic, id.partition)));
-        if !exists {
-            self.forget(at.clone());
-        }
         let mut checkpoints = self.checkpoints.lock();
         if checkpoints.stale.contains(&at) {
             self.write_checkpoints(&mut checkpoints).map_err(LogError::io("write the checkpoints of", self.path()))?;
@@ -336,7 +279,7 @@ impl LogDir {
         })
     }
 
-    fn forget(&self, at: TopicPartition) {
+    pub(in crate::log) fn forget(&self, at: TopicPartition) {
         let mut checkpoints = self.checkpoints.lock();
         let known = [checkpoints.recovery.remove(&at), checkpoints.starts.remove(&at), checkpoints.highs.remove(&at)];
         if known.iter().any(Option::is_some) {
@@ -345,43 +288,49 @@ impl LogDir {
     }
 
     /// All logs with entries in the write-ahead log are open: what is left of others is dropped with the next
-    /// checkpoint, which is taken now. Call it before records are taken.
+    /// checkpoint, which is taken now. Call it before records are taken. Entries of a log that could not be opened are
+    /// not dropped: they stay until it can be, or is deleted.
     pub fn finish_recovery(&self) -> Result<(), LogDirError> {
         let left = {
             let logs = self.shared.logs.lock();
+            let held = self.held.lock();
             let mut pending = self.pending.lock();
-            let left = pending
-                .as_ref()
-                .map_or(0, |pending| pending.by_log.keys().filter(|key| !logs.contains_key(key)).count());
-            *pending = None;
+            let is_left = |key: &&(TopicId, i32)| !logs.contains_key(key) && !held.contains(key);
+            let left = pending.as_ref().map_or(0, |pending| pending.by_log.keys().filter(is_left).count());
+            if held.is_empty() {
+                *pending = None;
+            } else {
+                let directory = self.path().display();
+                tracing::error!(%directory, logs = held.len(), "partitions with records in the write-ahead log cannot be opened: it is kept, and grows, until they can be or are deleted");
+            }
+            self.recovered.store(true, Ordering::Release);
             left
         };
         if left > 0 {
             tracing::info!(logs = left, "entries of deleted partitions in the write-ahead log are dropped");
         }
-        self.checkpoint()
+        match self.checkpoint() {
+            // What is in the write-ahead log stays there: nothing is lost, and reading goes on.
+            Err(LogDirError::Full { .. }) => Ok(()),
+            other => other,
+        }
     }
 
-    /// The log goes: no more appends, waiters are told, the directory is renamed now and removed after
-    /// `file.delete.delay.ms`. Bytes that a reader holds stay readable.
-    pub fn delete_log(&self, log: &Arc<Log>) -> Result<(), LogError> {
-        log.close(Closed::Deleted);
-        self.shared.logs.lock().remove(&log.id.key());
-        self.forget(log.id.topic_partition());
-        let name = names::of_partition(&log.id.topic, log.id.partition);
-        self.topic_ids.lock().remove(&name);
-        let dropped = self.shared.wal.append(&log.entry(EntryKind::Drop, Default::default()), &[], None);
-        if let Err(error) = dropped {
-            tracing::warn!(log = %log.id, "the deletion was not noted in the write-ahead log: {error}");
-        }
-        match self.set_aside(&name, names::DELETE_DIR) {
-            Ok(path) => {
-                log.folder.moved(path.clone());
-                self.shared.remove_later(path, true, log.config().file_delete_delay_ms);
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(LogError::io("rename", log.path())(error)),
+    /// `finish_recovery` was called: checkpoints may be taken.
+    pub(in crate::log) fn is_recovered(&self) -> bool {
+        self.recovered.load(Ordering::Acquire)
+    }
+
+    /// Nothing but the write-ahead log has the records of some log.
+    pub(in crate::log) fn is_pending(&self) -> bool {
+        self.pending.lock().is_some()
+    }
+
+    /// A log's entries are in its segments, or nobody wants them any more.
+    pub(in crate::log) fn no_longer_held(&self, key: &(TopicId, i32)) {
+        let mut held = self.held.lock();
+        if held.remove(key) && held.is_empty() && self.is_recovered() {
+            *self.pending.lock() = None;
         }
     }
 
@@ -402,13 +351,19 @@ impl LogDir {
 
     pub(in crate::log) fn look_at_space(&self) {
         match self.shared.disk.free_bytes(self.path()) {
-            Ok(free) => self.shared.space.refresh(free),
+            Ok(free) => {
+                if self.shared.space.refresh(free) {
+                    tracing::info!(directory = %self.path().display(), free_bytes = free, "the disk has room again: records are taken");
+                }
+            }
             Err(error) => tracing::warn!(directory = %self.path().display(), "cannot ask for free space: {error}"),
         }
     }
 
     /// How long the background thread sleeps at most.
     pub(in crate::log) const TICK: Duration = Duration::from_secs(1);
+    /// How soon a checkpoint is tried again that a full disk has put off.
+    pub(in crate::log) const PUT_OFF: Duration = Duration::from_secs(5);
 }
 
 impl Drop for LogDir {
@@ -418,6 +373,20 @@ impl Drop for LogDir {
         self.shared.dirty.lock().clear();
         self.shared.logs.lock().clear();
     }
+}
+
+/// Makes the directory when it is missing; its name, and those of what is made above it, outlive a crash (LOG-10).
+fn make_durably(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| !disk.exists(above)).collect();
+    disk.create_dir_all(path).map_err(LogDirError::io("create", path))?;
+    for made in missing {
+        // The parent of a relative path's first part is the working directory.
+        let parent = made.parent().map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+        if let Some(parent) = parent {
+            disk.sync_dir(parent).map_err(LogDirError::io("sync", parent))?;
+        }
+    }
+    Ok(())
 }
 
 fn read_meta(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>, LogDirError> {

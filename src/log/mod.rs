@@ -6,6 +6,7 @@ mod config;
 mod epoch_cache;
 mod file_cache;
 mod folder;
+mod hints;
 mod index;
 #[expect(clippy::module_inception, reason = "a log is what this module is about")]
 mod log;
@@ -13,6 +14,7 @@ mod log_dir;
 mod lookup;
 mod names;
 mod opening;
+mod partition_dirs;
 mod producer_snapshot;
 mod producer_state;
 mod properties;

@@ -118,7 +118,17 @@ impl<'a> Opening<'a> {
         let mut end = None;
         if self.known.clean && self.known.recovery_point.is_some() && !snapshot_lost {
             let last = segments.last().expect("not empty").clone();
+            let before = (self.producers.clone(), self.epochs.clone(), self.epoch);
             end = self.quick_end(&last, listing).map_err(self.io("read"))?;
+            // An orderly stop leaves nothing behind the recovery point, and a snapshot of the producers there. A log that
+            // was not opened between a crash and that stop is as the crash left it.
+            let stopped = |end: &Offset| {
+                Some(*end) == self.known.recovery_point && (self.snapshots.is_empty() || self.producers_from == *end)
+            };
+            end = end.filter(stopped);
+            if end.is_none() {
+                (self.producers, self.epochs, self.epoch) = before;
+            }
         }
         let mut unlogged = false;
         let end = match end {

@@ -166,7 +166,7 @@ impl Log {
         loop {
             let in_tail = Arc::ptr_eq(&segment, &plan.tail);
             let end = if in_tail { plan.tail_bytes } else { segment.bytes() };
-            let Some(first) = segment.locate(from, end)? else {
+            let Some(first) = segment.place_of(from, end)? else {
                 // Offsets may be missing at a segment's end (compaction): the next segment has the next record.
                 match self.segment_after(&segment, plan) {
                     Some(next) if !in_tail => segment = next,
@@ -174,15 +174,16 @@ impl Log {
                 }
                 continue;
             };
-            if first.header.base_offset >= plan.limit.get() {
+            if first.base_offset >= plan.limit.get() {
                 return Ok(None);
             }
             let start = first.position;
             let target = start.saturating_add(bytes_max);
             let stop = self.stop_in(&segment, plan, end)?;
-            let mut until = if stop <= target { stop } else { segment.boundary_before(start, target, end)?.min(stop) };
+            let mut until = if stop <= target { stop } else { segment.boundary_before(first, target, end)?.min(stop) };
             if until <= start && at_least_one {
-                until = (start + first.header.size() as u64).min(stop);
+                until = first.end().min(stop);
+                segment.note_next(until, end)?;
             }
             return slice(&segment, start, until);
         }

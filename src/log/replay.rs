@@ -2,6 +2,7 @@
 //! crash took from them is written again.
 use crate::{
     log::{
+        SyncPolicy,
         log::{Log, LogError, Writer},
         names,
         wal::{EntryKind, Recovered, RecoveredEntry},
@@ -111,6 +112,31 @@ impl Log {
         self.advance_high(start);
         self.shown.lock().bounds.advance_start(start);
         self.epochs.lock().truncate_start(start);
+        Ok(())
+    }
+
+    /// Makes known what of an opened log is safe. What stands behind everything that is known to be synced, and is in
+    /// no write-ahead log either, is synced now: a producer that sends it again must not wait for a checkpoint. At the
+    /// start of a broker that comes anyway, for all logs at once.
+    pub(in crate::log) fn settle(&self, replayed: bool, started: bool) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        writer.new_folder |= replayed;
+        if writer.unlogged || writer.new_folder {
+            self.list_for_checkpoint(&mut writer);
+        }
+        let safe = match self.config().sync {
+            // As safe as this policy asks for: it was in the page cache, and is again.
+            SyncPolicy::PageCache => true,
+            SyncPolicy::Wal if replayed && !started => false,
+            SyncPolicy::Wal if self.synced_mark().get() < writer.end => {
+                self.sync_segments(&mut writer).map_err(|error| LogError::StorageFailed(error.to_string()))?;
+                true
+            }
+            SyncPolicy::Wal => false,
+        };
+        if safe {
+            self.synced_mark().raise(writer.end);
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@ use crate::{
     log::{
         file_cache::OpenFile,
         folder::{Folder, LoadedIndex},
+        hints::{Hints, Place},
         index::{self, IndexEntry, LiveIndex},
         names, scan,
         scan::{Scan, Step},
@@ -39,6 +40,8 @@ pub struct Segment {
     bytes: AtomicU64,
     index: Mutex<LiveIndex>,
     times: Mutex<Times>,
+    /// For readers only; held for a look.
+    hints: Mutex<Hints>,
 }
 
 /// The largest timestamp and its batch are one value under one lock (LOG-25).
@@ -78,6 +81,7 @@ impl Segment {
             bytes: AtomicU64::new(bytes),
             index: Mutex::default(),
             times: Mutex::default(),
+            hints: Mutex::default(),
         })
     }
 
@@ -137,6 +141,7 @@ impl Segment {
         if file.len()? != bytes {
             return Err(io::Error::other("the file did not get the length it was cut to"));
         }
+        self.hints.lock().forget();
         self.bytes.store(bytes, Ordering::Release);
         self.set_dirty(true);
         self.folder.indexes().forget(self.id);
@@ -302,22 +307,53 @@ impl Segment {
         }
     }
 
-    /// The last batch boundary at or before `target`, counted from the batch that begins at `from`.
-    pub fn boundary_before(self: &Arc<Self>, from: u64, target: u64, end: u64) -> io::Result<u64> {
+    /// As `locate`, for readers: where one of them stopped, the next begins without a look at index or file.
+    pub fn place_of(self: &Arc<Self>, offset: Offset, end: u64) -> io::Result<Option<Place>> {
+        if let Some(place) = self.hints.lock().find(offset.get()).filter(|place| place.end() <= end) {
+            return Ok(Some(place));
+        }
+        let place = self.locate(offset, end)?.map(|found| Place::of(found.position, &found.header));
+        if let Some(place) = place {
+            self.hints.lock().remember(place);
+        }
+        Ok(place)
+    }
+
+    /// The last batch boundary at or before `target`, counted from `first`, which begins before it. Where the reader
+    /// will go on is remembered.
+    pub fn boundary_before(self: &Arc<Self>, first: Place, target: u64, end: u64) -> io::Result<u64> {
+        let from = first.position;
+        if first.end() > target {
+            return Ok(from);
+        }
         let file = self.file()?;
         let mut at = self.floor_boundary(from, target)?;
-        if at != from && scan::header_at(&*file, at, end)?.is_none() {
-            at = from;
-        }
         let mut scan = Scan::headers(&*file, at, end).chunk(SEARCH_CHUNK_BYTES);
-        while at < target {
+        loop {
             match scan.next_step()? {
                 Step::Batch { .. } if scan.position() <= target => at = scan.position(),
-                Step::Batch { .. } | Step::End => break,
+                Step::Batch { position, header } => {
+                    self.hints.lock().remember(Place::of(position, &header));
+                    return Ok(at);
+                }
+                Step::End => return Ok(at),
+                // The index is a hint: it is believed only when a batch stands where it says (LOG-23).
+                Step::Bad { position, .. } if position == at && at != from => {
+                    self.folder.indexes().forget(self.id);
+                    at = from;
+                    scan = Scan::headers(&*file, at, end).chunk(SEARCH_CHUNK_BYTES);
+                }
                 Step::Bad { position, why } => return Err(damaged(self.path(names::LOG), position, &why)),
             }
         }
-        Ok(at)
+    }
+
+    /// Remembers the batch that stands at `position`, where a reader stopped.
+    pub fn note_next(self: &Arc<Self>, position: u64, end: u64) -> io::Result<()> {
+        if let Some(header) = scan::header_at(&*self.file()?, position, end)? {
+            self.hints.lock().remember(Place::of(position, &header));
+        }
+        Ok(())
     }
 
     /// The largest timestamp and the last offset of its batch; read from the time index when not yet known.

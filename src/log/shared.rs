@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -58,7 +58,8 @@ impl Shared {
             clock,
             wal,
             path,
-            space: Space::new(settings.disk_headroom_bytes),
+            // The write-ahead log makes its files ahead of their use.
+            space: Space::new(settings.disk_headroom_bytes.saturating_add(settings.wal.file_bytes)),
             failure: OnceLock::new(),
             dirty: Mutex::default(),
             logs: Mutex::default(),
@@ -93,6 +94,18 @@ impl Shared {
         }
     }
 
+    /// There is no room for records: told once, until there is room again.
+    pub fn note_full(&self) {
+        if self.space.refuse() {
+            tracing::error!(
+                directory = %self.path.display(),
+                free_bytes = self.space.left_bytes(),
+                kept_back_bytes = self.space.headroom_bytes(),
+                "the disk is full: no more records are taken until some space is free, reading goes on"
+            );
+        }
+    }
+
     pub fn remove_later(&self, path: PathBuf, is_dir: bool, delay_ms: u64) {
         let due = self.clock.monotonic() + Duration::from_millis(delay_ms);
         self.leaving.lock().push(Leaving { due, path, is_dir });
@@ -103,26 +116,43 @@ impl Shared {
 pub struct Space {
     left: AtomicI64,
     headroom: i64,
+    /// Records were refused and this was told.
+    short: AtomicBool,
 }
 
 impl Space {
     fn new(headroom: u64) -> Space {
-        Space { left: AtomicI64::new(i64::MAX), headroom: i64::try_from(headroom).unwrap_or(i64::MAX) }
+        let headroom = i64::try_from(headroom).unwrap_or(i64::MAX);
+        Space { left: AtomicI64::new(i64::MAX), headroom, short: AtomicBool::new(false) }
     }
 
-    pub fn refresh(&self, free_bytes: u64) {
-        self.left.store(i64::try_from(free_bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+    /// True when there is room again after a refusal.
+    pub fn refresh(&self, free_bytes: u64) -> bool {
+        let free = i64::try_from(free_bytes).unwrap_or(i64::MAX);
+        self.left.store(free, Ordering::Relaxed);
+        free > self.headroom && self.short.swap(false, Ordering::Relaxed)
     }
 
-    /// Counts `bytes` as used; false when too little is left for them (then nothing is counted).
-    pub fn take(&self, bytes: u64) -> bool {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    /// Counts `bytes` as used twice, by the segment and by the write-ahead log; false when too little is left for them
+    /// (then nothing is counted). What is kept back is for the broker's own records: topics can be deleted on a full
+    /// disk.
+    pub fn take(&self, bytes: u64, own: bool) -> bool {
+        let bytes = i64::try_from(bytes.saturating_mul(2)).unwrap_or(i64::MAX);
         let left = self.left.load(Ordering::Relaxed);
-        if left.saturating_sub(bytes) < self.headroom {
+        if left.saturating_sub(bytes) < if own { 0 } else { self.headroom } {
             return false;
         }
         self.left.fetch_sub(bytes, Ordering::Relaxed);
         true
+    }
+
+    /// Records are refused; true when that is news.
+    pub fn refuse(&self) -> bool {
+        !self.short.swap(true, Ordering::Relaxed)
+    }
+
+    pub fn headroom_bytes(&self) -> i64 {
+        self.headroom
     }
 
     pub fn left_bytes(&self) -> u64 {
@@ -172,12 +202,13 @@ mod tests {
     #[test]
     fn ops_3_space_is_kept_back() {
         let space = Space::new(100);
-        space.refresh(250);
-        assert!(space.take(100));
-        assert!(!space.take(51));
-        assert!(space.take(50));
-        assert!(!space.take(1));
-        space.refresh(1_000);
-        assert!(space.take(1));
+        assert!(!space.refresh(400));
+        assert!(space.take(100, false));
+        assert!(!space.take(51, false));
+        assert!(space.take(50, false));
+        assert!(!space.take(1, false) && space.take(49, true) && !space.take(2, true));
+        assert!(space.refuse() && !space.refuse());
+        assert!(!space.refresh(99) && space.refresh(1_000) && !space.refresh(1_000));
+        assert!(space.take(1, false));
     }
 }

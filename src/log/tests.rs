@@ -8,7 +8,10 @@ mod recovery;
 mod trimming;
 
 use crate::{
-    log::{AppendError, AppendOrigin, Appended, Log, LogConfig, LogDir, LogDirSettings, LogId, Read, ReadLimit},
+    log::{
+        AppendError, AppendOrigin, Appended, Closed, Log, LogConfig, LogDir, LogDirSettings, LogId, Read, ReadLimit,
+        Watermark,
+    },
     platform::{Clock, Disk, ManualClock, RealDisk},
     record::{BatchBuilder, BatchHeader, CheckedBatch},
     types::{LeaderEpoch, Offset, TopicId, TopicName},
@@ -92,8 +95,16 @@ pub fn append_synced(log: &Log, batch: CheckedBatch) -> Appended {
 }
 
 pub fn wait_synced(log: &Log, to: Offset) {
-    let reached = log.synced_mark().reached(to);
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(reached).unwrap();
+    wait_for(log.synced_mark(), to).unwrap();
+}
+
+/// Waits for a mark, not for ever.
+pub fn wait_for(mark: &Arc<Watermark>, to: Offset) -> Result<Offset, Closed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let reached = mark.reached(to);
+    runtime
+        .block_on(async { tokio::time::timeout(std::time::Duration::from_secs(20), reached).await })
+        .expect("in time")
 }
 
 /// The headers of all batches that a reader of everything gets, by reads of `bytes_max`.

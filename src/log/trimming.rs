@@ -25,6 +25,8 @@ impl Log {
             self.epochs.lock().truncate_end(offset);
             return Ok(());
         }
+        // Listed before the write-ahead log has the entry: a checkpoint that covers the entry covers the cut.
+        self.list_for_checkpoint(&mut writer);
         self.shared.wal.append(&self.entry(EntryKind::Truncate, offset), &[], None)?;
         self.truncate_local(&mut writer, offset)
     }
@@ -182,14 +184,22 @@ impl Log {
             self.roll(&mut writer).map_err(LogError::io("roll", self.path()))?;
         }
         let first = {
-            let mut segments = self.segments.write();
-            segments.drain(..leaving.len());
-            segments[0].base()
+            let segments = self.segments.read();
+            segments[leaving.len()].base()
         };
         let start = first.max(self.bounds().start());
         self.list_for_checkpoint(&mut writer);
         // Not waited for: should a crash bring the segments back, they are old still.
-        self.shared.wal.append(&self.entry(EntryKind::LogStart, start), &[], None)?;
+        match self.shared.wal.append(&self.entry(EntryKind::LogStart, start), &[], None) {
+            // What is deleted here may be what makes room: then the new segment's name is made durable instead.
+            Err(WalError::DiskFull { .. }) => {
+                self.shared.disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
+            }
+            other => {
+                other?;
+            }
+        }
+        self.segments.write().drain(..leaving.len());
         self.show_start(start);
         writer.sealed_dirty.retain(|segment| segment.base() >= first);
         let gone = writer.snapshots.extract_if(.., |at| *at < first).collect::<Vec<_>>();

@@ -18,15 +18,18 @@ pub enum FrameError {
 pub struct FrameReader {
     buffer: BytesMut,
     frame_bytes_max: usize,
+    /// Room for one read: doubles while reads fill it, so that a busy connection takes several frames in one call.
+    read_bytes: usize,
     first: bool,
 }
 
 impl FrameReader {
-    /// Room made for each read.
+    /// Room made for the first reads; also what a connection may keep for a moment.
     const READ_BYTES: usize = 16 * 1024;
+    const READ_BYTES_MAX: usize = 128 * 1024;
 
     pub fn new(frame_bytes_max: usize) -> FrameReader {
-        FrameReader { buffer: BytesMut::new(), frame_bytes_max, first: true }
+        FrameReader { buffer: BytesMut::new(), frame_bytes_max, read_bytes: Self::READ_BYTES, first: true }
     }
 
     /// Where the next read goes. Room grows with what has arrived of a frame: at first a little, then up to three
@@ -40,9 +43,9 @@ impl FrameReader {
         let have = self.buffer.len();
         let missing = match self.claimed() {
             Some(length) if length > 0 => (4 + length as usize).saturating_sub(have),
-            _ => Self::READ_BYTES,
+            _ => self.read_bytes,
         };
-        missing.min((have * 3).max(Self::READ_BYTES)).max(4096)
+        missing.min((have * 3).max(Self::READ_BYTES)).max(self.read_bytes)
     }
 
     /// Bytes that will be held after the next read, at most.
@@ -53,6 +56,13 @@ impl FrameReader {
     /// Whether the next frame is there to its last byte.
     pub fn has_frame(&self) -> bool {
         self.frame_bytes().is_some_and(|length| self.buffer.len() >= 4 + length)
+    }
+
+    /// Says how much the last read brought.
+    pub fn filled(&mut self, bytes: usize) {
+        if bytes >= self.read_bytes {
+            self.read_bytes = (self.read_bytes * 2).min(Self::READ_BYTES_MAX);
+        }
     }
 
     /// The next whole frame, without its length prefix.
@@ -83,11 +93,23 @@ impl FrameReader {
         self.buffer.get(4..6).map(|key| i16::from_be_bytes([key[0], key[1]]))
     }
 
-    /// Gives the memory back when nothing is half-read: thousands of connections wait without one byte of buffer.
+    /// Gives back what a busy moment needed, when nothing is half-read.
+    pub fn relax(&mut self) {
+        if self.buffer.is_empty() && self.buffer.capacity() > Self::READ_BYTES {
+            self.buffer = BytesMut::new();
+        }
+    }
+
+    /// Gives all memory back when nothing is half-read: thousands of connections wait without one byte of buffer.
     pub fn rest(&mut self) {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
         }
+    }
+
+    /// Whether [`FrameReader::rest`] would give something back.
+    pub fn holds_memory(&self) -> bool {
+        self.buffer.is_empty() && self.buffer.capacity() > 0
     }
 
     fn claimed(&self) -> Option<i32> {

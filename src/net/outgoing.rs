@@ -46,6 +46,8 @@ pub struct Outgoing {
 
 /// Below this a range is copied into the answer; above it `sendfile` is cheaper.
 const SENDFILE_BYTES_MIN: usize = 32 * 1024;
+/// Up to here one look tells whether a range is in the page cache.
+const PROBE_ONCE_BYTES_MAX: u64 = 256 * 1024;
 /// One `sendfile` call moves at most this much, so that one connection does not hold a thread.
 const SENDFILE_BYTES_MAX: usize = 1 << 20;
 
@@ -58,6 +60,7 @@ impl Outgoing {
     pub fn push(&mut self, piece: Piece) {
         match piece {
             Piece::Memory(bytes) if bytes.len() < SENDFILE_BYTES_MIN => self.tail.extend_from_slice(&bytes),
+            Piece::File(range) if range.len < SENDFILE_BYTES_MIN && append_resident(&mut self.tail, &range) => {}
             piece => {
                 self.seal();
                 self.bytes += match &piece {
@@ -212,6 +215,21 @@ fn send_file(socket: &TcpStream, range: &FileRange) -> io::Result<Step> {
     }
 }
 
+/// Copies a small range behind the bytes that wait, so that both leave in one call; false, and nothing changed, when it
+/// would have to come from the disk.
+fn append_resident(tail: &mut BytesMut, range: &FileRange) -> bool {
+    let Some(fd) = range.file.fd() else { return false };
+    let before = tail.len();
+    tail.resize(before + range.len, 0);
+    let mut slices = [IoSliceMut::new(&mut tail[before..])];
+    let read = rustix::io::preadv2(fd, &mut slices, range.position, ReadWriteFlags::NOWAIT);
+    if read == Ok(range.len) {
+        return true;
+    }
+    tail.truncate(before);
+    false
+}
+
 /// The bytes of a small range; `None` when they would have to come from the disk.
 fn copied(range: &FileRange, warmed: bool) -> io::Result<Option<Bytes>> {
     let mut bytes = BytesMut::zeroed(range.len);
@@ -233,14 +251,16 @@ fn copied(range: &FileRange, warmed: bool) -> io::Result<Option<Bytes>> {
     Ok(Some(bytes.freeze()))
 }
 
-/// A guess by three single bytes: begin, middle and end of what the next `sendfile` would send.
+/// A guess by single bytes of what the next `sendfile` would send: the end, where read-ahead comes last, and of a long
+/// range also the begin.
 fn resident(range: &FileRange) -> bool {
     let Some(fd) = range.file.fd() else { return true };
     let len = range.len.min(SENDFILE_BYTES_MAX) as u64;
-    [0, len / 2, len - 1].into_iter().all(|at| {
+    let looks: &[u64] = if len > PROBE_ONCE_BYTES_MAX { &[0, len - 1] } else { &[len - 1] };
+    looks.iter().all(|at| {
         let mut byte = [0];
         let mut slices = [IoSliceMut::new(&mut byte)];
-        !matches!(rustix::io::preadv2(fd, &mut slices, range.position + at, ReadWriteFlags::NOWAIT), Err(Errno::AGAIN))
+        !matches!(rustix::io::preadv2(fd, &mut slices, range.position + *at, ReadWriteFlags::NOWAIT), Err(Errno::AGAIN))
     })
 }
 

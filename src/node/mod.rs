@@ -6,6 +6,8 @@ mod process;
 mod retention;
 mod settings;
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub use format::FormatError;
 pub use process::serve;

@@ -1,10 +1,5 @@
 //! Old segments go, and what deleted topics left behind: every partition is looked at, one after the other, each `log.retention.check.interval.ms`.
-use crate::{
-    image::Image,
-    log::{LogConfig, LogId},
-    replica::Partitions,
-    types::TopicId,
-};
+use crate::{image::Image, log::LogId, replica::Partitions, types::TopicId};
 use arc_swap::ArcSwap;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time};
@@ -59,9 +54,7 @@ pub fn delete_orphans(partitions: &Partitions, image: &ArcSwap<Image>) {
             id.topic_id != TopicId::METADATA && image.topics.partition(id.topic_id, id.partition).is_none()
         };
         for id in found.iter().filter(is_orphan) {
-            let deleted = directory
-                .open_log(id, std::sync::Arc::new(LogConfig::default()))
-                .and_then(|log| directory.delete_log(&log));
+            let deleted = directory.delete_closed(id, 0);
             match deleted {
                 Ok(()) => tracing::info!(partition = %id, "deleted what a deleted topic had left"),
                 Err(error) => tracing::warn!(partition = %id, %error, "the remains of a deleted topic stay"),

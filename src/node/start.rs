@@ -19,7 +19,7 @@ use crate::{
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
     quorum::{LeadError, Single},
-    replica::{Partitions, TopicPublisher},
+    replica::{Partition, Partitions, TopicPublisher},
     server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts, SocketSettings},
     types::TopicId,
     wire::metadata::{self, FeatureRange},
@@ -90,8 +90,8 @@ pub struct Node {
 
 /// The log directories and who they belong to.
 #[derive(Clone)]
-struct Storage {
-    directories: Vec<Arc<LogDir>>,
+pub(super) struct Storage {
+    pub(super) directories: Vec<Arc<LogDir>>,
     metadata: Arc<LogDir>,
     cluster_id: String,
     directory_ids: Vec<TopicId>,
@@ -151,9 +151,12 @@ impl Node {
         })
     }
 
-    /// The first failure of a log directory, if any.
+    /// Why this node cannot go on, if so: the directory of the metadata log failed, or every other one. Partitions of a
+    /// single failed directory are refused, the others are served (OPS-2).
     pub fn failure(&self) -> Option<String> {
-        self.storage.directories.iter().find_map(|directory| directory.failure())
+        let failures = || self.storage.directories.iter().map(|directory| directory.failure());
+        let all_failed = failures().all(|failure| failure.is_some());
+        self.storage.metadata.failure().or_else(|| failures().flatten().next().filter(|_| all_failed))
     }
 
     /// OPS-1 of a single node: no new requests, waiting ones are answered, everything is synced, then the marker of a
@@ -171,13 +174,15 @@ impl Node {
         tokio::task::spawn_blocking(move || {
             controller.stop();
             partitions.close_marks(Closed::Stopping);
+            // Each on its own: one that failed does not cost the others their marker.
+            let mut closed = Ok(());
             for directory in &storage.directories {
-                directory.close()?;
+                closed = closed.and(directory.close());
             }
             if !storage.directories.iter().any(|directory| Arc::ptr_eq(directory, &storage.metadata)) {
-                storage.metadata.close()?;
+                closed = closed.and(storage.metadata.close());
             }
-            Ok(())
+            Ok(closed?)
         })
         .await?
     }
@@ -202,13 +207,16 @@ fn bind(network: &NetworkConfig, sockets: &SocketSettings) -> Result<Bound, Bind
     Ok((bound, listeners, advertised))
 }
 
+/// What has its state on disk.
+pub(super) type Opened = (Storage, Controller, Arc<Partitions>);
+
 /// Directories, metadata, partitions: everything that touches the disk.
-fn open(
+pub(super) fn open(
     parts: &NodeParts,
     advertised: &[ListenerConfig],
     metrics: &Arc<Metrics>,
     limits: Arc<ConnectionLimits>,
-) -> Result<(Storage, Controller, Arc<Partitions>), StartError> {
+) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
@@ -349,21 +357,35 @@ fn features() -> Vec<FeatureRange> {
 /// Logs with entries in the write-ahead log are opened now, which replays them; all others when they are first used.
 fn recover(storage: &Storage, partitions: &Arc<Partitions>) -> Result<(), StartError> {
     for directory in &storage.directories {
-        for (topic, index) in directory.pending() {
-            let Some(topic) = partitions.topic_by_id(topic) else { continue };
-            if let Some(partition) = topic.partition(index)
-                && Arc::ptr_eq(partition.directory(), directory)
-            {
-                // What cannot be opened was told in the log; the other partitions go on.
-                let _ = partition.log();
-            }
-        }
+        let pending = directory.pending();
+        let wanted: Vec<Arc<Partition>> = pending
+            .into_iter()
+            .filter_map(|(topic, index)| partitions.topic_by_id(topic)?.partition(index).cloned())
+            .filter(|partition| Arc::ptr_eq(partition.directory(), directory))
+            .collect();
+        open_all(&wanted);
         directory.finish_recovery()?;
     }
     if !storage.directories.iter().any(|directory| Arc::ptr_eq(directory, &storage.metadata)) {
         storage.metadata.finish_recovery()?;
     }
     Ok(())
+}
+
+/// Opens logs on as many threads as there are processors: most of the time goes to waiting for the disk.
+fn open_all(partitions: &[Arc<Partition>]) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = partitions.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        for part in partitions.chunks(share) {
+            scope.spawn(move || {
+                for partition in part {
+                    // What cannot be opened was told in the log; the other partitions go on.
+                    let _ = partition.log();
+                }
+            });
+        }
+    });
 }
 
 fn broker(

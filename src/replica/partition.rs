@@ -67,8 +67,8 @@ pub struct Partition {
     settings: ArcSwap<TopicSettings>,
     /// Opened at the first use: a broker with 100,000 partitions starts without touching their directories.
     log: OnceLock<Arc<Log>>,
-    /// Held while the log is opened, so that it is opened once.
-    opening: Mutex<()>,
+    /// Held while the log is opened, so that it is opened once. Tells why it never will be.
+    opening: Mutex<Option<Unavailable>>,
 }
 
 impl Partition {
@@ -86,7 +86,7 @@ impl Partition {
             leadership: ArcSwap::from_pointee(leadership),
             settings: ArcSwap::from(settings),
             log: OnceLock::new(),
-            opening: Mutex::new(()),
+            opening: Mutex::new(None),
         })
     }
 
@@ -116,14 +116,18 @@ impl Partition {
         if let Some(log) = self.log.get() {
             return Ok(log);
         }
-        let _opening = self.opening.lock();
+        let mut opening = self.opening.lock();
         if let Some(log) = self.log.get() {
             return Ok(log);
+        }
+        if let Some(never) = &*opening {
+            return Err(never.clone());
         }
         let log = self.directory.open_log(&self.id, self.settings.load().log.clone()).map_err(|error| {
             tracing::error!(partition = %self.id, %error, "the log cannot be opened");
             match error {
-                LogError::Damaged { .. } => Unavailable::Damaged(error.to_string()),
+                // Looked at once: all of a large log is read for it, and it does not heal by itself.
+                LogError::Damaged { .. } => opening.insert(Unavailable::Damaged(error.to_string())).clone(),
                 _ => Unavailable::StorageFailed,
             }
         })?;
@@ -233,13 +237,19 @@ impl Partition {
     /// The topic was deleted: waiters leave, the directory goes.
     pub fn delete(self: &Arc<Self>) {
         self.close_marks(Closed::Deleted);
-        match self.log() {
-            Ok(log) => {
-                if let Err(error) = self.directory.delete_log(log) {
-                    tracing::error!(partition = %self.id, %error, "the log of a deleted topic cannot be removed");
+        let deleted = {
+            let mut opening = self.opening.lock();
+            match self.log.get() {
+                Some(log) => self.directory.delete_log(log),
+                None => {
+                    // Who asks for it from now on has old metadata.
+                    *opening = Some(Unavailable::NotLeader);
+                    self.directory.delete_closed(&self.id, self.settings.load().log.file_delete_delay_ms)
                 }
             }
-            Err(error) => tracing::error!(partition = %self.id, %error, "the log of a deleted topic cannot be opened"),
+        };
+        if let Err(error) = deleted {
+            tracing::error!(partition = %self.id, %error, "the log of a deleted topic cannot be removed");
         }
     }
 }

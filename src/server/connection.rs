@@ -28,6 +28,8 @@ const PENDING_MAX: usize = 128;
 const OUTGOING_BYTES_MAX: usize = 1 << 20;
 /// Requests handled in one go before other connections get their turn.
 const BURST_MAX: usize = 64;
+/// How often waiting writes are looked at for their timeouts.
+const SOON: Duration = Duration::from_millis(100);
 /// How long a large request may take to arrive while it holds more than the budget has and others wait for it.
 const BEYOND_MS_MAX: u64 = 10_000;
 /// How long answers may still take to leave once the broker stops.
@@ -100,7 +102,9 @@ pub(super) struct Connection {
     ticket: Ticket,
     /// Until when it must be there, while it holds more than the budget has.
     beyond_until: Option<Instant>,
-    idle: Pin<Box<Sleep>>,
+    /// Fires when the connection may have been idle for too long, or soon while writes wait (their timeouts).
+    alarm: Pin<Box<Sleep>>,
+    alarm_is_soon: bool,
     active_at: Instant,
     _place: Place,
 }
@@ -110,7 +114,8 @@ impl Connection {
         let now = Instant::now();
         Connection {
             frames: FrameReader::new(shared.frame_bytes_max),
-            idle: Box::pin(tokio::time::sleep_until(now + shared.idle_max)),
+            alarm: Box::pin(tokio::time::sleep_until(now + shared.idle_max)),
+            alarm_is_soon: false,
             socket,
             client,
             shared,
@@ -189,12 +194,7 @@ impl Connection {
             };
             match reading {
                 Poll::Ready(read) => read?,
-                Poll::Pending => {
-                    self.frames.rest();
-                    self.outgoing.rest();
-                    ready!(self.poll_idle(cx))?;
-                    return Poll::Pending;
-                }
+                Poll::Pending => ready!(self.poll_alarm(cx))?,
             }
         }
     }
@@ -303,6 +303,9 @@ impl Connection {
 
     /// A large frame that has begun to arrive waits here for its share of the memory for requests.
     fn poll_admitted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.frames.frame_bytes().is_none_or(|bytes| bytes <= Admission::SMALL_BYTES) {
+            return Poll::Ready(());
+        }
         let bytes = self.frames.bytes_after_read();
         while bytes > Admission::SMALL_BYTES && !self.ticket.covers(bytes) {
             let (admission, ticket) = (&self.shared.admission, &mut self.ticket);
@@ -313,7 +316,7 @@ impl Connection {
             if self.ticket.is_beyond() {
                 let until = Instant::now() + Duration::from_millis(BEYOND_MS_MAX);
                 self.beyond_until = Some(until);
-                self.idle.as_mut().reset(until);
+                self.alarm.as_mut().reset(until);
             }
         }
         Poll::Ready(())
@@ -321,10 +324,15 @@ impl Connection {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         loop {
-            ready!(self.socket.poll_read_ready(cx))?;
+            if self.socket.poll_read_ready(cx)?.is_pending() {
+                // Nothing is coming right now: a buffer that grew is given back.
+                self.frames.relax();
+                return Poll::Pending;
+            }
             match self.socket.try_read_buf(self.frames.room()) {
                 Ok(0) => return Poll::Ready(Err(Ended::ByClient)),
-                Ok(_) => {
+                Ok(bytes) => {
+                    self.frames.filled(bytes);
                     self.active_at = Instant::now();
                     return Poll::Ready(Ok(()));
                 }
@@ -334,25 +342,36 @@ impl Connection {
         }
     }
 
-    /// A connection on which nothing moves and for which nothing is being done is closed after its time (NET-6), and so
-    /// is one whose answers nobody reads (NET-5).
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        loop {
-            ready!(self.idle.as_mut().poll(cx));
-            let now = Instant::now();
-            if self.beyond_until.is_some_and(|until| until <= now) {
-                return Poll::Ready(Err(Ended::TooSlow));
-            }
-            let due = self.active_at + self.shared.idle_max;
-            if due <= now && !self.outgoing.is_empty() && self.warming.is_none() {
-                return Poll::Ready(Err(Ended::NotReading));
-            }
-            if due <= now && self.outgoing.is_empty() && self.pending.is_empty() && self.admitting.is_none() {
-                return Poll::Ready(Err(Ended::Idle));
-            }
-            let next = due.max(now + Duration::from_millis(100));
-            self.idle.as_mut().reset(self.beyond_until.map_or(next, |until| next.min(until)));
+    /// `Ready(Ok)`: look at the waiting answers again, their time may be over. A connection on which nothing moves and
+    /// for which nothing is being done is closed after its time (NET-6), and so is one whose answers nobody reads
+    /// (NET-5). One that rests for a moment gives its buffers back.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        if (self.writes_waiting > 0 || self.frames.holds_memory()) && !self.alarm_is_soon {
+            self.alarm_is_soon = true;
+            self.alarm.as_mut().reset(Instant::now() + SOON);
         }
+        ready!(self.alarm.as_mut().poll(cx));
+        let now = Instant::now();
+        if self.beyond_until.is_some_and(|until| until <= now) {
+            return Poll::Ready(Err(Ended::TooSlow));
+        }
+        let due = self.active_at + self.shared.idle_max;
+        if due <= now && !self.outgoing.is_empty() && self.warming.is_none() {
+            return Poll::Ready(Err(Ended::NotReading));
+        }
+        if due <= now && self.outgoing.is_empty() && self.pending.is_empty() && self.admitting.is_none() {
+            return Poll::Ready(Err(Ended::Idle));
+        }
+        let rests = now - self.active_at >= SOON;
+        if rests {
+            self.frames.rest();
+            self.outgoing.rest();
+        }
+        // Stays soon while the connection is in use, so that the timer is not set anew for every request.
+        self.alarm_is_soon = self.writes_waiting > 0 || !rests;
+        let next = if self.alarm_is_soon { now + SOON } else { due.max(now + SOON) };
+        self.alarm.as_mut().reset(self.beyond_until.map_or(next, |until| next.min(until)));
+        Poll::Ready(Ok(()))
     }
 
     /// While the broker stops: nothing more is read, what was accepted is answered.

@@ -9,7 +9,7 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn status_is_quick_to_say_ready() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     assert!(broker.ok(&["status"], b"").starts_with(&format!("ready: {}", broker.address)));
     assert_eq!(json(&broker.ok(&["status", "--json"], b""))["ready"], true);
     assert_eq!(broker.ok(&["status", "-q"], b""), "");
@@ -17,7 +17,7 @@ fn status_is_quick_to_say_ready() {
 
 #[test]
 fn topics_are_made_shown_grown_and_deleted() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let (name, other) = (topic("topics"), topic("other"));
     let create = ["topic", "create", &name, &other, "-p", "3", "-c", "retention.ms=86400000"];
     assert!(broker.ok(&create, b"").contains(&format!("created {name} (3 partitions, replication 1)\n")));
@@ -46,7 +46,7 @@ fn topics_are_made_shown_grown_and_deleted() {
 
 #[test]
 fn a_broker_refuses_with_its_own_words() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let said = broker.fails(1, &["topic", "create", &topic("bad"), "-c", "no.such.setting=1"]);
     assert!(said.contains("no.such.setting") && said.contains("INVALID_CONFIG"), "{said}");
     assert!(broker.fails(1, &["topic", "create", "a b"]).contains("INVALID_TOPIC_EXCEPTION"));
@@ -54,7 +54,7 @@ fn a_broker_refuses_with_its_own_words() {
 
 #[test]
 fn a_dry_run_creates_nothing() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let name = topic("dry");
     assert!(broker.ok(&["topic", "create", &name, "--dry-run"], b"").contains("would create"));
     broker.fails(3, &["topic", "describe", &name]);
@@ -62,7 +62,7 @@ fn a_dry_run_creates_nothing() {
 
 #[test]
 fn lines_come_back_as_they_were_in_every_codec() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let input: String = (0..20_000).map(|n| format!("line {n} of the same text\r\n")).collect();
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         let name = topic(codec);
@@ -75,7 +75,7 @@ fn lines_come_back_as_they_were_in_every_codec() {
 
 #[test]
 fn keys_headers_and_places_are_kept() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let name = topic("places");
     broker.ok(&["topic", "create", &name, "-p", "7"], b"");
     let made = broker.ok(&["produce", &name, "-K", ":", "-H", "a=1", "-H", "a", "--json"], b"21:x\n21:y\nfoobar:\n");
@@ -97,7 +97,7 @@ fn keys_headers_and_places_are_kept() {
 
 #[test]
 fn reading_begins_and_stops_where_it_is_told() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let name = topic("offsets");
     broker.ok(&["topic", "create", &name], b"");
     let input: String = (0..100).map(|n| format!("{n}\n")).collect();
@@ -120,7 +120,7 @@ fn reading_begins_and_stops_where_it_is_told() {
 
 #[test]
 fn generated_records_arrive_with_every_acks() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let name = topic("generated");
     broker.ok(&["topic", "create", &name], b"");
     for acks in ["all", "1", "0"] {
@@ -135,7 +135,7 @@ fn generated_records_arrive_with_every_acks() {
 
 #[test]
 fn a_closed_pipe_ends_in_silence() {
-    let Some(broker) = broker() else { return };
+    let broker = broker();
     let name = topic("pipe");
     broker.ok(&["topic", "create", &name], b"");
     broker.ok(&["produce", &name, "--count", "50000"], b"");

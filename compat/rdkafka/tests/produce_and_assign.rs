@@ -131,7 +131,7 @@ async fn watermarks_and_offsets_for_times_are_answered() {
     for number in 0..10i64 {
         let payload = number.to_string();
         let record: FutureRecord<'_, str, str> =
-            FutureRecord::to(&topic).partition(1).payload(&payload).timestamp(1_000_000 + number * 10);
+            FutureRecord::to(&topic).partition(1).payload(payload.as_str()).timestamp(1_000_000 + number * 10);
         producer.send(record, Duration::from_secs(10)).await.expect("written");
     }
     let asked = tokio::task::spawn_blocking(move || {

@@ -1,6 +1,9 @@
 //! Appending: offsets, refusals, rolls, durability.
 use super::*;
-use crate::log::{Closed, ProducerError, SyncPolicy};
+use crate::{
+    log::{ProducerError, SyncPolicy},
+    platform::MemoryDisk,
+};
 
 #[test]
 fn log_1_batches_get_dense_offsets_and_the_leaders_epoch() {
@@ -44,14 +47,9 @@ fn log_7_the_synced_mark_rises_with_the_write_ahead_logs_commit_and_raises_the_h
     let log = fixture.log(LogConfig::default());
     let appended = append_synced(&log, batch(4, b"v"));
     assert_eq!(log.synced_mark().get(), appended.last.next());
-    wait_high(&log, appended.last.next());
+    wait_for(log.high_mark(), appended.last.next()).unwrap();
     assert_eq!(log.bounds().high(), Offset::new(4));
     assert_eq!(log.bounds().stable(), Offset::new(4));
-}
-
-fn wait_high(log: &Log, to: Offset) {
-    let reached = log.high_mark().reached(to);
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(reached).unwrap();
 }
 
 #[test]
@@ -100,15 +98,23 @@ fn log_22_segments_roll_by_size_time_and_index() {
 
 #[test]
 fn ops_3_a_full_disk_refuses_before_touching_anything_and_heals() {
-    let dir = tempfile::tempdir().unwrap();
-    let fixture = Fixture::open_with(
-        Arc::new(RealDisk),
-        dir.path(),
-        LogDirSettings { disk_headroom_bytes: u64::MAX / 4, ..settings() },
-    );
+    let disk = MemoryDisk::new();
+    disk.limit_capacity(Some(8 << 20));
+    let settings = LogDirSettings { disk_headroom_bytes: 1 << 20, ..settings() };
+    let fixture = Fixture::open_with(Arc::new(disk.clone()), Path::new("/data"), settings);
+    fixture.directory.finish_recovery().unwrap();
     let log = fixture.log(LogConfig::default());
-    assert!(matches!(append(&log, batch(1, b"v")), Err(AppendError::DiskFull { .. })));
-    assert_eq!(log.bounds().end(), Offset::ZERO);
+    let refused = (0..800).find_map(|_| append(&log, batch(1, &[1; 10_000])).err());
+    assert!(matches!(refused, Some(AppendError::DiskFull { .. })), "{refused:?}");
+    let (end, size) = (log.bounds().end(), log.size_bytes());
+    assert!(matches!(append(&log, batch(1, &[1; 10_000])), Err(AppendError::DiskFull { .. })));
+    assert_eq!((log.bounds().end(), log.size_bytes()), (end, size));
+    wait_synced(&log, end);
+    assert_eq!(read_all(&log, 1 << 20).len() as i64, end.get());
+    disk.limit_capacity(None);
+    fixture.directory.look_at_space();
+    assert_eq!(append_synced(&log, batch(1, b"v")).base, end);
+    assert!(fixture.directory.failure().is_none());
 }
 
 #[test]
@@ -121,4 +127,15 @@ fn a_closed_directory_takes_no_more() {
     fixture.directory.close().unwrap();
     assert!(matches!(append(&log, batch(1, b"v")), Err(AppendError::Stopping)));
     assert_eq!(log.high_mark().closed(), Some(Closed::Stopping));
+}
+
+#[test]
+fn log_6_a_followers_batch_may_be_larger_than_a_segment_is_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(LogConfig { segment_bytes: 1_000, ..LogConfig::default() });
+    let large = log.append(batch(1, &[0; 2_000]), LeaderEpoch::ZERO, AppendOrigin::Replication).unwrap();
+    assert_eq!(large.base, Offset::ZERO);
+    assert_eq!(append(&log, batch(1, b"v")).unwrap().base, Offset::new(1));
+    assert_eq!((log.segments(), read_all(&log, 1).len()), (2, 2));
 }

@@ -1,7 +1,7 @@
 //! What a start makes of what the last run left: torn tails, damage, missing and foreign files.
 use super::*;
 use crate::{
-    log::{Closed, LogError, SyncPolicy},
+    log::{LogError, SyncPolicy},
     platform::{Fault, FaultEffect, MemoryDisk, OperationKind},
 };
 use std::{fs, io, path::PathBuf};
@@ -310,4 +310,79 @@ fn log_9_a_failed_sync_ends_the_directory_for_good() {
     assert_eq!(log.high_mark().closed(), Some(Closed::StorageFailed));
     assert!(fixture.directory.checkpoint().is_err());
     assert!(log.read(Offset::ZERO, ReadLimit::End, 100, true).unwrap().slice.is_some());
+}
+
+#[test]
+fn log_10_what_a_checkpoint_covers_survives_the_strictest_crash() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    fixture.directory.finish_recovery().unwrap();
+    let config = LogConfig { segment_bytes: 1_000, ..paged() };
+    let log = fixture.log(config.clone());
+    for at in 0..40 {
+        append(&log, produced(7, 0, at, 1)).unwrap();
+    }
+    let segments = log.segments();
+    fixture.directory.checkpoint().unwrap();
+    let fixture = Fixture::open(Arc::new(disk.crash()), Path::new("/data"));
+    assert_eq!(fixture.directory.found().unwrap(), [id(0)]);
+    let log = fixture.log(config);
+    assert_eq!((log.bounds().end(), log.segments()), (Offset::new(40), segments));
+    assert_eq!(log.producers()[0].last_sequence, Some(39));
+}
+
+#[test]
+fn log_11_a_crash_within_a_checkpoint_leaves_the_old_or_the_new_one() {
+    for changes in 0..40 {
+        let disk = MemoryDisk::new();
+        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+        fixture.directory.finish_recovery().unwrap();
+        let log = fixture.log(LogConfig::default());
+        append_synced(&log, batch(3, b"v"));
+        fixture.directory.checkpoint().unwrap();
+        append_synced(&log, batch(3, b"v"));
+        disk.power_off_after(changes);
+        let _ = fixture.directory.checkpoint();
+        let crashed = disk.crash();
+        let text = crashed.read(Path::new("/data/recovery-point-offset-checkpoint")).unwrap();
+        assert!([b"0\n1\nt 0 3\n", b"0\n1\nt 0 6\n"].iter().any(|good| text == *good), "{changes}: {text:?}");
+        let fixture = Fixture::open(Arc::new(crashed), Path::new("/data"));
+        assert_eq!(fixture.log(LogConfig::default()).bounds().end(), Offset::new(6));
+    }
+}
+
+#[test]
+fn log_24_a_segment_that_retention_took_is_no_failure_of_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    fixture.directory.finish_recovery().unwrap();
+    let config = LogConfig { segment_bytes: 500, file_delete_delay_ms: 0, ..paged() };
+    let log = fixture.log(config.clone());
+    for _ in 0..10 {
+        append(&log, batch(1, &[1; 300])).unwrap();
+    }
+    log.update_config(Arc::new(LogConfig { retention_bytes: Some(0), ..config }));
+    assert_eq!(log.delete_old_segments().unwrap(), 10);
+    fixture.directory.remove_left(fixture.clock.monotonic());
+    fixture.directory.checkpoint().unwrap();
+    assert!(fixture.directory.failure().is_none());
+}
+
+#[test]
+fn idem_11_a_replayed_log_knows_what_the_live_one_knew() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    fixture.directory.finish_recovery().unwrap();
+    let config = LogConfig { segment_bytes: 2_000, index_interval_bytes: 200, ..LogConfig::default() };
+    let log = fixture.log(config.clone());
+    for at in 0..90 {
+        append_synced(&log, produced(at % 4, (at / 40) as i16, (at % 40 / 4) as i32, 1));
+        if at == 50 {
+            fixture.directory.checkpoint().unwrap();
+        }
+    }
+    let live = log.producers();
+    drop((log, fixture));
+    let fixture = Fixture::real(dir.path());
+    assert_eq!(fixture.log(config).producers(), live);
 }

@@ -1,0 +1,159 @@
+//! The partitions' directories inside a log directory: made, found, set aside, deleted. A directory is one topic's for as
+//! long as it has its name (LOG-27).
+use crate::{
+    log::{
+        Closed,
+        log::{Log, LogError, LogId},
+        log_dir::{LogDir, LogDirError},
+        names, properties,
+        wal::EntryKind,
+    },
+    platform::{Entry, OpenMode},
+    types::TopicId,
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::Ordering},
+};
+
+impl LogDir {
+    /// The partitions on disk, by name. Directories that were being deleted go on being deleted; those that were made
+    /// but never got a topic id are removed when empty and set aside otherwise.
+    pub fn found(&self) -> Result<Vec<LogId>, LogDirError> {
+        let listing = self.shared.disk.list(self.path()).map_err(LogDirError::io("list", self.path()))?;
+        let mut found = Vec::new();
+        for entry in listing.into_iter().filter(|entry| entry.is_dir) {
+            let path = self.path().join(&entry.name);
+            if entry.name.ends_with(names::DELETE_DIR) {
+                self.shared.remove_later(path, true, 0);
+                continue;
+            }
+            let Some((topic, partition)) = names::partition_of(&entry.name) else { continue };
+            // A directory that is being made right now has no topic id yet: it is looked at before or after, not between.
+            let _naming = self.naming.lock();
+            match self.topic_id_of(&path).map_err(LogDirError::io("read", &path))? {
+                Some(topic_id) => {
+                    self.topic_ids.lock().insert(entry.name, topic_id);
+                    found.push(LogId { topic, topic_id, partition });
+                }
+                None if !self.shared.disk.exists(&path) => {}
+                None => self.set_aside_nameless(&entry, &path)?,
+            }
+        }
+        Ok(found)
+    }
+
+    fn topic_id_of(&self, path: &Path) -> io::Result<Option<TopicId>> {
+        match self.shared.disk.read(&path.join(names::PARTITION_METADATA)) {
+            Ok(bytes) => Ok(properties::parse_partition_metadata(&bytes).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set_aside_nameless(&self, entry: &Entry, path: &Path) -> Result<(), LogDirError> {
+        let files = self.shared.disk.list(path).map_err(LogDirError::io("list", path))?;
+        if files.iter().all(|file| !file.name.ends_with(names::LOG) || file.len == 0) {
+            return self.shared.disk.remove_dir_all(path).map_err(LogDirError::io("remove", path));
+        }
+        self.set_aside(&entry.name, names::STRAY_DIR).map(|_| ()).map_err(LogDirError::io("rename", path))
+    }
+
+    /// Renames a partition's directory out of the way.
+    fn set_aside(&self, name: &str, suffix: &str) -> io::Result<PathBuf> {
+        let given = self.names_given.fetch_add(1, Ordering::Relaxed);
+        let wall = self.shared.clock.wall_ms() as u128;
+        let to = self.path().join(names::of_leaving(name, wall << 64 | u128::from(given), suffix));
+        self.shared.disk.rename(&self.path().join(name), &to)?;
+        self.topic_ids.lock().remove(name);
+        if suffix == names::STRAY_DIR {
+            tracing::warn!(directory = %to.display(), "a partition directory belongs to no topic of this cluster and was set aside");
+        }
+        Ok(to)
+    }
+
+    /// The listing of the log's directory when it is there; when not, it is made.
+    pub(in crate::log) fn found_or_made(&self, id: &LogId, path: &Path) -> Result<Option<Vec<Entry>>, LogError> {
+        let name = names::of_partition(&id.topic, id.partition);
+        let _naming = self.naming.lock();
+        let listing = self.existing(id, &name, path)?;
+        if listing.is_none() {
+            // What the checkpoints say is of an earlier topic of this name, or of a directory that was taken away.
+            self.forget(id.topic_partition());
+            self.create_folder(id, path).map_err(LogError::io("create", path))?;
+            self.topic_ids.lock().insert(name, id.topic_id);
+        }
+        Ok(listing)
+    }
+
+    /// The listing of the log's directory, when it is there and belongs to this topic. One of an earlier topic of the
+    /// same name is never adopted (LOG-27).
+    fn existing(&self, id: &LogId, name: &str, path: &Path) -> Result<Option<Vec<Entry>>, LogError> {
+        let listing = match self.shared.disk.list(path) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LogError::io("list", path)(error)),
+        };
+        let known = self.topic_ids.lock().get(name).copied();
+        let topic_id = match known {
+            Some(topic_id) => Some(topic_id),
+            None => self.topic_id_of(path).map_err(LogError::io("read", path))?,
+        };
+        if topic_id == Some(id.topic_id) {
+            return Ok(Some(listing));
+        }
+        let has_records = listing.iter().any(|file| file.name.ends_with(names::LOG) && file.len > 0);
+        if has_records {
+            self.set_aside(name, names::STRAY_DIR).map_err(LogError::io("rename", path))?;
+        } else {
+            self.shared.disk.remove_dir_all(path).map_err(LogError::io("remove", path))?;
+            self.topic_ids.lock().remove(name);
+        }
+        Ok(None)
+    }
+
+    fn create_folder(&self, id: &LogId, path: &Path) -> io::Result<()> {
+        self.shared.disk.create_dir_all(path)?;
+        let file = self.shared.disk.open(&path.join(names::PARTITION_METADATA), OpenMode::Create)?;
+        file.write_all_at(properties::print_partition_metadata(id.topic_id).as_bytes(), 0)
+    }
+    /// The log goes: no more appends, waiters are told, the directory is renamed now and removed after
+    /// `file.delete.delay.ms`. Bytes that a reader holds stay readable.
+    pub fn delete_log(&self, log: &Arc<Log>) -> Result<(), LogError> {
+        log.close(Closed::Deleted);
+        self.shared.logs.lock().remove(&log.id.key());
+        let dropped = self.shared.wal.append(&log.entry(EntryKind::Drop, Default::default()), &[], None);
+        if let Err(error) = dropped {
+            tracing::warn!(log = %log.id, "the deletion was not noted in the write-ahead log: {error}");
+        }
+        if let Some(path) = self.leave_directory(&log.id, log.config().file_delete_delay_ms)? {
+            log.folder.moved(path);
+        }
+        Ok(())
+    }
+
+    /// Deletes the directory of a log that is not open: of a deleted topic that was never used here, that cannot be
+    /// opened, or that a crash left. Nothing happens when the directory is another topic's by now.
+    pub fn delete_closed(&self, id: &LogId, delay_ms: u64) -> Result<(), LogError> {
+        if let Some(log) = self.shared.logs.lock().get(&id.key()).cloned() {
+            return self.delete_log(&log);
+        }
+        self.leave_directory(id, delay_ms)?;
+        self.no_longer_held(&id.key());
+        Ok(())
+    }
+
+    fn leave_directory(&self, id: &LogId, delay_ms: u64) -> Result<Option<PathBuf>, LogError> {
+        let name = names::of_partition(&id.topic, id.partition);
+        let path = self.path().join(&name);
+        let _naming = self.naming.lock();
+        if self.topic_id_of(&path).map_err(LogError::io("read", &path))? != Some(id.topic_id) {
+            return Ok(None);
+        }
+        self.forget(id.topic_partition());
+        let left = self.set_aside(&name, names::DELETE_DIR).map_err(LogError::io("rename", &path))?;
+        self.shared.remove_later(left.clone(), true, delay_ms);
+        Ok(Some(left))
+    }
+}
