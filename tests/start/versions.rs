@@ -1,82 +1,20 @@
 //! Every API at every version, in order and out of it: each question gets an answer that decodes to its last byte. An
 //! answer that its version cannot carry would close the connection instead.
-use crate::child::{Child, free_port, make_topic};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::{
-    messages::*,
-    protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
+use crate::{
+    asker::{Asker, name, text},
+    child::{Child, free_port, make_topic},
 };
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-    ops::RangeInclusive,
-};
+use bytes::Bytes;
+use kafka_protocol::messages::*;
+use std::sync::LazyLock;
 
-struct Asker {
-    port: u16,
-    socket: TcpStream,
-    asked: usize,
+/// A topic that is there, one that is not, some that cannot be, one that is not the client's.
+fn all_topics() -> &'static [&'static str] {
+    static LONG: LazyLock<String> = LazyLock::new(|| "x".repeat(32_760));
+    static TOPICS: LazyLock<[&str; 6]> =
+        LazyLock::new(|| ["t", "missing", "not/legal", "", "__consumer_offsets", &LONG]);
+    &*TOPICS
 }
-
-impl Asker {
-    fn new(port: u16) -> Asker {
-        Asker { port, socket: crate::child::connect(port), asked: 0 }
-    }
-
-    /// The answer; `None` when this version cannot ask that.
-    fn ask<R: Request + std::fmt::Debug>(&mut self, version: i16, request: &R) -> Option<R::Response> {
-        let mut body = BytesMut::new();
-        request.encode(&mut body, version).ok()?;
-        let mut frame = BytesMut::new();
-        frame.put_i32(0);
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version)
-            .with_correlation_id(7)
-            .with_client_id(Some(text("versions")));
-        header.encode(&mut frame, R::header_version(version)).unwrap();
-        frame.extend_from_slice(&body);
-        let length = (frame.len() - 4) as i32;
-        frame[..4].copy_from_slice(&length.to_be_bytes());
-        self.socket.write_all(&frame).unwrap();
-        let mut length = [0; 4];
-        if let Err(error) = self.socket.read_exact(&mut length) {
-            self.socket = crate::child::connect(self.port);
-            panic!("{:?} version {version}: no answer ({error}) to {request:?}", ApiKey::try_from(R::KEY));
-        }
-        let mut answer = vec![0; i32::from_be_bytes(length) as usize];
-        self.socket.read_exact(&mut answer).unwrap();
-        let mut answer = Bytes::from(answer);
-        let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version)).unwrap();
-        assert_eq!(header.correlation_id, 7);
-        let decoded = R::Response::decode(&mut answer, version)
-            .unwrap_or_else(|error| panic!("{:?} version {version}: {error}", ApiKey::try_from(R::KEY)));
-        assert!(!answer.has_remaining(), "{:?} version {version}", ApiKey::try_from(R::KEY));
-        self.asked += 1;
-        Some(decoded)
-    }
-
-    fn each<R: Request + std::fmt::Debug>(&mut self, versions: RangeInclusive<i16>, requests: impl Fn(i16) -> Vec<R>) {
-        for version in versions {
-            let before = self.asked;
-            for request in requests(version) {
-                self.ask(version, &request);
-            }
-            assert!(self.asked > before, "{:?} version {version} was never asked", ApiKey::try_from(R::KEY));
-        }
-    }
-}
-
-fn text(text: &str) -> StrBytes {
-    StrBytes::from_string(text.to_owned())
-}
-
-fn name(name: &str) -> TopicName {
-    TopicName(text(name))
-}
-
-/// A topic that is there, one that is not, one that cannot be, one that is not the client's.
-const TOPICS: &[&str] = &["t", "missing", "not/legal", "", "__consumer_offsets"];
 
 fn broker(body: impl FnOnce(&mut Asker, uuid::Uuid)) {
     let directory = tempfile::tempdir().unwrap();
@@ -144,7 +82,9 @@ fn produce(asker: &mut Asker, id: uuid::Uuid) {
                     }
                 } else {
                     topics.extend(
-                        TOPICS.iter().map(|topic| produce_request::TopicProduceData::default().with_name(name(topic))),
+                        all_topics()
+                            .iter()
+                            .map(|topic| produce_request::TopicProduceData::default().with_name(name(topic))),
                     );
                 }
                 let topics = topics.into_iter().map(|topic| topic.with_partition_data(data(records.clone())));
@@ -183,7 +123,7 @@ fn fetch(asker: &mut Asker, id: uuid::Uuid) {
             let topics: Vec<_> = if version >= 13 {
                 [id, uuid::Uuid::from_u128(1)].map(|id| fetch_request::FetchTopic::default().with_topic_id(id)).into()
             } else {
-                TOPICS.iter().map(|topic| fetch_request::FetchTopic::default().with_topic(name(topic))).collect()
+                all_topics().iter().map(|topic| fetch_request::FetchTopic::default().with_topic(name(topic))).collect()
             };
             for topic in topics {
                 let topic = topic.with_partitions(vec![one.clone()]);
@@ -210,7 +150,7 @@ fn list_offsets(asker: &mut Asker) {
             let asked = list_offsets_request::ListOffsetsPartition::default().with_timestamp(timestamp);
             if version >= 4 { asked.with_current_leader_epoch(timestamp as i32) } else { asked }
         });
-        let topics = TOPICS.iter().flat_map(|topic| {
+        let topics = all_topics().iter().flat_map(|topic| {
             let topic = list_offsets_request::ListOffsetsTopic::default().with_name(name(topic));
             partitions
                 .clone()
@@ -228,7 +168,7 @@ fn offset_for_leader_epoch(asker: &mut Asker) {
                 .with_leader_epoch(epoch)
         };
         let partitions = vec![asked(-1, 0), asked(-1, 99), asked(-1, -1), asked(99, 0), asked(0, 0).with_partition(99)];
-        let topics = TOPICS.iter().map(|topic| {
+        let topics = all_topics().iter().map(|topic| {
             offset_for_leader_epoch_request::OffsetForLeaderTopic::default()
                 .with_topic(name(topic))
                 .with_partitions(partitions.clone())
@@ -240,7 +180,7 @@ fn offset_for_leader_epoch(asker: &mut Asker) {
 fn metadata(asker: &mut Asker, id: uuid::Uuid) {
     asker.each(0..=13, |version| {
         let topic = || metadata_request::MetadataRequestTopic::default();
-        let mut topics: Vec<_> = TOPICS.iter().map(|text| topic().with_name(Some(name(text)))).collect();
+        let mut topics: Vec<_> = all_topics().iter().map(|text| topic().with_name(Some(name(text)))).collect();
         let plain = MetadataRequest::default().with_topics(Some(topics.clone()));
         topics.push(topic().with_topic_id(id));
         topics.push(topic().with_topic_id(uuid::Uuid::from_u128(1)));
@@ -327,7 +267,7 @@ fn describe_cluster(asker: &mut Asker) {
 fn describe_topic_partitions(asker: &mut Asker) {
     asker.each(0..=0, |_| {
         let topic = |text: &&str| describe_topic_partitions_request::TopicRequest::default().with_name(name(text));
-        let asked = DescribeTopicPartitionsRequest::default().with_topics(TOPICS.iter().map(topic).collect());
+        let asked = DescribeTopicPartitionsRequest::default().with_topics(all_topics().iter().map(topic).collect());
         let cursor = describe_topic_partitions_request::Cursor::default().with_topic_name(name("t"));
         let limits = [-1, 0, 1, i32::MAX].map(|limit| asked.clone().with_response_partition_limit(limit));
         let cursors =
@@ -348,7 +288,7 @@ fn create_topics(asker: &mut Asker) {
             create_topics_request::CreatableTopicConfig::default().with_name(text(key)).with_value(value.map(text))
         };
         let new = format!("new-{version}");
-        let mut topics: Vec<_> = TOPICS.iter().map(|text| topic(text)).collect();
+        let mut topics: Vec<_> = all_topics().iter().map(|text| topic(text)).collect();
         topics.extend([
             topic(&new).with_configs(vec![setting("retention.ms", Some("5"))]),
             topic("a").with_configs(vec![setting("retention.ms", Some("x"))]),
@@ -372,7 +312,7 @@ fn create_partitions(asker: &mut Asker) {
                 .with_count(count)
                 .with_assignments(None)
         };
-        let mut topics: Vec<_> = TOPICS.iter().map(|text| more(text, 2 + i32::from(version))).collect();
+        let mut topics: Vec<_> = all_topics().iter().map(|text| more(text, 2 + i32::from(version))).collect();
         topics.extend([more("t", 1), more("new-2", 1), more("new-3", 0), more("new-4", -1), more("new-5", 2_000_000)]);
         topics
             .into_iter()
@@ -389,7 +329,7 @@ fn describe_configs(asker: &mut Asker) {
                 .with_resource_name(self::text(text))
                 .with_configuration_keys(None)
         };
-        let mut resources: Vec<_> = TOPICS.iter().map(|text| resource(2, text)).collect();
+        let mut resources: Vec<_> = all_topics().iter().map(|text| resource(2, text)).collect();
         resources.extend(
             [(4, ""), (4, "1"), (4, "9"), (4, "x"), (8, "1"), (16, "m"), (32, "g"), (0, ""), (99, "")]
                 .map(|(kind, text)| resource(kind, text)),
@@ -451,7 +391,7 @@ fn delete_topics(asker: &mut Asker, id: uuid::Uuid) {
     asker.each(1..=6, |version| {
         let mut requests = Vec::new();
         if version < 6 {
-            let names = TOPICS.iter().skip(1).map(|text| name(text)).chain([name("new-2"), name("a"), name("a")]);
+            let names = all_topics().iter().skip(1).map(|text| name(text)).chain([name("new-2"), name("a"), name("a")]);
             requests.push(DeleteTopicsRequest::default().with_topic_names(names.collect()).with_timeout_ms(1000));
         } else {
             let state = delete_topics_request::DeleteTopicState::default;
