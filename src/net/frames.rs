@@ -24,9 +24,9 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// Room made for the first reads; also what a connection may keep for a moment.
+    /// Room made for the first reads of a connection.
     const READ_BYTES: usize = 16 * 1024;
-    const READ_BYTES_MAX: usize = 128 * 1024;
+    const READ_BYTES_MAX: usize = 48 * 1024;
 
     pub fn new(frame_bytes_max: usize) -> FrameReader {
         FrameReader { buffer: BytesMut::new(), frame_bytes_max, read_bytes: Self::READ_BYTES, first: true }
@@ -93,23 +93,11 @@ impl FrameReader {
         self.buffer.get(4..6).map(|key| i16::from_be_bytes([key[0], key[1]]))
     }
 
-    /// Gives back what a busy moment needed, when nothing is half-read.
-    pub fn relax(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() > Self::READ_BYTES {
-            self.buffer = BytesMut::new();
-        }
-    }
-
-    /// Gives all memory back when nothing is half-read: thousands of connections wait without one byte of buffer.
+    /// Gives the memory back when nothing is half-read: thousands of connections wait without one byte of buffer.
     pub fn rest(&mut self) {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
         }
-    }
-
-    /// Whether [`FrameReader::rest`] would give something back.
-    pub fn holds_memory(&self) -> bool {
-        self.buffer.is_empty() && self.buffer.capacity() > 0
     }
 
     fn claimed(&self) -> Option<i32> {

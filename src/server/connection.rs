@@ -194,7 +194,11 @@ impl Connection {
             };
             match reading {
                 Poll::Ready(read) => read?,
-                Poll::Pending => ready!(self.poll_alarm(cx))?,
+                Poll::Pending => {
+                    self.frames.rest();
+                    self.outgoing.rest();
+                    ready!(self.poll_alarm(cx))?;
+                }
             }
         }
     }
@@ -303,9 +307,6 @@ impl Connection {
 
     /// A large frame that has begun to arrive waits here for its share of the memory for requests.
     fn poll_admitted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.frames.frame_bytes().is_none_or(|bytes| bytes <= Admission::SMALL_BYTES) {
-            return Poll::Ready(());
-        }
         let bytes = self.frames.bytes_after_read();
         while bytes > Admission::SMALL_BYTES && !self.ticket.covers(bytes) {
             let (admission, ticket) = (&self.shared.admission, &mut self.ticket);
@@ -324,11 +325,7 @@ impl Connection {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         loop {
-            if self.socket.poll_read_ready(cx)?.is_pending() {
-                // Nothing is coming right now: a buffer that grew is given back.
-                self.frames.relax();
-                return Poll::Pending;
-            }
+            ready!(self.socket.poll_read_ready(cx))?;
             match self.socket.try_read_buf(self.frames.room()) {
                 Ok(0) => return Poll::Ready(Err(Ended::ByClient)),
                 Ok(bytes) => {
@@ -344,31 +341,27 @@ impl Connection {
 
     /// `Ready(Ok)`: look at the waiting answers again, their time may be over. A connection on which nothing moves and
     /// for which nothing is being done is closed after its time (NET-6), and so is one whose answers nobody reads
-    /// (NET-5). One that rests for a moment gives its buffers back.
+    /// (NET-5).
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        if (self.writes_waiting > 0 || self.frames.holds_memory()) && !self.alarm_is_soon {
+        if self.writes_waiting > 0 && !self.alarm_is_soon {
             self.alarm_is_soon = true;
             self.alarm.as_mut().reset(Instant::now() + SOON);
         }
         ready!(self.alarm.as_mut().poll(cx));
         let now = Instant::now();
+        let due = self.active_at + self.shared.idle_max;
         if self.beyond_until.is_some_and(|until| until <= now) {
             return Poll::Ready(Err(Ended::TooSlow));
         }
-        let due = self.active_at + self.shared.idle_max;
         if due <= now && !self.outgoing.is_empty() && self.warming.is_none() {
             return Poll::Ready(Err(Ended::NotReading));
         }
-        if due <= now && self.outgoing.is_empty() && self.pending.is_empty() && self.admitting.is_none() {
+        let is_quiet = self.pending.is_empty() && self.outgoing.is_empty() && self.admitting.is_none();
+        if due <= now && is_quiet {
             return Poll::Ready(Err(Ended::Idle));
         }
-        let rests = now - self.active_at >= SOON;
-        if rests {
-            self.frames.rest();
-            self.outgoing.rest();
-        }
         // Stays soon while the connection is in use, so that the timer is not set anew for every request.
-        self.alarm_is_soon = self.writes_waiting > 0 || !rests;
+        self.alarm_is_soon = self.writes_waiting > 0 || (is_quiet && now - self.active_at < SOON);
         let next = if self.alarm_is_soon { now + SOON } else { due.max(now + SOON) };
         self.alarm.as_mut().reset(self.beyond_until.map_or(next, |until| next.min(until)));
         Poll::Ready(Ok(()))
