@@ -1,7 +1,7 @@
 //! Settings that are changed while the broker runs, and are in force at once.
 use crate::{
     asker::{Asker, name, text},
-    child::{Child, api_versions, ask, connect, free_port, make_topic},
+    child::{Child, answer, api_versions, ask, connect, fetch, free_port, make_topic},
 };
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
@@ -125,5 +125,38 @@ fn fet_12_a_full_cache_gives_way_to_larger_sessions_only() {
     assert_eq!(asker.ask(12, &next(first)).unwrap().error_code, 70, "FETCH_SESSION_ID_NOT_FOUND");
     assert_eq!(asker.ask(12, &next(second)).unwrap().error_code, 0);
     assert_eq!(asker.ask(12, &next(larger)).unwrap().error_code, 0);
+    child.stop();
+}
+
+#[test]
+fn fet_10_a_topic_made_anew_under_its_name_is_read_by_those_who_waited_for_the_old_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let child = Child::serve(directory.path(), port, &[]);
+    make_topic(port, "t");
+    let mut asker = Asker::new(port);
+    for round in 0..10 {
+        let mut waiting = connect(port);
+        std::io::Write::write_all(&mut waiting, &fetch(round, "t", 10_000)).unwrap();
+        // Half of them are deleted under a reader that surely waits, half as it comes.
+        if round % 2 == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let begun = std::time::Instant::now();
+        let delete = DeleteTopicsRequest::default().with_topic_names(vec![name("t")]).with_timeout_ms(5_000);
+        assert_eq!(asker.ask(5, &delete).unwrap().responses[0].error_code, 0);
+        make_topic(port, "t");
+        // It is told that the topic went away, or it waits for the new one.
+        assert_eq!(write(&mut asker, "t", 100, 5).0, 0);
+        let (correlation, body) = answer(&mut waiting).unwrap();
+        assert_eq!(correlation, round);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+        // Throttle, one topic `t`, one partition: index, then the code.
+        let code = i16::from_be_bytes([body[19], body[20]]);
+        assert!(code == 0 || code == 3, "{code}");
+        assert_eq!(code == 0, body.windows(10).any(|bytes| bytes == b"vvvvvvvvvv"));
+        let again = ask(&mut connect(port), &fetch(99, "t", 0)).unwrap().1;
+        assert!(again.windows(10).any(|bytes| bytes == b"vvvvvvvvvv"), "the new topic has its record");
+    }
     child.stop();
 }
