@@ -1,5 +1,5 @@
 //! AlterConfigs 0-2: exactly these settings for each resource, all others removed (KIP-133). Version 2 is flexible.
-use super::{Context, Reply, failure};
+use super::{Context, Reply, failure, reply};
 use crate::{
     controller::{self, ConfigChange, Refused},
     image::{Resource, ResourceKind},
@@ -106,6 +106,6 @@ fn resource(cx: &Context, kind: i8, name: &str) -> Result<Resource, Refused> {
 pub fn told(cx: &Context, result: Result<(), Refused>) -> (i16, Option<StrBytes>) {
     match result {
         Ok(()) => (0, None),
-        Err(refused) => (cx.error(refused.code), Some(StrBytes::from_string(refused.message))),
+        Err(refused) => (cx.error(refused.code), Some(reply::message(refused.message))),
     }
 }

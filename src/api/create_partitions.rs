@@ -1,5 +1,5 @@
 //! CreatePartitions 0-3 (KIP-195): more partitions for topics that exist. Version 2 is flexible.
-use super::{Context, Reply, failure};
+use super::{Context, Reply, failure, reply};
 use crate::{
     controller::{self, MorePartitions, Refused},
     wire::StrBytes,
@@ -38,8 +38,8 @@ fn answer(cx: &Context, name: String, result: Result<(), Refused>) -> CreatePart
     let blank = CreatePartitionsTopicResult::default().with_name(name).with_error_message(None);
     match result {
         Ok(()) => blank,
-        Err(refused) => blank
-            .with_error_code(cx.error(refused.code))
-            .with_error_message(Some(StrBytes::from_string(refused.message))),
+        Err(refused) => {
+            blank.with_error_code(cx.error(refused.code)).with_error_message(Some(reply::message(refused.message)))
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! CreateTopics 2-7. Version 4 allows -1 for partitions and replicas (KIP-464), 5 is flexible and tells what was made
 //! (KIP-525), 7 adds the topic's id.
-use super::{Context, Reply, failure};
+use super::{Context, Reply, failure, reply};
 use crate::{
     config::describe_topic,
     controller::{self, NewTopic, NewTopicFacts, Refused, TopicCreated},
@@ -99,7 +99,7 @@ fn result(cx: &Context, created: TopicCreated) -> CreatableTopicResult {
 
 fn refusal(cx: &Context, blank: CreatableTopicResult, refused: &Refused) -> CreatableTopicResult {
     let blank = blank.with_error_code(cx.error(refused.code));
-    let blank = blank.with_error_message(Some(StrBytes::from_string(refused.message.clone())));
+    let blank = blank.with_error_message(Some(reply::message(refused.message.clone())));
     if cx.version < 5 {
         return blank;
     }

@@ -1,5 +1,5 @@
 //! DeleteTopics 1-6. Version 4 is flexible, 5 adds a message, 6 allows topic ids (KIP-516).
-use super::{Context, Reply, failure};
+use super::{Context, Reply, failure, reply};
 use crate::{
     controller::{Refused, TopicDeleted, TopicSelector},
     types::{ErrorCode, TopicId},
@@ -54,9 +54,9 @@ fn result(cx: &Context, deleted: TopicDeleted) -> DeletableTopicResult {
     let blank = if cx.version >= 6 { blank.with_topic_id(deleted.id.0) } else { blank };
     match deleted.result {
         Ok(()) => blank,
-        Err(refused) if cx.version >= 5 => blank
-            .with_error_code(cx.error(refused.code))
-            .with_error_message(Some(StrBytes::from_string(refused.message))),
+        Err(refused) if cx.version >= 5 => {
+            blank.with_error_code(cx.error(refused.code)).with_error_message(Some(reply::message(refused.message)))
+        }
         Err(refused) => blank.with_error_code(cx.error(refused.code)),
     }
 }

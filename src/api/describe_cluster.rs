@@ -1,6 +1,6 @@
 //! DescribeCluster 0-2 (KIP-700): the cluster's id and brokers. Version 1 adds endpoint types (KIP-919), 2 fenced
 //! brokers.
-use super::{Context, Reply, operations};
+use super::{Context, Reply, operations, reply};
 use crate::{types::ErrorCode, wire::StrBytes};
 use kafka_protocol::messages::{
     BrokerId, DescribeClusterRequest, DescribeClusterResponse, describe_cluster_response::DescribeClusterBroker,
@@ -12,7 +12,7 @@ const CONTROLLERS: i8 = 2;
 pub fn handle(cx: &Context, request: DescribeClusterRequest) -> Reply<DescribeClusterResponse> {
     let response = DescribeClusterResponse::default().with_error_message(None);
     let refused = |code: ErrorCode, why: String| {
-        let message = Some(StrBytes::from_string(why));
+        let message = Some(reply::message(why));
         Reply::Now(response.clone().with_error_code(cx.error(code)).with_error_message(message))
     };
     match request.endpoint_type {

@@ -1,6 +1,6 @@
 //! DescribeConfigs 1-4: every setting of a topic or broker, with where its value comes from. Version 3 adds types and
 //! documentation, 4 is flexible.
-use super::{Context, Reply};
+use super::{Context, Reply, reply};
 use crate::{
     config::{DescribedSetting, describe_broker, describe_cluster, describe_topic},
     image::{Resource, ResourceKind, Settings},
@@ -36,7 +36,7 @@ pub fn handle(cx: &Context, request: DescribeConfigsRequest) -> Reply<DescribeCo
                     .collect(),
             ),
             Err((code, message)) => {
-                blank.with_error_code(cx.error(code)).with_error_message(Some(StrBytes::from_string(message)))
+                blank.with_error_code(cx.error(code)).with_error_message(Some(reply::message(message)))
             }
         }
     });

@@ -3,13 +3,12 @@
 //! Version 5 adds the log start offset to the answer, 7 allows zstd, 8 adds record errors and a message, 9 is
 //! flexible, 10 adds the current leader, 13 names topics by id (KIP-516). The append happens before the handler
 //! returns; only the waiting comes later, so pipelined requests keep their order (IDEM-14).
-use super::{Closing, Context, Reply, Response, errors};
+use super::{Closing, Context, Reply, Response, errors, reply};
 use crate::{
     log::{AppendOrigin, Reached},
     record::{self, BatchError, BatchHeader, BatchRules},
     replica::{Partition, ProduceError, Topic},
     types::{Acks, ErrorCode, Offset, TopicId},
-    wire::StrBytes,
 };
 use bytes::Bytes;
 use kafka_protocol::messages::{
@@ -212,13 +211,13 @@ impl Refused {
         if cx.version < 8 {
             return answer;
         }
-        answer.with_error_message(self.message.map(StrBytes::from_string)).with_record_errors(
+        answer.with_error_message(self.message.map(reply::message)).with_record_errors(
             self.records
                 .into_iter()
                 .map(|(index, message)| {
                     BatchIndexAndErrorMessage::default()
                         .with_batch_index(index)
-                        .with_batch_index_error_message(Some(StrBytes::from_string(message)))
+                        .with_batch_index_error_message(Some(reply::message(message)))
                 })
                 .collect(),
         )

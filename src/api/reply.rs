@@ -2,7 +2,7 @@
 use crate::{
     net::Piece,
     types::ErrorCode,
-    wire::{NotEncodable, Version, encode_response},
+    wire::{NotEncodable, StrBytes, Version, encode_response},
 };
 use bytes::Bytes;
 use kafka_protocol::{messages::ApiKey, protocol::Encodable};
@@ -45,6 +45,20 @@ impl Response {
     }
 }
 
+/// Bytes of a message in an answer: names that clients send are quoted in it, and versions before the flexible ones
+/// carry no string of more than 32 KiB.
+const MESSAGE_BYTES_MAX: usize = 2_000;
+
+/// A message for an answer, cut where nobody reads on.
+pub(super) fn message(mut text: String) -> StrBytes {
+    if text.len() > MESSAGE_BYTES_MAX {
+        let end = (0..=MESSAGE_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str("...");
+    }
+    StrBytes::from_string(text)
+}
+
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A handler's answer. What the request does is done when the handler returns; `Later` only waits (NET-4, IDEM-14).
@@ -64,5 +78,17 @@ impl<T: Send + 'static> Reply<T> {
             Reply::Now(answer) => Reply::Now(change(answer)),
             Reply::Later(answer) => Reply::Later(Box::pin(async move { change(answer.await) })),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_cut_between_characters() {
+        assert_eq!(&*message("short".into()), "short");
+        let cut = message("\u{e4}".repeat(20_000));
+        assert!(cut.len() <= MESSAGE_BYTES_MAX + 3 && cut.ends_with("\u{e4}..."));
     }
 }

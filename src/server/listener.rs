@@ -19,6 +19,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
+    time::Instant,
 };
 
 /// A listener cannot be opened; the text says how to get out of it.
@@ -189,6 +190,7 @@ impl Accept {
         let mut stopping = self.shared.stopping.clone();
         let mut connections = JoinSet::new();
         let mut paced = true;
+        let mut seldom = Seldom::default();
         loop {
             if !paced {
                 let wait = self.limits.pace(self.shared.clock.monotonic());
@@ -205,12 +207,14 @@ impl Accept {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((socket, from)) => {
-                        self.admit(socket, from, &mut connections);
+                        self.admit(socket, from, &mut connections, &mut seldom);
                         paced = false;
                     }
                     Err(error) => {
                         // Out of descriptors, mostly: existing connections go on, new ones wait.
-                        tracing::warn!(listener = %self.name, %error, "cannot accept a connection");
+                        if seldom.is_due() {
+                            tracing::warn!(listener = %self.name, %error, "cannot accept a connection");
+                        }
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                 },
@@ -220,12 +224,14 @@ impl Accept {
         while connections.join_next().await.is_some() {}
     }
 
-    fn admit(&self, socket: TcpStream, from: SocketAddr, connections: &mut JoinSet<()>) {
+    fn admit(&self, socket: TcpStream, from: SocketAddr, connections: &mut JoinSet<()>, seldom: &mut Seldom) {
         let place = match self.limits.take(from.ip()) {
             Ok(place) => place,
             Err(refusal) => {
                 self.metrics.connections_refused.with_label_values(&[refusal.label()]).inc();
-                tracing::warn!(listener = %self.name, %from, "connection refused: {refusal}");
+                if seldom.is_due() {
+                    tracing::warn!(listener = %self.name, %from, "connection refused: {refusal}");
+                }
                 return;
             }
         };
@@ -245,6 +251,23 @@ impl Accept {
             metrics.connections.dec();
             report(&client, &ended);
         });
+    }
+}
+
+/// Lines that clients could cause by the thousand are written once a second; the metrics count them all.
+#[derive(Default)]
+struct Seldom {
+    told_at: Option<Instant>,
+}
+
+impl Seldom {
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let is_due = self.told_at.is_none_or(|told_at| now - told_at >= Duration::from_secs(1));
+        if is_due {
+            self.told_at = Some(now);
+        }
+        is_due
     }
 }
 

@@ -55,7 +55,10 @@ pub fn encode_into<T: Encodable>(
         into.truncate(start);
         return Err(NotEncodable { key, version, reason: error.to_string() });
     }
-    let length = i32::try_from(into.len() - start - 4).expect("a response is smaller than 2 GiB");
+    let Ok(length) = i32::try_from(into.len() - start - 4) else {
+        into.truncate(start);
+        return Err(NotEncodable { key, version, reason: "it is larger than 2 GiB".into() });
+    };
     into[start..start + 4].copy_from_slice(&length.to_be_bytes());
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The broker's process as its users meet it: settings, first and second start, refusals, signals, limits.
 #![expect(clippy::disallowed_methods, reason = "a test waits, and looks at the files the binary leaves")]
+mod asker;
 mod child;
+mod dynamic;
 mod limits;
 mod pages;
 mod refusals;
