@@ -28,8 +28,10 @@ fn send_alone(bytes: &[u8], what: &str) {
     // It may close before all is sent; that is an answer too.
     let _ = connection.send_bytes(bytes);
     connection.finish_sending();
-    let ended = connection.read_to_end_within(10_000);
-    assert!(ended.is_some(), "the connection is still open ten seconds after {what}: {bytes:02x?}");
+    let ended = connection.read_to_end_within(10_000).is_some();
+    // Apache Kafka never answers a Produce request whose records are null, which a spoilt length may make them.
+    let forgiven = on_kafka() && bytes.get(4..6) == Some(&[0, 0]);
+    assert!(ended || forgiven, "the connection is still open ten seconds after {what}: {bytes:02x?}");
 }
 
 fn hostile_frames(harm: Harm) {

@@ -75,6 +75,8 @@ pub struct LiveIndex {
     before_recent: usize,
     /// Entries in the file.
     written: usize,
+    /// The two numbers are known; until then nothing was read of an existing segment.
+    known: bool,
 }
 
 /// Entries kept in memory after they were written, and when more are dropped.
@@ -84,7 +86,7 @@ const RECENT_MAX: usize = 2 * RECENT_KEPT;
 impl LiveIndex {
     /// An index whose file holds `written` entries.
     pub fn with_written(written: usize) -> LiveIndex {
-        LiveIndex { recent: Vec::new(), before_recent: written, written }
+        LiveIndex { recent: Vec::new(), before_recent: written, written, known: true }
     }
 
     pub fn len(&self) -> usize {
@@ -107,9 +109,9 @@ impl LiveIndex {
         &self.recent
     }
 
-    /// True when every entry is in `recent`.
+    /// True when every entry is in `recent`, also when there is none: the file has nothing to tell.
     pub fn all_recent(&self) -> bool {
-        self.before_recent == 0
+        self.known && self.before_recent == 0
     }
 
     /// The bytes to append to the file, and their place in it.
@@ -121,15 +123,18 @@ impl LiveIndex {
         ((self.written * ENTRY_BYTES) as u64, bytes)
     }
 
-    /// `written` entries are in the file now; old ones need no memory any more.
-    pub fn set_written(&mut self, written: usize) {
+    /// `written` entries are in the file now; old ones need no memory any more. True when some were dropped: now they
+    /// are in the file alone.
+    pub fn set_written(&mut self, written: usize) -> bool {
         assert!(written <= self.len(), "only entries that exist are written");
         self.written = written;
         if self.recent.len() > RECENT_MAX {
             let droppable = (self.written - self.before_recent).min(self.recent.len() - RECENT_KEPT);
             self.recent.drain(..droppable);
             self.before_recent += droppable;
+            return droppable > 0;
         }
+        false
     }
 }
 

@@ -281,7 +281,7 @@ impl<'a> Opening<'a> {
     /// add up, then it is checked like after a crash.
     fn quick_end(&mut self, last: &Arc<Segment>, listing: &[Entry]) -> io::Result<Option<Offset>> {
         if last.bytes() == 0 {
-            last.set_indexes(LiveIndex::default(), LiveTimeIndex::default(), None);
+            last.set_indexes(LiveIndex::with_written(0), LiveTimeIndex::default(), None);
             return Ok(Some(last.base()));
         }
         let len = |suffix: &str| {

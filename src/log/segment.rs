@@ -65,6 +65,7 @@ impl Segment {
     pub fn create(folder: Arc<Folder>, base: Offset) -> Arc<Segment> {
         let segment = Segment::existing(folder, base, 0);
         segment.times.lock().known = true;
+        *segment.index.lock() = LiveIndex::with_written(0);
         segment
     }
 
@@ -187,9 +188,13 @@ impl Segment {
                 disk.open(&self.path(names::INDEX), OpenMode::Create)?.write_all_at(&bytes, at)?;
             }
             let all = index.len();
-            index.set_written(all);
+            let dropped = index.set_written(all);
             if seal {
                 *index = LiveIndex::with_written(all);
+            }
+            if dropped || seal {
+                // What readers loaded before ends too early.
+                self.folder.indexes().forget(self.id);
             }
         }
         let mut times = self.times.lock();
@@ -252,7 +257,7 @@ impl Segment {
         {
             let index = self.index.lock();
             let found = index::floor_by_offset(index.recent(), relative);
-            if found.is_some() || (index.all_recent() && !index.is_empty()) {
+            if found.is_some() || index.all_recent() {
                 return Ok(found.map_or(0, |entry| u64::from(entry.position)));
             }
         }
@@ -272,7 +277,7 @@ impl Segment {
         {
             let index = self.index.lock();
             let found = index::floor_by_position(index.recent(), position);
-            if found.is_some() || (index.all_recent() && !index.is_empty()) {
+            if found.is_some() || index.all_recent() {
                 return Ok(found.map_or(from, |entry| from.max(entry.position.into())));
             }
         }

@@ -38,6 +38,38 @@ fn a_reader_at_the_tail_asks_the_disk_nothing() {
     assert_eq!(read_all(&log, 3_000).len(), 100);
 }
 
+#[test]
+fn log_23_a_large_first_batch_is_found_without_an_index_file() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(LogConfig::default());
+    append(&log, batch(100, &[1; 1_000])).unwrap();
+    disk.inject(Fault::once(OperationKind::Open, ".index").for_ever());
+    disk.inject(Fault::once(OperationKind::Read, ".index").for_ever());
+    let read = log.read(Offset::new(50), ReadLimit::End, 1 << 20, true).unwrap();
+    assert!(read.slice.is_some_and(|slice| slice.len > 100_000));
+    let found = log.offset_for_timestamp(NOW_MS - 1, Offset::new(100)).unwrap();
+    assert_eq!(found.map(|found| found.offset), Some(Offset::ZERO));
+}
+
+#[test]
+fn log_23_an_index_that_grows_is_loaded_again() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(LogConfig { index_interval_bytes: 100, ..LogConfig::default() });
+    let read_one = |offset| log.read(Offset::new(offset), ReadLimit::End, 1, true).map(|read| read.slice.is_some());
+    for _ in 0..2_000 {
+        append(&log, batch(1, &[1; 100])).unwrap();
+    }
+    assert!(read_one(100).unwrap());
+    for _ in 0..4_000 {
+        append(&log, batch(1, &[1; 100])).unwrap();
+    }
+    // An index that ends at record 1,536 would leave half a megabyte to look through.
+    disk.inject(Fault::once(OperationKind::Read, ".log").after(10).for_ever());
+    assert!(read_one(4_000).unwrap());
+}
+
 /// Five hundred logs with one batch each; answers how long opening them again takes.
 fn reopening(orderly: bool) -> std::time::Duration {
     let dir = tempfile::tempdir().unwrap();
