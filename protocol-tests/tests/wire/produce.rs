@@ -303,10 +303,12 @@ fn val_14_internal_topics_refuse_clients() {
         let made = connection.call(7, &request);
         let code = made.topics[0].error_code;
         assert!(code == 0 || code == Code::TopicAlreadyExists.code(), "{name}: {code}");
-        let found = metadata(&mut connection, 13, Some(&[name]));
-        let topic = Topic { name: name.to_string(), id: found.topics[0].topic_id };
-        assert!(found.topics[0].is_internal, "{name}");
+        // Known by name before its id is asked for: metadata may be behind for a moment.
+        let mut topic = Topic { name: name.to_string(), id: Default::default() };
         await_topic(&mut connection, &topic, 1);
+        let found = metadata(&mut connection, 13, Some(&[name]));
+        assert!(found.topics[0].is_internal, "{name}");
+        topic.id = found.topics[0].topic_id;
         for version in [9, 13] {
             let answer = produce_at(&mut connection, version, &topic, 0, Batch::of(&["x"]).encode());
             assert_error(answer.error_code, Code::InvalidTopicException);

@@ -55,6 +55,9 @@ impl FileScan<'_> {
                 return Err(self.damaged(position, scanned.next_sequence, "a group is out of order"));
             }
             scanned.next_sequence = group.first_sequence.plus(u64::from(group.entries));
+            if group.released > scanned.next_sequence {
+                return Err(self.damaged(position, group.first_sequence, "a group releases what was never written"));
+            }
             scanned.released = scanned.released.max(group.released);
             position += group.padded_bytes();
         }

@@ -74,6 +74,28 @@ fn log_7_each_flipped_bit_before_the_last_group_is_damage() {
 }
 
 #[test]
+fn a_group_that_releases_what_was_never_written_is_damage() {
+    let disk = four_groups();
+    let file = disk.open(&first_file(), OpenMode::Write).unwrap();
+    let last = start_of(GROUPS as u64 - 1);
+    let mut bytes = vec![0; USED_BYTES as usize];
+    file.read_at(&mut bytes, last).unwrap();
+    for (released, lawful) in [(GROUPS as u64, true), (GROUPS as u64 + 1, false), (u64::MAX, false)] {
+        let mut group = format::GroupHeader::from_bytes(&bytes).unwrap();
+        group.released = WalSequence::new(released);
+        let mut crc = group.begin_crc();
+        crc.update(&bytes[format::GroupHeader::BYTES..]);
+        group.crc = crc.finalize() as u32;
+        file.write_all_at(&group.to_bytes(), last).unwrap();
+        match recover(&disk) {
+            Ok(recovered) => assert!(lawful && recovered.entries().is_empty(), "{released}"),
+            Err(WalError::Damaged { position, .. }) => assert!(!lawful && position == last, "{released}"),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
 fn flipped_padding_changes_nothing_and_flipped_file_headers_are_damage() {
     let disk = four_groups();
     for byte in (start_of(0) + USED_BYTES..start_of(1)).step_by(61) {
