@@ -12,9 +12,14 @@ use kafka_protocol::messages::{
     describe_configs_request::DescribeConfigsResource,
     describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym},
 };
+use std::collections::BTreeSet;
 
 pub fn handle(cx: &Context, request: DescribeConfigsRequest) -> Reply<DescribeConfigsResponse> {
-    let results = request.resources.iter().map(|asked| {
+    // A resource asked for twice is told once: its answer is thousands of times larger than the question.
+    let mut seen = BTreeSet::new();
+    let resources = request.resources.iter();
+    let resources = resources.filter(|asked| seen.insert((asked.resource_type, asked.resource_name.as_str())));
+    let results = resources.map(|asked| {
         let blank = DescribeConfigsResult::default()
             .with_resource_type(asked.resource_type)
             .with_resource_name(asked.resource_name.clone());

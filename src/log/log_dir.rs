@@ -31,7 +31,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum LogDirError {
     #[error(
-        "{} is in use by another process (it holds the file .lock); stop it, or give this broker a directory of its own",
+        "{} is in use by another process (it holds the file .lock); stop it, or give this broker a directory of its own with --override log.dirs=DIR",
         path.display()
     )]
     Locked { path: PathBuf },
@@ -108,11 +108,7 @@ impl LogDir {
         path: &Path,
         settings: LogDirSettings,
     ) -> Result<Arc<LogDir>, LogDirError> {
-        if !disk.exists(path) {
-            disk.create_dir_all(path).map_err(LogDirError::io("create", path))?;
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            disk.sync_dir(parent).map_err(LogDirError::io("sync", parent))?;
-        }
+        make_durably(&*disk, path)?;
         let lock = disk.lock(&path.join(names::LOCK)).map_err(|source| match source.kind() {
             io::ErrorKind::WouldBlock => LogDirError::Locked { path: path.to_owned() },
             _ => LogDirError::Io { action: "lock", path: path.to_owned(), source },
@@ -377,6 +373,20 @@ impl Drop for LogDir {
         self.shared.dirty.lock().clear();
         self.shared.logs.lock().clear();
     }
+}
+
+/// Makes the directory when it is missing; its name, and those of what is made above it, outlive a crash (LOG-10).
+fn make_durably(disk: &dyn Disk, path: &Path) -> Result<(), LogDirError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| !disk.exists(above)).collect();
+    disk.create_dir_all(path).map_err(LogDirError::io("create", path))?;
+    for made in missing {
+        // The parent of a relative path's first part is the working directory.
+        let parent = made.parent().map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+        if let Some(parent) = parent {
+            disk.sync_dir(parent).map_err(LogDirError::io("sync", parent))?;
+        }
+    }
+    Ok(())
 }
 
 fn read_meta(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>, LogDirError> {

@@ -24,9 +24,9 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// Room made for the first reads; also what an idle connection may keep.
+    /// Room made for the first reads of a connection.
     const READ_BYTES: usize = 16 * 1024;
-    const READ_BYTES_MAX: usize = 128 * 1024;
+    const READ_BYTES_MAX: usize = 48 * 1024;
 
     pub fn new(frame_bytes_max: usize) -> FrameReader {
         FrameReader { buffer: BytesMut::new(), frame_bytes_max, read_bytes: Self::READ_BYTES, first: true }
@@ -35,14 +35,27 @@ impl FrameReader {
     /// Where the next read goes. Room grows with what has arrived of a frame: at first a little, then up to three
     /// times of what is there, never past the frame's end.
     pub fn room(&mut self) -> &mut BytesMut {
+        self.buffer.reserve(self.room_bytes());
+        &mut self.buffer
+    }
+
+    fn room_bytes(&self) -> usize {
         let have = self.buffer.len();
         let missing = match self.claimed() {
             Some(length) if length > 0 => (4 + length as usize).saturating_sub(have),
             _ => self.read_bytes,
         };
-        let room = missing.min((have * 3).max(Self::READ_BYTES)).max(self.read_bytes);
-        self.buffer.reserve(room);
-        &mut self.buffer
+        missing.min((have * 3).max(Self::READ_BYTES)).max(self.read_bytes)
+    }
+
+    /// Bytes that will be held after the next read, at most.
+    pub fn bytes_after_read(&self) -> usize {
+        self.buffer.len() + self.room_bytes()
+    }
+
+    /// Whether the next frame is there to its last byte.
+    pub fn has_frame(&self) -> bool {
+        self.frame_bytes().is_some_and(|length| self.buffer.len() >= 4 + length)
     }
 
     /// Says how much the last read brought.
@@ -80,9 +93,9 @@ impl FrameReader {
         self.buffer.get(4..6).map(|key| i16::from_be_bytes([key[0], key[1]]))
     }
 
-    /// Gives memory back when the connection has nothing half-read.
-    pub fn relax(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() > Self::READ_BYTES {
+    /// Gives the memory back when nothing is half-read: thousands of connections wait without one byte of buffer.
+    pub fn rest(&mut self) {
+        if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
         }
     }
@@ -135,6 +148,21 @@ mod tests {
         assert_eq!(reader.take().unwrap(), None);
         reader.room();
         assert!(reader.buffer.capacity() <= 64 * 1024, "{}", reader.buffer.capacity());
+    }
+
+    #[test]
+    fn net_5_a_reader_at_rest_holds_nothing() {
+        let mut reader = reader(&[0, 0, 0, 1, 9, 0]);
+        assert!(reader.has_frame());
+        drop(reader.take().unwrap());
+        assert!(!reader.has_frame());
+        reader.rest();
+        assert!(reader.buffer.capacity() > 0, "half a frame stays");
+        reader.room().extend_from_slice(&[0, 0, 0]);
+        assert!(reader.has_frame(), "an empty frame is a whole one");
+        drop(reader.take().unwrap());
+        reader.rest();
+        assert_eq!(reader.buffer.capacity(), 0);
     }
 
     #[test]

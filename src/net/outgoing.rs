@@ -81,6 +81,13 @@ impl Outgoing {
         self.queue.is_empty() && self.tail.is_empty()
     }
 
+    /// Gives the memory back when nothing waits.
+    pub fn rest(&mut self) {
+        if self.is_empty() {
+            self.tail = BytesMut::new();
+        }
+    }
+
     /// Writes as much as the socket takes.
     pub fn write(&mut self, socket: &TcpStream) -> io::Result<Written> {
         self.seal();

@@ -1,10 +1,13 @@
 //! Wiring: builds every layer in order, runs it, takes it down in reverse.
 mod format;
+mod limits;
 mod observe;
 mod process;
 mod retention;
 mod settings;
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub use format::FormatError;
 pub use process::serve;

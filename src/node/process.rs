@@ -120,7 +120,15 @@ async fn run(loaded: Loaded, clock: Arc<SystemClock>) -> ExitCode {
         chance: Arc::new(SystemChance),
         version: env!("CARGO_PKG_VERSION"),
     };
-    let node = match Node::start(parts).await {
+    let started = tokio::select! {
+        started = Node::start(parts) => started,
+        // Recovery can take long; nothing was promised to anybody yet, and the next start recovers the same.
+        () = signals.next() => {
+            tracing::info!("told to stop before it was ready");
+            return ExitCode::SUCCESS;
+        }
+    };
+    let node = match started {
         Ok(node) => node,
         Err(error) => {
             eprintln!("ottla: {error}");

@@ -2,12 +2,13 @@
 use super::{
     FormatError, NodeSettings,
     format::identify,
+    limits::{LimitsPublisher, connection_rules, socket_settings},
     observe::{MetadataGauges, NodePages},
     retention, topic_settings,
 };
 use crate::{
     api::{Broker, Router, SessionCache, SessionSettings},
-    config::{Listener as ListenerConfig, NodeConfig, RawSettings},
+    config::{Listener as ListenerConfig, NetworkConfig, NodeConfig, RawSettings},
     controller::{
         self, BrokerRegistration, Controller, ControllerHandle, ControllerRegistration, METADATA_VERSION,
         METADATA_VERSION_MIN, ProducerIdSource, Rules,
@@ -18,8 +19,8 @@ use crate::{
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
     quorum::{LeadError, Single},
-    replica::{Partitions, TopicPublisher},
-    server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts},
+    replica::{Partition, Partitions, TopicPublisher},
+    server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts, SocketSettings},
     types::TopicId,
     wire::metadata::{self, FeatureRange},
 };
@@ -89,8 +90,8 @@ pub struct Node {
 
 /// The log directories and who they belong to.
 #[derive(Clone)]
-struct Storage {
-    directories: Vec<Arc<LogDir>>,
+pub(super) struct Storage {
+    pub(super) directories: Vec<Arc<LogDir>>,
     metadata: Arc<LogDir>,
     cluster_id: String,
     directory_ids: Vec<TopicId>,
@@ -101,14 +102,16 @@ impl Node {
         let metrics = Metrics::new(parts.version);
         metrics.broker_state.set(1);
         let network = &parts.config.network;
-        let (bound, listeners, advertised) = bind(network)?;
+        let (bound, listeners, advertised) = bind(network, &socket_settings(&parts))?;
+        let limits = ConnectionLimits::new(connection_rules(network));
         let http = match &network.http_listen {
             Some(address) => Some(Http::bind(&format!("{}:{}", address.host, address.port)).await?),
             None => None,
         };
         let (storage, controller, partitions) = {
             let (parts, advertised, metrics) = (parts.clone(), advertised.clone(), metrics.clone());
-            tokio::task::spawn_blocking(move || open(&parts, &advertised, &metrics)).await??
+            let limits = limits.clone();
+            tokio::task::spawn_blocking(move || open(&parts, &advertised, &metrics, limits)).await??
         };
         let (stop, stopping) = watch::channel(false);
         let broker = broker(&parts, &storage, controller.handle(), &partitions, &metrics, &stopping);
@@ -128,7 +131,7 @@ impl Node {
         tasks.push(tokio::spawn(retention::run(partitions.clone(), first, every, stopping)));
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
         tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image)));
-        let server = Server::start(bound, server_parts(&parts, broker, &metrics));
+        let server = Server::start(bound, server_parts(&parts, broker, limits, &metrics));
         metrics.broker_state.set(3);
         metrics.active_controller.set(1);
         ready.store(true, Ordering::Release);
@@ -188,11 +191,11 @@ impl Node {
 type Bound = (Vec<Listener>, Vec<ListenerConfig>, Vec<ListenerConfig>);
 
 /// Binds every listener; a port of 0 becomes the one that was taken, also in what clients are told.
-fn bind(network: &crate::config::NetworkConfig) -> Result<Bound, BindError> {
+fn bind(network: &NetworkConfig, sockets: &SocketSettings) -> Result<Bound, BindError> {
     let mut bound = Vec::new();
     let (mut listeners, mut advertised) = (network.listeners.clone(), network.advertised.clone());
     for listener in &mut listeners {
-        let socket = Listener::bind(&listener.name, &listener.host, listener.port)?;
+        let socket = Listener::bind(&listener.name, &listener.host, listener.port, sockets)?;
         if listener.port == 0 {
             listener.port = socket.port();
         }
@@ -204,12 +207,16 @@ fn bind(network: &crate::config::NetworkConfig) -> Result<Bound, BindError> {
     Ok((bound, listeners, advertised))
 }
 
+/// What has its state on disk.
+pub(super) type Opened = (Storage, Controller, Arc<Partitions>);
+
 /// Directories, metadata, partitions: everything that touches the disk.
-fn open(
+pub(super) fn open(
     parts: &NodeParts,
     advertised: &[ListenerConfig],
     metrics: &Arc<Metrics>,
-) -> Result<(Storage, Controller, Arc<Partitions>), StartError> {
+    limits: Arc<ConnectionLimits>,
+) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
@@ -217,6 +224,7 @@ fn open(
     let publishers: Vec<Box<dyn Publisher>> = vec![
         Box::new(TopicPublisher::new(partitions.clone(), resolver(parts))),
         Box::new(MetadataGauges { metrics: metrics.clone() }),
+        Box::new(LimitsPublisher { limits, node: parts.config.node_id, raw: parts.raw.clone() }),
     ];
     let new_terms = storage.directories.iter().any(|directory| !directory.was_clean());
     let controller = Controller::start(registration(parts, &storage, advertised, log, new_terms, publishers))?;
@@ -349,21 +357,35 @@ fn features() -> Vec<FeatureRange> {
 /// Logs with entries in the write-ahead log are opened now, which replays them; all others when they are first used.
 fn recover(storage: &Storage, partitions: &Arc<Partitions>) -> Result<(), StartError> {
     for directory in &storage.directories {
-        for (topic, index) in directory.pending() {
-            let Some(topic) = partitions.topic_by_id(topic) else { continue };
-            if let Some(partition) = topic.partition(index)
-                && Arc::ptr_eq(partition.directory(), directory)
-            {
-                // What cannot be opened was told in the log; the other partitions go on.
-                let _ = partition.log();
-            }
-        }
+        let pending = directory.pending();
+        let wanted: Vec<Arc<Partition>> = pending
+            .into_iter()
+            .filter_map(|(topic, index)| partitions.topic_by_id(topic)?.partition(index).cloned())
+            .filter(|partition| Arc::ptr_eq(partition.directory(), directory))
+            .collect();
+        open_all(&wanted);
         directory.finish_recovery()?;
     }
     if !storage.directories.iter().any(|directory| Arc::ptr_eq(directory, &storage.metadata)) {
         storage.metadata.finish_recovery()?;
     }
     Ok(())
+}
+
+/// Opens logs on as many threads as there are processors: most of the time goes to waiting for the disk.
+fn open_all(partitions: &[Arc<Partition>]) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = partitions.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        for part in partitions.chunks(share) {
+            scope.spawn(move || {
+                for partition in part {
+                    // What cannot be opened was told in the log; the other partitions go on.
+                    let _ = partition.log();
+                }
+            });
+        }
+    });
 }
 
 fn broker(
@@ -403,22 +425,22 @@ fn pages(broker: &Arc<Broker>, ready: &Arc<AtomicBool>) -> Arc<NodePages> {
     })
 }
 
-fn server_parts(parts: &NodeParts, broker: Arc<Broker>, metrics: &Arc<Metrics>) -> ServerParts {
+fn server_parts(
+    parts: &NodeParts,
+    broker: Arc<Broker>,
+    limits: Arc<ConnectionLimits>,
+    metrics: &Arc<Metrics>,
+) -> ServerParts {
     let network = &parts.config.network;
-    let overrides = network.connections_per_address_overrides.iter();
-    let overrides = overrides.filter_map(|(address, count)| Some((address.parse().ok()?, *count as usize)));
     let memory = network.queued_request_bytes_max.unwrap_or(REQUEST_MEMORY_BYTES);
     ServerParts {
         router: Arc::new(Router::new(broker)),
-        limits: ConnectionLimits::new(
-            network.connections_max as usize,
-            network.connections_per_address_max as usize,
-            overrides.collect(),
-        ),
+        limits,
         admission: Admission::new(usize::try_from(memory).unwrap_or(usize::MAX)),
         clock: parts.clock.clone(),
         metrics: metrics.clone(),
         frame_bytes_max: network.request_bytes_max as usize,
+        inflight_bytes_max: network.connection_inflight_bytes_max,
         // A year stands for "never": timers do not reach further.
         idle_max: Duration::from_millis(network.connection_idle_ms_max.unwrap_or(u64::MAX).min(365 * 86_400_000)),
     }

@@ -1,5 +1,5 @@
 //! One client connection: requests in, answers out in the same order, everything in one task (NET-4).
-use super::{Admission, limits::Place};
+use super::{Admission, Ticket, limits::Place};
 use crate::{
     api::{self, Closing, Connection as Client, Reply, Response, Router},
     metrics::ApiMetrics,
@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     task::JoinHandle,
     time::{Instant, Sleep},
 };
@@ -30,6 +30,8 @@ const OUTGOING_BYTES_MAX: usize = 1 << 20;
 const BURST_MAX: usize = 64;
 /// How often waiting writes are looked at for their timeouts.
 const SOON: Duration = Duration::from_millis(100);
+/// How long a large request may take to arrive while it holds more than the budget has and others wait for it.
+const BEYOND_MS_MAX: u64 = 10_000;
 /// How long answers may still take to leave once the broker stops.
 const DRAIN_MS_MAX: u64 = 400;
 
@@ -40,6 +42,10 @@ pub(super) enum Ended {
     ByClient,
     #[error("idle for longer than connections.max.idle.ms")]
     Idle,
+    #[error("its answers were not read for longer than connections.max.idle.ms")]
+    NotReading,
+    #[error("the memory for requests is full and this one took more than {BEYOND_MS_MAX} ms to arrive")]
+    TooSlow,
     #[error("the broker is stopping")]
     Stopping,
     #[error(transparent)]
@@ -57,6 +63,8 @@ pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     pub frame_bytes_max: usize,
     pub idle_max: Duration,
+    /// `ottla.connection.inflight.max.bytes`.
+    pub inflight_bytes_max: u64,
     pub stopping: watch::Receiver<bool>,
 }
 
@@ -72,9 +80,10 @@ struct Pending {
     writes: bool,
     metrics: Option<Arc<ApiMetrics>>,
     handled_at: Duration,
+    request_bytes: u64,
 }
 
-type Admitting = Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>;
+type Admitting = Pin<Box<dyn Future<Output = Ticket> + Send>>;
 
 pub(super) struct Connection {
     socket: TcpStream,
@@ -84,10 +93,15 @@ pub(super) struct Connection {
     pending: VecDeque<Pending>,
     /// How many of `pending` are writes that wait.
     writes_waiting: usize,
+    /// Bytes of the requests in `pending`.
+    inflight_bytes: u64,
     outgoing: Outgoing,
     warming: Option<JoinHandle<io::Result<()>>>,
     admitting: Option<Admitting>,
-    admitted: Option<OwnedSemaphorePermit>,
+    /// What the request that arrives may hold.
+    ticket: Ticket,
+    /// Until when it must be there, while it holds more than the budget has.
+    beyond_until: Option<Instant>,
     /// Fires when the connection may have been idle for too long, or soon while writes wait (their timeouts).
     alarm: Pin<Box<Sleep>>,
     alarm_is_soon: bool,
@@ -107,10 +121,12 @@ impl Connection {
             shared,
             pending: VecDeque::new(),
             writes_waiting: 0,
+            inflight_bytes: 0,
             outgoing: Outgoing::default(),
             warming: None,
             admitting: None,
-            admitted: None,
+            ticket: Ticket::default(),
+            beyond_until: None,
             active_at: now,
             _place: place,
         }
@@ -170,13 +186,19 @@ impl Connection {
             if handled > 0 || answered > 0 {
                 continue;
             }
-            if !self.may_read() || self.poll_admitted(cx).is_pending() {
-                ready!(self.poll_alarm(cx))?;
-                continue;
-            }
-            match self.poll_read(cx) {
+            // A frame that must wait for the writes before it waits alone: nothing more is read behind it.
+            let reading = if self.may_read() && !self.frames.has_frame() && self.poll_admitted(cx).is_ready() {
+                self.poll_read(cx)
+            } else {
+                Poll::Pending
+            };
+            match reading {
                 Poll::Ready(read) => read?,
-                Poll::Pending => ready!(self.poll_alarm(cx))?,
+                Poll::Pending => {
+                    self.frames.rest();
+                    self.outgoing.rest();
+                    ready!(self.poll_alarm(cx))?;
+                }
             }
         }
     }
@@ -201,6 +223,7 @@ impl Connection {
             }
             let Some(pending) = self.pending.pop_front() else { break };
             self.writes_waiting -= usize::from(pending.writes);
+            self.inflight_bytes -= pending.request_bytes;
             if let Some(metrics) = pending.metrics {
                 metrics.response_bytes.inc_by((self.outgoing.bytes() - bytes_before) as u64);
                 let waited = self.shared.clock.monotonic().saturating_sub(pending.handled_at);
@@ -245,7 +268,7 @@ impl Connection {
             }
             let Some(frame) = self.frames.take()? else { break };
             let begun_at = self.shared.clock.monotonic();
-            let bytes = frame.len() as u64;
+            let request_bytes = frame.len() as u64;
             let routed = self.shared.router.route(&self.client, frame);
             let mut wait = match routed.reply {
                 Reply::Now(response) => Wait::Ready(response),
@@ -259,13 +282,17 @@ impl Connection {
             }
             let handled_at = self.shared.clock.monotonic();
             if let Some(metrics) = &routed.metrics {
-                metrics.request_bytes.inc_by(bytes);
+                metrics.request_bytes.inc_by(request_bytes);
                 metrics.local_seconds.observe(handled_at.saturating_sub(begun_at).as_secs_f64());
             }
             let writes = routed.writes && matches!(wait, Wait::Later(_));
             self.writes_waiting += usize::from(writes);
-            self.pending.push_back(Pending { wait, writes, metrics: routed.metrics, handled_at });
-            self.admitted = None;
+            self.inflight_bytes += request_bytes;
+            self.pending.push_back(Pending { wait, writes, metrics: routed.metrics, handled_at, request_bytes });
+            if self.ticket.covers(1) {
+                self.ticket = Ticket::default();
+                self.beyond_until = None;
+            }
             *burst += 1;
             handled += 1;
         }
@@ -273,30 +300,32 @@ impl Connection {
     }
 
     fn may_read(&self) -> bool {
-        self.pending.len() < PENDING_MAX && self.outgoing.bytes() < OUTGOING_BYTES_MAX
+        self.pending.len() < PENDING_MAX
+            && self.inflight_bytes < self.shared.inflight_bytes_max
+            && self.outgoing.bytes() < OUTGOING_BYTES_MAX
     }
 
     /// A large frame that has begun to arrive waits here for its share of the memory for requests.
     fn poll_admitted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.admitted.is_none()
-            && let Some(bytes) = self.frames.frame_bytes()
-            && bytes > Admission::SMALL_BYTES
-        {
-            let admission = &self.shared.admission;
-            let admitting = self.admitting.get_or_insert_with(|| Box::pin(admission.clone().admit(bytes)));
-            self.admitted = Some(ready!(admitting.as_mut().poll(cx)));
+        let bytes = self.frames.bytes_after_read();
+        while bytes > Admission::SMALL_BYTES && !self.ticket.covers(bytes) {
+            let (admission, ticket) = (&self.shared.admission, &mut self.ticket);
+            let admitting =
+                self.admitting.get_or_insert_with(|| Box::pin(admission.clone().admit(std::mem::take(ticket), bytes)));
+            self.ticket = ready!(admitting.as_mut().poll(cx));
             self.admitting = None;
+            if self.ticket.is_beyond() {
+                let until = Instant::now() + Duration::from_millis(BEYOND_MS_MAX);
+                self.beyond_until = Some(until);
+                self.alarm.as_mut().reset(until);
+            }
         }
         Poll::Ready(())
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         loop {
-            if self.socket.poll_read_ready(cx)?.is_pending() {
-                // Nothing is coming right now: a buffer that grew is given back.
-                self.frames.relax();
-                return Poll::Pending;
-            }
+            ready!(self.socket.poll_read_ready(cx))?;
             match self.socket.try_read_buf(self.frames.room()) {
                 Ok(0) => return Poll::Ready(Err(Ended::ByClient)),
                 Ok(bytes) => {
@@ -311,7 +340,8 @@ impl Connection {
     }
 
     /// `Ready(Ok)`: look at the waiting answers again, their time may be over. A connection on which nothing moves and
-    /// for which nothing is being done is closed after its time (NET-6).
+    /// for which nothing is being done is closed after its time (NET-6), and so is one whose answers nobody reads
+    /// (NET-5).
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         if self.writes_waiting > 0 && !self.alarm_is_soon {
             self.alarm_is_soon = true;
@@ -320,13 +350,20 @@ impl Connection {
         ready!(self.alarm.as_mut().poll(cx));
         let now = Instant::now();
         let due = self.active_at + self.shared.idle_max;
-        let is_quiet = self.pending.is_empty() && self.outgoing.is_empty();
+        if self.beyond_until.is_some_and(|until| until <= now) {
+            return Poll::Ready(Err(Ended::TooSlow));
+        }
+        if due <= now && !self.outgoing.is_empty() && self.warming.is_none() {
+            return Poll::Ready(Err(Ended::NotReading));
+        }
+        let is_quiet = self.pending.is_empty() && self.outgoing.is_empty() && self.admitting.is_none();
         if due <= now && is_quiet {
             return Poll::Ready(Err(Ended::Idle));
         }
         // Stays soon while the connection is in use, so that the timer is not set anew for every request.
         self.alarm_is_soon = self.writes_waiting > 0 || (is_quiet && now - self.active_at < SOON);
-        self.alarm.as_mut().reset(if self.alarm_is_soon { now + SOON } else { due.max(now + SOON) });
+        let next = if self.alarm_is_soon { now + SOON } else { due.max(now + SOON) };
+        self.alarm.as_mut().reset(self.beyond_until.map_or(next, |until| next.min(until)));
         Poll::Ready(Ok(()))
     }
 

@@ -1,11 +1,14 @@
 //! How many connections there may be, in all and from one address (NET-6).
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use std::{
     net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 /// Why a connection was closed before its first request.
@@ -27,14 +30,26 @@ impl Refusal {
     }
 }
 
+/// The limits themselves; they may change while the broker runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConnectionRules {
+    /// `max.connections`.
+    pub total_max: usize,
+    /// `max.connections.per.ip`.
+    pub per_address_max: usize,
+    /// `max.connections.per.ip.overrides`.
+    pub overrides: Vec<(IpAddr, usize)>,
+    /// `max.connection.creation.rate`: new connections per second.
+    pub creation_rate_max: u32,
+}
+
 /// Counts the open connections of all listeners.
 pub struct ConnectionLimits {
-    total_max: usize,
-    per_address_max: usize,
-    /// `max.connections.per.ip.overrides`.
-    overrides: Vec<(IpAddr, usize)>,
+    rules: ArcSwap<ConnectionRules>,
     total: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
+    /// The second that runs, since the clock's begin, and how many connections it has seen. Held for a moment.
+    created: Mutex<(u64, u32)>,
 }
 
 /// One counted connection; dropping it gives the place back.
@@ -44,35 +59,56 @@ pub struct Place {
 }
 
 impl ConnectionLimits {
-    pub fn new(total_max: usize, per_address_max: usize, overrides: Vec<(IpAddr, usize)>) -> Arc<ConnectionLimits> {
+    pub fn new(rules: ConnectionRules) -> Arc<ConnectionLimits> {
         Arc::new(ConnectionLimits {
-            total_max,
-            per_address_max,
-            overrides,
+            rules: ArcSwap::from_pointee(rules),
             total: AtomicUsize::new(0),
             by_address: DashMap::new(),
+            created: Mutex::new((0, 0)),
         })
+    }
+
+    /// New rules hold for new connections; those that are open stay.
+    pub fn update(&self, rules: ConnectionRules) {
+        self.rules.store(Arc::new(rules));
     }
 
     pub fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, Refusal> {
         let address = address.to_canonical();
-        if self.total.fetch_add(1, Ordering::AcqRel) >= self.total_max {
+        let rules = self.rules.load();
+        if self.total.fetch_add(1, Ordering::AcqRel) >= rules.total_max {
             self.total.fetch_sub(1, Ordering::AcqRel);
-            return Err(Refusal::Total(self.total_max));
+            return Err(Refusal::Total(rules.total_max));
         }
-        let allowed = self
-            .overrides
-            .iter()
-            .find(|(exception, _)| *exception == address)
-            .map_or(self.per_address_max, |(_, allowed)| *allowed);
+        let own = rules.overrides.iter().find(|(exception, _)| *exception == address);
+        let allowed = own.map_or(rules.per_address_max, |(_, allowed)| *allowed);
         let mut count = self.by_address.entry(address).or_insert(0);
         if *count >= allowed {
+            let is_unused = *count == 0;
             drop(count);
+            if is_unused {
+                self.by_address.remove_if(&address, |_, count| *count == 0);
+            }
             self.total.fetch_sub(1, Ordering::AcqRel);
             return Err(Refusal::PerAddress(allowed));
         }
         *count += 1;
         Ok(Place { limits: self.clone(), address })
+    }
+
+    /// Counts a connection that is to be accepted at `now`; `Some` is how long to wait first, as this second has had
+    /// its share.
+    pub fn pace(&self, now: Duration) -> Option<Duration> {
+        let rate_max = self.rules.load().creation_rate_max;
+        let mut created = self.created.lock();
+        if created.0 != now.as_secs() {
+            *created = (now.as_secs(), 0);
+        }
+        if created.1 >= rate_max {
+            return Some(Duration::from_secs(now.as_secs() + 1) - now);
+        }
+        created.1 += 1;
+        None
     }
 
     pub fn open(&self) -> usize {
@@ -96,13 +132,17 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn rules(total_max: usize, per_address_max: usize) -> ConnectionRules {
+        ConnectionRules { total_max, per_address_max, overrides: Vec::new(), creation_rate_max: 2 }
+    }
+
     fn address(last: u8) -> IpAddr {
         IpAddr::from([127, 0, 0, last])
     }
 
     #[test]
     fn net_6_connections_are_limited_in_all_and_per_address() {
-        let limits = ConnectionLimits::new(3, 1, vec![(address(9), 2)]);
+        let limits = ConnectionLimits::new(ConnectionRules { overrides: vec![(address(9), 2)], ..rules(3, 1) });
         let one = limits.take(address(1)).ok();
         assert_eq!(limits.take(address(1)).err(), Some(Refusal::PerAddress(1)));
         let _nine = (limits.take(address(9)).ok().unwrap(), limits.take(address(9)).ok().unwrap());
@@ -114,8 +154,28 @@ mod tests {
 
     #[test]
     fn an_ipv4_client_of_an_ipv6_socket_is_the_same_address() {
-        let limits = ConnectionLimits::new(10, 1, vec![]);
+        let limits = ConnectionLimits::new(rules(10, 1));
         let _one = limits.take(address(1)).ok().unwrap();
         assert!(limits.take("::ffff:127.0.0.1".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn net_6_rules_change_while_connections_are_open() {
+        let limits = ConnectionLimits::new(rules(10, 0));
+        assert_eq!(limits.take(address(1)).err(), Some(Refusal::PerAddress(0)));
+        assert!(limits.by_address.is_empty(), "an address that has nothing open is not remembered");
+        limits.update(rules(10, 2));
+        let _two = (limits.take(address(1)).ok().unwrap(), limits.take(address(1)).ok().unwrap());
+        limits.update(rules(1, 2));
+        assert_eq!(limits.take(address(2)).err(), Some(Refusal::Total(1)));
+    }
+
+    #[test]
+    fn net_6_connections_of_one_second_are_limited() {
+        let limits = ConnectionLimits::new(rules(10, 10));
+        let at = |ms| limits.pace(Duration::from_millis(ms));
+        assert_eq!((at(5_100), at(5_200)), (None, None));
+        assert_eq!(at(5_300), Some(Duration::from_millis(700)));
+        assert_eq!(at(6_000), None);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use std::{
     io,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
     sync::Arc,
     time::Duration,
 };
@@ -34,6 +34,18 @@ pub enum BindError {
     Other { name: String, address: String, error: io::Error },
 }
 
+/// Connections that may wait to be accepted, unless `socket.listen.backlog.size` says otherwise. Kafka's 50 are soon
+/// full when thousands of clients come back at once.
+const BACKLOG: i32 = 1024;
+
+/// What the settings say of sockets; `None` where they say nothing.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct SocketSettings {
+    pub send_buffer_bytes: Option<usize>,
+    pub receive_buffer_bytes: Option<usize>,
+    pub backlog: Option<i32>,
+}
+
 /// One bound listener: all its addresses share the name and the port.
 pub struct Listener {
     pub name: Arc<str>,
@@ -43,10 +55,13 @@ pub struct Listener {
 impl Listener {
     /// Binds every address that `host` stands for: `localhost` on IPv4 and IPv6, an empty host on all interfaces.
     /// Port 0 takes a free port, the same for all addresses.
-    pub fn bind(name: &str, host: &str, port: u16) -> Result<Listener, BindError> {
+    pub fn bind(name: &str, host: &str, port: u16, settings: &SocketSettings) -> Result<Listener, BindError> {
         let address = format!("{host}:{port}");
         let mut addresses: Vec<SocketAddr> = match host {
+            "" if Socket::new(Domain::IPV6, Type::STREAM, None).is_err() => vec![([0u8; 4], port).into()],
             "" => vec![([0u16; 8], port).into()],
+            // Both, also where the hosts file names one of them only.
+            "localhost" => vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()],
             host => (host, port)
                 .to_socket_addrs()
                 .map_err(|error| BindError::Unresolved { name: name.into(), address: address.clone(), error })?
@@ -54,22 +69,27 @@ impl Listener {
         };
         addresses.sort_by_key(SocketAddr::is_ipv6);
         addresses.dedup();
+        let other = |error| BindError::Other { name: name.into(), address: address.clone(), error };
         let mut sockets: Vec<TcpListener> = Vec::new();
+        let mut without_family = None;
         for mut wanted in addresses {
             if let Some(first) = sockets.first().and_then(|socket| socket.local_addr().ok()) {
                 wanted.set_port(first.port());
             }
-            match listen(wanted) {
+            match listen(wanted, settings) {
                 Ok(socket) => sockets.push(socket),
-                // `localhost` names ::1 also where the machine has no IPv6.
-                Err(error) if !sockets.is_empty() && error.kind() == io::ErrorKind::AddrNotAvailable => {}
+                // A name may stand for addresses of a family that the machine does not have.
+                Err(error) if is_no_such_family(&error) => without_family = Some(error),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                     return Err(BindError::InUse { name: name.into(), address: wanted.to_string() });
                 }
-                Err(error) => return Err(BindError::Other { name: name.into(), address: wanted.to_string(), error }),
+                Err(error) => return Err(other(error)),
             }
         }
-        Ok(Listener { name: name.into(), sockets })
+        match without_family {
+            Some(error) if sockets.is_empty() => Err(other(error)),
+            _ => Ok(Listener { name: name.into(), sockets }),
+        }
     }
 
     /// The port, also when 0 was asked for.
@@ -78,7 +98,13 @@ impl Listener {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// IPv6 is off for the interfaces, or the kernel has none.
+fn is_no_such_family(error: &io::Error) -> bool {
+    let without = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(without)
+}
+
+fn listen(address: SocketAddr, settings: &SocketSettings) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -87,7 +113,14 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::from(address))?;
-    socket.listen(1024)?;
+    // Accepted connections take the buffers of their listener. Where nobody sets them, the system sizes them.
+    if let Some(bytes) = settings.send_buffer_bytes {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = settings.receive_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    socket.listen(settings.backlog.unwrap_or(BACKLOG))?;
     TcpListener::from_std(socket.into())
 }
 
@@ -106,6 +139,8 @@ pub struct ServerParts {
     pub metrics: Arc<Metrics>,
     pub frame_bytes_max: usize,
     pub idle_max: Duration,
+    /// Bytes of requests that one connection may have unanswered before it is read no further.
+    pub inflight_bytes_max: u64,
 }
 
 impl Server {
@@ -117,6 +152,7 @@ impl Server {
             clock: parts.clock,
             frame_bytes_max: parts.frame_bytes_max,
             idle_max: parts.idle_max,
+            inflight_bytes_max: parts.inflight_bytes_max.max(1),
             stopping,
         });
         let mut tasks = JoinSet::new();
@@ -152,12 +188,26 @@ impl Accept {
     async fn run(self, listener: TcpListener) {
         let mut stopping = self.shared.stopping.clone();
         let mut connections = JoinSet::new();
+        let mut paced = true;
         loop {
+            if !paced {
+                let wait = self.limits.pace(self.shared.clock.monotonic());
+                paced = wait.is_none();
+                if let Some(wait) = wait {
+                    tokio::select! {
+                        () = async { let _ = stopping.wait_for(|stop| *stop).await; } => break,
+                        () = tokio::time::sleep(wait) => continue,
+                    }
+                }
+            }
             tokio::select! {
                 () = async { let _ = stopping.wait_for(|stop| *stop).await; } => break,
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, from)) => self.admit(socket, from, &mut connections),
+                    Ok((socket, from)) => {
+                        self.admit(socket, from, &mut connections);
+                        paced = false;
+                    }
                     Err(error) => {
                         // Out of descriptors, mostly: existing connections go on, new ones wait.
                         tracing::warn!(listener = %self.name, %error, "cannot accept a connection");
@@ -209,7 +259,7 @@ fn configure(socket: &TcpStream) -> io::Result<SocketAddr> {
 fn report(client: &Client, ended: &Ended) {
     let (listener, from) = (&client.listener, client.address);
     match ended {
-        Ended::Frame(_) | Ended::Request(_) => {
+        Ended::Frame(_) | Ended::Request(_) | Ended::NotReading | Ended::TooSlow => {
             tracing::warn!(%listener, %from, client_id = client.client_id().as_deref(), "connection closed: {ended}");
         }
         Ended::ByClient | Ended::Idle | Ended::Stopping | Ended::Io(_) => {

@@ -4,6 +4,6 @@ mod connection;
 mod limits;
 mod listener;
 
-pub use admission::Admission;
-pub use limits::{ConnectionLimits, Refusal};
-pub use listener::{BindError, Listener, Server, ServerParts};
+pub use admission::{Admission, Ticket};
+pub use limits::{ConnectionLimits, ConnectionRules, Refusal};
+pub use listener::{BindError, Listener, Server, ServerParts, SocketSettings};

@@ -103,8 +103,14 @@ pub struct SessionSettings {
 pub struct SessionCache {
     settings: SessionSettings,
     sessions: DashMap<i32, Arc<Session>>,
+    /// Partitions of all sessions.
+    partitions: AtomicUsize,
     evictions: AtomicUsize,
 }
+
+/// Partitions that all sessions together may remember, some 250 bytes each. Whoever comes with more goes on without a
+/// session.
+const PARTITIONS_MAX: usize = 1_000_000;
 
 struct Session {
     id: i32,
@@ -122,6 +128,8 @@ struct State {
     /// Order of reading; a partition that returned data goes to the end (FET-11).
     order: BTreeMap<u64, Key>,
     next_rank: u64,
+    /// It is no longer in the cache: whoever still holds it must not use it.
+    is_gone: bool,
 }
 
 struct Cached {
@@ -133,7 +141,12 @@ struct Cached {
 
 impl SessionCache {
     pub fn new(settings: SessionSettings) -> SessionCache {
-        SessionCache { settings, sessions: DashMap::new(), evictions: AtomicUsize::new(0) }
+        SessionCache {
+            settings,
+            sessions: DashMap::new(),
+            partitions: AtomicUsize::new(0),
+            evictions: AtomicUsize::new(0),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -153,7 +166,7 @@ impl SessionCache {
         let (id, epoch) = (request.session_id, request.session_epoch);
         if epoch == 0 || epoch == -1 {
             if id != 0 {
-                self.sessions.remove(&id);
+                self.forget(id);
             }
             let kind = if epoch == -1 || cx.version < 7 { PlanKind::Sessionless } else { PlanKind::Full };
             return Ok(Plan { items: items(cx, request), kind });
@@ -161,12 +174,16 @@ impl SessionCache {
         let session = self.sessions.get(&id).map(|found| found.clone()).ok_or(ErrorCode::FetchSessionIdNotFound)?;
         let by_id = cx.version >= 13;
         let mut state = session.state.lock();
+        if state.is_gone {
+            return Err(ErrorCode::FetchSessionIdNotFound);
+        }
         if state.next_epoch != epoch {
             return Err(ErrorCode::InvalidFetchSessionEpoch);
         }
         if session.by_id != by_id {
             return Err(ErrorCode::FetchSessionTopicIdError);
         }
+        let before = state.partitions.len();
         for item in items(cx, request) {
             state.put(item);
         }
@@ -178,9 +195,17 @@ impl SessionCache {
             }
         }
         state.used_at = cx.broker.clock.monotonic();
+        let after = state.partitions.len();
+        let in_all = self.partitions.fetch_add(after, Ordering::AcqRel) + after;
+        self.partitions.fetch_sub(before, Ordering::AcqRel);
+        if after > before && in_all - before > PARTITIONS_MAX {
+            drop(state);
+            self.forget(id);
+            return Err(ErrorCode::FetchSessionIdNotFound);
+        }
         if state.partitions.is_empty() {
             drop(state);
-            self.sessions.remove(&id);
+            self.forget(id);
             return Ok(Plan { items: Vec::new(), kind: PlanKind::Sessionless });
         }
         // FET-9: after the greatest epoch comes 1; 0 would begin a new session.
@@ -206,6 +231,14 @@ impl SessionCache {
         }
     }
 
+    fn forget(&self, id: i32) -> bool {
+        let Some((_, session)) = self.sessions.remove(&id) else { return false };
+        let mut state = session.state.lock();
+        state.is_gone = true;
+        self.partitions.fetch_sub(state.partitions.len(), Ordering::AcqRel);
+        true
+    }
+
     /// After a full fetch: begins a session when there is room for it, else gives 0 (the client goes on without).
     fn begin(&self, cx: &Context, items: &[(usize, Item)], found: &[Found]) -> i32 {
         if items.is_empty() {
@@ -215,17 +248,22 @@ impl SessionCache {
         if self.sessions.len() >= self.settings.slots && !self.evict(now, items.len()) {
             return 0;
         }
+        if self.partitions.load(Ordering::Acquire) + items.len() > PARTITIONS_MAX {
+            return 0;
+        }
         let mut state = State {
             next_epoch: 1,
             used_at: now,
             partitions: HashMap::with_capacity(items.len()),
             order: BTreeMap::new(),
             next_rank: 0,
+            is_gone: false,
         };
         for (index, item) in items {
             state.put(item.clone());
             state.changed(item, &found[*index]);
         }
+        self.partitions.fetch_add(state.partitions.len(), Ordering::AcqRel);
         loop {
             // Random, so that nobody meets another's session by counting (FET-12).
             let id = (cx.broker.chance.u64() & 0x7FFF_FFFF) as i32;
@@ -245,9 +283,9 @@ impl SessionCache {
         let oldest = self.sessions.iter().map(|entry| (entry.state.lock().used_at, entry.id, entry.size)).min();
         let Some((used_at, id, oldest_size)) = oldest else { return false };
         if now.saturating_sub(used_at) > self.settings.eviction || oldest_size < size {
-            self.sessions.remove(&id);
-            self.evictions.fetch_add(1, Ordering::Relaxed);
-            return true;
+            let is_evicted = self.forget(id);
+            self.evictions.fetch_add(usize::from(is_evicted), Ordering::Relaxed);
+            return is_evicted;
         }
         false
     }

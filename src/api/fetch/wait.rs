@@ -28,7 +28,8 @@ pub async fn for_data(
         let rises = FirstOf(rises(plan, limits, &found));
         let late = tokio::select! {
             biased;
-            () = rises => false,
+            // A closed mark rises no more: what the next read says is the answer, whatever it is.
+            is_closed = rises => is_closed,
             () = &mut deadline => true,
             _ = stopping.wait_for(|stop| *stop) => true,
         };
@@ -55,14 +56,18 @@ fn rises(plan: &Plan, limits: &Limits, found: &[Found]) -> Vec<Reached> {
     waiters
 }
 
-/// Completes when the first does, also when that is closed: the next read tells why.
+/// Completes when the first does; true when that one is closed: the next read tells why.
 struct FirstOf(Vec<Reached>);
 
 impl Future for FirstOf {
-    type Output = ();
+    type Output = bool;
 
-    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
-        let any = self.0.iter_mut().any(|reached| Pin::new(reached).poll(task).is_ready());
-        if any { Poll::Ready(()) } else { Poll::Pending }
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<bool> {
+        for reached in &mut self.0 {
+            if let Poll::Ready(reached) = Pin::new(reached).poll(task) {
+                return Poll::Ready(reached.is_err());
+            }
+        }
+        Poll::Pending
     }
 }
