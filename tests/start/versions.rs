@@ -95,7 +95,7 @@ fn broker(body: impl FnOnce(&mut Asker, uuid::Uuid)) {
 }
 
 #[test]
-fn records_are_asked_for_at_every_version() {
+fn records_are_written_at_every_version() {
     broker(|asker, id| {
         asker.each(3..=13, |version| {
             let data = |records: Option<Vec<u8>>| {
@@ -129,6 +129,12 @@ fn records_are_asked_for_at_every_version() {
             }
             requests
         });
+    });
+}
+
+#[test]
+fn records_are_read_at_every_version() {
+    broker(|asker, id| {
         asker.each(4..=18, |version| {
             let partition = |offset: i64, index: i32| {
                 fetch_request::FetchPartition::default()
@@ -170,6 +176,12 @@ fn records_are_asked_for_at_every_version() {
             }
             requests
         });
+    });
+}
+
+#[test]
+fn offsets_and_epochs_are_asked_for_at_every_version() {
+    broker(|asker, _| {
         // 11 has the form of 10.
         asker.each(1..=10, |version| {
             let partitions = (-8..=1).map(|timestamp| {
