@@ -33,12 +33,129 @@ fn broker(body: impl FnOnce(&mut Asker, uuid::Uuid)) {
 }
 
 #[test]
-fn records_are_asked_for_at_every_version() {
+fn records_are_written_at_every_version() {
     broker(|asker, id| {
+<<<<<<< HEAD
         produce(asker, id);
         fetch(asker, id);
         list_offsets(asker);
         offset_for_leader_epoch(asker);
+=======
+        asker.each(3..=13, |version| {
+            let data = |records: Option<Vec<u8>>| {
+                let partition = produce_request::PartitionProduceData::default().with_records(records.map(Bytes::from));
+                vec![partition.clone(), partition.clone(), partition.with_index(99)]
+            };
+            let mut requests = Vec::new();
+            for records in [None, Some(vec![]), Some(vec![7; 20]), Some(vec![0; 61]), Some(vec![2; 200])] {
+                for (acks, transaction) in [(-1, None), (1, None), (7, None), (-1, Some("x"))] {
+                    let mut topics = Vec::new();
+                    if version >= 13 {
+                        for id in [id, uuid::Uuid::from_u128(1), uuid::Uuid::nil()] {
+                            topics.push(produce_request::TopicProduceData::default().with_topic_id(id));
+                        }
+                    } else {
+                        topics.extend(
+                            TOPICS
+                                .iter()
+                                .map(|topic| produce_request::TopicProduceData::default().with_name(name(topic))),
+                        );
+                    }
+                    let topics = topics.into_iter().map(|topic| topic.with_partition_data(data(records.clone())));
+                    requests.push(
+                        ProduceRequest::default()
+                            .with_acks(acks)
+                            .with_timeout_ms(100)
+                            .with_transactional_id(transaction.map(|id| TransactionalId(text(id))))
+                            .with_topic_data(topics.collect()),
+                    );
+                }
+            }
+            requests
+        });
+    });
+}
+
+#[test]
+fn records_are_read_at_every_version() {
+    broker(|asker, id| {
+        asker.each(4..=18, |version| {
+            let partition = |offset: i64, index: i32| {
+                fetch_request::FetchPartition::default()
+                    .with_partition(index)
+                    .with_fetch_offset(offset)
+                    .with_partition_max_bytes(1000)
+            };
+            let mut partitions: Vec<_> =
+                [(0, 0), (-1, 0), (5, 0), (0, 99), (i64::MAX, 0)].map(|(o, i)| partition(o, i)).into();
+            if version >= 9 {
+                partitions.push(partition(0, 0).with_current_leader_epoch(99));
+            }
+            if version >= 12 {
+                partitions.push(partition(0, 0).with_last_fetched_epoch(99));
+                partitions.push(partition(1, 0).with_last_fetched_epoch(0));
+            }
+            let mut requests = Vec::new();
+            for one in partitions {
+                let topics: Vec<_> = if version >= 13 {
+                    [id, uuid::Uuid::from_u128(1)]
+                        .map(|id| fetch_request::FetchTopic::default().with_topic_id(id))
+                        .into()
+                } else {
+                    TOPICS.iter().map(|topic| fetch_request::FetchTopic::default().with_topic(name(topic))).collect()
+                };
+                for topic in topics {
+                    let topic = topic.with_partitions(vec![one.clone()]);
+                    let fetch = FetchRequest::default().with_max_bytes(1000).with_topics(vec![topic]);
+                    requests.push(fetch.clone().with_isolation_level(1));
+                    requests.push(fetch.clone().with_isolation_level(9));
+                    requests.push(fetch.clone().with_session_id(77).with_session_epoch(1));
+                    if version < 15 {
+                        requests.push(fetch.with_replica_id(BrokerId(1)));
+                    } else {
+                        let replica = fetch_request::ReplicaState::default().with_replica_id(BrokerId(1));
+                        requests.push(fetch.with_replica_state(replica));
+                    }
+                }
+            }
+            requests
+        });
+    });
+}
+
+#[test]
+fn offsets_and_epochs_are_asked_for_at_every_version() {
+    broker(|asker, _| {
+        // 11 has the form of 10.
+        asker.each(1..=10, |version| {
+            let partitions = (-8..=1).map(|timestamp| {
+                let asked = list_offsets_request::ListOffsetsPartition::default().with_timestamp(timestamp);
+                if version >= 4 { asked.with_current_leader_epoch(timestamp as i32) } else { asked }
+            });
+            let topics = TOPICS.iter().flat_map(|topic| {
+                let topic = list_offsets_request::ListOffsetsTopic::default().with_name(name(topic));
+                partitions.clone().map(move |asked| {
+                    topic.clone().with_partitions(vec![asked.clone(), asked.with_partition_index(99)])
+                })
+            });
+            topics.map(|topic| ListOffsetsRequest::default().with_topics(vec![topic.clone(), topic])).collect()
+        });
+        asker.each(2..=4, |_| {
+            let asked = |current, epoch| {
+                offset_for_leader_epoch_request::OffsetForLeaderPartition::default()
+                    .with_current_leader_epoch(current)
+                    .with_leader_epoch(epoch)
+            };
+            let partitions =
+                vec![asked(-1, 0), asked(-1, 99), asked(-1, -1), asked(99, 0), asked(0, 0).with_partition(99)];
+            let topics = TOPICS.iter().map(|topic| {
+                offset_for_leader_epoch_request::OffsetForLeaderTopic::default()
+                    .with_topic(name(topic))
+                    .with_partitions(partitions.clone())
+            });
+            vec![OffsetForLeaderEpochRequest::default().with_replica_id(BrokerId(-1)).with_topics(topics.collect())]
+        });
+>>>>>>> slice/house2
     });
 }
 

@@ -97,19 +97,19 @@ fn reopening(orderly: bool) -> std::time::Duration {
     clock.monotonic()
 }
 
-// About 80 ms unoptimised on an idle machine; the bounds leave room for a busy one and catch a sync or a file made per
-// log.
+// About 80 ms unoptimised on an idle machine; the bounds leave room for a very busy one and catch work that grows with
+// the square of the number of logs.
 
 #[test]
 fn five_hundred_clean_logs_open_quickly() {
     let took = reopening(true);
-    assert!(took.as_millis() < 1_500, "{took:?}");
+    assert!(took.as_millis() < 15_000, "{took:?}");
     println!("clean: {took:?}");
 }
 
 #[test]
 fn five_hundred_killed_logs_open_quickly() {
     let took = reopening(false);
-    assert!(took.as_millis() < 1_500, "{took:?}");
+    assert!(took.as_millis() < 15_000, "{took:?}");
     println!("killed: {took:?}");
 }
