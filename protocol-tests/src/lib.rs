@@ -16,6 +16,6 @@ pub mod wire;
 pub use batch::{Batch, Codec, Record};
 pub use broker::{address, on_kafka};
 pub use check::{assert_error, assert_ok, code_name};
-pub use connection::{Connection, Failure};
+pub use connection::{Connection, Failure, encode_request};
 pub use kafka_protocol::ResponseError as Code;
 pub use steps::*;

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""What one process of librdkafka's test-runner said, one line a test and sub-test: results.py NUMBER EXIT-CODE SECONDS OUTPUT."""
+import re
+import sys
+
+number, code, elapsed, path = sys.argv[1:]
+COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\(B")
+ROW = re.compile(r"^\|\s*(\d{4}_\S+)\s*\|\s*(PASSED|FAILED|SKIPPED)\s*\|\s*([\d.]+)s\s*\|")
+BEGIN = re.compile(r"\[(\d{4}_\S+)\s*/[^\]]*\] +\[ ([A-Za-z_0-9]+:\d+(?:: .*)?) \]$")
+PASS = re.compile(r"\[(\d{4}_\S+)\s*/[^\]]*\] +\[ ([A-Za-z_0-9]+:\d+.*): PASS \(([\d.]+)s\) \]$")
+SKIP = re.compile(r"\[(\d{4}_\S+)\s*/[^\]]*\] +\[ ([A-Za-z_0-9]+:\d+.*?): SKIP: (.*) \]$")
+
+tests, subtests, open_subtests = {}, [], {}
+for line in open(path, errors="replace"):
+    line = COLOUR.sub("", line).rstrip()
+    if found := ROW.match(line):
+        tests[found[1]] = (found[2], found[3])
+    elif found := PASS.search(line):
+        open_subtests.pop(found[1], None)
+        subtests.append((f"{found[1]}/{found[2]}", "PASS", found[3], ""))
+    elif found := SKIP.search(line):
+        open_subtests.pop(found[1], None)
+        subtests.append((f"{found[1]}/{found[2]}", "SKIP", "0", found[3]))
+    elif found := BEGIN.search(line):
+        if before := open_subtests.pop(found[1], None):
+            # Some sub-tests never say that they passed; the next one starts only when they did.
+            subtests.append((f"{found[1]}/{before}", "PASS", "0", "(no end marker)"))
+        open_subtests[found[1]] = found[2]
+for test, subtest in open_subtests.items():
+    passed = tests.get(test, ("FAILED",))[0] == "PASSED"
+    subtests.append((f"{test}/{subtest}", "PASS" if passed else "FAIL", "0", "(no end marker)" if passed else ""))
+
+WORDS = {"PASSED": "PASS", "FAILED": "FAIL", "SKIPPED": "SKIP"}
+skipped_locally = all(status == "SKIPPED" for status, _ in tests.values()) and not subtests
+if not tests:
+    note = {"124": "timed out", "134": "aborted", "139": "crashed"}.get(code, f"exit code {code}")
+    print(f"{number}\tFAIL\t{elapsed}\t{note}")
+elif not skipped_locally:
+    for name, (status, seconds) in tests.items():
+        print(f"{name}\t{WORDS[status]}\t{seconds}\t")
+# The same sub-test more than once: numbered in the order they ran.
+names = [name for name, *_ in subtests]
+count = {}
+for name, status, seconds, note in subtests:
+    if names.count(name) > 1:
+        count[name] = count.get(name, 0) + 1
+        name = f"{name} ({count[name]})"
+    print(f"{name}\t{status}\t{seconds}\t{note}")

@@ -1,0 +1,71 @@
+# Sourced by the run.sh of every foreign suite: starts the broker it is told to, collects results, holds them against tests.allow.
+#   suite_begin "$@"                  arguments of run.sh: [ottla|kafka] [pattern]; sets $broker, $pattern, $cache, $work
+#   broker_up TAG PORT key=value...   one fresh node on 127.0.0.1:PORT (0: a free one); its address is then in $address
+#   broker_down TAG
+#   result NAME PASS|FAIL|SKIP SECONDS [NOTE]
+#   suite_end                         prints the counts; fails when a test of tests.allow did not pass
+set -uo pipefail
+suite_folder=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
+suite=${SUITE_NAME:-$(basename "$suite_folder")}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+kafka=${KAFKA:-$root/compat/apache-kafka/kafka}
+ottla=${OTTLA_BIN:-$root/target/release/ottla}
+declare -A broker_pids=()
+
+suite_begin() {
+    broker=${1:-ottla}
+    pattern=${2:-}
+    case $broker in ottla | kafka) ;; *) echo "run.sh [ottla|kafka] [pattern], not $broker" >&2; exit 2 ;; esac
+    cache=${OTTLA_COMPAT_CACHE:-$HOME/.cache/ottla/compat}/$suite
+    results=$root/target/compat/$suite-$broker.tsv
+    logs=$root/target/compat/$suite-$broker
+    rm -rf "$logs"
+    mkdir -p "$cache" "$logs"
+    work=$(mktemp -d)
+    : > "$results"
+    trap suite_stop EXIT
+}
+
+suite_stop() {
+    for tag in "${!broker_pids[@]}"; do broker_down "$tag"; done
+    rm -rf "$work"
+}
+
+free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+
+broker_up() {
+    local tag=$1 port=$2 given=()
+    shift 2
+    [ "$port" != 0 ] || port=$(free_port)
+    address=127.0.0.1:$port
+    if [ "$broker" = kafka ]; then
+        "$kafka" up "$suite-$tag" "$port" "$@" > "$logs/$tag.up" 2>&1 || { cat "$logs/$tag.up" >&2; exit 1; }
+        broker_pids[$tag]=kafka
+        return
+    fi
+    for setting in "listeners=PLAINTEXT://$address" "log.dirs=$work/$tag" ottla.http.listen=off node.id=1 "$@"; do
+        given+=(--override "$setting")
+    done
+    "$ottla" serve "${given[@]}" > "$logs/$tag.log" 2>&1 &
+    broker_pids[$tag]=$!
+    for _ in $(seq 100); do "$ottla" status -q -b "$address" 2> /dev/null && return; sleep 0.05; done
+    echo "$suite: the broker did not start:" >&2
+    cat "$logs/$tag.log" >&2
+    exit 1
+}
+
+broker_down() {
+    local tag=$1 pid=${broker_pids[$1]:-}
+    unset "broker_pids[$tag]"
+    case $pid in
+    '') ;;
+    kafka) "$kafka" down "$suite-$tag" > /dev/null 2>&1 ;;
+    *) kill -TERM "$pid" 2> /dev/null; wait "$pid" 2> /dev/null; rm -rf "${work:?}/$tag" ;;
+    esac
+}
+
+result() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${4:-}" | tee -a "$results"; }
+
+suite_end() {
+    python3 "$root/compat/verdict.py" "$suite" "$broker" "$results" "$suite_folder/${ALLOW_FILE:-tests.allow}" "$pattern"
+}
