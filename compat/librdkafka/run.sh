@@ -38,13 +38,13 @@ SCRIPT
 fi
 
 settings=(num.partitions=4 group.initial.rebalance.delay.ms=3000 group.share.min.record.lock.duration.ms=1000)
-export LD_LIBRARY_PATH=$tests/../src:$tests/../src-cpp KAFKA_PATH=$tools TEST_KAFKA_VERSION=4.3.1
+export LD_LIBRARY_PATH=$tests/../src:$tests/../src-cpp TEST_KAFKA_VERSION=4.3.1
 [ -z "${GROUP_PROTOCOL:-}" ] || export TEST_CONSUMER_GROUP_PROTOCOL=$GROUP_PROTOCOL
 
 # One number, one process: a failed test can take the runner with it.
 run() {
     local number=$1 scenario=${2:-} begun=$SECONDS
-    (cd "$tests" && BROKERS=$address RDKAFKA_TEST_CONF=$work/test.conf TESTS=$number TEST_SCENARIO=${scenario:-default} \
+    (cd "$tests" && KAFKA_PATH=$tools BROKERS=$address RDKAFKA_TEST_CONF=$work/test.conf TESTS=$number TEST_SCENARIO=${scenario:-default} \
         timeout "${SECONDS_MAX:-900}" ./test-runner -p1 -L > "$logs/$number$scenario.out" 2>&1)
     python3 "$suite_folder/results.py" "$number" "$?" $((SECONDS - begun)) "$logs/$number$scenario.out" | tee -a "$results"
 }

@@ -1,0 +1,19 @@
+#!/usr/bin/env python3
+"""Turns the events of `go test -json` (on the standard input) into result lines: go_results.py < events
+
+Only tests that ended have a line; a process that died leaves the rest without one, which counts as not run."""
+import json
+import re
+import sys
+
+WORDS = {"pass": "PASS", "fail": "FAIL", "skip": "SKIP"}
+# Names that a test makes up anew each time.
+RANDOM = re.compile(r"\b[0-9a-f]{16,}\b")
+for line in sys.stdin:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        continue
+    if event.get("Test") and event.get("Action") in WORDS:
+        name = RANDOM.sub("rnd", event["Test"])
+        print(f"{name}\t{WORDS[event['Action']]}\t{event.get('Elapsed', 0):.2f}\t")
