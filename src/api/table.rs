@@ -50,10 +50,12 @@ apis! {
     ApiVersions             0, 0..=4  => super::api_versions::handle;
     CreateTopics            2, 2..=7  => super::create_topics::handle;
     DeleteTopics            1, 1..=6  => super::delete_topics::handle;
+    DeleteRecords           0, 0..=2  => super::delete_records::handle;
     InitProducerId          0, 0..=5  => super::init_producer_id::handle;
     OffsetForLeaderEpoch    2, 2..=4  => super::offset_for_leader_epoch::handle;
     DescribeConfigs         1, 1..=4  => super::describe_configs::handle;
     AlterConfigs            0, 0..=2  => super::alter_configs::handle;
+    DescribeLogDirs         1, 1..=5  => super::describe_log_dirs::handle;
     CreatePartitions        0, 0..=3  => super::create_partitions::handle;
     IncrementalAlterConfigs 0, 0..=1  => super::incremental_alter_configs::handle;
     DescribeCluster         0, 0..=2  => super::describe_cluster::handle;

@@ -359,6 +359,29 @@ impl LogDir {
         self.shared.space.left_bytes()
     }
 
+    /// All bytes of the filesystem and those that can still be written, as they are now.
+    pub fn room(&self) -> io::Result<(i64, i64)> {
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let disk = &self.shared.disk;
+        Ok((signed(disk.total_bytes(self.path())?), signed(disk.free_bytes(self.path())?)))
+    }
+
+    /// Bytes of a log's segments, whether or not it is open.
+    pub fn size_of(&self, id: &LogId) -> io::Result<u64> {
+        if let Some(log) = self.shared.logs.lock().get(&id.key()) {
+            return Ok(log.size_bytes());
+        }
+        let path = self.path().join(names::of_partition(&id.topic, id.partition));
+        match self.shared.disk.list(&path) {
+            Ok(files) => {
+                let segments = files.iter().filter(|file| names::offset_of(&file.name, names::LOG).is_some());
+                Ok(segments.map(|file| file.len).sum())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(in crate::log) fn look_at_space(&self) {
         match self.shared.disk.free_bytes(self.path()) {
             Ok(free) => {

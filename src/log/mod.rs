@@ -38,6 +38,7 @@ pub use producer_state::{AppendOrigin, ProducerError, ProducerView};
 pub use properties::MetaProperties;
 pub use read::{AbortedTransaction, Read, ReadError, ReadLimit, Slice};
 pub use time_index::TimestampedOffset;
+pub use trimming::StartMove;
 pub use watermark::{Closed, Reached, Watermark};
 
 #[cfg(test)]

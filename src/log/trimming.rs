@@ -139,28 +139,29 @@ impl Log {
         Ok(())
     }
 
-    /// DeleteRecords: records below `to` can no longer be read. Durable when this returns (OFF-11): it waits for a
-    /// commit, so call it where waiting is allowed.
-    pub fn advance_start(&self, to: Offset) -> Result<(), AppendError> {
-        let waiter = Arc::new(Waiter::default());
-        {
-            let mut writer = self.writer.lock();
-            self.check_usable(&writer)?;
-            let bounds = self.bounds();
-            if to > bounds.high() {
-                return Err(AppendError::PastHighWatermark { high: bounds.high() });
-            }
-            if to <= bounds.start() {
-                return Ok(());
-            }
-            let reach: Arc<dyn Committed> = waiter.clone();
-            let entry = self.entry(EntryKind::LogStart, to);
-            self.list_for_checkpoint(&mut writer);
-            let wal = self.shared.wal.append(&entry, &[], Some((&reach, to)));
-            wal.map_err(|error| AppendError::StorageFailed(error.to_string()))?;
-            self.show_start(to);
+    /// DeleteRecords: records below `to` can no longer be read from now on, and are gone for good once the answer was
+    /// waited for (OFF-11). `None` stands for the high watermark.
+    pub fn advance_start(&self, to: Option<Offset>) -> Result<StartMove, AppendError> {
+        let mut writer = self.writer.lock();
+        self.check_usable(&writer)?;
+        let bounds = self.bounds();
+        let to = to.unwrap_or(bounds.high());
+        if to > bounds.high() {
+            return Err(AppendError::PastHighWatermark { high: bounds.high() });
         }
-        waiter.wait().map_err(|error| AppendError::StorageFailed(error.to_string()))
+        let start = to.max(bounds.start());
+        let mut moved = StartMove { start, waiter: None };
+        // Logged also where the start stands already: whoever moved it may still be waiting for the disk.
+        if start > Offset::ZERO {
+            let waiter = Arc::new(Waiter::default());
+            let reach: Arc<dyn Committed> = waiter.clone();
+            self.list_for_checkpoint(&mut writer);
+            let wal = self.shared.wal.append(&self.entry(EntryKind::LogStart, start), &[], Some((&reach, start)));
+            wal.map_err(|error| AppendError::StorageFailed(error.to_string()))?;
+            self.show_start(start);
+            moved.waiter = Some(waiter);
+        }
+        Ok(moved)
     }
 
     fn show_start(&self, to: Offset) {
@@ -263,6 +264,23 @@ impl Log {
     pub(in crate::log) fn close(&self, why: Closed) {
         self.writer.lock().closed.get_or_insert(why);
         self.close_marks(why);
+    }
+}
+
+/// A log start that was moved, and is to become durable.
+#[must_use = "the move is durable only once it was waited for"]
+pub struct StartMove {
+    start: Offset,
+    waiter: Option<Arc<Waiter>>,
+}
+
+impl StartMove {
+    /// Waits for the commit that makes the move durable; answers the log's start as it was set.
+    pub fn wait(self) -> Result<Offset, AppendError> {
+        if let Some(waiter) = self.waiter {
+            waiter.wait().map_err(|error| AppendError::StorageFailed(error.to_string()))?;
+        }
+        Ok(self.start)
     }
 }
 

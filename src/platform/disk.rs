@@ -46,6 +46,8 @@ pub trait Disk: Send + Sync {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
     /// Bytes that can still be written on this path's filesystem.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
+    /// Size of this path's filesystem.
+    fn total_bytes(&self, path: &Path) -> io::Result<u64>;
 
     /// The whole of a small file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {

@@ -224,6 +224,10 @@ impl Disk for MemoryDisk {
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
         Ok(self.state.lock().room_bytes())
     }
+
+    fn total_bytes(&self, _path: &Path) -> io::Result<u64> {
+        Ok(self.state.lock().capacity_bytes.unwrap_or(u64::MAX))
+    }
 }
 
 struct Locked {

@@ -94,6 +94,11 @@ impl Disk for RealDisk {
         let about = fs::statvfs(path)?;
         Ok(about.f_bavail.saturating_mul(about.f_frsize))
     }
+
+    fn total_bytes(&self, path: &Path) -> io::Result<u64> {
+        let about = fs::statvfs(path)?;
+        Ok(about.f_blocks.saturating_mul(about.f_frsize))
+    }
 }
 
 /// Slices that one `pwritev` takes at most (Linux: UIO_MAXIOV).

@@ -4,7 +4,7 @@ mod partitions;
 mod publish;
 mod settings;
 
-pub use partition::{Leadership, Partition, ProduceError, ReadFault, Unavailable};
+pub use partition::{DeleteRecordsError, Leadership, Partition, ProduceError, ReadFault, Unavailable};
 pub use partitions::{Partitions, Topic};
 pub use publish::{Resolve, TopicPublisher};
 pub use settings::TopicSettings;

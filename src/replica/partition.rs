@@ -3,7 +3,7 @@ use super::TopicSettings;
 use crate::{
     log::{
         AppendError, AppendOrigin, Appended, Closed, Log, LogDir, LogError, LogId, Read, ReadError, ReadLimit,
-        Watermark,
+        StartMove, Watermark,
     },
     record::CheckedBatch,
     types::{Acks, Isolation, LeaderEpoch, NodeId, Offset},
@@ -47,6 +47,17 @@ pub enum ProduceError {
     NotEnoughReplicas { in_sync: usize, minimum: usize },
     #[error(transparent)]
     Append(#[from] AppendError),
+}
+
+/// Why no records are deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteRecordsError {
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    #[error("the topic is compacted and never deletes records by age or size")]
+    Policy,
+    #[error(transparent)]
+    Log(#[from] AppendError),
 }
 
 /// Why nothing can be read.
@@ -195,6 +206,19 @@ impl Partition {
             Isolation::ReadCommitted => ReadLimit::Stable,
         };
         Ok(self.log()?.read(from, limit, bytes_max, at_least_one)?)
+    }
+
+    /// May records be deleted here? Only where this broker leads and the topic's policy knows of deletion.
+    pub fn may_delete_records(&self) -> Result<(), DeleteRecordsError> {
+        self.check_leader(None)?;
+        let settings = self.settings.load();
+        if settings.log.compact && !settings.log.delete { Err(DeleteRecordsError::Policy) } else { Ok(()) }
+    }
+
+    /// Deletes the records below `to`, or all that are committed; the answer is to be waited for.
+    pub fn delete_records(self: &Arc<Self>, to: Option<Offset>) -> Result<StartMove, DeleteRecordsError> {
+        self.may_delete_records()?;
+        Ok(self.log()?.advance_start(to)?)
     }
 
     /// The mark that a consumer of this isolation waits on.

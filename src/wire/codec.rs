@@ -76,10 +76,12 @@ pub fn encode_response<T: Encodable>(
 }
 
 /// Versions whose bytes equal those of an earlier one that the crate knows: ListOffsets 11 (KIP-1023) only gives a
-/// meaning to one more negative timestamp.
+/// meaning to one more negative timestamp. Requests of DescribeLogDirs 5 (KIP-1066) are those of 4; its answers are not,
+/// see `encode_log_dirs`.
 pub fn codec_version(key: ApiKey, version: Version) -> Version {
     match (key, version) {
         (ApiKey::ListOffsets, 11) => 10,
+        (ApiKey::DescribeLogDirs, 5) => 4,
         _ => version,
     }
 }

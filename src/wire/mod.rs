@@ -3,6 +3,7 @@ mod answers;
 mod codec;
 pub mod coordinator;
 mod header;
+mod log_dirs;
 pub mod metadata;
 mod shape;
 mod shapes;
@@ -11,6 +12,7 @@ pub mod structure;
 pub use answers::{check_answer, skip_header_tags};
 pub use codec::{Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};
 pub use header::{RequestHeader, put_response_header};
+pub use log_dirs::encode_log_dirs;
 pub use shape::{Field, Shape, Versioned};
 pub use shapes::{SHAPES, shape_of};
 

@@ -106,6 +106,11 @@ pub const SHAPES: &[Shape] = &[
         flexible_from: 4,
         fields: &[from(6, Array(&[from(6, NullableString), from(6, Uuid)])), upto(5, List(&String)), all(I32)],
     },
+    Shape {
+        key: 21, // DeleteRecords
+        flexible_from: 2,
+        fields: &[all(Array(&[all(String), all(Array(&[all(I32), all(I64)]))])), all(I32)],
+    },
     Shape { key: 22, flexible_from: 2, fields: &[all(NullableString), all(I32), from(3, I64), from(3, I16)] }, // InitProducerId
     Shape {
         key: 23, // OffsetForLeaderEpoch
@@ -121,6 +126,11 @@ pub const SHAPES: &[Shape] = &[
         key: 33, // AlterConfigs
         flexible_from: 2,
         fields: &[all(Array(&[all(I8), all(String), all(Array(CONFIG))])), all(I8)],
+    },
+    Shape {
+        key: 35, // DescribeLogDirs
+        flexible_from: 2,
+        fields: &[all(NullableArray(&[all(String), all(List(&I32))]))],
     },
     Shape {
         key: 37, // CreatePartitions

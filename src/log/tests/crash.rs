@@ -1,7 +1,7 @@
 //! Power losses and kills at any moment of a directory's life: what was acknowledged is there afterwards, in order, once.
 use super::*;
 use crate::{
-    log::{LogDirError, LogError},
+    log::{LogDirError, LogError, StartMove},
     platform::{Chance, MemoryDisk, OpenMode, SeededChance},
     types::ProducerId,
 };
@@ -152,7 +152,8 @@ impl World {
             1 => {
                 model.start = (model.start + 5).min(model.acknowledged).max(model.start);
                 log.advance_high(Offset::new(model.acknowledged));
-                log.advance_start(Offset::new(model.start)).map_err(|error| Trouble::Io(error.to_string()))?;
+                let moved = log.advance_start(Some(Offset::new(model.start)));
+                moved.and_then(StartMove::wait).map_err(|error| Trouble::Io(error.to_string()))?;
                 model.start_acknowledged = model.start;
             }
             2 => {

@@ -82,7 +82,7 @@ fn off_10_outside_is_an_error_and_behind_the_high_watermark_is_empty() {
     let log = fixture.directory.open_log(&id(0), Arc::new(LogConfig::default())).unwrap();
     append(&log, batch(5, b"v")).unwrap();
     log.advance_high(Offset::new(5));
-    log.advance_start(Offset::new(2)).unwrap();
+    log.advance_start(Some(Offset::new(2))).unwrap().wait().unwrap();
     for from in [0, 1, 6, 100] {
         assert!(matches!(log.read(Offset::new(from), ReadLimit::High, 100, true), Err(ReadError::OutOfRange { .. })));
     }

@@ -145,7 +145,7 @@ fn log_18_the_log_start_survives_a_kill() {
     let log = fixture.log(LogConfig::default());
     append_synced(&log, batch(10, b"v"));
     log.advance_high(Offset::new(10));
-    log.advance_start(Offset::new(7)).unwrap();
+    log.advance_start(Some(Offset::new(7))).unwrap().wait().unwrap();
     drop((log, fixture));
     let (_fixture, log) = reopened(dir.path());
     assert_eq!(log.unwrap().bounds().start(), Offset::new(7));

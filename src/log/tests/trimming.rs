@@ -87,7 +87,7 @@ fn ret_4_files_are_renamed_and_unlinked_after_the_delay() {
     let fixture = Fixture::real(dir.path());
     let log = ten_segments(&fixture);
     let held = log.read(Offset::ZERO, ReadLimit::High, 10, true).unwrap();
-    log.advance_start(Offset::new(5)).unwrap();
+    log.advance_start(Some(Offset::new(5))).unwrap().wait().unwrap();
     assert_eq!(log.delete_old_segments().unwrap(), 2);
     let deleted = || {
         std::fs::read_dir(dir.path().join("t-0"))
@@ -109,9 +109,9 @@ fn off_11_records_are_deleted_up_to_the_high_watermark_only() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = Fixture::real(dir.path());
     let log = ten_segments(&fixture);
-    assert!(matches!(log.advance_start(Offset::new(21)), Err(AppendError::PastHighWatermark { .. })));
-    log.advance_start(Offset::new(20)).unwrap();
-    log.advance_start(Offset::new(3)).unwrap();
+    assert!(matches!(log.advance_start(Some(Offset::new(21))), Err(AppendError::PastHighWatermark { .. })));
+    log.advance_start(Some(Offset::new(20))).unwrap().wait().unwrap();
+    log.advance_start(Some(Offset::new(3))).unwrap().wait().unwrap();
     assert_eq!(log.bounds().start(), Offset::new(20));
     assert_eq!(log.delete_old_segments().unwrap(), 9);
 }
