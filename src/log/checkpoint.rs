@@ -9,6 +9,44 @@ use std::{collections::BTreeMap, fmt::Write};
 /// Offsets of many partitions: `topic partition offset` per line.
 pub type Offsets = BTreeMap<TopicPartition, Offset>;
 
+/// One checkpoint file: what it is to say, and whether that differs from what it says.
+#[derive(Default, Debug)]
+pub(in crate::log) struct Noted {
+    offsets: Offsets,
+    pub changed: bool,
+}
+
+impl Noted {
+    /// As read from the file.
+    pub fn loaded(offsets: Offsets) -> Noted {
+        Noted { offsets, changed: false }
+    }
+
+    pub fn offsets(&self) -> &Offsets {
+        &self.offsets
+    }
+
+    pub fn get(&self, at: &TopicPartition) -> Option<Offset> {
+        self.offsets.get(at).copied()
+    }
+
+    /// Notes a partition's offset; `None`: the file says nothing of it.
+    pub fn set(&mut self, at: &TopicPartition, offset: Option<Offset>) {
+        match (self.offsets.get_mut(at), offset) {
+            (Some(known), Some(offset)) if *known == offset => return,
+            (Some(known), Some(offset)) => *known = offset,
+            (None, Some(offset)) => {
+                self.offsets.insert(at.clone(), offset);
+            }
+            (Some(_), None) => {
+                self.offsets.remove(at);
+            }
+            (None, None) => return,
+        }
+        self.changed = true;
+    }
+}
+
 /// What is wrong with a checkpoint's text.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CheckpointError {
@@ -94,6 +132,19 @@ mod tests {
         let text = write_offsets(&offsets);
         assert_eq!(text, "0\n2\na.c 3 0\nb 0 12\n");
         assert_eq!(read_offsets(text.as_bytes()), Ok(offsets));
+    }
+
+    #[test]
+    fn a_file_is_written_again_only_for_news() {
+        let at = TopicPartition { topic: TopicName::parse("a").unwrap(), partition: 0 };
+        let mut noted = Noted::default();
+        let mut is_news = |offset: Option<i64>| {
+            noted.set(&at, offset.map(Offset::new));
+            std::mem::take(&mut noted.changed)
+        };
+        let news = [None, Some(3), Some(3), Some(4), None, None].map(&mut is_news);
+        assert_eq!(news, [false, true, false, true, true, false]);
+        assert_eq!(noted.get(&at), None);
     }
 
     #[test]

@@ -103,28 +103,17 @@ impl LogDir {
         {
             let logs = self.shared.logs.lock();
             // A log that was deleted since must leave nothing to a new one of its name.
-            for done in
-                work.iter().filter(|done| logs.get(&done.log.id.key()).is_some_and(|log| Arc::ptr_eq(log, &done.log)))
-            {
-                checkpoints.recovery.insert(done.log.id.topic_partition(), done.end);
+            let is_open = |log: &Arc<Log>| logs.get(&log.id.key()).is_some_and(|open| Arc::ptr_eq(open, log));
+            for done in work.iter().filter(|done| is_open(&done.log)) {
+                checkpoints.recovery.set(&done.log.id.topic_partition(), Some(done.end));
             }
+            let behind = std::mem::take(&mut checkpoints.behind);
+            // Only logs that changed: a checkpoint costs what was written since the last, not what there is.
+            behind.values().chain(work.iter().map(|done| &done.log)).filter(|log| is_open(log)).for_each(|log| {
+                checkpoints.take(log);
+            });
         }
-        self.gather(&mut checkpoints);
         self.write_checkpoints(&mut checkpoints)
-    }
-
-    /// Log starts and high watermarks of all logs. Deleted logs are not among them.
-    fn gather(&self, checkpoints: &mut Checkpoints) {
-        for log in self.logs() {
-            let at = log.id.topic_partition();
-            let bounds = log.bounds();
-            if bounds.start() > log.segments.read()[0].base() {
-                checkpoints.starts.insert(at.clone(), bounds.start());
-            } else {
-                checkpoints.starts.remove(&at);
-            }
-            checkpoints.highs.insert(at, bounds.high());
-        }
     }
 
     pub(in crate::log) fn write_checkpoints(&self, checkpoints: &mut Checkpoints) -> io::Result<()> {
@@ -134,20 +123,17 @@ impl LogDir {
             self.shared.logs.lock().values().for_each(|log| {
                 gone.remove(&log.id.topic_partition());
             });
-            gone.iter().for_each(|at| {
-                checkpoints.recovery.remove(at);
-            });
+            gone.iter().for_each(|at| checkpoints.recovery.set(at, None));
         }
-        let texts = [
-            (names::RECOVERY_POINTS, checkpoint::write_offsets(&checkpoints.recovery)),
-            (names::LOG_STARTS, checkpoint::write_offsets(&checkpoints.starts)),
-            (names::HIGH_WATERMARKS, checkpoint::write_offsets(&checkpoints.highs)),
+        let files = [
+            (names::RECOVERY_POINTS, &mut checkpoints.recovery),
+            (names::LOG_STARTS, &mut checkpoints.starts),
+            (names::HIGH_WATERMARKS, &mut checkpoints.highs),
         ];
-        for (slot, (name, text)) in checkpoints.written.iter_mut().zip(texts) {
-            if *slot != text {
-                self.shared.disk.write_atomic(&self.path().join(name), text.as_bytes())?;
-                *slot = text;
-            }
+        for (name, file) in files.into_iter().filter(|(_, file)| file.changed) {
+            let text = checkpoint::write_offsets(file.offsets());
+            self.shared.disk.write_atomic(&self.path().join(name), text.as_bytes())?;
+            file.changed = false;
         }
         checkpoints.stale.clear();
         Ok(())
@@ -194,10 +180,8 @@ impl LogDir {
         let log = &work.log;
         let text = {
             let mut epochs = log.epochs.lock();
-            if !epochs.take_changed() {
-                return Ok(());
-            }
-            checkpoint::write_epochs(epochs.entries())
+            let Some(entries) = epochs.take_changed(work.end) else { return Ok(()) };
+            checkpoint::write_epochs(entries)
         };
         work.new_epochs = true;
         let path = log.folder.file(names::EPOCH_CHECKPOINT);
@@ -304,6 +288,9 @@ impl LogDir {
 
     /// `flush.ms` of logs without the write-ahead log, exact to about a second.
     fn flush_due(&self) {
+        if !self.shared.flushes_by_time.load(Ordering::Relaxed) {
+            return;
+        }
         let dirty = self.shared.dirty.lock().clone();
         for log in dirty {
             if log.config().flush_ms.is_some() {
@@ -350,6 +337,8 @@ impl LogDir {
                 indexed = indexed.and(written.map_err(LogDirError::io("write the indexes of", log.path())));
             }
         }
+        // The last one notes every log.
+        self.checkpoints.lock().behind.extend(logs.iter().map(|log| (log.id.key(), log.clone())));
         let checkpointed = self.checkpoint();
         let closed = self.shared.wal.close();
         logs.iter().for_each(|log| log.close_marks(Closed::Stopping));
@@ -363,6 +352,20 @@ impl LogDir {
             self.shared.disk.write_atomic(&path, marker.as_bytes()).map_err(LogDirError::io("write", &path))?;
         }
         Ok(())
+    }
+}
+
+impl Checkpoints {
+    /// Where a log starts and how far it is committed.
+    fn take(&mut self, log: &Arc<Log>) {
+        let at = log.id.topic_partition();
+        let bounds = log.bounds();
+        let moved = bounds.start() > log.segments.read()[0].base();
+        self.starts.set(&at, moved.then_some(bounds.start()));
+        self.highs.set(&at, Some(bounds.high()));
+        if bounds.high() < bounds.end() {
+            self.behind.insert(log.id.key(), log.clone());
+        }
     }
 }
 

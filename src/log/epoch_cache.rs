@@ -14,6 +14,8 @@ pub struct EpochCache {
     entries: Vec<EpochStart>,
     /// Differs from the checkpoint file.
     changed: bool,
+    /// There is a checkpoint file.
+    on_file: bool,
 }
 
 impl EpochCache {
@@ -23,21 +25,24 @@ impl EpochCache {
         for entry in entries {
             cache.assign(entry.epoch, entry.start);
         }
-        cache.changed = false;
+        (cache.changed, cache.on_file) = (false, true);
         cache
-    }
-
-    pub fn entries(&self) -> &[EpochStart] {
-        &self.entries
     }
 
     pub fn latest(&self) -> Option<LeaderEpoch> {
         self.entries.last().map(|entry| entry.epoch)
     }
 
-    /// Takes the mark that the checkpoint file is behind.
-    pub fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+    /// Takes the mark that the checkpoint file is behind and answers what it is to say. Epochs without a record below
+    /// `end` are dropped when a log is opened (LOG-20): for them alone no file is made, thousands of new logs would cost
+    /// their creation.
+    pub fn take_changed(&mut self, end: Offset) -> Option<&[EpochStart]> {
+        let matters = self.on_file || self.entries.iter().any(|entry| entry.start < end);
+        if !self.changed || !matters {
+            return None;
+        }
+        (self.changed, self.on_file) = (false, true);
+        Some(&self.entries)
     }
 
     pub fn set_changed(&mut self) {
@@ -103,7 +108,7 @@ mod tests {
     }
 
     fn pairs(cache: &EpochCache) -> Vec<(i32, i64)> {
-        cache.entries().iter().map(|entry| (entry.epoch.get(), entry.start.get())).collect()
+        cache.entries.iter().map(|entry| (entry.epoch.get(), entry.start.get())).collect()
     }
 
     #[test]
@@ -111,6 +116,16 @@ mod tests {
         assert_eq!(pairs(&cache(&[(1, 0), (1, 5), (3, 10)])), [(1, 0), (3, 10)]);
         assert_eq!(pairs(&cache(&[(1, 0), (3, 10), (2, 5)])), [(1, 0), (2, 5)]);
         assert_eq!(pairs(&cache(&[(1, 0), (3, 10), (4, 10)])), [(1, 0), (4, 10)]);
+    }
+
+    #[test]
+    fn log_20_an_epoch_without_records_waits_for_its_file() {
+        let mut epochs = cache(&[(3, 0)]);
+        assert_eq!(epochs.take_changed(Offset::ZERO), None);
+        assert_eq!(epochs.take_changed(Offset::new(1)).map(<[_]>::len), Some(1));
+        assert_eq!(epochs.take_changed(Offset::new(1)), None);
+        epochs.truncate_end(Offset::ZERO);
+        assert_eq!(epochs.take_changed(Offset::ZERO), Some(&[][..]), "a file that is there is kept true");
     }
 
     #[test]

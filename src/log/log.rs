@@ -167,6 +167,7 @@ impl Log {
         loaded: Loaded,
     ) -> Arc<Log> {
         let Loaded { segments, writer, bounds, epochs, synced } = loaded;
+        shared.take_config(&config);
         let first_unstable = writer.producers.first_unstable();
         let tail = Tail::new(writer.active.clone());
         let reach =
@@ -203,6 +204,7 @@ impl Log {
 
     /// Takes effect with the next append; a segment that is already too large is rolled then.
     pub fn update_config(&self, config: Arc<LogConfig>) {
+        self.shared.take_config(&config);
         self.config.store(config);
     }
 

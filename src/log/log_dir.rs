@@ -2,7 +2,7 @@
 use crate::{
     log::{
         Closed, LogConfig, LogDirSettings,
-        checkpoint::{self, Offsets},
+        checkpoint::{self, Noted, Offsets},
         folder::Folder,
         log::{Log, LogError, LogId},
         names,
@@ -58,13 +58,13 @@ impl LogDirError {
 /// What the three checkpoint files say, and what they should say next.
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
-    pub recovery: Offsets,
-    pub starts: Offsets,
-    pub highs: Offsets,
+    pub recovery: Noted,
+    pub starts: Noted,
+    pub highs: Noted,
     /// Logs that are gone while the files still speak of them.
     pub stale: BTreeSet<TopicPartition>,
-    /// The texts as last written.
-    pub written: [String; 3],
+    /// Logs whose high watermark was below their end when it was noted: it rises without an append.
+    pub behind: BTreeMap<(TopicId, i32), Arc<Log>>,
 }
 
 /// Entries of the write-ahead log that are not in their logs yet, by log.
@@ -124,7 +124,7 @@ impl LogDir {
             by_log.entry((entry.head.topic_id, entry.head.partition)).or_default().push(*entry);
         }
         by_log.retain(|_, entries| entries.last().is_none_or(|last| last.head.kind != EntryKind::Drop));
-        let read = |name: &str| read_offsets(&*disk, &path.join(name));
+        let read = |name: &str| read_offsets(&*disk, &path.join(name)).map(Noted::loaded);
         let checkpoints = Checkpoints {
             recovery: read(names::RECOVERY_POINTS)?,
             starts: read(names::LOG_STARTS)?,
@@ -251,8 +251,8 @@ impl LogDir {
             Some(listing) => opening.load(listing)?,
             None => opening.fresh(Default::default()),
         };
-        if loaded.bounds.end() > Offset::ZERO && loaded.writer.active.bytes() == 0 {
-            // The file's name is what tells where an empty log begins. One that begins at 0 gets it when needed.
+        if loaded.writer.active.bytes() == 0 {
+            // The file's name is what tells where an empty log begins, and no append waits for a file to be made.
             loaded.writer.active.file().map_err(LogError::io("create", &path))?;
         }
         let log = Log::assemble(id.clone(), self.shared.clone(), folder, config, loaded);
@@ -276,17 +276,19 @@ impl LogDir {
         }
         Ok(Known {
             clean: self.clean && undisturbed,
-            recovery_point: checkpoints.recovery.get(&at).copied(),
-            log_start: checkpoints.starts.get(&at).copied(),
-            high: checkpoints.highs.get(&at).copied(),
+            recovery_point: checkpoints.recovery.get(&at),
+            log_start: checkpoints.starts.get(&at),
+            high: checkpoints.highs.get(&at),
         })
     }
 
     pub(in crate::log) fn forget(&self, at: TopicPartition) {
         let mut checkpoints = self.checkpoints.lock();
-        let known = [checkpoints.recovery.remove(&at), checkpoints.starts.remove(&at), checkpoints.highs.remove(&at)];
-        if known.iter().any(Option::is_some) {
-            checkpoints.stale.insert(at);
+        let Checkpoints { recovery, starts, highs, stale, .. } = &mut *checkpoints;
+        let files = [recovery, starts, highs];
+        if files.iter().any(|file| file.get(&at).is_some()) {
+            files.into_iter().for_each(|file| file.set(&at, None));
+            stale.insert(at);
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Shared {
     /// Files and directories to be removed when their time has come.
     pub leaving: Mutex<Vec<Leaving>>,
     pub unsaved_bytes: AtomicU64,
+    /// Some log had `flush.ms` set.
+    pub flushes_by_time: AtomicBool,
     pub checkpoint_wal_bytes: u64,
     /// Wakes the background thread.
     pub alarm: Alarm,
@@ -65,6 +67,7 @@ impl Shared {
             logs: Mutex::default(),
             leaving: Mutex::default(),
             unsaved_bytes: AtomicU64::new(0),
+            flushes_by_time: AtomicBool::new(false),
             checkpoint_wal_bytes: settings.checkpoint_wal_bytes,
             alarm: Alarm::default(),
         })
@@ -83,6 +86,13 @@ impl Shared {
         let logs: Vec<Arc<Log>> = self.logs.lock().values().cloned().collect();
         for log in logs {
             log.close_marks(Closed::StorageFailed);
+        }
+    }
+
+    /// A log has this config from now on.
+    pub fn take_config(&self, config: &crate::log::LogConfig) {
+        if config.flush_ms.is_some() {
+            self.flushes_by_time.store(true, Ordering::Relaxed);
         }
     }
 

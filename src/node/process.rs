@@ -172,7 +172,7 @@ fn announce(node: &Node, clock: &dyn Clock, directories: &[String]) {
 
 /// Completes when a log directory failed.
 async fn directory_failure(node: &Node) -> String {
-    let mut looks = tokio::time::interval(Duration::from_millis(200));
+    let mut looks = tokio::time::interval(Duration::from_secs(1));
     loop {
         looks.tick().await;
         if let Some(failure) = node.failure() {

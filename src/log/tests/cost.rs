@@ -113,3 +113,54 @@ fn five_hundred_killed_logs_open_quickly() {
     assert!(took.as_millis() < 15_000, "{took:?}");
     println!("killed: {took:?}");
 }
+
+/// What a checkpoint asks of the disk when one of `logs` logs was written since the last.
+fn checkpoint_after_one(logs: i32) -> Vec<OperationKind> {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    fixture.directory.finish_recovery().unwrap();
+    let config = Arc::new(LogConfig::default());
+    let opened: Vec<Arc<Log>> =
+        (0..logs).map(|partition| fixture.directory.open_log(&id(partition), config.clone()).unwrap()).collect();
+    for log in &opened {
+        log.advance_high(append_synced(log, batch(1, b"v")).last.next());
+    }
+    fixture.directory.checkpoint().unwrap();
+    let before = disk.operations().len();
+    fixture.directory.checkpoint().unwrap();
+    assert_eq!(disk.operations().len(), before, "nothing was written, nothing is done");
+    append_synced(&opened[0], batch(1, b"v"));
+    let before = disk.operations().len();
+    fixture.directory.checkpoint().unwrap();
+    let operations = disk.operations();
+    let of_logs = operations[before..].iter().filter(|one| !one.path.starts_with("/data/wal"));
+    of_logs.map(|one| one.kind).collect()
+}
+
+#[test]
+fn a_checkpoint_costs_what_was_written_not_what_there_is() {
+    let few = checkpoint_after_one(2);
+    assert!(!few.is_empty());
+    assert_eq!(few, checkpoint_after_one(60));
+}
+
+#[test]
+fn a_new_log_costs_its_checkpoint_no_file() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(LogConfig::default());
+    log.begin_epoch(LeaderEpoch::ZERO);
+    let before = disk.operations().len();
+    fixture.directory.checkpoint().unwrap();
+    let operations = disk.operations();
+    let files = || operations[before..].iter().filter(|one| one.path.starts_with("/data/t-0"));
+    assert!(
+        files().all(|one| matches!(one.kind, OperationKind::Sync | OperationKind::SyncDir)),
+        "{:?}",
+        files().collect::<Vec<_>>()
+    );
+    append(&log, batch(1, b"v")).unwrap();
+    fixture.directory.checkpoint().unwrap();
+    assert!(disk.exists(Path::new("/data/t-0/leader-epoch-checkpoint")));
+}

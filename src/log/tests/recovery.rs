@@ -386,3 +386,21 @@ fn idem_11_a_replayed_log_knows_what_the_live_one_knew() {
     let fixture = Fixture::real(dir.path());
     assert_eq!(fixture.log(config).producers(), live);
 }
+
+#[test]
+fn log_21_a_high_watermark_that_rises_without_an_append_is_noted() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.directory.open_log(&id(0), Arc::new(LogConfig::default())).unwrap();
+    append(&log, batch(5, b"v")).unwrap();
+    let noted = || {
+        fixture.directory.checkpoint().unwrap();
+        fs::read_to_string(dir.path().join("replication-offset-checkpoint")).unwrap()
+    };
+    assert_eq!(noted(), "0\n1\nt 0 0\n");
+    log.advance_high(Offset::new(3));
+    assert_eq!(noted(), "0\n1\nt 0 3\n");
+    log.advance_high(Offset::new(5));
+    assert_eq!(noted(), "0\n1\nt 0 5\n");
+}

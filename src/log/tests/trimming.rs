@@ -124,7 +124,7 @@ fn log_20_truncation_takes_segments_producers_and_epochs_back() {
     for at in 0..20 {
         log.append(produced(7, 0, at, 1), LeaderEpoch::new(at / 10), AppendOrigin::Client).unwrap();
     }
-    wait_synced(&log, Offset::new(20));
+    wait_for(log.high_mark(), Offset::new(20)).unwrap();
     log.truncate_to(Offset::new(8)).unwrap();
     assert_eq!((log.bounds().end(), log.bounds().high()), (Offset::new(8), Offset::new(8)));
     assert_eq!(log.producers()[0].last_sequence, Some(7));
