@@ -78,6 +78,10 @@ impl LogDir {
         if let Err(source) = self.note(&work) {
             return Err(self.put_off(work, "write the checkpoints of", source));
         }
+        // Told once it is noted: what somebody was told is safe must be known to be so by the next start, too.
+        for done in &work {
+            done.log.tell_synced(done.end);
+        }
         if !work.is_empty() && may_release {
             self.shared.wal.release(covered);
         }
@@ -436,15 +440,15 @@ struct Background {
 impl Log {
     /// Everything below `end` is synced in the segments now.
     fn synced_to(&self, end: Offset) {
-        let rose = {
-            let mut writer = self.writer.lock();
-            writer.recovery_point = end.min(writer.end);
-            if writer.end == end {
-                writer.unlogged = false;
-            }
-            self.synced_mark().get() < writer.recovery_point
-        };
-        if rose {
+        let mut writer = self.writer.lock();
+        writer.recovery_point = end.min(writer.end);
+        if writer.end == end {
+            writer.unlogged = false;
+        }
+    }
+
+    fn tell_synced(&self, end: Offset) {
+        if self.synced_mark().get() < end.min(self.bounds().end()) {
             self.committed.committed(end);
         }
     }

@@ -112,11 +112,13 @@ impl<'a> Opening<'a> {
             let start = self.known.log_start.unwrap_or_default();
             return Ok(self.fresh(start));
         };
-        self.load_epochs(listing).map_err(self.io("read the epochs of"))?;
+        let epochs_lost = self.load_epochs(listing).map_err(self.io("read the epochs of"))?;
         let snapshot_lost = self.load_snapshot(listing).map_err(self.io("read the producers of"))?;
         let unclean_from = self.known.recovery_point.unwrap_or_default().max(first_base);
         let mut end = None;
-        if self.known.clean && self.known.recovery_point.is_some() && !snapshot_lost {
+        // What is synced stays synced, whatever became of the notes about it: it is walked again, and damage in it told.
+        let notes_lost = epochs_lost || snapshot_lost;
+        if self.known.clean && self.known.recovery_point.is_some() && !notes_lost {
             let last = segments.last().expect("not empty").clone();
             let before = (self.producers.clone(), self.epochs.clone(), self.epoch);
             end = self.quick_end(&last, listing).map_err(self.io("read"))?;
@@ -134,7 +136,7 @@ impl<'a> Opening<'a> {
         let end = match end {
             Some(end) => end,
             None => {
-                let from = if snapshot_lost { first_base } else { unclean_from };
+                let from = if notes_lost { first_base } else { unclean_from };
                 self.epochs.truncate_end(from);
                 self.epoch = self.epochs.latest();
                 let end = self.recover(&mut segments, from, unclean_from)?;
@@ -156,7 +158,7 @@ impl<'a> Opening<'a> {
         let recovery = unclean_from.min(end);
         let synced = if unlogged { recovery.max(high.min(recovery)) } else { end };
         // Names that were removed may come back until they are synced, and the log start with them (LOG-18).
-        let new_names = unlogged || self.tidied || self.known.log_start.is_some();
+        let new_names = unlogged || notes_lost || self.tidied || self.known.log_start.is_some();
         let mut writer = self.writer(active, end, recovery, new_names, unlogged);
         let sealed = segments.iter().take(segments.len() - 1);
         writer.sealed_dirty = sealed.filter(|segment| segment.is_dirty()).cloned().collect();
@@ -239,20 +241,21 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
-    fn load_epochs(&mut self, listing: &[Entry]) -> io::Result<()> {
+    /// True when there was a checkpoint and it cannot be believed.
+    fn load_epochs(&mut self, listing: &[Entry]) -> io::Result<bool> {
+        let mut lost = false;
         if listing.iter().any(|file| file.name == names::EPOCH_CHECKPOINT) {
             let bytes = self.folder.disk().read(&self.folder.file(names::EPOCH_CHECKPOINT))?;
             match checkpoint::read_epochs(&bytes) {
                 Ok(epochs) => self.epochs = EpochCache::loaded(epochs),
                 Err(error) => {
                     tracing::warn!(log = %self.folder.path().display(), "the epoch checkpoint is damaged and is made again from the batches: {error}");
-                    self.known.clean = false;
-                    self.known.recovery_point = None;
+                    lost = true;
                 }
             }
         }
         self.epoch = self.epochs.latest();
-        Ok(())
+        Ok(lost)
     }
 
     /// The newest snapshot that can be believed. True when there were some and none could be.

@@ -43,7 +43,7 @@ impl Log {
             }
         }
         if let Some(entry) = last_append {
-            self.synced_mark().raise(entry_end(entry, recovered).min(writer.end));
+            self.synced_mark().raise(entry_end(entry, recovered)?.min(writer.end));
         }
         writer.unlogged &= self.synced_mark().get() < writer.end;
         if !entries.is_empty() {
@@ -151,7 +151,7 @@ impl Log {
 }
 
 /// End of an entry's batch: everything below came from the write-ahead log or stood before it.
-fn entry_end(entry: &RecoveredEntry, recovered: &Recovered) -> Offset {
-    let last = recovered.read_body(entry).ok().and_then(|body| BatchHeader::parse(&body).ok()?.last());
-    last.map_or(entry.head.offset, Offset::next)
+fn entry_end(entry: &RecoveredEntry, recovered: &Recovered) -> Result<Offset, LogError> {
+    let last = BatchHeader::parse(&recovered.read_body(entry)?).ok().and_then(|header| header.last());
+    Ok(last.map_or(entry.head.offset, Offset::next))
 }

@@ -5,6 +5,7 @@ mod cost;
 mod crash;
 mod read;
 mod recovery;
+mod tails;
 mod trimming;
 
 use crate::{

@@ -117,19 +117,17 @@ impl World {
                 Ok(()) => {}
             }
         }
-        // Taken while the node still runs. A kill keeps the disk as it is: that needs a node whose threads can be ended.
+        // Taken while the node still runs, and a disk of its own: nothing that threads of this life still do is seen on it.
         let left = match self.below(3) {
             0 => disk.crash(),
-            1 if opened.is_some() => disk.clone(),
+            1 => disk.killed(),
             _ => disk.crash_with(&*self.chance),
         };
-        // From here on nothing of the old life has an effect; the power comes back when all its threads have ended.
         disk.power_off_after(0);
         if let Some((storage, mut controller, _)) = opened {
             controller.stop();
             let _ = storage.directories[0].close();
         }
-        left.clear_faults();
         Ok(left)
     }
 
@@ -312,7 +310,6 @@ fn run(seed: u64, lives: usize, lying: bool) -> Result<(), String> {
 }
 
 #[test]
-#[ignore = "about one run in ten ends with a damaged write-ahead log that is not explained yet"]
 fn log_7_idem_10_nothing_answered_by_a_node_is_lost_doubled_or_hidden_by_crashes() {
     for seed in 0..12 {
         run(seed, 8, false).unwrap();

@@ -283,8 +283,11 @@ impl Handle {
         let state = &mut *self.disk.state.lock();
         let path = state.contents[self.place].path();
         if let Err(error) = state.faults.change(OperationKind::Sync, path, 0, 0) {
-            // The kernel reports such an error once and calls the pages clean: a later sync does not save them.
-            state.contents[self.place].lose_pending();
+            // The kernel reports such an error once and calls the pages clean: a later sync does not save them. A process
+            // that dies before its sync has failed nothing: the pages stay as they are.
+            if !state.faults.is_off() {
+                state.contents[self.place].lose_pending();
+            }
             return Err(error);
         }
         state.sync_content(self.place);

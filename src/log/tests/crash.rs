@@ -219,15 +219,11 @@ fn run(seed: u64, lives: usize, lying: bool) -> Result<(), String> {
     for life in 0..lives {
         disk.ignore_syncs(lying);
         world.live(&disk).map_err(|what| format!("seed {seed}, life {life}: {what}"))?;
-        let unplugged = probe(&disk).is_err();
         disk = match world.chance.u64() % 4 {
             0 => disk.crash(),
-            // Killed, not unplugged: everything written is there. (After a failed sync nothing is known of the page
-            // cache, so that is no kill.)
-            1 if !unplugged => disk,
+            1 => disk.killed(),
             _ => disk.crash_with(&world.chance),
         };
-        disk.clear_faults();
     }
     Ok(())
 }

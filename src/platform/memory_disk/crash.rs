@@ -16,6 +16,21 @@ impl MemoryDisk {
         self.crashed(Some(chance))
     }
 
+    /// What the kernel still has when only the process is killed, at this moment or where the power went off: synced or
+    /// not, everything is read back, and what was not synced is still not durable. A new disk: whatever threads of the
+    /// killed process do to the old one has no effect on it.
+    pub fn killed(&self) -> MemoryDisk {
+        let state = self.state.lock();
+        let left = State {
+            names: state.names.clone(),
+            contents: state.contents.clone(),
+            capacity_bytes: state.capacity_bytes,
+            refuse_direct: state.refuse_direct,
+            ..State::default()
+        };
+        MemoryDisk { state: Arc::new(Mutex::new(left)) }
+    }
+
     fn crashed(&self, chance: Option<&dyn Chance>) -> MemoryDisk {
         let state = self.state.lock();
         let contents = state.contents.iter();

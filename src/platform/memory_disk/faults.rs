@@ -107,7 +107,7 @@ impl Faults {
         &self.operations
     }
 
-    fn is_off(&self) -> bool {
+    pub fn is_off(&self) -> bool {
         self.power_off_at.is_some_and(|at| self.changes >= at)
     }
 

@@ -174,3 +174,37 @@ fn a_lock_is_held_once() {
     drop(held);
     assert!(disk.lock(Path::new("/d/.lock")).is_ok());
 }
+
+#[test]
+fn a_kill_keeps_what_was_written_makes_nothing_durable_and_frees_the_disk_of_its_old_users() {
+    let disk = MemoryDisk::new();
+    dir(&disk);
+    write(&disk, "/d/a", b"synced", true).unwrap();
+    disk.sync_dir(Path::new("/d")).unwrap();
+    let old = disk.open(Path::new("/d/a"), OpenMode::Write).unwrap();
+    old.write_all_at(b"killed", 0).unwrap();
+    let after = disk.killed();
+    old.write_all_at(b"undead", 0).unwrap();
+    old.sync_data().unwrap();
+    assert_eq!(read(&after, "/d/a").as_deref(), Some(&b"killed"[..]));
+    assert_eq!(read(&after.crash(), "/d/a").as_deref(), Some(&b"synced"[..]));
+    after.open(Path::new("/d/a"), OpenMode::Write).unwrap().sync_data().unwrap();
+    assert_eq!(read(&after.crash(), "/d/a").as_deref(), Some(&b"killed"[..]));
+}
+
+#[test]
+fn a_sync_that_the_power_cut_short_has_not_failed() {
+    let disk = MemoryDisk::new();
+    dir(&disk);
+    write(&disk, "/d/a", b"old", true).unwrap();
+    disk.sync_dir(Path::new("/d")).unwrap();
+    disk.power_off_after(1);
+    assert!(write(&disk, "/d/a", b"new", true).is_err());
+    let after = disk.killed();
+    assert_eq!(read(&after, "/d/a").as_deref(), Some(&b"new"[..]));
+    after.open(Path::new("/d/a"), OpenMode::Write).unwrap().sync_data().unwrap();
+    assert_eq!(read(&after.crash(), "/d/a").as_deref(), Some(&b"new"[..]));
+    // Some of it may have reached the disk before the power went, as of any write that was not synced.
+    let torn = |seed| read(&disk.crash_with(&SeededChance::new(seed)), "/d/a");
+    assert!((0..20).any(|seed| torn(seed).as_deref() == Some(&b"new"[..])));
+}

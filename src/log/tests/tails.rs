@@ -1,0 +1,85 @@
+//! Batches that stand in a segment while no write-ahead log has them: what a kill between the two writes leaves. They are
+//! shown once they are safe, and what was shown stays shown.
+use super::*;
+use crate::{
+    log::LogError,
+    platform::{Fault, MemoryDisk, OpenMode, OperationKind},
+};
+
+/// Killed with two records in the write-ahead log and two behind them in the segment only.
+fn with_tail() -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(LogConfig::default());
+    append_synced(&log, produced(7, 0, 0, 2));
+    disk.inject(Fault::once(OperationKind::Write, ".wal"));
+    append(&log, produced(7, 0, 2, 2)).unwrap();
+    assert_eq!(wait_for(log.synced_mark(), Offset::new(4)), Err(Closed::StorageFailed));
+    disk.killed()
+}
+
+fn open(disk: &MemoryDisk) -> Fixture {
+    Fixture::open(Arc::new(disk.clone()), Path::new("/data"))
+}
+
+#[test]
+fn log_8_what_a_checkpoint_has_shown_is_shown_after_a_power_loss() {
+    let mut shown_once = false;
+    for changes in 0..40 {
+        let disk = with_tail();
+        let fixture = open(&disk);
+        let log = fixture.log(LogConfig::default());
+        disk.power_off_after(changes);
+        let _ = fixture.directory.finish_recovery();
+        let shown = log.synced_mark().get();
+        shown_once |= shown == Offset::new(4);
+        let fixture = open(&disk.crash());
+        let again = fixture.log(LogConfig::default());
+        assert!(again.bounds().high() >= shown, "{changes}: {shown} was shown, {:?} is left", again.bounds());
+    }
+    assert!(shown_once);
+}
+
+#[test]
+fn log_8_a_read_that_fails_in_a_recovery_is_told_and_hides_nothing() {
+    let mut failed = 0;
+    for after in 0..20 {
+        let disk = MemoryDisk::new();
+        let fixture = open(&disk);
+        fixture.directory.finish_recovery().unwrap();
+        append_synced(&fixture.log(LogConfig::default()), produced(7, 0, 0, 2));
+        let left = disk.crash();
+        let fixture = open(&left);
+        left.inject(Fault { after, ..Fault::once(OperationKind::Read, ".wal") });
+        match fixture.try_log(LogConfig::default()) {
+            Ok(log) => assert_eq!(log.bounds().high(), Offset::new(2), "{after}"),
+            Err(error) => {
+                assert!(matches!(error, LogError::Wal(_)), "{error}");
+                failed += 1;
+            }
+        }
+    }
+    assert!((1..20).contains(&failed), "{failed}");
+}
+
+#[test]
+fn log_14_log_20_a_torn_list_of_epochs_takes_nothing_from_what_is_known_to_be_synced() {
+    let disk = MemoryDisk::new();
+    let fixture = open(&disk);
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(LogConfig::default());
+    for at in 0..20 {
+        append_synced(&log, produced(7, 0, at, 1));
+    }
+    fixture.directory.checkpoint().unwrap();
+    let left = disk.crash();
+    let epochs = left.open(Path::new("/data/t-0/leader-epoch-checkpoint"), OpenMode::Write).unwrap();
+    epochs.set_len(3).unwrap();
+    let fixture = open(&left.killed());
+    assert_eq!(fixture.log(LogConfig::default()).bounds().high(), Offset::new(20));
+    // Damage in the synced part is told, not taken for a torn tail.
+    left.flip_bit(Path::new("/data/t-0/00000000000000000000.log"), 80, 3).unwrap();
+    let damaged = open(&left.killed()).try_log(LogConfig::default()).map(|log| log.bounds());
+    assert!(matches!(damaged, Err(LogError::Damaged { .. })), "{damaged:?}");
+}
