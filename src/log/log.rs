@@ -8,6 +8,8 @@ use crate::{
         segment::Segment,
         shared::Shared,
         tail::Tail,
+        transactions::Unstable,
+        verification::Verifications,
         wal::{Committed, WalError},
     },
     types::{LeaderEpoch, LogBounds, Offset, OffsetAndEpoch, TopicId, TopicName, TopicPartition},
@@ -103,6 +105,7 @@ pub(in crate::log) struct Writer {
     pub first_timestamp_ms: Option<i64>,
     pub created_ms: i64,
     pub producers: ProducerStates,
+    pub verifications: Verifications,
     pub latest_epoch: Option<LeaderEpoch>,
     /// Segments rolled since the last checkpoint.
     pub sealed_dirty: Vec<Arc<Segment>>,
@@ -114,6 +117,8 @@ pub(in crate::log) struct Writer {
     pub new_folder: bool,
     pub recovery_point: Offset,
     pub snapshots: Vec<Offset>,
+    /// Those that no checkpoint has synced yet.
+    pub unsynced_snapshots: Vec<Offset>,
     pub unflushed_batches: u64,
     /// Why no more is appended.
     pub closed: Option<Closed>,
@@ -122,7 +127,7 @@ pub(in crate::log) struct Writer {
 /// What readers see, under the bounds lock.
 pub(in crate::log) struct Shown {
     pub bounds: LogBounds,
-    pub first_unstable: Option<Offset>,
+    pub unstable: Unstable,
     pub tail: Tail,
 }
 
@@ -156,6 +161,7 @@ pub(in crate::log) struct Loaded {
     pub bounds: LogBounds,
     pub epochs: EpochCache,
     pub synced: Offset,
+    pub unstable: Unstable,
 }
 
 impl Log {
@@ -166,9 +172,8 @@ impl Log {
         config: Arc<LogConfig>,
         loaded: Loaded,
     ) -> Arc<Log> {
-        let Loaded { segments, writer, bounds, epochs, synced } = loaded;
+        let Loaded { segments, writer, bounds, epochs, synced, unstable } = loaded;
         shared.take_config(&config);
-        let first_unstable = writer.producers.first_unstable();
         let tail = Tail::new(writer.active.clone());
         let reach =
             Arc::new(Reach { synced: Watermark::new(synced), hook: OnceLock::new(), shared: Arc::downgrade(&shared) });
@@ -177,7 +182,7 @@ impl Log {
             folder,
             config: ArcSwap::new(config),
             writer: Mutex::new(writer),
-            shown: Mutex::new(Shown { bounds, first_unstable, tail }),
+            shown: Mutex::new(Shown { bounds, unstable, tail }),
             segments: RwLock::new(segments),
             epochs: Mutex::new(epochs),
             committed: reach.clone(),
@@ -241,9 +246,10 @@ impl Log {
     pub fn advance_high(&self, to: Offset) {
         let (high, stable) = {
             let mut shown = self.shown.lock();
-            let first_unstable = shown.first_unstable;
             // A commit can be quicker than its appender, which calls again once the end is shown.
             let to = to.min(shown.bounds.end());
+            shown.unstable.replicated(to);
+            let first_unstable = shown.unstable.first();
             shown.bounds.advance_high(to, first_unstable);
             (shown.bounds.high(), shown.bounds.stable())
         };
@@ -312,6 +318,7 @@ impl Log {
         let config = self.config();
         let now_ms = self.shared.clock.wall_ms();
         let mut writer = self.writer.lock();
+        writer.verifications.expire(now_ms, config.producer_id_expiration_ms);
         writer.producers.expire(now_ms, config.producer_id_expiration_ms, config.producer_ids_max)
     }
 }

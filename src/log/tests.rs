@@ -6,6 +6,8 @@ mod crash;
 mod read;
 mod recovery;
 mod tails;
+mod transactions;
+mod transactions_crash;
 mod trimming;
 
 use crate::{
