@@ -221,7 +221,7 @@ fn run(seed: u64) -> Result<(), String> {
         }
         disk = match world.below(3) {
             0 => disk.crash(),
-            1 if unplugged.is_ok() => disk,
+            1 if unplugged.is_ok() => disk.killed(),
             _ => disk.crash_with(&world.chance),
         };
         disk.clear_faults();
