@@ -1,5 +1,5 @@
 //! One shard of groups as a machine: every request is decided here, every record replayed here.
-use super::{GroupSettings, Groups, Soft, Timer};
+use super::{GroupSettings, Groups, Soft, Timer, offsets};
 use crate::{
     image::Image,
     machine::{Machine, Outcome, Turn},
@@ -34,11 +34,13 @@ pub enum Request {
     Loaded,
     /// A timer is due: the first of those due at `Op::at` is handled. Asked again while `Soft::timers` has more.
     Due,
+    Offsets(offsets::Request),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     Done,
+    Offsets(offsets::Reply),
 }
 
 /// The rules have no state of their own.
@@ -56,22 +58,31 @@ impl Machine for GroupMachine {
     type Reply = Reply;
     type Fault = Never;
 
-    fn decide(&self, _hard: &Groups, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<GroupRecord, Reply> {
+    fn decide(&self, hard: &Groups, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<GroupRecord, Reply> {
+        let around = offsets::Around { at: op.at, image: &op.image, settings: &op.settings };
         match op.request {
             Request::Loaded => {
                 soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
                 Outcome::answer(turn, vec![], Reply::Done)
             }
             Request::Due => {
-                if let Some(Timer::Expiry) = soft.timers.take_due(op.at.monotonic_ms) {
-                    soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
-                }
-                Outcome::answer(turn, vec![], Reply::Done)
+                let records = match soft.timers.take_due(op.at.monotonic_ms) {
+                    Some(Timer::Expiry) => offsets::sweep(hard, soft, around),
+                    None => vec![],
+                };
+                Outcome::answer(turn, records, Reply::Done)
+            }
+            Request::Offsets(request) => {
+                let (records, reply) = offsets::decide(hard, soft, around, request);
+                Outcome::answer(turn, records, Reply::Offsets(reply))
             }
         }
     }
 
-    fn replay(&self, _hard: &mut Groups, _base: Offset, _records: Vec<GroupRecord>) -> Result<(), Never> {
+    fn replay(&self, hard: &mut Groups, base: Offset, records: Vec<GroupRecord>) -> Result<(), Never> {
+        for (at, record) in records.iter().enumerate() {
+            offsets::replay(hard, base.plus(at as i64), record);
+        }
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Groups and their offsets: the pure rules behind one partition of `__consumer_offsets`.
 mod machine;
+pub mod offsets;
 mod settings;
 mod state;
 

@@ -1,5 +1,5 @@
 //! What a shard of groups knows: hard state, which its records alone make, and soft state, which a crash may take.
-use super::GroupId;
+use super::{GroupId, offsets};
 use crate::machine::Timers;
 use std::collections::BTreeMap;
 
@@ -7,16 +7,29 @@ use std::collections::BTreeMap;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Groups {
     pub by_id: BTreeMap<GroupId, Group>,
+    /// What the offsets of all groups share.
+    pub offsets: offsets::Shared,
+}
+
+impl Groups {
+    /// After a tombstone: a group of which no record is left does not exist.
+    pub fn forget_if_gone(&mut self, id: &str) {
+        if self.by_id.get(id).is_some_and(Group::is_gone) {
+            self.by_id.remove(id);
+        }
+    }
 }
 
 /// One group: its members by one of the protocols, or none; and its offsets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Group {}
+pub struct Group {
+    pub offsets: offsets::Offsets,
+}
 
 impl Group {
     /// Nothing is left that a record would say.
     pub fn is_gone(&self) -> bool {
-        true
+        self.offsets.is_empty()
     }
 }
 
@@ -24,6 +37,8 @@ impl Group {
 #[derive(Default)]
 pub struct Soft {
     pub timers: Timers<Timer>,
+    /// How far the look for expired offsets has come.
+    pub sweep: offsets::Sweep,
 }
 
 /// What falls due.
