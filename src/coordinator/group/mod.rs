@@ -12,3 +12,6 @@ use std::sync::Arc;
 
 /// A group's name as its members gave it; any string, also the empty one of simple consumers.
 pub type GroupId = Arc<str>;
+
+#[cfg(test)]
+pub mod tests;

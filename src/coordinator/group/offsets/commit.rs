@@ -121,18 +121,23 @@ fn too_large(metadata: Option<&str>, max: usize) -> bool {
 }
 
 fn record(request: &Commit, now_ms: i64, topic: &str, topic_id: Uuid, of: &CommitPartition) -> GroupRecord {
-    let expire_timestamp = match request.durability {
-        Durability::KeptFor(ms) => now_ms.saturating_add(ms).max(0),
-        Durability::Kept | Durability::InTransaction(_) => -1,
-    };
     let key = OffsetCommitKey { group: request.group.to_string(), topic: topic.into(), partition: of.partition };
     let value = OffsetCommitValue {
         offset: of.offset,
         leader_epoch: of.leader_epoch.max(-1),
         metadata: of.metadata.as_deref().unwrap_or_default().into(),
         commit_timestamp: now_ms,
-        expire_timestamp,
+        expire_timestamp: -1,
         topic_id,
+    };
+    // The one version of the record with a retention has neither epoch nor id: none is kept, so that memory holds what
+    // the journal does.
+    let value = match request.durability {
+        Durability::KeptFor(ms) => {
+            let expire_timestamp = now_ms.saturating_add(ms).max(0);
+            OffsetCommitValue { expire_timestamp, leader_epoch: -1, topic_id: Uuid::nil(), ..value }
+        }
+        Durability::Kept | Durability::InTransaction(_) => value,
     };
     match request.durability {
         Durability::InTransaction(producer) => GroupRecord::PendingOffsetCommit(producer, key, value),

@@ -1,0 +1,2 @@
+//! Tests of the rules of groups.
+pub mod rig;
