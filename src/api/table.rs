@@ -4,13 +4,10 @@ use super::{Closing, Connection, Context, Reply, Response};
 use crate::{
     api::Broker,
     metrics::ApiMetrics,
-    wire::{Malformed, RequestHeader, Version, decode, shape_of},
+    wire::{Body, Malformed, RequestHeader, Version, decode, shape_of},
 };
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::ApiKey,
-    protocol::{Decodable, Encodable},
-};
+use kafka_protocol::{messages::ApiKey, protocol::Encodable};
 use std::sync::Arc;
 
 /// One API.
@@ -77,7 +74,7 @@ impl IntoResponse for Response {
     }
 }
 
-fn serve<T: Decodable, R: IntoResponse>(
+fn serve<T: Body, R: IntoResponse>(
     cx: &Context,
     mut body: Bytes,
     handle: fn(&Context, T) -> Reply<R>,
