@@ -44,6 +44,7 @@ pub enum Reply {
 }
 
 /// The rules have no state of their own.
+#[derive(Clone, Copy)]
 pub struct GroupMachine;
 
 /// Replay takes every record that Kafka's own replay takes, so it never faults (GRP-19).

@@ -4,7 +4,7 @@ pub mod offsets;
 mod settings;
 mod state;
 
-pub use machine::{GroupMachine, Moment, Op, Reply, Request};
+pub use machine::{GroupMachine, Moment, Never, Op, Reply, Request};
 pub use settings::GroupSettings;
 pub use state::{Group, Groups, Soft, Timer};
 
