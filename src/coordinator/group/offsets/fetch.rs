@@ -47,7 +47,7 @@ pub struct FetchedPartition {
 
 impl FetchedPartition {
     /// Nothing committed, or nothing to be told.
-    fn nothing(partition: i32, error: ErrorCode) -> FetchedPartition {
+    pub fn nothing(partition: i32, error: ErrorCode) -> FetchedPartition {
         FetchedPartition { partition, offset: -1, leader_epoch: -1, metadata: StrBytes::default(), error }
     }
 
