@@ -87,6 +87,10 @@ impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
         }
     }
 
+    pub fn soft(&self) -> &M::Soft {
+        &self.soft
+    }
+
     pub fn hard(&self) -> &M::Hard {
         &self.hard
     }

@@ -1,5 +1,5 @@
 //! One shard of groups as a machine: every request is decided here, every record replayed here.
-use super::{GroupSettings, Groups, Soft, Timer};
+use super::{GroupSettings, Groups, Soft, Timer, classic, listing};
 use crate::{
     image::Image,
     machine::{Machine, Outcome, Turn},
@@ -34,11 +34,24 @@ pub enum Request {
     Loaded,
     /// A timer is due: the first of those due at `Op::at` is handled. Asked again while `Soft::timers` has more.
     Due,
+    Classic(classic::Request),
+    /// Which groups there are.
+    List(listing::Filter),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     Done,
+    Classic(classic::Reply),
+    Listed(Vec<listing::Listed>),
+}
+
+/// What came with a request, for the rules of one protocol.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub at: Moment,
+    pub id: Uuid,
+    pub settings: &'a GroupSettings,
 }
 
 /// The rules have no state of their own.
@@ -56,22 +69,46 @@ impl Machine for GroupMachine {
     type Reply = Reply;
     type Fault = Never;
 
-    fn decide(&self, _hard: &Groups, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<GroupRecord, Reply> {
+    fn decide(&self, hard: &Groups, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<GroupRecord, Reply> {
+        let asked = Asked { at: op.at, id: op.id, settings: &op.settings };
         match op.request {
             Request::Loaded => {
                 soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
-                Outcome::answer(turn, vec![], Reply::Done)
+                done(turn, classic::loaded(hard, soft, asked))
             }
-            Request::Due => {
-                if let Some(Timer::Expiry) = soft.timers.take_due(op.at.monotonic_ms) {
-                    soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
-                }
-                Outcome::answer(turn, vec![], Reply::Done)
-            }
+            Request::Due => done(turn, due(hard, soft, asked)),
+            Request::Classic(request) => classic::decide(hard, soft, asked, request, turn),
+            Request::List(filter) => Outcome::answer(turn, vec![], Reply::Listed(listing::list(hard, soft, &filter))),
         }
     }
 
-    fn replay(&self, _hard: &mut Groups, _base: Offset, _records: Vec<GroupRecord>) -> Result<(), Never> {
+    fn replay(&self, hard: &mut Groups, _base: Offset, records: Vec<GroupRecord>) -> Result<(), Never> {
+        for record in records {
+            // Records of other types say nothing to this version.
+            if let GroupRecord::GroupMetadata(key, value) = record {
+                classic::replay(hard, key.group, value);
+            }
+        }
         Ok(())
     }
+}
+
+/// Handles the first timer that is due.
+fn due(hard: &Groups, soft: &mut Soft, asked: Asked<'_>) -> Outcome<GroupRecord, Reply> {
+    let now_ms = asked.at.monotonic_ms;
+    let late_ms = soft.timers.next().map_or(0, |at_ms| now_ms.saturating_sub(at_ms));
+    match soft.timers.take_due(now_ms) {
+        Some(Timer::Expiry) => {
+            soft.timers.set(Timer::Expiry, now_ms + asked.settings.offsets_retention_check_ms);
+            Outcome::park()
+        }
+        Some(Timer::Classic(id, due)) => classic::due(hard, soft, asked, &id, due, late_ms),
+        None => Outcome::park(),
+    }
+}
+
+/// Whoever looks after the timers is told, beside those who waited.
+fn done(turn: Turn, mut outcome: Outcome<GroupRecord, Reply>) -> Outcome<GroupRecord, Reply> {
+    outcome.answers.push((turn.ticket, Reply::Done));
+    outcome
 }

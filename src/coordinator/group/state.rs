@@ -1,5 +1,5 @@
 //! What a shard of groups knows: hard state, which its records alone make, and soft state, which a crash may take.
-use super::GroupId;
+use super::{GroupId, classic};
 use crate::machine::Timers;
 use std::collections::BTreeMap;
 
@@ -11,12 +11,23 @@ pub struct Groups {
 
 /// One group: its members by one of the protocols, or none; and its offsets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Group {}
+pub struct Group {
+    pub members: Members,
+}
+
+/// Who is in the group, by the protocol they speak.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Members {
+    /// Nobody ever joined, or the record of it is gone: a group of offsets alone.
+    #[default]
+    None,
+    Classic(classic::Group),
+}
 
 impl Group {
     /// Nothing is left that a record would say.
     pub fn is_gone(&self) -> bool {
-        true
+        self.members == Members::None
     }
 }
 
@@ -24,6 +35,7 @@ impl Group {
 #[derive(Default)]
 pub struct Soft {
     pub timers: Timers<Timer>,
+    pub classic: classic::Lives,
 }
 
 /// What falls due.
@@ -31,4 +43,5 @@ pub struct Soft {
 pub enum Timer {
     /// Offsets and empty groups past their retention.
     Expiry,
+    Classic(GroupId, classic::Due),
 }
