@@ -15,6 +15,7 @@ mod fetch;
 mod find_coordinator;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod internal_topics;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;

@@ -55,6 +55,7 @@ pub struct Asked<'a> {
 }
 
 /// The rules have no state of their own.
+#[derive(Clone, Copy)]
 pub struct GroupMachine;
 
 /// Replay takes every record that Kafka's own replay takes, so it never faults (GRP-19).

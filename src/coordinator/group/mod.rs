@@ -5,7 +5,7 @@ mod machine;
 mod settings;
 mod state;
 
-pub use machine::{Asked, GroupMachine, Moment, Op, Reply, Request};
+pub use machine::{Asked, GroupMachine, Moment, Never, Op, Reply, Request};
 pub use settings::GroupSettings;
 pub use state::{Group, Groups, Members, Soft, Timer};
 

@@ -10,7 +10,7 @@ pub struct GroupSettings {
     pub members_max: usize,
     /// `group.initial.rebalance.delay.ms`.
     pub initial_rebalance_delay_ms: u64,
-    /// The largest record that the journal takes: `max.message.bytes` of `__consumer_offsets`, less a batch's header.
+    /// Key and value of the largest record that the journal takes: `message.max.bytes`, less what a batch adds.
     pub record_bytes_max: usize,
     /// `offset.metadata.max.bytes`.
     pub offset_metadata_bytes_max: usize,

@@ -1,12 +1,14 @@
 //! What a shard of groups knows: hard state, which its records alone make, and soft state, which a crash may take.
 use super::{GroupId, classic};
-use crate::machine::Timers;
+use crate::{machine::Timers, types::ProducerId, wire::coordinator::GroupRecord};
 use std::collections::BTreeMap;
 
 /// All groups of one partition of `__consumer_offsets`. Changed by replay only (GRP-17).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Groups {
     pub by_id: BTreeMap<GroupId, Group>,
+    /// Records inside transactions that did not end yet, by producer.
+    pub open_transactions: BTreeMap<ProducerId, Vec<GroupRecord>>,
 }
 
 /// One group: its members by one of the protocols, or none; and its offsets.
