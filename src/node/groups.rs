@@ -7,12 +7,16 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// Of a batch with one record, beside that record's key and value: 61 of its header, the rest lengths.
+const BATCH_BYTES_FIXED: usize = 100;
+
 pub fn group_settings(rules: &GroupRules) -> GroupSettings {
     GroupSettings {
         session_timeout_ms_min: rules.session_timeout_ms_min,
         session_timeout_ms_max: rules.session_timeout_ms_max,
         members_max: rules.members_max as usize,
         initial_rebalance_delay_ms: rules.initial_rebalance_delay_ms,
+        record_bytes_max: (rules.batch_bytes_max as usize).saturating_sub(BATCH_BYTES_FIXED),
         offset_metadata_bytes_max: rules.offset_metadata_bytes_max as usize,
         offsets_retention_ms: rules.offsets_retention_ms,
         offsets_retention_check_ms: rules.offsets_retention_check_ms,

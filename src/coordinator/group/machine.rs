@@ -1,5 +1,5 @@
 //! One shard of groups as a machine: every request is decided here, every record replayed here.
-use super::{GroupSettings, Groups, Soft, Timer, offsets};
+use super::{GroupSettings, Groups, Soft, Timer, classic, listing, offsets};
 use crate::{
     image::Image,
     machine::{Machine, Outcome, Turn},
@@ -35,12 +35,25 @@ pub enum Request {
     /// A timer is due: the first of those due at `Op::at` is handled. Asked again while `Soft::timers` has more.
     Due,
     Offsets(offsets::Request),
+    Classic(classic::Request),
+    /// Which groups there are.
+    List(listing::Filter),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     Done,
     Offsets(offsets::Reply),
+    Classic(classic::Reply),
+    Listed(Vec<listing::Listed>),
+}
+
+/// What came with a request, for the rules of one protocol.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub at: Moment,
+    pub id: Uuid,
+    pub settings: &'a GroupSettings,
 }
 
 /// The rules have no state of their own.
@@ -60,30 +73,47 @@ impl Machine for GroupMachine {
     type Fault = Never;
 
     fn decide(&self, hard: &Groups, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<GroupRecord, Reply> {
+        let asked = Asked { at: op.at, id: op.id, settings: &op.settings };
         let around = offsets::Around { at: op.at, image: &op.image, settings: &op.settings };
         match op.request {
             Request::Loaded => {
                 soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
-                Outcome::answer(turn, vec![], Reply::Done)
-            }
-            Request::Due => {
-                let records = match soft.timers.take_due(op.at.monotonic_ms) {
-                    Some(Timer::Expiry) => offsets::sweep(hard, soft, around),
-                    None => vec![],
-                };
-                Outcome::answer(turn, records, Reply::Done)
+                done(turn, classic::loaded(hard, soft, asked))
             }
             Request::Offsets(request) => {
                 let (records, reply) = offsets::decide(hard, soft, around, request);
                 Outcome::answer(turn, records, Reply::Offsets(reply))
             }
+            Request::Due => done(turn, due(hard, soft, asked, around)),
+            Request::Classic(request) => classic::decide(hard, soft, asked, request, turn),
+            Request::List(filter) => Outcome::answer(turn, vec![], Reply::Listed(listing::list(hard, soft, &filter))),
         }
     }
 
     fn replay(&self, hard: &mut Groups, base: Offset, records: Vec<GroupRecord>) -> Result<(), Never> {
-        for (at, record) in records.iter().enumerate() {
-            offsets::replay(hard, base.plus(at as i64), record);
+        for (number, record) in records.into_iter().enumerate() {
+            match record {
+                GroupRecord::GroupMetadata(key, value) => classic::replay(hard, key.group, value),
+                other => _ = offsets::replay(hard, base.plus(number as i64), &other),
+            }
         }
         Ok(())
     }
+}
+
+/// Handles the first timer that is due.
+fn due(hard: &Groups, soft: &mut Soft, asked: Asked<'_>, around: offsets::Around<'_>) -> Outcome<GroupRecord, Reply> {
+    let now_ms = asked.at.monotonic_ms;
+    let late_ms = soft.timers.next().map_or(0, |at_ms| now_ms.saturating_sub(at_ms));
+    match soft.timers.take_due(now_ms) {
+        Some(Timer::Expiry) => Outcome { records: offsets::sweep(hard, soft, around), answers: vec![] },
+        Some(Timer::Classic(id, due)) => classic::due(hard, soft, asked, &id, due, late_ms),
+        None => Outcome::park(),
+    }
+}
+
+/// Whoever looks after the timers is told, beside those who waited.
+fn done(turn: Turn, mut outcome: Outcome<GroupRecord, Reply>) -> Outcome<GroupRecord, Reply> {
+    outcome.answers.push((turn.ticket, Reply::Done));
+    outcome
 }

@@ -1,5 +1,5 @@
 //! What a shard of groups knows: hard state, which its records alone make, and soft state, which a crash may take.
-use super::{GroupId, offsets};
+use super::{GroupId, classic, offsets};
 use crate::machine::Timers;
 use std::collections::BTreeMap;
 
@@ -23,13 +23,23 @@ impl Groups {
 /// One group: its members by one of the protocols, or none; and its offsets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Group {
+    pub members: Members,
     pub offsets: offsets::Offsets,
+}
+
+/// Who is in the group, by the protocol they speak.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Members {
+    /// Nobody ever joined, or the record of it is gone: a group of offsets alone.
+    #[default]
+    None,
+    Classic(classic::Group),
 }
 
 impl Group {
     /// Nothing is left that a record would say.
     pub fn is_gone(&self) -> bool {
-        self.offsets.is_empty()
+        self.members == Members::None && self.offsets.is_empty()
     }
 }
 
@@ -39,6 +49,7 @@ pub struct Soft {
     pub timers: Timers<Timer>,
     /// How far the look for expired offsets has come.
     pub sweep: offsets::Sweep,
+    pub classic: classic::Lives,
 }
 
 /// What falls due.
@@ -46,4 +57,5 @@ pub struct Soft {
 pub enum Timer {
     /// Offsets and empty groups past their retention.
     Expiry,
+    Classic(GroupId, classic::Due),
 }

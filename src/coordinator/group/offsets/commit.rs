@@ -1,5 +1,5 @@
 //! Who may commit which offsets (GRP-15, CG-6, TXN-21).
-use super::{Around, Named};
+use super::{Around, Named, standing};
 use crate::{
     coordinator::group::{Groups, Soft},
     types::ErrorCode,
@@ -96,7 +96,8 @@ fn records(
     request: &Commit,
     codes: &mut [ErrorCode],
 ) -> Result<Vec<GroupRecord>, ErrorCode> {
-    let fence = groups.validate_commit(soft, around, request)?;
+    let fence = standing::validate_commit(groups, soft, request)?;
+    standing::heard(groups, soft, around.at, request);
     let mut records = Vec::with_capacity(codes.len());
     let mut codes = codes.iter_mut();
     for asked in &request.topics {
