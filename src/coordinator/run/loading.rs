@@ -41,7 +41,7 @@ impl<M: Coordinated> Sharded<M> {
     }
 
     /// Partitions without a directory were never written: they cost nothing until somebody asks.
-    fn begin(&self) {
+    pub(super) fn begin(&self) {
         self.started.store(true, Ordering::Release);
         let table = self.table.load();
         if table.shards.is_empty() {
@@ -79,7 +79,7 @@ impl<M: Coordinated> Sharded<M> {
         }
     }
 
-    fn next_to_load(&self) -> Option<Arc<super::shard::Shard<M>>> {
+    pub(super) fn next_to_load(&self) -> Option<Arc<super::shard::Shard<M>>> {
         self.queue.lock().pop_front()
     }
 

@@ -82,3 +82,6 @@ pub trait Coordinated:
         result: TransactionResult,
     ) -> Result<(), Self::Fault>;
 }
+
+#[cfg(test)]
+mod tests;
