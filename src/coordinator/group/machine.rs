@@ -1,5 +1,5 @@
 //! One shard of groups as a machine: every request is decided here, every record replayed here.
-use super::{GroupSettings, Groups, Soft, Timer, offsets};
+use super::{GroupSettings, Groups, Soft, Timer, consumer, offsets};
 use crate::{
     image::Image,
     machine::{Machine, Outcome, Turn},
@@ -35,12 +35,14 @@ pub enum Request {
     /// A timer is due: the first of those due at `Op::at` is handled. Asked again while `Soft::timers` has more.
     Due,
     Offsets(offsets::Request),
+    Consumer(consumer::Request),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     Done,
     Offsets(offsets::Reply),
+    Consumer(consumer::Reply),
 }
 
 /// The rules have no state of their own.
@@ -63,11 +65,15 @@ impl Machine for GroupMachine {
         match op.request {
             Request::Loaded => {
                 soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
+                consumer::loaded(hard, soft, op.at, &op.image, &op.settings);
                 Outcome::answer(turn, vec![], Reply::Done)
             }
             Request::Due => {
                 let records = match soft.timers.take_due(op.at.monotonic_ms) {
                     Some(Timer::Expiry) => offsets::sweep(hard, soft, around),
+                    Some(Timer::Consumer(id, timer)) => {
+                        consumer::due(hard, soft, (&id, timer), (op.at, &op.image, &op.settings))
+                    }
                     None => vec![],
                 };
                 Outcome::answer(turn, records, Reply::Done)
@@ -76,12 +82,16 @@ impl Machine for GroupMachine {
                 let (records, reply) = offsets::decide(hard, soft, around, request);
                 Outcome::answer(turn, records, Reply::Offsets(reply))
             }
+            Request::Consumer(request) => {
+                consumer::decide(hard, soft, (op.at, op.id, &op.image, &op.settings), request, turn)
+            }
         }
     }
 
     fn replay(&self, hard: &mut Groups, base: Offset, records: Vec<GroupRecord>) -> Result<(), Never> {
         for (at, record) in records.iter().enumerate() {
             offsets::replay(hard, base.plus(at as i64), record);
+            consumer::replay(hard, record);
         }
         Ok(())
     }

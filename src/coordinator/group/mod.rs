@@ -1,4 +1,5 @@
 //! Groups and their offsets: the pure rules behind one partition of `__consumer_offsets`.
+pub mod consumer;
 mod machine;
 pub mod offsets;
 mod settings;
@@ -6,7 +7,7 @@ mod state;
 
 pub use machine::{GroupMachine, Moment, Op, Reply, Request};
 pub use settings::GroupSettings;
-pub use state::{Group, Groups, Soft, Timer};
+pub use state::{Group, Groups, Members, Soft, Timer};
 
 use std::sync::Arc;
 

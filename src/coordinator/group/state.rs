@@ -1,5 +1,5 @@
 //! What a shard of groups knows: hard state, which its records alone make, and soft state, which a crash may take.
-use super::{GroupId, offsets};
+use super::{GroupId, consumer, offsets};
 use crate::machine::Timers;
 use std::collections::BTreeMap;
 
@@ -23,14 +23,24 @@ impl Groups {
 /// One group: its members by one of the protocols, or none; and its offsets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Group {
+    pub members: Members,
     pub offsets: offsets::Offsets,
 }
 
 impl Group {
     /// Nothing is left that a record would say.
     pub fn is_gone(&self) -> bool {
-        self.offsets.is_empty()
+        self.members == Members::None && self.offsets.is_empty()
     }
+}
+
+/// Who is in a group, by the protocol they speak.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Members {
+    /// No group protocol: at most offsets.
+    #[default]
+    None,
+    Consumer(consumer::Group),
 }
 
 /// Joins under way, parked requests and timers: lost with leadership, rebuilt by the members themselves (GRP-20).
@@ -39,6 +49,7 @@ pub struct Soft {
     pub timers: Timers<Timer>,
     /// How far the look for expired offsets has come.
     pub sweep: offsets::Sweep,
+    pub consumer: consumer::Soft,
 }
 
 /// What falls due.
@@ -46,4 +57,5 @@ pub struct Soft {
 pub enum Timer {
     /// Offsets and empty groups past their retention.
     Expiry,
+    Consumer(GroupId, consumer::Timer),
 }
