@@ -20,6 +20,7 @@ pub fn group_settings(rules: &GroupRules) -> GroupSettings {
         offset_metadata_bytes_max: rules.offset_metadata_bytes_max as usize,
         offsets_retention_ms: rules.offsets_retention_ms,
         offsets_retention_check_ms: rules.offsets_retention_check_ms,
+        ..GroupSettings::default()
     }
 }
 

@@ -1,5 +1,5 @@
 //! One shard of groups as a machine: every request is decided here, every record replayed here.
-use super::{GroupSettings, Groups, Soft, Timer, classic, listing, offsets};
+use super::{GroupSettings, Groups, Soft, Timer, classic, consumer, listing, offsets};
 use crate::{
     image::Image,
     machine::{Machine, Outcome, Turn},
@@ -38,12 +38,14 @@ pub enum Request {
     Classic(classic::Request),
     /// Which groups there are.
     List(listing::Filter),
+    Consumer(consumer::Request),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     Done,
     Offsets(offsets::Reply),
+    Consumer(consumer::Reply),
     Classic(classic::Reply),
     Listed(Vec<listing::Listed>),
 }
@@ -78,6 +80,7 @@ impl Machine for GroupMachine {
         match op.request {
             Request::Loaded => {
                 soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
+                consumer::loaded(hard, soft, op.at, &op.image, &op.settings);
                 done(turn, classic::loaded(hard, soft, asked))
             }
             Request::Offsets(request) => {
@@ -87,6 +90,9 @@ impl Machine for GroupMachine {
             Request::Due => done(turn, due(hard, soft, asked, around)),
             Request::Classic(request) => classic::decide(hard, soft, asked, request, turn),
             Request::List(filter) => Outcome::answer(turn, vec![], Reply::Listed(listing::list(hard, soft, &filter))),
+            Request::Consumer(request) => {
+                consumer::decide(hard, soft, (op.at, op.id, &op.image, &op.settings), request, turn)
+            }
         }
     }
 
@@ -94,7 +100,10 @@ impl Machine for GroupMachine {
         for (number, record) in records.into_iter().enumerate() {
             match record {
                 GroupRecord::GroupMetadata(key, value) => classic::replay(hard, key.group, value),
-                other => _ = offsets::replay(hard, base.plus(number as i64), &other),
+                other => {
+                    offsets::replay(hard, base.plus(number as i64), &other);
+                    consumer::replay(hard, &other);
+                }
             }
         }
         Ok(())
@@ -107,6 +116,10 @@ fn due(hard: &Groups, soft: &mut Soft, asked: Asked<'_>, around: offsets::Around
     let late_ms = soft.timers.next().map_or(0, |at_ms| now_ms.saturating_sub(at_ms));
     match soft.timers.take_due(now_ms) {
         Some(Timer::Expiry) => Outcome { records: offsets::sweep(hard, soft, around), answers: vec![] },
+        Some(Timer::Consumer(id, timer)) => {
+            let records = consumer::due(hard, soft, (&id, timer), (around.at, around.image, around.settings));
+            Outcome { records, answers: vec![] }
+        }
         Some(Timer::Classic(id, due)) => classic::due(hard, soft, asked, &id, due, late_ms),
         None => Outcome::park(),
     }

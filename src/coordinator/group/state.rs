@@ -1,5 +1,5 @@
 //! What a shard of groups knows: hard state, which its records alone make, and soft state, which a crash may take.
-use super::{GroupId, classic, offsets};
+use super::{GroupId, classic, consumer, offsets};
 use crate::machine::Timers;
 use std::collections::BTreeMap;
 
@@ -34,6 +34,7 @@ pub enum Members {
     #[default]
     None,
     Classic(classic::Group),
+    Consumer(consumer::Group),
 }
 
 impl Group {
@@ -50,6 +51,7 @@ pub struct Soft {
     /// How far the look for expired offsets has come.
     pub sweep: offsets::Sweep,
     pub classic: classic::Lives,
+    pub consumer: consumer::Soft,
 }
 
 /// What falls due.
@@ -58,4 +60,5 @@ pub enum Timer {
     /// Offsets and empty groups past their retention.
     Expiry,
     Classic(GroupId, classic::Due),
+    Consumer(GroupId, consumer::Timer),
 }

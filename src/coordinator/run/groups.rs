@@ -57,7 +57,13 @@ impl Coordinated for GroupMachine {
         Ok(())
     }
 
-    fn replay_end(&self, groups: &mut Groups, producer: ProducerId, result: TransactionResult) -> Result<(), Never> {
+    fn replay_end(
+        &self,
+        groups: &mut Groups,
+        _at: Offset,
+        producer: ProducerId,
+        result: TransactionResult,
+    ) -> Result<(), Never> {
         offsets::replay_end(groups, producer, result == TransactionResult::Commit);
         Ok(())
     }

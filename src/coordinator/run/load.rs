@@ -104,7 +104,7 @@ fn replay_batch<M: Coordinated>(
             let record = record.map_err(|error| damaged(error.to_string()))?;
             let record = control(&record).map_err(|error| damaged(error.to_string()))?;
             if let ControlRecord::EndTransaction(marker) = record {
-                machine.replay_end(hard, producer()?, marker.result).map_err(fault)?;
+                machine.replay_end(hard, base, producer()?, marker.result).map_err(fault)?;
             }
         }
         return Ok(last);

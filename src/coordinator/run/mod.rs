@@ -74,10 +74,11 @@ pub trait Coordinated:
         producer: ProducerId,
         records: Vec<Self::Record>,
     ) -> Result<(), Self::Fault>;
-    /// The transaction of `producer` ended, as a marker tells.
+    /// The transaction of `producer` ended, as a marker at `at` tells.
     fn replay_end(
         &self,
         hard: &mut Self::Hard,
+        at: Offset,
         producer: ProducerId,
         result: TransactionResult,
     ) -> Result<(), Self::Fault>;

@@ -109,7 +109,7 @@ fn records(
                 *code = ErrorCode::OffsetMetadataTooLarge;
                 continue;
             }
-            fence.check(topic.id, partition.partition)?;
+            fence.check(topic.id, partition.partition).map_err(|code| standing::told(request, code))?;
             records.push(record(request, around.at.wall_ms, topic.name.as_str(), topic.id.0, partition));
         }
     }

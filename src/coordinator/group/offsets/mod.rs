@@ -13,7 +13,7 @@ pub use delete::{Delete, DeleteTopic, TOMBSTONES_MAX};
 pub use expiry::Sweep;
 pub use fetch::{Fetch, FetchTopic, FetchedPartition, FetchedTopic};
 pub use replay::{Shared, replay, replay_end, replay_in_transaction};
-pub use standing::{Expires, Fence, Standing, Subscribed};
+pub use standing::{Expires, Standing, Subscribed};
 pub use state::{Committed, Offsets};
 
 use super::{GroupSettings, Groups, Moment, Soft};

@@ -4,24 +4,12 @@ use crate::{
     coordinator::group::{
         Groups, Members, Moment, Soft,
         classic::{self, State},
+        consumer::{self, Fence},
     },
-    types::{ErrorCode, TopicId},
+    types::ErrorCode,
     wire::coordinator::{GroupKey, GroupRecord},
 };
 use std::collections::BTreeSet;
-
-/// Which partitions an accepted committer may commit.
-pub enum Fence {
-    Open,
-}
-
-impl Fence {
-    pub fn check(&self, _topic: TopicId, _partition: i32) -> Result<(), ErrorCode> {
-        match self {
-            Fence::Open => Ok(()),
-        }
-    }
-}
 
 /// From when on the broker's retention counts (KIP-211).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,16 +22,19 @@ pub enum Expires {
 }
 
 /// What members of a group read.
-pub enum Subscribed {
+pub enum Subscribed<'a> {
     To(BTreeSet<String>),
+    /// As its members say, by name or by a regular expression.
+    As(&'a consumer::Group),
     /// Their protocol keeps it to itself.
     Unknown,
 }
 
-impl Subscribed {
+impl Subscribed<'_> {
     pub fn to(&self, topic: &str) -> bool {
         match self {
             Subscribed::To(topics) => topics.contains(topic),
+            Subscribed::As(group) => group.is_subscribed(topic),
             Subscribed::Unknown => true,
         }
     }
@@ -54,7 +45,11 @@ pub enum Standing<'a> {
     /// Nobody ever joined.
     Simple,
     /// Before the end of its first rebalance there is no record, only the group at work.
-    Classic { record: Option<&'a classic::Group>, live: Option<&'a classic::Live> },
+    Classic {
+        record: Option<&'a classic::Group>,
+        live: Option<&'a classic::Live>,
+    },
+    Consumer(&'a consumer::Group),
 }
 
 impl<'a> Standing<'a> {
@@ -62,6 +57,7 @@ impl<'a> Standing<'a> {
     pub fn of(groups: &'a Groups, soft: &'a Soft, id: &str) -> Option<Standing<'a>> {
         let live = soft.classic.get(groups, id);
         match groups.by_id.get(id).map(|group| &group.members) {
+            Some(Members::Consumer(group)) => Some(Standing::Consumer(group)),
             Some(Members::Classic(record)) => Some(Standing::Classic { record: Some(record), live }),
             None | Some(Members::None) if live.is_some_and(|live| !live.is_idle()) => {
                 Some(Standing::Classic { record: None, live })
@@ -74,7 +70,15 @@ impl<'a> Standing<'a> {
     /// Whether the committer may commit offsets of this group (GRP-15).
     pub fn validate_commit(&self, commit: &Commit) -> Result<Fence, ErrorCode> {
         let committer = &commit.committer;
+        let in_transaction = matches!(commit.durability, Durability::InTransaction(_));
         match self {
+            Standing::Consumer(group) => group.validate_commit(
+                &committer.member_id,
+                committer.instance_id.as_deref(),
+                committer.generation,
+                commit.version >= 9,
+                in_transaction,
+            ),
             Standing::Simple if committer.generation < 0 => Ok(Fence::Open),
             Standing::Simple => Err(ErrorCode::UnknownMemberId),
             Standing::Classic { record, live } => {
@@ -82,7 +86,7 @@ impl<'a> Standing<'a> {
                     member_id: &committer.member_id,
                     instance_id: committer.instance_id.as_deref(),
                     generation: committer.generation,
-                    is_transactional: matches!(commit.durability, Durability::InTransaction(_)),
+                    is_transactional: in_transaction,
                 };
                 let none = classic::Group::default();
                 classic::validate_commit(record.unwrap_or(&none), *live, asked).map(|()| Fence::Open)
@@ -91,8 +95,9 @@ impl<'a> Standing<'a> {
     }
 
     /// Whether a member, or nobody in particular, may see the offsets (GRP-23).
-    pub fn validate_fetch(&self, _member_id: Option<&str>, _member_epoch: i32) -> Result<(), ErrorCode> {
+    pub fn validate_fetch(&self, member_id: Option<&str>, member_epoch: i32) -> Result<(), ErrorCode> {
         match self {
+            Standing::Consumer(group) => group.validate_fetch(member_id, member_epoch),
             Standing::Simple | Standing::Classic { .. } => Ok(()),
         }
     }
@@ -100,6 +105,7 @@ impl<'a> Standing<'a> {
     pub fn has_members(&self) -> bool {
         match self {
             Standing::Simple => false,
+            Standing::Consumer(group) => !group.is_empty(),
             Standing::Classic { record, live: Some(live) } => {
                 live.state != State::Empty || record.is_none() && !live.is_idle()
             }
@@ -107,10 +113,11 @@ impl<'a> Standing<'a> {
         }
     }
 
-    pub fn subscribed(&self) -> Subscribed {
+    pub fn subscribed(&self) -> Subscribed<'a> {
         let topics = match self {
             _ if !self.has_members() => Some(BTreeSet::new()),
             Standing::Simple => Some(BTreeSet::new()),
+            Standing::Consumer(group) => return Subscribed::As(group),
             Standing::Classic { record, live } => {
                 let none = classic::Group::default();
                 classic::subscribed_topics(record.unwrap_or(&none), *live)
@@ -121,7 +128,7 @@ impl<'a> Standing<'a> {
 
     pub fn expires(&self) -> Expires {
         match self {
-            Standing::Simple => Expires::SinceCommit,
+            Standing::Simple | Standing::Consumer(_) => Expires::SinceCommit,
             Standing::Classic { record: None, .. } => Expires::Never,
             Standing::Classic { record: Some(record), live } => match classic::is_empty_since(record, *live) {
                 Some(0..) if record.protocol_type.is_empty() => Expires::SinceCommit,
@@ -129,7 +136,7 @@ impl<'a> Standing<'a> {
                 // Brokers before 2.1 did not write it down.
                 Some(_) => Expires::SinceCommit,
                 None if live.is_none_or(|live| live.state == State::Stable) => match self.subscribed() {
-                    Subscribed::To(_) => Expires::SinceCommit,
+                    Subscribed::To(_) | Subscribed::As(_) => Expires::SinceCommit,
                     Subscribed::Unknown => Expires::Never,
                 },
                 None => Expires::Never,
@@ -143,6 +150,7 @@ impl<'a> Standing<'a> {
             Standing::Classic { record: Some(_), .. } => {
                 vec![GroupRecord::GroupMetadata(GroupKey { group: id.into() }, None)]
             }
+            Standing::Consumer(group) => group.tombstones(id),
             Standing::Simple | Standing::Classic { record: None, .. } => Vec::new(),
         }
     }
@@ -151,7 +159,7 @@ impl<'a> Standing<'a> {
 /// Whether the committer may commit offsets of its group, which its first commit makes when nobody joins it (GRP-15).
 pub fn validate_commit(groups: &Groups, soft: &Soft, commit: &Commit) -> Result<Fence, ErrorCode> {
     match Standing::of(groups, soft, &commit.group) {
-        Some(standing) => standing.validate_commit(commit),
+        Some(standing) => standing.validate_commit(commit).map_err(|code| told(commit, code)),
         None if commit.committer.generation < 0 => Ok(Fence::Open),
         None => {
             let transaction = matches!(commit.durability, Durability::InTransaction(_));
@@ -173,4 +181,12 @@ pub fn heard(groups: &Groups, soft: &mut Soft, at: Moment, commit: &Commit) {
 /// The group is deleted: what was at work of it goes too.
 pub fn forget(soft: &mut Soft, id: &str) {
     soft.classic.forget(id);
+}
+
+/// Versions of TxnOffsetCommit before 6 have no word for a stale epoch.
+pub fn told(commit: &Commit, code: ErrorCode) -> ErrorCode {
+    match (code, commit.durability) {
+        (ErrorCode::StaleMemberEpoch, Durability::InTransaction(_)) => ErrorCode::IllegalGeneration,
+        _ => code,
+    }
 }
