@@ -9,19 +9,26 @@ mod create_topics;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_topic_partitions;
 mod errors;
 mod fetch;
 mod find_coordinator;
+mod groups;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod internal_topics;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
 mod operations;
 mod produce;
 mod reply;
+mod sync_group;
 mod table;
 
 pub use broker::Broker;
@@ -31,3 +38,6 @@ use errors::failure;
 pub use fetch::{SessionCache, SessionSettings};
 pub use reply::{Closing, Later, Reply, Response};
 pub use table::{IntoResponse, Route, Routed, Router, TABLE, reads_records};
+
+#[cfg(test)]
+mod tests_of_versions;

@@ -47,6 +47,12 @@ apis! {
     ListOffsets             1, 1..=11 => super::list_offsets::handle;
     Metadata                0, 0..=13 => super::metadata::handle;
     FindCoordinator         0, 0..=6  => super::find_coordinator::handle;
+    JoinGroup               0, 0..=9  => super::join_group::handle;
+    Heartbeat               0, 0..=4  => super::heartbeat::handle;
+    LeaveGroup              0, 0..=5  => super::leave_group::handle;
+    SyncGroup               0, 0..=5  => super::sync_group::handle;
+    DescribeGroups          0, 0..=6  => super::describe_groups::handle;
+    ListGroups              0, 0..=5  => super::list_groups::handle;
     ApiVersions             0, 0..=4  => super::api_versions::handle;
     CreateTopics            2, 2..=7  => super::create_topics::handle;
     DeleteTopics            1, 1..=6  => super::delete_topics::handle;
