@@ -11,14 +11,20 @@ mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_topic_partitions;
 mod errors;
 mod fetch;
 mod find_coordinator;
+mod groups;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod internal_topics;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
 mod offset_commit;
@@ -28,6 +34,7 @@ mod offset_for_leader_epoch;
 mod operations;
 mod produce;
 mod reply;
+mod sync_group;
 mod table;
 
 pub use broker::Broker;
@@ -37,3 +44,6 @@ use errors::failure;
 pub use fetch::{SessionCache, SessionSettings};
 pub use reply::{Closing, Later, Reply, Response};
 pub use table::{IntoResponse, Route, Routed, Router, TABLE, reads_records};
+
+#[cfg(test)]
+mod tests_of_versions;
