@@ -3,6 +3,7 @@ use super::SessionCache;
 use crate::{
     config::{NodeConfig, RawSettings},
     controller::{ControllerHandle, ProducerIdSource},
+    coordinator::GroupCoordinator,
     image::{Image, Resource, Settings},
     metrics::Metrics,
     platform::{Chance, Clock},
@@ -28,6 +29,7 @@ pub struct Broker {
     pub controller: ControllerHandle,
     pub partitions: Arc<Partitions>,
     pub producer_ids: Arc<ProducerIdSource>,
+    pub groups: Arc<GroupCoordinator>,
     pub sessions: SessionCache,
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<dyn Chance>,

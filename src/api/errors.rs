@@ -1,6 +1,7 @@
 //! The one place where refusals become Kafka's error codes.
 use crate::{
     controller::{Failure, Refused},
+    coordinator::CoordinatorError,
     log::{AppendError, Closed, ProducerError, ReadError},
     machine::NotWritten,
     replica::{ProduceError, ReadFault, Unavailable},
@@ -82,5 +83,22 @@ fn not_written(why: &NotWritten) -> ErrorCode {
     match why {
         NotWritten::NotLeader | NotWritten::Stopping => ErrorCode::NotController,
         NotWritten::Storage(_) => ErrorCode::KafkaStorageError,
+        NotWritten::TooLarge { .. } => ErrorCode::UnknownServerError,
+        NotWritten::TooFewReplicas | NotWritten::Voided => ErrorCode::RequestTimedOut,
+    }
+}
+
+/// TXN-3 for coordinators: the client looks for the coordinator again, waits a little, or learns that it is its own
+/// fault.
+pub fn coordinator(fault: &CoordinatorError) -> ErrorCode {
+    match fault {
+        CoordinatorError::NotCoordinator => ErrorCode::NotCoordinator,
+        CoordinatorError::Loading => ErrorCode::CoordinatorLoadInProgress,
+        CoordinatorError::Unavailable => ErrorCode::CoordinatorNotAvailable,
+        CoordinatorError::NotWritten(why) => match why {
+            NotWritten::NotLeader | NotWritten::Stopping | NotWritten::Storage(_) => ErrorCode::NotCoordinator,
+            NotWritten::TooFewReplicas | NotWritten::Voided => ErrorCode::CoordinatorNotAvailable,
+            NotWritten::TooLarge { .. } => ErrorCode::UnknownServerError,
+        },
     }
 }

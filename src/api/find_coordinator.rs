@@ -1,42 +1,86 @@
 //! FindCoordinator 0-6: who coordinates a group or a transactional id. Version 1 adds key types, 3 is flexible, 4 asks
 //! for several keys at once (KIP-699), 6 adds share groups.
 //!
-//! Groups and transactions have no coordinator on this broker yet: the answer is the retriable
-//! COORDINATOR_NOT_AVAILABLE, so that clients wait instead of failing.
-use super::{Context, Reply};
-use crate::{types::ErrorCode, wire::StrBytes};
+//! The first question makes the topic that groups are kept in; the answer waits for it, so that clients need not ask
+//! twice. Transactions have no coordinator on this broker yet: the answer is the retriable COORDINATOR_NOT_AVAILABLE.
+use super::{Context, Reply, internal_topics};
+use crate::{
+    coordinator::{Coordinated, GroupMachine, partition_of},
+    image::Image,
+    types::ErrorCode,
+    wire::StrBytes,
+};
 use kafka_protocol::messages::{
     BrokerId, FindCoordinatorRequest, FindCoordinatorResponse, find_coordinator_response::Coordinator,
 };
 
+const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+
+/// The coordinating broker, or why there is none.
+type Found = Result<(BrokerId, StrBytes, i32), (ErrorCode, &'static str)>;
+
 pub fn handle(cx: &Context, request: FindCoordinatorRequest) -> Reply<FindCoordinatorResponse> {
-    let answer = |key: &str| {
-        let (code, message) = match request.key_type {
-            0 if key.is_empty() => (ErrorCode::InvalidGroupId, "The group id is empty."),
-            0 | 1 => {
-                (ErrorCode::CoordinatorNotAvailable, "This broker has no coordinator for groups and transactions yet.")
-            }
-            _ => (ErrorCode::InvalidRequest, "Unknown key type."),
-        };
-        (cx.error(code), message)
-    };
-    let response = FindCoordinatorResponse::default();
+    let image = cx.broker.image.load_full();
+    let is_missing = image.topics.named(GroupMachine::TOPIC).is_none();
+    let asked = cx.version < 4 || !request.coordinator_keys.is_empty();
+    if request.key_type != GROUP || !is_missing || !asked {
+        return Reply::Now(answer(cx, &image, &request));
+    }
+    let made = internal_topics::make_offsets(cx);
+    let cx = cx.clone();
+    Reply::later(async move {
+        made.await;
+        answer(&cx, &cx.broker.image.load_full(), &request)
+    })
+}
+
+fn answer(cx: &Context, image: &Image, request: &FindCoordinatorRequest) -> FindCoordinatorResponse {
+    let response = FindCoordinatorResponse::default().with_error_message(None);
     if cx.version >= 4 {
         let coordinators = request.coordinator_keys.iter().map(|key| {
-            let (code, message) = answer(key);
-            Coordinator::default()
-                .with_key(key.clone())
-                .with_node_id(BrokerId(-1))
-                .with_port(-1)
-                .with_error_code(code)
-                .with_error_message(Some(StrBytes::from_static_str(message)))
+            let coordinator = Coordinator::default().with_key(key.clone()).with_error_message(None);
+            match find(cx, image, request.key_type, key) {
+                Ok((id, host, port)) => coordinator.with_node_id(id).with_host(host).with_port(port),
+                Err((code, message)) => coordinator
+                    .with_node_id(BrokerId(-1))
+                    .with_port(-1)
+                    .with_error_code(cx.error(code))
+                    .with_error_message(Some(StrBytes::from_static_str(message))),
+            }
         });
-        return Reply::Now(response.with_coordinators(coordinators.collect()));
+        return response.with_coordinators(coordinators.collect());
     }
-    let (code, message) = answer(&request.key);
-    let response = response.with_error_code(code).with_node_id(BrokerId(-1)).with_port(-1);
-    Reply::Now(match cx.version {
-        0 => response,
-        _ => response.with_error_message(Some(StrBytes::from_static_str(message))),
-    })
+    match find(cx, image, request.key_type, &request.key) {
+        Ok((id, host, port)) => response.with_node_id(id).with_host(host).with_port(port),
+        Err((code, message)) => response
+            .with_node_id(BrokerId(-1))
+            .with_port(-1)
+            .with_error_code(cx.error(code))
+            .with_error_message((cx.version >= 1).then(|| StrBytes::from_static_str(message))),
+    }
+}
+
+fn find(cx: &Context, image: &Image, key_type: i8, key: &str) -> Found {
+    match key_type {
+        GROUP => group(cx, image, key).ok_or((
+            ErrorCode::CoordinatorNotAvailable,
+            "The coordinator is not available: no broker leads its partition of __consumer_offsets right now.",
+        )),
+        TRANSACTION => {
+            Err((ErrorCode::CoordinatorNotAvailable, "This broker has no coordinator for transactions yet."))
+        }
+        _ => Err((ErrorCode::InvalidRequest, "Unknown key type.")),
+    }
+}
+
+/// Whoever leads the group's partition, as the client reaches it through its listener.
+fn group(cx: &Context, image: &Image, key: &str) -> Option<(BrokerId, StrBytes, i32)> {
+    let topic = image.topics.named(GroupMachine::TOPIC)?;
+    let partition = partition_of(key, topic.partitions.len() as i32);
+    let leader = topic.partitions.get(&partition)?.leader?;
+    let broker = image.cluster.broker(leader).filter(|broker| !broker.fenced)?;
+    let endpoint = broker.endpoint(&cx.connection.listener)?;
+    let host = StrBytes::from_string(endpoint.host.clone());
+    Some((BrokerId(leader.0), host, i32::from(endpoint.port)))
 }

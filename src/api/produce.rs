@@ -95,8 +95,9 @@ fn find(cx: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> 
     } else {
         partitions.topic(&data.name).ok_or(ErrorCode::UnknownTopicOrPartition)?
     };
-    // VAL-14: only the broker writes its own topics, and the admin client when it is told to.
-    if topic.name.is_internal() && cx.client_id.as_deref() != Some("__admin_client") {
+    // VAL-14: only the broker writes its own topics. Not even Kafka's `__admin_client` does: what a coordinator keeps
+    // in memory follows from the records it wrote itself.
+    if topic.name.is_internal() {
         return Err(ErrorCode::InvalidTopicException);
     }
     Ok(topic)

@@ -43,6 +43,8 @@ apis! {
     Fetch                   4, 4..=18 => super::fetch::handle;
     ListOffsets             1, 1..=11 => super::list_offsets::handle;
     Metadata                0, 0..=13 => super::metadata::handle;
+    OffsetCommit            2, 2..=10 => super::offset_commit::handle;
+    OffsetFetch             1, 1..=10 => super::offset_fetch::handle;
     FindCoordinator         0, 0..=6  => super::find_coordinator::handle;
     ApiVersions             0, 0..=4  => super::api_versions::handle;
     CreateTopics            2, 2..=7  => super::create_topics::handle;
@@ -52,7 +54,9 @@ apis! {
     DescribeConfigs         1, 1..=4  => super::describe_configs::handle;
     AlterConfigs            0, 0..=2  => super::alter_configs::handle;
     CreatePartitions        0, 0..=3  => super::create_partitions::handle;
+    DeleteGroups            0, 0..=2  => super::delete_groups::handle;
     IncrementalAlterConfigs 0, 0..=1  => super::incremental_alter_configs::handle;
+    OffsetDelete            0, 0..=0  => super::offset_delete::handle;
     DescribeCluster         0, 0..=2  => super::describe_cluster::handle;
     DescribeTopicPartitions 0, 0..=0  => super::describe_topic_partitions::handle;
 }

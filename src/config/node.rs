@@ -1,4 +1,5 @@
 //! Everything this broker honours, typed and checked once.
+mod groups;
 mod listeners;
 mod refusals;
 #[cfg(test)]
@@ -10,6 +11,7 @@ use crate::config::reader::Reader;
 use crate::config::topic::SyncPolicy;
 use crate::config::value::InvalidValue;
 use crate::types::NodeId;
+pub use groups::GroupRules;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 /// The settings of one node. Lengths of time are milliseconds, sizes bytes, unless a name says otherwise.
@@ -27,6 +29,7 @@ pub struct NodeConfig {
     pub fetch: FetchRules,
     pub producers: ProducerRules,
     pub internal_topics: InternalTopics,
+    pub groups: GroupRules,
     /// When a record counts as written, where a topic does not say otherwise.
     pub sync: SyncPolicy,
 }
@@ -114,6 +117,8 @@ pub struct InternalTopics {
 pub struct InternalTopic {
     pub partitions: i32,
     pub replication_factor: i16,
+    /// Somebody set the factor; as a default it gives way to the number of brokers there are.
+    pub replication_is_given: bool,
     pub segment_bytes: u32,
     pub min_insync_replicas: i32,
 }
@@ -169,7 +174,8 @@ impl NodeConfig {
                 session_slots_max: reader.count_u32("max.incremental.fetch.session.cache.slots")?,
             },
             producers: producer_rules(reader)?,
-            internal_topics: internal_topics(reader)?,
+            internal_topics: internal_topics(reader, raw)?,
+            groups: groups::group_rules(reader)?,
             sync: SyncPolicy::parse(&reader.text("ottla.sync")?).unwrap_or_default(),
         })
     }
@@ -303,17 +309,19 @@ fn producer_rules(reader: &Reader<'_>) -> Result<ProducerRules, NodeConfigError>
     })
 }
 
-fn internal_topics(reader: &Reader<'_>) -> Result<InternalTopics, NodeConfigError> {
+fn internal_topics(reader: &Reader<'_>, raw: &RawSettings) -> Result<InternalTopics, NodeConfigError> {
     Ok(InternalTopics {
         offsets: InternalTopic {
             partitions: reader.int("offsets.topic.num.partitions")?,
             replication_factor: reader.short("offsets.topic.replication.factor")?,
+            replication_is_given: raw.given("offsets.topic.replication.factor").is_some(),
             segment_bytes: reader.count_u32("offsets.topic.segment.bytes")?,
             min_insync_replicas: 1,
         },
         transactions: InternalTopic {
             partitions: reader.int("transaction.state.log.num.partitions")?,
             replication_factor: reader.short("transaction.state.log.replication.factor")?,
+            replication_is_given: raw.given("transaction.state.log.replication.factor").is_some(),
             segment_bytes: reader.count_u32("transaction.state.log.segment.bytes")?,
             min_insync_replicas: reader.int("transaction.state.log.min.isr")?,
         },

@@ -1,2 +1,6 @@
 //! Coordinators: the rules of groups and transactions, and what runs them on their internal topics.
 pub mod group;
+mod run;
+
+pub use group::GroupMachine;
+pub use run::{Coordinated, CoordinatorError, CoordinatorPublisher, GroupCoordinator, Parts, Sharded, partition_of};

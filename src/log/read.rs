@@ -113,7 +113,8 @@ impl Log {
         Err(ReadError::Deleted)
     }
 
-    pub(in crate::log) fn read_error(&self, source: io::Error) -> ReadError {
+    /// Why a slice of this log cannot be read.
+    pub fn read_error(&self, source: io::Error) -> ReadError {
         let log = self.id().to_string();
         match source.kind() {
             io::ErrorKind::InvalidData => ReadError::Damaged { log, what: source.to_string() },

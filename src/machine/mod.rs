@@ -87,6 +87,14 @@ pub enum NotWritten {
     Stopping,
     #[error("the journal cannot be written: {0}")]
     Storage(String),
+    /// The operation's own fault; the same again would fail again.
+    #[error("the records have {bytes} bytes, the journal takes {bytes_max} at once")]
+    TooLarge { bytes: usize, bytes_max: usize },
+    #[error("too few replicas of the journal are in sync")]
+    TooFewReplicas,
+    /// Parked here when the records of another operation could not be written, which ends all soft state.
+    #[error("another operation could not be written")]
+    Voided,
 }
 
 impl From<Closed> for NotWritten {

@@ -21,12 +21,21 @@ pub struct Runtime<M: Machine, J> {
     pub(super) journal: J,
     waiting: BTreeMap<Ticket, Waiting<M::Reply>>,
     next_ticket: u64,
+    voided: bool,
 }
 
 impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
     /// `hard` is what the journal's records made so far (see [`Runtime::load`]).
     pub fn new(machine: M, hard: M::Hard, journal: J) -> Runtime<M, J> {
-        Runtime { machine, hard, soft: M::Soft::default(), journal, waiting: BTreeMap::new(), next_ticket: 0 }
+        Runtime {
+            machine,
+            hard,
+            soft: M::Soft::default(),
+            journal,
+            waiting: BTreeMap::new(),
+            next_ticket: 0,
+            voided: false,
+        }
     }
 
     /// Replays what the journal holds, group by group as they were appended.
@@ -53,7 +62,11 @@ impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
         let turn = Turn { ticket, next: self.journal.end() };
         let Outcome { records, answers } = self.machine.decide(&self.hard, &mut self.soft, op, turn);
         if let Err(why) = self.write(turn, records) {
-            self.give_up(why);
+            if let Some(sender) = self.waiting.remove(&ticket) {
+                let _ = sender.send(Err(why));
+            }
+            self.give_up(NotWritten::Voided);
+            self.voided = true;
         } else {
             let saw = self.journal.end();
             for (ticket, reply) in answers {
@@ -85,6 +98,11 @@ impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
         for sender in std::mem::take(&mut self.waiting).into_values() {
             let _ = sender.send(Err(why.clone()));
         }
+    }
+
+    /// Whether soft state was lost to a failed append since the last question: the owner begins anew, as after a load.
+    pub fn take_voided(&mut self) -> bool {
+        std::mem::take(&mut self.voided)
     }
 
     pub fn soft(&self) -> &M::Soft {

@@ -114,7 +114,8 @@ fn grp_17_a_failed_append_changes_nothing_and_frees_everyone() {
     runtime.journal.fails = true;
     let refused = runtime.run(Op::Add(5)).reply().now_or_never().unwrap();
     assert_eq!(refused, Err(NotWritten::Storage("disk".into())));
-    assert_eq!(poll(&mut waits), Poll::Ready(Err(NotWritten::Storage("disk".into()))));
+    assert_eq!(poll(&mut waits), Poll::Ready(Err(NotWritten::Voided)), "not the fault of who waits");
+    assert!(runtime.take_voided() && !runtime.take_voided());
     assert_eq!((runtime.hard(), runtime.parked()), (&(0, vec![]), 0));
     runtime.journal.fails = false;
     let _adds = runtime.run(Op::Add(7));

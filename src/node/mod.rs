@@ -1,5 +1,6 @@
 //! Wiring: builds every layer in order, runs it, takes it down in reverse.
 mod format;
+mod groups;
 mod limits;
 mod observe;
 mod process;

@@ -2,6 +2,7 @@
 use super::{
     FormatError, NodeSettings,
     format::identify,
+    groups::{GroupSettingsPublisher, group_settings},
     limits::{LimitsPublisher, connection_rules, socket_settings},
     observe::{MetadataGauges, NodePages},
     retention, topic_settings,
@@ -13,6 +14,7 @@ use crate::{
         self, BrokerRegistration, Controller, ControllerHandle, ControllerRegistration, METADATA_VERSION,
         METADATA_VERSION_MIN, ProducerIdSource, Rules,
     },
+    coordinator::{CoordinatorPublisher, GroupCoordinator, GroupMachine, Parts},
     http::{Http, HttpBindError},
     image::Publisher,
     log::{Closed, LogDir, LogDirError, LogDirSettings, LogError},
@@ -108,13 +110,13 @@ impl Node {
             Some(address) => Some(Http::bind(&format!("{}:{}", address.host, address.port)).await?),
             None => None,
         };
-        let (storage, controller, partitions) = {
+        let (storage, controller, partitions, groups) = {
             let (parts, advertised, metrics) = (parts.clone(), advertised.clone(), metrics.clone());
             let limits = limits.clone();
             tokio::task::spawn_blocking(move || open(&parts, &advertised, &metrics, limits)).await??
         };
         let (stop, stopping) = watch::channel(false);
-        let broker = broker(&parts, &storage, controller.handle(), &partitions, &metrics, &stopping);
+        let broker = broker(&parts, &storage, controller.handle(), &partitions, &groups, &metrics, &stopping);
         let ready = Arc::new(AtomicBool::new(false));
         let mut tasks = Vec::new();
         let http_address = http.as_ref().and_then(|http| http.address().ok());
@@ -125,6 +127,7 @@ impl Node {
                 let _ = stopping.wait_for(|stop| *stop).await;
             })));
         }
+        tasks.push(tokio::spawn(groups.run(stopping.clone())));
         let log = &parts.config.log;
         let first = Duration::from_millis(log.initial_task_delay_ms);
         let every = Duration::from_millis(log.retention_check_interval_ms.max(1));
@@ -208,7 +211,7 @@ fn bind(network: &NetworkConfig, sockets: &SocketSettings) -> Result<Bound, Bind
 }
 
 /// What has its state on disk.
-pub(super) type Opened = (Storage, Controller, Arc<Partitions>);
+pub(super) type Opened = (Storage, Controller, Arc<Partitions>, Arc<GroupCoordinator>);
 
 /// Directories, metadata, partitions: everything that touches the disk.
 pub(super) fn open(
@@ -219,10 +222,13 @@ pub(super) fn open(
 ) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
+    let groups = group_coordinator(parts, &partitions);
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
     let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
     let publishers: Vec<Box<dyn Publisher>> = vec![
         Box::new(TopicPublisher::new(partitions.clone(), resolver(parts))),
+        Box::new(GroupSettingsPublisher { groups: groups.clone(), node: parts.config.node_id, raw: parts.raw.clone() }),
+        Box::new(CoordinatorPublisher(groups.clone())),
         Box::new(MetadataGauges { metrics: metrics.clone() }),
         Box::new(LimitsPublisher { limits, node: parts.config.node_id, raw: parts.raw.clone() }),
     ];
@@ -231,7 +237,17 @@ pub(super) fn open(
     recover(&storage, &partitions)?;
     let (_, epoch) = controller.handle().broker();
     storage.directories.iter().for_each(|directory| directory.set_broker_epoch(epoch));
-    Ok((storage, controller, partitions))
+    Ok((storage, controller, partitions, groups))
+}
+
+fn group_coordinator(parts: &NodeParts, partitions: &Arc<Partitions>) -> Arc<GroupCoordinator> {
+    GroupCoordinator::new(Parts {
+        machine: GroupMachine,
+        settings: group_settings(&parts.config.groups),
+        partitions: partitions.clone(),
+        clock: parts.clock.clone(),
+        chance: parts.chance.clone(),
+    })
 }
 
 fn open_directories(parts: &NodeParts) -> Result<Storage, StartError> {
@@ -393,6 +409,7 @@ fn broker(
     storage: &Storage,
     controller: &ControllerHandle,
     partitions: &Arc<Partitions>,
+    groups: &Arc<GroupCoordinator>,
     metrics: &Arc<Metrics>,
     stopping: &watch::Receiver<bool>,
 ) -> Arc<Broker> {
@@ -406,6 +423,7 @@ fn broker(
         image: controller.images().clone(),
         controller: controller.clone(),
         partitions: partitions.clone(),
+        groups: groups.clone(),
         producer_ids: Arc::new(ProducerIdSource::new(controller.clone())),
         sessions: SessionCache::new(SessionSettings { slots, eviction: SESSION_EVICTION }),
         clock: parts.clock.clone(),

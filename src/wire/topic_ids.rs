@@ -123,3 +123,53 @@ fn read<T: Value>(version: Version, body: &mut Bytes) -> Result<T, Malformed> {
     let read = T::read(&mut from).and_then(|read| from.finish().map(|()| read));
     read.map_err(|why| Malformed::Content(why.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{decode, shape_of};
+
+    /// As Kafka's own classes write them.
+    const COMMIT: &[u8] = &[
+        4, 103, 114, 112, 0, 0, 0, 5, 4, 109, 101, 109, 4, 105, 110, 115, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+        0, 2, 3, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 1, 44, 0, 0, 0, 4, 5, 109, 101, 116, 97, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0,
+        0, 0, 1, 255, 255, 255, 255, 0, 0, 0, 0,
+    ];
+    const FETCH: &[u8] = &[
+        3, 4, 103, 114, 112, 4, 109, 101, 109, 0, 0, 0, 6, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 3, 0, 0,
+        0, 3, 0, 0, 0, 9, 0, 0, 4, 97, 108, 108, 0, 255, 255, 255, 255, 0, 0, 1, 0,
+    ];
+    const ID: Uuid = Uuid::from_u64_pair(1, 2);
+
+    #[test]
+    fn version_10_of_both_is_read_as_kafka_writes_it() {
+        let OffsetCommit(commit) = decode(ApiKey::OffsetCommit, 10, &mut Bytes::from_static(COMMIT)).unwrap();
+        assert_eq!((commit.group_id.as_str(), commit.generation_id_or_member_epoch), ("grp", 5));
+        assert_eq!((&*commit.member_id, commit.group_instance_id.as_deref()), ("mem", Some("ins")));
+        assert_eq!((commit.topics[0].topic_id, commit.retention_time_ms), (ID, -1));
+        let [first, second] = &commit.topics[0].partitions[..] else { panic!("{commit:?}") };
+        let told =
+            |of: &OffsetCommitRequestPartition| (of.partition_index, of.committed_offset, of.committed_leader_epoch);
+        assert_eq!((told(first), first.committed_metadata.as_deref()), ((7, 300, 4), Some("meta")));
+        assert_eq!((told(second), second.committed_metadata.as_deref()), ((8, 1, -1), None));
+        let OffsetFetch(fetch) = decode(ApiKey::OffsetFetch, 10, &mut Bytes::from_static(FETCH)).unwrap();
+        let [one, all] = &fetch.groups[..] else { panic!("{fetch:?}") };
+        assert_eq!((one.group_id.as_str(), one.member_id.as_deref(), one.member_epoch), ("grp", Some("mem"), 6));
+        let topic = &one.topics.as_ref().unwrap()[0];
+        assert_eq!((topic.topic_id, &topic.partition_indexes[..]), (ID, &[3, 9][..]));
+        assert_eq!((all.member_id.as_ref(), all.member_epoch, all.topics.as_ref()), (None, -1, None));
+        assert!(fetch.require_stable);
+    }
+
+    #[test]
+    fn net_2_no_other_bytes_have_the_shape() {
+        for (key, bytes) in [(ApiKey::OffsetCommit, COMMIT), (ApiKey::OffsetFetch, FETCH)] {
+            let shape = shape_of(key as i16).unwrap();
+            assert!(shape.fits(bytes, 10) && shape.flexible(10), "{key:?}");
+            for cut in 0..bytes.len() {
+                assert!(!shape.fits(&bytes[..cut], 10), "{key:?} cut at {cut}");
+            }
+            assert!(!shape.fits(&[bytes, &[0]].concat(), 10), "{key:?} with a byte too many");
+        }
+    }
+}

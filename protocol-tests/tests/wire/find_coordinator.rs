@@ -1,5 +1,8 @@
 //! FindCoordinator 0 to 6: the shape of its answers, one key or many (KIP-699).
-use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
+use kafka_protocol::messages::{
+    FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse, TopicName,
+    metadata_request::MetadataRequestTopic,
+};
 use protocol_tests::time::eventually;
 use protocol_tests::{Code, Connection, address, node_id, on_kafka, text};
 
@@ -17,7 +20,7 @@ fn many(version: i16, kind: i8, keys: &[&str]) -> FindCoordinatorResponse {
     Connection::open().call(version, &request)
 }
 
-/// Whether to ask again; a broker that serves no groups yet says so for ever.
+/// Whether to ask again: Kafka makes the topic of groups after its first answer.
 fn ask_again(code: i16) -> bool {
     on_kafka() && not_yet(code)
 }
@@ -36,10 +39,6 @@ fn pitfall_31_one_key_up_to_version_3() {
         });
         assert!(answer.coordinators.is_empty());
         assert_eq!(answer.throttle_time_ms, 0);
-        if not_yet(answer.error_code) {
-            assert_eq!((answer.node_id.0, answer.host.as_str(), answer.port), (-1, "", -1));
-            continue;
-        }
         assert_eq!(answer.error_code, 0, "version {version}");
         assert_eq!(answer.node_id, node);
         assert_eq!(answer.port, i32::from(address().port()));
@@ -59,15 +58,23 @@ fn pitfall_31_many_keys_from_version_4() {
         let found: Vec<&str> = answer.coordinators.iter().map(|found| found.key.as_str()).collect();
         assert_eq!(found, keys, "each key is answered, in order");
         for coordinator in &answer.coordinators {
-            if not_yet(coordinator.error_code) {
-                assert_eq!((coordinator.node_id.0, coordinator.host.as_str(), coordinator.port), (-1, "", -1));
-                continue;
-            }
             assert_eq!(coordinator.error_code, 0);
             assert_eq!(coordinator.node_id, node);
             assert_eq!(coordinator.port, i32::from(address().port()));
         }
     }
+}
+
+/// The topic of groups is there once a coordinator is: as many partitions as Kafka has, compacted, internal.
+#[test]
+fn grp_19_the_topic_of_groups_is_made_by_the_first_question() {
+    eventually(20_000, "a coordinator", || (!ask_again(single(3, GROUP, "some-group").error_code)).then_some(()));
+    let topic = MetadataRequestTopic::default().with_name(Some(TopicName(text("__consumer_offsets"))));
+    let request = MetadataRequest::default().with_topics(Some(vec![topic]));
+    let answer: MetadataResponse = Connection::open().call(12, &request);
+    let topic = &answer.topics[0];
+    assert_eq!((topic.error_code, topic.is_internal, topic.partitions.len()), (0, true, 50));
+    assert!(topic.partitions.iter().all(|partition| partition.leader_id.0 >= 0));
 }
 
 #[test]

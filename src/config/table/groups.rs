@@ -42,13 +42,13 @@ settings! {
         "Group protocols that are served.";
     Int "group.coordinator.threads" = Some("4"), AtLeast(1), High, Fixed, NoEffect,
         "Threads of the coordinator; here the machine's cores decide.";
-    Int "group.initial.rebalance.delay.ms" = Some("3000"), Any, Medium, Fixed, NoEffect,
+    Int "group.initial.rebalance.delay.ms" = Some("3000"), Any, Medium, Fixed, Honoured,
         "How long an empty group waits for more members before its first assignment.";
-    Int "group.max.session.timeout.ms" = Some("1800000"), Any, Medium, Fixed, NoEffect,
+    Int "group.max.session.timeout.ms" = Some("1800000"), Any, Medium, Fixed, Honoured,
         "The longest session timeout a member may ask for.";
-    Int "group.max.size" = Some("2147483647"), AtLeast(1), Medium, Fixed, NoEffect,
+    Int "group.max.size" = Some("2147483647"), AtLeast(1), Medium, Fixed, Honoured,
         "Members a classic group may have.";
-    Int "group.min.session.timeout.ms" = Some("6000"), Any, Medium, Fixed, NoEffect,
+    Int "group.min.session.timeout.ms" = Some("6000"), Any, Medium, Fixed, Honoured,
         "The shortest session timeout a member may ask for.";
     Int "group.streams.assignment.interval.ms" = Some("1000"), AtLeast(0), Medium, ClusterWide, NoEffect,
         "Shortest time between two assignments of a streams group; 0 is none.";
@@ -76,22 +76,22 @@ settings! {
         "Standby tasks per task of a streams group.";
     Int "group.streams.session.timeout.ms" = Some("45000"), AtLeast(1), Medium, Fixed, NoEffect,
         "A member of a streams group that is silent for this long is out.";
-    Int "offset.metadata.max.bytes" = Some("4096"), Any, High, Fixed, NoEffect,
+    Int "offset.metadata.max.bytes" = Some("4096"), Any, High, Fixed, Honoured,
         "The longest text a client may store with an offset.";
     Int "offsets.commit.timeout.ms" = Some("5000"), AtLeast(1), High, Fixed, NoEffect,
         "How long a commit waits for the replicas.";
     Int "offsets.load.buffer.size" = Some("5242880"), AtLeast(1), High, Fixed, NoEffect,
         "Bytes read at once when committed offsets are loaded.";
-    Long "offsets.retention.check.interval.ms" = Some("600000"), AtLeast(1), High, Fixed, NoEffect,
+    Long "offsets.retention.check.interval.ms" = Some("600000"), AtLeast(1), High, Fixed, Honoured,
         "How often expired offsets are looked for.";
-    Int "offsets.retention.minutes" = Some("10080"), AtLeast(1), High, Fixed, NoEffect,
+    Int "offsets.retention.minutes" = Some("10080"), AtLeast(1), High, Fixed, Honoured,
         "How long offsets of a group without members are kept.";
     Int "offsets.topic.compression.codec" = Some("0"), Any, High, Fixed, NoEffect,
         "Codec of __consumer_offsets, by number.";
-    Int "offsets.topic.num.partitions" = Some("50"), AtLeast(1), High, Fixed, NoEffect,
+    Int "offsets.topic.num.partitions" = Some("50"), AtLeast(1), High, Fixed, Honoured,
         "Partitions of __consumer_offsets.";
-    Short "offsets.topic.replication.factor" = Some("3"), AtLeast(1), High, Fixed, NoEffect,
-        "Replicas of __consumer_offsets.";
-    Int "offsets.topic.segment.bytes" = Some("104857600"), AtLeast(1), High, Fixed, NoEffect,
+    Short "offsets.topic.replication.factor" = Some("3"), AtLeast(1), High, Fixed, Honoured,
+        "Replicas of __consumer_offsets; when not set, no more than there are brokers.";
+    Int "offsets.topic.segment.bytes" = Some("104857600"), AtLeast(1), High, Fixed, Honoured,
         "Segment size of __consumer_offsets.";
 }

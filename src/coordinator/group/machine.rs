@@ -1,5 +1,5 @@
 //! One shard of groups as a machine: every request is decided here, every record replayed here.
-use super::{GroupSettings, Groups, Soft, Timer, consumer, offsets};
+use super::{GroupSettings, Groups, Soft, Timer, classic, consumer, listing, offsets};
 use crate::{
     image::Image,
     machine::{Machine, Outcome, Turn},
@@ -35,6 +35,9 @@ pub enum Request {
     /// A timer is due: the first of those due at `Op::at` is handled. Asked again while `Soft::timers` has more.
     Due,
     Offsets(offsets::Request),
+    Classic(classic::Request),
+    /// Which groups there are.
+    List(listing::Filter),
     Consumer(consumer::Request),
 }
 
@@ -43,9 +46,20 @@ pub enum Reply {
     Done,
     Offsets(offsets::Reply),
     Consumer(consumer::Reply),
+    Classic(classic::Reply),
+    Listed(Vec<listing::Listed>),
+}
+
+/// What came with a request, for the rules of one protocol.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub at: Moment,
+    pub id: Uuid,
+    pub settings: &'a GroupSettings,
 }
 
 /// The rules have no state of their own.
+#[derive(Clone, Copy)]
 pub struct GroupMachine;
 
 /// Replay takes every record that Kafka's own replay takes, so it never faults (GRP-19).
@@ -61,27 +75,21 @@ impl Machine for GroupMachine {
     type Fault = Never;
 
     fn decide(&self, hard: &Groups, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<GroupRecord, Reply> {
+        let asked = Asked { at: op.at, id: op.id, settings: &op.settings };
         let around = offsets::Around { at: op.at, image: &op.image, settings: &op.settings };
         match op.request {
             Request::Loaded => {
                 soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
                 consumer::loaded(hard, soft, op.at, &op.image, &op.settings);
-                Outcome::answer(turn, vec![], Reply::Done)
-            }
-            Request::Due => {
-                let records = match soft.timers.take_due(op.at.monotonic_ms) {
-                    Some(Timer::Expiry) => offsets::sweep(hard, soft, around),
-                    Some(Timer::Consumer(id, timer)) => {
-                        consumer::due(hard, soft, (&id, timer), (op.at, &op.image, &op.settings))
-                    }
-                    None => vec![],
-                };
-                Outcome::answer(turn, records, Reply::Done)
+                done(turn, classic::loaded(hard, soft, asked))
             }
             Request::Offsets(request) => {
                 let (records, reply) = offsets::decide(hard, soft, around, request);
                 Outcome::answer(turn, records, Reply::Offsets(reply))
             }
+            Request::Due => done(turn, due(hard, soft, asked, around)),
+            Request::Classic(request) => classic::decide(hard, soft, asked, request, turn),
+            Request::List(filter) => Outcome::answer(turn, vec![], Reply::Listed(listing::list(hard, soft, &filter))),
             Request::Consumer(request) => {
                 consumer::decide(hard, soft, (op.at, op.id, &op.image, &op.settings), request, turn)
             }
@@ -89,10 +97,36 @@ impl Machine for GroupMachine {
     }
 
     fn replay(&self, hard: &mut Groups, base: Offset, records: Vec<GroupRecord>) -> Result<(), Never> {
-        for (at, record) in records.iter().enumerate() {
-            offsets::replay(hard, base.plus(at as i64), record);
-            consumer::replay(hard, record);
+        for (number, record) in records.into_iter().enumerate() {
+            match record {
+                GroupRecord::GroupMetadata(key, value) => classic::replay(hard, key.group, value),
+                other => {
+                    offsets::replay(hard, base.plus(number as i64), &other);
+                    consumer::replay(hard, &other);
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// Handles the first timer that is due.
+fn due(hard: &Groups, soft: &mut Soft, asked: Asked<'_>, around: offsets::Around<'_>) -> Outcome<GroupRecord, Reply> {
+    let now_ms = asked.at.monotonic_ms;
+    let late_ms = soft.timers.next().map_or(0, |at_ms| now_ms.saturating_sub(at_ms));
+    match soft.timers.take_due(now_ms) {
+        Some(Timer::Expiry) => Outcome { records: offsets::sweep(hard, soft, around), answers: vec![] },
+        Some(Timer::Consumer(id, timer)) => {
+            let records = consumer::due(hard, soft, (&id, timer), (around.at, around.image, around.settings));
+            Outcome { records, answers: vec![] }
+        }
+        Some(Timer::Classic(id, due)) => classic::due(hard, soft, asked, &id, due, late_ms),
+        None => Outcome::park(),
+    }
+}
+
+/// Whoever looks after the timers is told, beside those who waited.
+fn done(turn: Turn, mut outcome: Outcome<GroupRecord, Reply>) -> Outcome<GroupRecord, Reply> {
+    outcome.answers.push((turn.ticket, Reply::Done));
+    outcome
 }

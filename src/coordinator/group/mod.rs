@@ -1,11 +1,13 @@
 //! Groups and their offsets: the pure rules behind one partition of `__consumer_offsets`.
+pub mod classic;
 pub mod consumer;
+pub mod listing;
 mod machine;
 pub mod offsets;
 mod settings;
 mod state;
 
-pub use machine::{GroupMachine, Moment, Op, Reply, Request};
+pub use machine::{Asked, GroupMachine, Moment, Never, Op, Reply, Request};
 pub use settings::GroupSettings;
 pub use state::{Group, Groups, Members, Soft, Timer};
 
@@ -15,4 +17,4 @@ use std::sync::Arc;
 pub type GroupId = Arc<str>;
 
 #[cfg(test)]
-pub mod tests;
+mod tests;

@@ -1,5 +1,5 @@
 //! What a shard of groups knows: hard state, which its records alone make, and soft state, which a crash may take.
-use super::{GroupId, consumer, offsets};
+use super::{GroupId, classic, consumer, offsets};
 use crate::machine::Timers;
 use std::collections::BTreeMap;
 
@@ -27,20 +27,21 @@ pub struct Group {
     pub offsets: offsets::Offsets,
 }
 
+/// Who is in the group, by the protocol they speak.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Members {
+    /// Nobody ever joined, or the record of it is gone: a group of offsets alone.
+    #[default]
+    None,
+    Classic(classic::Group),
+    Consumer(consumer::Group),
+}
+
 impl Group {
     /// Nothing is left that a record would say.
     pub fn is_gone(&self) -> bool {
         self.members == Members::None && self.offsets.is_empty()
     }
-}
-
-/// Who is in a group, by the protocol they speak.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub enum Members {
-    /// No group protocol: at most offsets.
-    #[default]
-    None,
-    Consumer(consumer::Group),
 }
 
 /// Joins under way, parked requests and timers: lost with leadership, rebuilt by the members themselves (GRP-20).
@@ -49,6 +50,7 @@ pub struct Soft {
     pub timers: Timers<Timer>,
     /// How far the look for expired offsets has come.
     pub sweep: offsets::Sweep,
+    pub classic: classic::Lives,
     pub consumer: consumer::Soft,
 }
 
@@ -57,5 +59,6 @@ pub struct Soft {
 pub enum Timer {
     /// Offsets and empty groups past their retention.
     Expiry,
+    Classic(GroupId, classic::Due),
     Consumer(GroupId, consumer::Timer),
 }

@@ -181,3 +181,44 @@ fn admin_requests_fit() {
         ])
     });
 }
+
+#[test]
+fn requests_of_offsets_fit() {
+    fits(ApiKey::OffsetCommit, 2..=9, |version| {
+        let partition = offset_commit_request::OffsetCommitRequestPartition::default()
+            .with_committed_metadata(Some(protocol_string("m")))
+            .with_committed_leader_epoch(if version >= 6 { 3 } else { -1 });
+        let silent = offset_commit_request::OffsetCommitRequestPartition::default().with_committed_metadata(None);
+        let instance = (version >= 7).then(|| protocol_string("i"));
+        OffsetCommitRequest::default().with_group_instance_id(instance).with_topics(vec![
+            offset_commit_request::OffsetCommitRequestTopic::default()
+                .with_name(topic())
+                .with_partitions(vec![partition, silent]),
+        ])
+    });
+    let one = || {
+        offset_fetch_request::OffsetFetchRequestTopic::default().with_name(topic()).with_partition_indexes(vec![1, 2])
+    };
+    fits(ApiKey::OffsetFetch, 1..=7, |_| OffsetFetchRequest::default().with_topics(Some(vec![one()])));
+    fits(ApiKey::OffsetFetch, 2..=7, |_| OffsetFetchRequest::default().with_topics(None));
+    fits(ApiKey::OffsetFetch, 8..=9, |version| {
+        let some = offset_fetch_request::OffsetFetchRequestTopics::default()
+            .with_name(topic())
+            .with_partition_indexes(vec![1]);
+        let member = (version >= 9).then(|| protocol_string("m"));
+        let group = |topics| {
+            offset_fetch_request::OffsetFetchRequestGroup::default().with_member_id(member.clone()).with_topics(topics)
+        };
+        OffsetFetchRequest::default().with_groups(vec![group(Some(vec![some])), group(None)])
+    });
+    fits(ApiKey::DeleteGroups, 0..=2, |_| {
+        DeleteGroupsRequest::default().with_groups_names(vec![GroupId(protocol_string("g"))])
+    });
+    fits(ApiKey::OffsetDelete, 0..=0, |_| {
+        OffsetDeleteRequest::default().with_topics(vec![
+            offset_delete_request::OffsetDeleteRequestTopic::default()
+                .with_name(topic())
+                .with_partitions(vec![offset_delete_request::OffsetDeleteRequestPartition::default()]),
+        ])
+    });
+}

@@ -1,5 +1,5 @@
 //! Who may commit which offsets (GRP-15, CG-6, TXN-21).
-use super::{Around, Named};
+use super::{Around, Named, standing};
 use crate::{
     coordinator::group::{Groups, Soft},
     types::ErrorCode,
@@ -96,7 +96,8 @@ fn records(
     request: &Commit,
     codes: &mut [ErrorCode],
 ) -> Result<Vec<GroupRecord>, ErrorCode> {
-    let fence = groups.validate_commit(soft, around, request)?;
+    let fence = standing::validate_commit(groups, soft, request)?;
+    standing::heard(groups, soft, around.at, request);
     let mut records = Vec::with_capacity(codes.len());
     let mut codes = codes.iter_mut();
     for asked in &request.topics {
@@ -108,7 +109,7 @@ fn records(
                 *code = ErrorCode::OffsetMetadataTooLarge;
                 continue;
             }
-            fence.check(topic.id, partition.partition)?;
+            fence.check(topic.id, partition.partition).map_err(|code| standing::told(request, code))?;
             records.push(record(request, around.at.wall_ms, topic.name.as_str(), topic.id.0, partition));
         }
     }

@@ -1,7 +1,11 @@
 //! Deleting offsets, groups, and the offsets of topics that are gone (GRP-22).
-use super::{Named, tombstone};
+use super::{
+    Named, Standing,
+    standing::{self, Subscribed},
+    tombstone,
+};
 use crate::{
-    coordinator::group::Groups,
+    coordinator::group::{Groups, Soft},
     image::Image,
     types::ErrorCode,
     wire::{StrBytes, coordinator::GroupRecord},
@@ -26,17 +30,20 @@ pub const TOMBSTONES_MAX: usize = 1_000;
 /// Tombstones, and a code for each partition in the order of the request.
 pub fn offsets(
     groups: &Groups,
+    soft: &Soft,
     image: &Image,
     request: &Delete,
 ) -> Result<(Vec<GroupRecord>, Vec<ErrorCode>), ErrorCode> {
-    let group = groups.by_id.get(&*request.group).ok_or(ErrorCode::GroupIdNotFound)?;
-    if group.has_members() && !group.knows_subscriptions() {
+    let standing = Standing::of(groups, soft, &request.group).ok_or(ErrorCode::GroupIdNotFound)?;
+    let subscriptions = standing.subscribed();
+    if matches!(subscriptions, Subscribed::Unknown) {
         return Err(ErrorCode::NonEmptyGroup);
     }
+    let group = groups.by_id.get(&*request.group);
     let (mut records, mut codes) = (Vec::new(), Vec::new());
     for asked in &request.topics {
         let found = Named::Name(asked.topic.clone()).find(image);
-        let subscribed = group.subscribes(&asked.topic);
+        let subscribed = subscriptions.to(&asked.topic);
         for partition in &asked.partitions {
             let exists = found.as_ref().is_ok_and(|topic| topic.partitions.get(partition).is_some());
             codes.push(match (exists, subscribed) {
@@ -44,8 +51,7 @@ pub fn offsets(
                 (true, true) => ErrorCode::GroupSubscribedToTopic,
                 (true, false) => ErrorCode::None,
             });
-            let has = group.offsets.get(&asked.topic, *partition).is_some()
-                || group.offsets.is_pending(&asked.topic, *partition);
+            let has = group.is_some_and(|group| group.offsets.has(&asked.topic, *partition));
             if exists && !subscribed && has {
                 records.push(tombstone(&request.group, &asked.topic, *partition));
             }
@@ -55,14 +61,15 @@ pub fn offsets(
 }
 
 /// Everything of a group without members, with what transactions have pending in it.
-pub fn group(groups: &Groups, id: &str) -> Result<Vec<GroupRecord>, ErrorCode> {
-    let group = groups.by_id.get(id).ok_or(ErrorCode::GroupIdNotFound)?;
-    if group.has_members() {
+pub fn group(groups: &Groups, soft: &mut Soft, id: &str) -> Result<Vec<GroupRecord>, ErrorCode> {
+    let standing = Standing::of(groups, soft, id).ok_or(ErrorCode::GroupIdNotFound)?;
+    if standing.has_members() {
         return Err(ErrorCode::NonEmptyGroup);
     }
-    let mut records: Vec<GroupRecord> =
-        group.offsets.partitions().map(|(topic, partition)| tombstone(id, topic, partition)).collect();
-    records.extend(group.tombstones(id));
+    let partitions = groups.by_id.get(id).into_iter().flat_map(|group| group.offsets.partitions());
+    let mut records: Vec<GroupRecord> = partitions.map(|(topic, partition)| tombstone(id, topic, partition)).collect();
+    records.extend(standing.tombstones(id));
+    standing::forget(soft, id);
     Ok(records)
 }
 

@@ -1,5 +1,5 @@
 //! Offsets and empty groups past their retention (GRP-21), looked for in turns of bounded size.
-use super::{Around, Expires, TOMBSTONES_MAX, state::Committed, tombstone};
+use super::{Around, Expires, Standing, TOMBSTONES_MAX, standing, state::Committed, tombstone};
 use crate::{
     coordinator::group::{Group, GroupId, Groups, Soft, Timer},
     wire::coordinator::GroupRecord,
@@ -19,18 +19,24 @@ const LOOKS_MAX: usize = 20_000;
 
 /// One turn, and the timer of the next: at once while groups are left, else after the usual interval.
 pub fn sweep(groups: &Groups, soft: &mut Soft, around: Around<'_>) -> Vec<GroupRecord> {
-    let mut turn = Turn { around, looks: 0, records: Vec::new() };
-    let rest = turn.run(groups, std::mem::take(&mut soft.sweep));
+    let from = std::mem::take(&mut soft.sweep);
+    let mut turn = Turn { around, soft, looks: 0, records: Vec::new(), gone: Vec::new() };
+    let rest = turn.run(groups, from);
+    let Turn { records, gone, .. } = turn;
+    gone.iter().for_each(|id| standing::forget(soft, id));
     let wait_ms = if rest.is_some() { 0 } else { around.settings.offsets_retention_check_ms };
     soft.timers.set(Timer::Expiry, around.at.monotonic_ms + wait_ms);
     soft.sweep = rest.unwrap_or_default();
-    turn.records
+    records
 }
 
 struct Turn<'a> {
     around: Around<'a>,
+    soft: &'a Soft,
     looks: usize,
     records: Vec<GroupRecord>,
+    /// Groups that go altogether.
+    gone: Vec<GroupId>,
 }
 
 impl Turn<'_> {
@@ -45,7 +51,7 @@ impl Turn<'_> {
         for (id, group) in groups.by_id.range::<GroupId, _>((bound, Bound::Unbounded)) {
             // The group that was begun may be gone: the place counts for no other.
             let begun = place.take().filter(|_| from.group.as_ref() == Some(id));
-            if let Some(stopped) = self.group(id, group, begun) {
+            if let Some(stopped) = self.group(groups, id, group, begun) {
                 return Some(Sweep { group: Some(id.clone()), place: Some(stopped) });
             }
             if self.is_full() {
@@ -60,9 +66,16 @@ impl Turn<'_> {
     }
 
     /// Tombstones of one group; where it stopped when the turn is full.
-    fn group(&mut self, id: &GroupId, group: &Group, begun: Option<(Arc<str>, i32)>) -> Option<(Arc<str>, i32)> {
+    fn group(
+        &mut self,
+        groups: &Groups,
+        id: &GroupId,
+        group: &Group,
+        begun: Option<(Arc<str>, i32)>,
+    ) -> Option<(Arc<str>, i32)> {
         self.looks += 1;
-        let expires = group.expires();
+        let standing = Standing::of(groups, self.soft, id)?;
+        let (expires, subscribed) = (standing.expires(), standing.subscribed());
         let mut gone = 0;
         if expires != Expires::Never {
             for (topic, partition, committed) in group.offsets.after(begun.as_ref()) {
@@ -71,7 +84,7 @@ impl Turn<'_> {
                 }
                 self.looks += 1;
                 if self.is_expired(expires, committed)
-                    && !group.subscribes(topic)
+                    && !subscribed.to(topic)
                     && !group.offsets.is_pending(topic, partition)
                 {
                     self.records.push(tombstone(id, topic, partition));
@@ -79,8 +92,9 @@ impl Turn<'_> {
                 }
             }
         }
-        if !group.has_members() && !group.offsets.has_pending() && gone == group.offsets.len() {
-            self.records.extend(group.tombstones(id));
+        if !standing.has_members() && !group.offsets.has_pending() && gone == group.offsets.len() {
+            self.records.extend(standing.tombstones(id));
+            self.gone.push(id.clone());
         }
         None
     }

@@ -1,7 +1,7 @@
 //! What a group has committed (GRP-23).
-use super::{Committed, Named};
+use super::{Committed, Named, Standing};
 use crate::{
-    coordinator::group::{Group, Groups},
+    coordinator::group::{Group, Groups, Soft},
     image::Image,
     types::ErrorCode,
     wire::StrBytes,
@@ -47,7 +47,7 @@ pub struct FetchedPartition {
 
 impl FetchedPartition {
     /// Nothing committed, or nothing to be told.
-    fn nothing(partition: i32, error: ErrorCode) -> FetchedPartition {
+    pub fn nothing(partition: i32, error: ErrorCode) -> FetchedPartition {
         FetchedPartition { partition, offset: -1, leader_epoch: -1, metadata: StrBytes::default(), error }
     }
 
@@ -63,11 +63,11 @@ impl FetchedPartition {
 }
 
 /// A group that does not exist has nothing committed, which is no error.
-pub fn fetch(groups: &Groups, image: &Image, request: &Fetch) -> Result<Vec<FetchedTopic>, ErrorCode> {
-    let group = groups.by_id.get(&*request.group);
-    if let Some(group) = group {
-        group.validate_fetch(request.member_id.as_deref(), request.member_epoch)?;
+pub fn fetch(groups: &Groups, soft: &Soft, image: &Image, request: &Fetch) -> Result<Vec<FetchedTopic>, ErrorCode> {
+    if let Some(standing) = Standing::of(groups, soft, &request.group) {
+        standing.validate_fetch(request.member_id.as_deref(), request.member_epoch)?;
     }
+    let group = groups.by_id.get(&*request.group);
     Ok(match &request.topics {
         Some(topics) => topics.iter().map(|asked| one(group, image, asked, request.require_stable)).collect(),
         None => group.map_or_else(Vec::new, |group| all(group, image, request.require_stable)),

@@ -12,8 +12,8 @@ pub use commit::{Commit, CommitPartition, CommitTopic, Committer, Durability};
 pub use delete::{Delete, DeleteTopic, TOMBSTONES_MAX};
 pub use expiry::Sweep;
 pub use fetch::{Fetch, FetchTopic, FetchedPartition, FetchedTopic};
-pub use replay::{Shared, replay};
-pub use standing::{Expires, Fence};
+pub use replay::{Shared, replay, replay_end, replay_in_transaction};
+pub use standing::{Expires, Standing, Subscribed};
 pub use state::{Committed, Offsets};
 
 use super::{GroupSettings, Groups, Moment, Soft};
@@ -86,12 +86,12 @@ pub fn decide(groups: &Groups, soft: &mut Soft, around: Around<'_>, request: Req
             let (records, codes) = commit::commit(groups, soft, around, request);
             (records, Reply::Committed(codes))
         }
-        Request::Fetch(request) => (vec![], Reply::Fetched(fetch::fetch(groups, around.image, &request))),
-        Request::Delete(request) => match delete::offsets(groups, around.image, &request) {
+        Request::Fetch(request) => (vec![], Reply::Fetched(fetch::fetch(groups, soft, around.image, &request))),
+        Request::Delete(request) => match delete::offsets(groups, soft, around.image, &request) {
             Ok((records, codes)) => (records, Reply::Deleted(Ok(codes))),
             Err(code) => (vec![], Reply::Deleted(Err(code))),
         },
-        Request::DeleteGroup(id) => match delete::group(groups, &id) {
+        Request::DeleteGroup(id) => match delete::group(groups, soft, &id) {
             Ok(records) => (records, Reply::GroupDeleted(ErrorCode::None)),
             Err(code) => (vec![], Reply::GroupDeleted(code)),
         },

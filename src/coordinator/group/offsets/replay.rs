@@ -35,10 +35,21 @@ pub fn replay(groups: &mut Groups, at: Offset, record: &GroupRecord) -> bool {
         GroupRecord::PendingOffsetCommit(producer, key, value) => {
             put(groups, Some(producer.id), key, Committed::of_record(at, value.clone()));
         }
-        GroupRecord::EndTransaction(producer, marker) => end_transaction(groups, producer.id, marker.commit),
+        GroupRecord::EndTransaction(producer, marker) => replay_end(groups, producer.id, marker.commit),
         _ => return false,
     }
     true
+}
+
+/// The same for a record that was read out of a transactional batch.
+pub fn replay_in_transaction(groups: &mut Groups, at: Offset, producer: ProducerId, record: &GroupRecord) {
+    match record {
+        GroupRecord::OffsetCommit(key, Some(value)) => {
+            put(groups, Some(producer), key, Committed::of_record(at, value.clone()));
+        }
+        // Tombstones count at once, whoever wrote them.
+        other => _ = replay(groups, at, other),
+    }
 }
 
 fn put(groups: &mut Groups, pending_of: Option<ProducerId>, key: &OffsetCommitKey, committed: Committed) {
@@ -83,7 +94,7 @@ fn close(open: &mut BTreeMap<ProducerId, BTreeSet<GroupId>>, producer: ProducerI
 
 /// A marker makes what the transaction had pending real, or drops it (TXN-22). What was committed since, in the
 /// journal behind the pending one, stays.
-fn end_transaction(groups: &mut Groups, producer: ProducerId, commit: bool) {
+pub fn replay_end(groups: &mut Groups, producer: ProducerId, commit: bool) {
     for id in groups.offsets.open.remove(&producer).unwrap_or_default() {
         let Some(group) = groups.by_id.get_mut(&id) else { continue };
         let pending: Vec<(Arc<str>, i32, Committed)> = group.offsets.take_pending(producer);

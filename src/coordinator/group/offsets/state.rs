@@ -70,6 +70,11 @@ impl Offsets {
         self.pending.get(topic).is_some_and(|partitions| partitions.contains_key(&partition))
     }
 
+    /// Committed or pending.
+    pub fn has(&self, topic: &str, partition: i32) -> bool {
+        self.get(topic, partition).is_some() || self.is_pending(topic, partition)
+    }
+
     pub fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }

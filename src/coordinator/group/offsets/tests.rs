@@ -9,6 +9,7 @@ use crate::{
 mod deleting;
 mod expiring;
 mod fetching;
+mod members;
 mod transactions;
 
 fn text(text: &str) -> StrBytes {
@@ -39,7 +40,7 @@ fn commit(group: &str, topics: &[(Named, Vec<CommitPartition>)]) -> Commit {
 }
 
 fn ask(rig: &mut Rig, request: Request) -> Reply {
-    match rig.ask(group::Request::Offsets(request)) {
+    match rig.now(group::Request::Offsets(request)) {
         Some(group::Reply::Offsets(reply)) => reply,
         other => panic!("{other:?}"),
     }

@@ -1,44 +1,46 @@
-//! A shard of groups on a journal in memory, with a clock and topics that tests set.
+//! A shard of groups on a journal in memory, with topics as tests make them and a clock that stands still until it is
+//! told.
 use crate::{
     coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Op, Reply, Request, Soft},
     image::{Delta, Image},
     log::Watermark,
-    machine::{Journal, Machine, NotWritten, Pending, Runtime},
+    machine::{Journal, Machine, NotWritten, Runtime},
     types::Offset,
     wire::{
         coordinator::GroupRecord,
         metadata::{MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
     },
 };
-use std::sync::Arc;
+use futures_util::task::noop_waker;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 use uuid::Uuid;
 
-/// Appends as they came, each at its base offset; all is committed at once.
+/// Keeps the bytes, as a log does; committed at once.
 pub struct Memory {
-    pub appends: Vec<(Offset, Vec<GroupRecord>)>,
-    end: Offset,
+    pub appended: Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>>,
+    /// The same as they were decided: transactions stand in headers of batches, which are not kept here.
+    pub decided: Vec<Vec<GroupRecord>>,
+    count: i64,
     committed: Arc<Watermark>,
 }
 
 impl Journal<GroupRecord> for Memory {
     fn append(&mut self, records: &[GroupRecord]) -> Result<Offset, NotWritten> {
-        let base = self.end;
-        // What is kept is what a reader of the log would find.
-        let read = |record: &GroupRecord| match record {
-            GroupRecord::EndTransaction(..) => record.clone(),
-            _ => {
-                let (key, value) = record.encode();
-                let read = GroupRecord::decode(Some(&key), value.as_deref()).expect("what is written can be read");
-                record.producer().into_iter().fold(read, GroupRecord::in_transaction)
-            }
-        };
-        self.appends.push((base, records.iter().map(read).collect()));
-        self.end = base.plus(records.len() as i64);
+        let base = self.end();
+        self.appended.push(records.iter().map(GroupRecord::encode).collect());
+        self.decided.push(records.to_vec());
+        self.count += records.len() as i64;
+        self.committed.raise(self.end());
         Ok(base)
     }
 
     fn end(&self) -> Offset {
-        self.end
+        Offset::new(self.count)
     }
 
     fn committed(&self) -> &Arc<Watermark> {
@@ -46,37 +48,114 @@ impl Journal<GroupRecord> for Memory {
     }
 }
 
-/// One shard under test.
-pub struct Rig {
-    pub runtime: Runtime<GroupMachine, Memory>,
-    pub settings: GroupSettings,
-    pub image: Image,
-    pub at: Moment,
-    asked: u128,
-}
-
-/// 2026 in milliseconds since 1970.
-const WALL_MS: i64 = 1_795_255_200_000;
-
-impl Default for Rig {
-    fn default() -> Rig {
-        Rig::new()
+impl Memory {
+    /// Replays the batches from this one on, as a reader of the log would.
+    fn replay(&self, from: usize, groups: &mut Groups) {
+        let mut base = Offset::ZERO;
+        for (number, (bytes, decided)) in self.appended.iter().zip(&self.decided).enumerate() {
+            let next = base.plus(decided.len() as i64);
+            if number >= from {
+                let records =
+                    bytes.iter().zip(decided).map(|((key, value), decided)| read(key, value.as_deref(), decided));
+                let replayed = GroupMachine.replay(groups, base, records.collect());
+                replayed.unwrap_or_else(|never| match never {});
+            }
+            base = next;
+        }
     }
 }
+
+fn read(key: &[u8], value: Option<&[u8]>, decided: &GroupRecord) -> GroupRecord {
+    if let GroupRecord::EndTransaction(..) = decided {
+        return decided.clone();
+    }
+    let read = GroupRecord::decode(Some(key), value).expect("what was written is read");
+    decided.producer().into_iter().fold(read, GroupRecord::in_transaction)
+}
+
+pub struct Rig {
+    pub runtime: Runtime<GroupMachine, Memory>,
+    pub at: Moment,
+    pub image: Arc<Image>,
+    pub settings: GroupSettings,
+    ids: u128,
+    replayed: Groups,
+    replayed_batches: usize,
+}
+
+/// A request on its way; an answer may be taken once.
+pub type Asking = Pin<Box<dyn Future<Output = Result<Reply, NotWritten>>>>;
 
 impl Rig {
     pub fn new() -> Rig {
         let journal =
-            Memory { appends: Vec::new(), end: Offset::ZERO, committed: Watermark::new(Offset::new(i64::MAX / 2)) };
-        let mut rig = Rig {
-            runtime: Runtime::new(GroupMachine, Groups::default(), journal),
-            settings: GroupSettings::default(),
-            image: Image::default(),
-            at: Moment { wall_ms: WALL_MS, monotonic_ms: 1_000 },
-            asked: 0,
-        };
-        assert_eq!(rig.ask(Request::Loaded), Some(Reply::Done));
+            Memory { appended: Vec::new(), decided: Vec::new(), count: 0, committed: Watermark::new(Offset::ZERO) };
+        let at = Moment { wall_ms: 1_000_000, monotonic_ms: 1_000 };
+        let runtime = Runtime::new(GroupMachine, Groups::default(), journal);
+        let settings = GroupSettings::default();
+        let (image, replayed) = (Arc::default(), Groups::default());
+        let mut rig = Rig { runtime, at, image, settings, ids: 0, replayed, replayed_batches: 0 };
+        assert_eq!(rig.now(Request::Loaded), Some(Reply::Done));
         rig
+    }
+
+    /// Asks, and leaves the answer for later.
+    pub fn ask(&mut self, request: Request) -> Asking {
+        self.ids += 1;
+        let settings = Arc::new(self.settings.clone());
+        let op = Op { at: self.at, id: Uuid::from_u128(self.ids), image: self.image.clone(), settings, request };
+        let pending = self.runtime.run(op);
+        self.assert_replays();
+        Box::pin(pending.reply())
+    }
+
+    /// Asks, and takes the answer when there is one at once.
+    pub fn now(&mut self, request: Request) -> Option<Reply> {
+        answer(&mut self.ask(request))
+    }
+
+    /// Lets time pass; what falls due is handled at its time.
+    pub fn advance(&mut self, ms: u64) {
+        let end_ms = self.at.monotonic_ms + ms;
+        while let Some(due_ms) = self.runtime.soft().timers.next().filter(|due_ms| *due_ms <= end_ms) {
+            self.pass(due_ms.saturating_sub(self.at.monotonic_ms));
+            self.now(Request::Due);
+        }
+        self.pass(end_ms - self.at.monotonic_ms);
+    }
+
+    /// Lets time pass and handles nothing, as if the process stood still.
+    pub fn pass(&mut self, ms: u64) {
+        self.at.monotonic_ms += ms;
+        self.at.wall_ms += ms as i64;
+    }
+
+    /// GRP-17: what the journal's bytes say is the state.
+    fn assert_replays(&mut self) {
+        let from = self.replayed_batches;
+        self.replayed_batches = self.runtime.journal().appended.len();
+        self.runtime.journal().replay(from, &mut self.replayed);
+        assert_eq!(&self.replayed, self.runtime.hard(), "the journal replays to the state");
+    }
+
+    pub fn hard(&self) -> &Groups {
+        self.runtime.hard()
+    }
+
+    pub fn soft(&self) -> &Soft {
+        self.runtime.soft()
+    }
+
+    /// All records so far, in order.
+    pub fn records(&self) -> impl Iterator<Item = &GroupRecord> {
+        self.runtime.journal().decided.iter().flatten()
+    }
+
+    /// What the records alone make of an empty shard.
+    pub fn replayed(&self) -> Groups {
+        let mut groups = Groups::default();
+        self.runtime.journal().replay(0, &mut groups);
+        groups
     }
 
     /// With topics of so many partitions each; the first has the id 1, the next 2, ...
@@ -102,82 +181,26 @@ impl Rig {
     }
 
     fn change(&mut self, record: MetadataRecord) {
-        self.image.apply(&record, &mut Delta::default()).unwrap();
+        Arc::make_mut(&mut self.image).apply(&record, &mut Delta::default()).unwrap();
     }
 
-    /// Asks and gives the way to the answer, which a parked request gets later: see [`answered`].
-    pub fn begin(&mut self, request: Request) -> Pending<Reply> {
-        self.asked += 1;
-        let op = Op {
-            at: self.at,
-            id: Uuid::from_u128(self.asked),
-            image: Arc::new(self.image.clone()),
-            settings: Arc::new(self.settings.clone()),
-            request,
-        };
-        let pending = self.runtime.run(op);
-        self.check();
-        pending
-    }
-
-    /// Asks; `None` when the request was parked, and its answer is of no interest.
-    pub fn ask(&mut self, request: Request) -> Option<Reply> {
-        answered(self.begin(request))
-    }
-
-    /// Lets time pass, a timer at a time.
-    pub fn advance(&mut self, ms: u64) {
-        let until = self.at.monotonic_ms + ms;
-        while let Some(due) = self.runtime.soft().timers.next().filter(|due| *due <= until) {
-            self.set_clock(due.max(self.at.monotonic_ms));
-            assert_eq!(self.ask(Request::Due), Some(Reply::Done));
-        }
-        self.set_clock(until);
-    }
-
-    fn set_clock(&mut self, monotonic_ms: u64) {
-        self.at.wall_ms += (monotonic_ms - self.at.monotonic_ms) as i64;
-        self.at.monotonic_ms = monotonic_ms;
-    }
-
-    pub fn hard(&self) -> &Groups {
-        self.runtime.hard()
-    }
-
-    pub fn soft(&self) -> &Soft {
-        self.runtime.soft()
-    }
-
-    /// All records so far, in order.
-    pub fn records(&self) -> impl Iterator<Item = &GroupRecord> {
-        self.runtime.journal().appends.iter().flat_map(|(_, records)| records)
-    }
-
-    /// What the records alone make of an empty shard.
-    pub fn replayed(&self) -> Groups {
-        let mut hard = Groups::default();
-        for (base, records) in &self.runtime.journal().appends {
-            GroupMachine.replay(&mut hard, *base, records.clone()).unwrap();
-        }
-        hard
-    }
-
-    /// GRP-17, after each step.
-    pub fn check(&self) {
-        assert_eq!(&self.replayed(), self.hard(), "the journal says something else than memory");
-    }
-
-    /// The shard as after a restart: hard state from the journal, no soft state.
+    /// The coordinator dies and another loads the journal. Who waited is told to ask elsewhere.
     pub fn reload(&mut self) {
-        let journal = &self.runtime.journal();
-        let journal =
-            Memory { appends: journal.appends.clone(), end: journal.end, committed: journal.committed.clone() };
-        self.runtime = Runtime::new(GroupMachine, self.replayed(), journal);
-        assert_eq!(self.ask(Request::Loaded), Some(Reply::Done));
+        self.assert_replays();
+        self.runtime.give_up(NotWritten::NotLeader);
+        assert_eq!(self.now(Request::Loaded), Some(Reply::Done));
     }
 }
 
-/// The answer, when there is one by now.
-pub fn answered(pending: Pending<Reply>) -> Option<Reply> {
-    Some(pending.before_commit()?.expect("the journal in memory takes everything"))
+/// The answer, if it is there; an error says that the coordinator is gone.
+pub fn outcome(asking: &mut Asking) -> Option<Result<Reply, NotWritten>> {
+    match asking.as_mut().poll(&mut Context::from_waker(&noop_waker())) {
+        Poll::Ready(outcome) => Some(outcome),
+        Poll::Pending => None,
+    }
+}
+
+/// The answer, if it is there.
+pub fn answer(asking: &mut Asking) -> Option<Reply> {
+    outcome(asking).map(|outcome| outcome.expect("the coordinator serves"))
 }

@@ -1,2 +1,0 @@
-//! Tests of the rules of groups.
-pub mod rig;

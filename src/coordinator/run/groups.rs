@@ -1,0 +1,70 @@
+//! The group coordinator: groups on the partitions of `__consumer_offsets`.
+use super::{Coordinated, Given, Sharded};
+use crate::{
+    coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Never, Op, Request, Soft, offsets},
+    record::TransactionResult,
+    types::{Offset, ProducerId},
+    wire::coordinator::{GroupRecord, GroupRecordError},
+};
+
+/// The handle of the group coordinator.
+pub type GroupCoordinator = Sharded<GroupMachine>;
+
+impl Coordinated for GroupMachine {
+    const TOPIC: &'static str = "__consumer_offsets";
+    type Request = Request;
+    type Settings = GroupSettings;
+
+    fn op(given: Given<GroupSettings>, request: Request) -> Op {
+        let at = Moment { wall_ms: given.wall_ms, monotonic_ms: given.monotonic_ms };
+        Op { at, id: given.id, image: given.image, settings: given.settings, request }
+    }
+
+    fn loaded() -> Request {
+        Request::Loaded
+    }
+
+    fn due() -> Request {
+        Request::Due
+    }
+
+    fn next_due(soft: &Soft) -> Option<u64> {
+        soft.timers.next()
+    }
+
+    fn encode(record: &GroupRecord) -> (Vec<u8>, Option<Vec<u8>>) {
+        record.encode()
+    }
+
+    fn decode(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Option<GroupRecord>, String> {
+        match GroupRecord::decode(key, value) {
+            Ok(record) => Ok(Some(record)),
+            Err(GroupRecordError::UnknownType(_)) => Ok(None),
+            Err(damaged) => Err(damaged.to_string()),
+        }
+    }
+
+    fn replay_open(
+        &self,
+        groups: &mut Groups,
+        base: Offset,
+        producer: ProducerId,
+        records: Vec<GroupRecord>,
+    ) -> Result<(), Never> {
+        for (at, record) in records.iter().enumerate() {
+            offsets::replay_in_transaction(groups, base.plus(at as i64), producer, record);
+        }
+        Ok(())
+    }
+
+    fn replay_end(
+        &self,
+        groups: &mut Groups,
+        _at: Offset,
+        producer: ProducerId,
+        result: TransactionResult,
+    ) -> Result<(), Never> {
+        offsets::replay_end(groups, producer, result == TransactionResult::Commit);
+        Ok(())
+    }
+}

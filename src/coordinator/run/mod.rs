@@ -1,0 +1,88 @@
+//! Runs a machine on every partition of its internal topic that this broker leads: loads it, writes for it, wakes it.
+mod due;
+mod groups;
+mod hash;
+mod journal;
+mod load;
+mod loading;
+mod publish;
+mod shard;
+mod sharded;
+
+pub use groups::GroupCoordinator;
+pub use hash::partition_of;
+pub use publish::CoordinatorPublisher;
+pub use sharded::{Parts, Sharded};
+
+use crate::{
+    image::Image,
+    machine::{Machine, NotWritten},
+    record::TransactionResult,
+    types::{Offset, ProducerId},
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Why a request reached no machine, or its answer cannot be told.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    #[error("this broker does not lead the partition that coordinates it")]
+    NotCoordinator,
+    #[error("the partition that coordinates it is being loaded")]
+    Loading,
+    /// It could not be loaded and is not served in part (TXN-15).
+    #[error("the partition that coordinates it is damaged")]
+    Unavailable,
+    #[error(transparent)]
+    NotWritten(#[from] NotWritten),
+}
+
+/// What every operation is given by who runs the machine.
+pub struct Given<S> {
+    pub wall_ms: i64,
+    pub monotonic_ms: u64,
+    pub id: Uuid,
+    pub image: Arc<Image>,
+    pub settings: Arc<S>,
+}
+
+/// What must be known of a machine to run it on the partitions of an internal topic.
+pub trait Coordinated:
+    Machine<Hard: Default + Send, Soft: Send, Record: Send, Fault: Send> + Clone + Send + Sync + 'static
+{
+    const TOPIC: &'static str;
+    type Request: Send;
+    type Settings: Send + Sync;
+
+    fn op(given: Given<Self::Settings>, request: Self::Request) -> Self::Op;
+    /// Asked once a partition is loaded.
+    fn loaded() -> Self::Request;
+    /// Asked when [`Coordinated::next_due`] has come.
+    fn due() -> Self::Request;
+    /// When the first timer is due, in monotonic milliseconds.
+    fn next_due(soft: &Self::Soft) -> Option<u64>;
+
+    fn encode(record: &Self::Record) -> (Vec<u8>, Option<Vec<u8>>);
+    /// `None`: of a type that later versions may know, to be passed over. The error tells what is damaged.
+    fn decode(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Option<Self::Record>, String>;
+
+    /// Records inside a transaction of `producer`, the first of them at `base`: they count once it ended well.
+    fn replay_open(
+        &self,
+        hard: &mut Self::Hard,
+        base: Offset,
+        producer: ProducerId,
+        records: Vec<Self::Record>,
+    ) -> Result<(), Self::Fault>;
+    /// The transaction of `producer` ended, as a marker at `at` tells.
+    fn replay_end(
+        &self,
+        hard: &mut Self::Hard,
+        at: Offset,
+        producer: ProducerId,
+        result: TransactionResult,
+    ) -> Result<(), Self::Fault>;
+}
+
+#[cfg(test)]
+mod tests;

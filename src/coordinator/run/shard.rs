@@ -1,0 +1,192 @@
+//! One partition of the internal topic with its machine: waiting to be loaded, loading, serving, or not to be had.
+use super::{Coordinated, CoordinatorError, Sharded, journal::PartitionJournal, load, load::Volume};
+use crate::{
+    machine::{NotWritten, Pending, Runtime},
+    replica::{Partition, Unavailable},
+    types::{LeaderEpoch, Offset},
+};
+use parking_lot::Mutex;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// No timer is set.
+pub(super) const NEVER_MS: u64 = u64::MAX;
+/// Timers handled in one go; then requests and other partitions have their turn.
+const DUE_AT_ONCE_MAX: usize = 1_000;
+
+pub(super) struct Shard<M: Coordinated> {
+    pub(super) partition: Arc<Partition>,
+    /// The term in which this broker leads; a later one is another shard, loaded anew.
+    pub(super) epoch: LeaderEpoch,
+    /// Held while one operation is decided and appended; never across an await.
+    state: Mutex<State<M>>,
+    due_ms: AtomicU64,
+}
+
+enum State<M: Coordinated> {
+    /// Nothing was ever written: its log is opened when the first request comes, and nothing is there to be told.
+    Unwritten,
+    Waiting,
+    Loading,
+    Serving(Box<Runtime<M, PartitionJournal<M>>>),
+    /// The journal is damaged; told in the log once (TXN-15).
+    Failed,
+    Gone,
+}
+
+impl<M: Coordinated> Shard<M> {
+    pub(super) fn new(partition: Arc<Partition>, epoch: LeaderEpoch, unwritten: bool) -> Arc<Shard<M>> {
+        let state = if unwritten { State::Unwritten } else { State::Waiting };
+        Arc::new(Shard { partition, epoch, state: Mutex::new(state), due_ms: AtomicU64::new(NEVER_MS) })
+    }
+
+    /// When its first timer is due.
+    pub(super) fn due_ms(&self) -> u64 {
+        self.due_ms.load(Ordering::Acquire)
+    }
+
+    /// Decides one request now; what comes back only waits for the commit.
+    pub(super) fn run(&self, of: &Sharded<M>, request: M::Request) -> Result<Pending<M::Reply>, CoordinatorError> {
+        let mut state = self.state.lock();
+        if let State::Unwritten = &*state {
+            self.begin(of, &mut state)?;
+        }
+        match &mut *state {
+            State::Serving(runtime) => Ok(self.decide(of, runtime, request)),
+            State::Unwritten | State::Waiting | State::Loading => Err(CoordinatorError::Loading),
+            State::Failed => Err(CoordinatorError::Unavailable),
+            State::Gone => Err(CoordinatorError::NotCoordinator),
+        }
+    }
+
+    /// As `run`, for a question to all: `None` where nothing was ever written.
+    pub(super) fn run_if_written(
+        &self,
+        of: &Sharded<M>,
+        request: impl FnOnce() -> M::Request,
+    ) -> Option<Result<Pending<M::Reply>, CoordinatorError>> {
+        let unwritten = matches!(&*self.state.lock(), State::Unwritten);
+        (!unwritten).then(|| self.run(of, request()))
+    }
+
+    fn decide(
+        &self,
+        of: &Sharded<M>,
+        runtime: &mut Runtime<M, PartitionJournal<M>>,
+        request: M::Request,
+    ) -> Pending<M::Reply> {
+        let pending = runtime.run(of.op(request));
+        if runtime.take_voided() {
+            // The members lost their timers with the rest of the soft state (GRP-20).
+            drop(runtime.run(of.op(M::loaded())));
+        }
+        let due_ms = M::next_due(runtime.soft()).unwrap_or(NEVER_MS);
+        self.due_ms.store(due_ms, Ordering::Release);
+        of.alarm.ring_before(due_ms);
+        pending
+    }
+
+    /// Opens the log of a partition that was never written.
+    fn begin(&self, of: &Sharded<M>, state: &mut State<M>) -> Result<(), CoordinatorError> {
+        let log = self.partition.log().map_err(|why| match why {
+            Unavailable::StorageFailed | Unavailable::Damaged(_) => CoordinatorError::Unavailable,
+            _ => CoordinatorError::NotCoordinator,
+        })?;
+        if log.bounds().end() > Offset::ZERO {
+            *state = State::Waiting;
+            of.wants_loading(self.partition.id().partition);
+            return Err(CoordinatorError::Loading);
+        }
+        *state = State::Serving(self.start(of, M::Hard::default(), log.clone()));
+        Ok(())
+    }
+
+    fn start(&self, of: &Sharded<M>, hard: M::Hard, log: Arc<crate::log::Log>) -> Box<Runtime<M, PartitionJournal<M>>> {
+        let journal = PartitionJournal::new(self.partition.clone(), log, of.clock.clone());
+        let mut runtime = Box::new(Runtime::new(of.machine.clone(), hard, journal));
+        drop(self.decide(of, &mut runtime, M::loaded()));
+        runtime
+    }
+
+    /// Found to have no log on disk before it was loaded.
+    pub(super) fn is_unwritten(&self) {
+        let mut state = self.state.lock();
+        if let State::Waiting = &*state {
+            *state = State::Unwritten;
+        }
+    }
+
+    /// Reads the journal and serves from then on. Blocks; once at a time and only where it is wanted.
+    pub(super) fn load(&self, of: &Sharded<M>) {
+        {
+            let mut state = self.state.lock();
+            let State::Waiting = &*state else { return };
+            *state = State::Loading;
+        }
+        let begun = of.clock.monotonic();
+        let read = self.read(of);
+        let mut state = self.state.lock();
+        let State::Loading = &*state else { return };
+        match read {
+            Ok((hard, log, volume)) => {
+                *state = State::Serving(self.start(of, hard, log));
+                let ms = (of.clock.monotonic() - begun).as_millis();
+                self.tell(volume, ms);
+            }
+            Err(why) => {
+                tracing::error!(partition = %self.partition.id(), %why,
+                    "the coordinator's partition cannot be loaded and stays unavailable; others go on");
+                *state = State::Failed;
+            }
+        }
+    }
+
+    fn tell(&self, volume: Volume, ms: u128) {
+        let Volume { records, bytes, unknown } = volume;
+        tracing::debug!(partition = %self.partition.id(), records, bytes, ms, "coordinator loaded");
+        if unknown > 0 {
+            tracing::warn!(partition = %self.partition.id(), records = unknown,
+                "records of types that this version of Ottla does not know were passed over");
+        }
+    }
+
+    fn read(&self, of: &Sharded<M>) -> Result<(M::Hard, Arc<crate::log::Log>, Volume), load::LoadError> {
+        let log = self.partition.log().map_err(load::LoadError::Unavailable)?;
+        let mut hard = M::Hard::default();
+        let wanted = || matches!(&*self.state.lock(), State::Loading);
+        let volume = load::load(&of.machine, &mut hard, log, Offset::ZERO, &wanted)?;
+        Ok((hard, log.clone(), volume))
+    }
+
+    /// Handles what is due at `now_ms`, each under its own hold of the lock.
+    pub(super) fn fire(&self, of: &Sharded<M>, now_ms: u64) {
+        for _ in 0..DUE_AT_ONCE_MAX {
+            if self.due_ms() > now_ms {
+                return;
+            }
+            let mut state = self.state.lock();
+            let State::Serving(runtime) = &mut *state else { return };
+            drop(self.decide(of, runtime, M::due()));
+        }
+    }
+
+    /// This broker serves it no longer: whoever is parked asks elsewhere.
+    pub(super) fn leave(&self, why: NotWritten) {
+        let mut state = self.state.lock();
+        if let State::Serving(runtime) = &mut *state {
+            runtime.give_up(why);
+        }
+        *state = State::Gone;
+        self.due_ms.store(NEVER_MS, Ordering::Release);
+    }
+
+    #[cfg(test)]
+    pub(super) fn hard<T>(&self, look: impl FnOnce(&M::Hard) -> T) -> Option<T> {
+        match &*self.state.lock() {
+            State::Serving(runtime) => Some(look(runtime.hard())),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! All partitions of one internal topic that this broker leads, and the way of a request to its own.
+use super::{Coordinated, CoordinatorError, Given, due::Alarm, hash::partition_of, shard::Shard};
+use crate::{
+    image::Image,
+    machine::{NotWritten, Pending},
+    platform::{Chance, Clock},
+    replica::Partitions,
+    types::TopicId,
+};
+use arc_swap::ArcSwap;
+use futures_util::future::{BoxFuture, join_all};
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+/// What a coordinator is made of.
+pub struct Parts<M: Coordinated> {
+    pub machine: M,
+    pub settings: M::Settings,
+    pub partitions: Arc<Partitions>,
+    pub clock: Arc<dyn Clock>,
+    pub chance: Arc<dyn Chance>,
+}
+
+/// A coordinator: one machine for each partition of its topic that this broker leads.
+pub struct Sharded<M: Coordinated> {
+    pub(super) machine: M,
+    pub(super) clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    pub(super) partitions: Arc<Partitions>,
+    settings: ArcSwap<M::Settings>,
+    image: ArcSwap<Image>,
+    pub(super) table: ArcSwap<Table<M>>,
+    pub(super) alarm: Alarm,
+    /// To be loaded, in this order. Held for a push or a pop.
+    pub(super) queue: Mutex<VecDeque<Arc<Shard<M>>>>,
+    /// From here on, partitions of a new topic have never been written.
+    pub(super) started: AtomicBool,
+}
+
+/// Which partitions there are, and which of them are here.
+pub(super) struct Table<M: Coordinated> {
+    pub(super) topic: Option<TopicId>,
+    /// Of the whole topic; 0 while it does not exist.
+    pub(super) count: i32,
+    pub(super) shards: BTreeMap<i32, Arc<Shard<M>>>,
+}
+
+impl<M: Coordinated> Table<M> {
+    pub(super) fn empty() -> Table<M> {
+        Table { topic: None, count: 0, shards: BTreeMap::new() }
+    }
+}
+
+/// A request that was decided; awaiting it gives the answer once everything it tells is committed.
+struct Submitted<T>(Result<Pending<T>, CoordinatorError>);
+
+impl<T: Send + 'static> Submitted<T> {
+    async fn reply(self) -> Result<T, CoordinatorError> {
+        Ok(self.0?.reply().await?)
+    }
+}
+
+impl<M: Coordinated> Sharded<M> {
+    pub fn new(parts: Parts<M>) -> Arc<Sharded<M>> {
+        Arc::new(Sharded {
+            machine: parts.machine,
+            clock: parts.clock,
+            chance: parts.chance,
+            partitions: parts.partitions,
+            settings: ArcSwap::from_pointee(parts.settings),
+            image: ArcSwap::from_pointee(Image::default()),
+            table: ArcSwap::from_pointee(Table::empty()),
+            alarm: Alarm::default(),
+            queue: Mutex::default(),
+            started: AtomicBool::new(false),
+        })
+    }
+
+    /// Decides `request` before this returns (NET-4); the future only waits for the answer and its commit. Dropping it
+    /// gives up the answer, not what was decided.
+    pub fn submit(
+        &self,
+        key: &str,
+        request: M::Request,
+    ) -> impl Future<Output = Result<M::Reply, CoordinatorError>> + Send + 'static + use<M> {
+        self.start(key, request).reply()
+    }
+
+    fn start(&self, key: &str, request: M::Request) -> Submitted<M::Reply> {
+        let table = self.table.load();
+        let shard = match table.count {
+            0 => None,
+            count => table.shards.get(&partition_of(key, count)),
+        };
+        Submitted(match shard {
+            Some(shard) => shard.run(self, request),
+            None => Err(CoordinatorError::NotCoordinator),
+        })
+    }
+
+    /// Asks every partition that is led here and was ever written. Each has decided before this returns.
+    pub fn submit_all(
+        &self,
+        request: impl Fn() -> M::Request,
+    ) -> BoxFuture<'static, Vec<Result<M::Reply, CoordinatorError>>> {
+        let table = self.table.load();
+        let asked = table.shards.values().filter_map(|shard| shard.run_if_written(self, &request));
+        let asked: Vec<_> = asked.map(|pending| Submitted(pending).reply()).collect();
+        Box::pin(join_all(asked))
+    }
+
+    /// The settings in force from now on.
+    pub fn configure(&self, settings: M::Settings) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    pub(super) fn see(&self, image: &Arc<Image>) {
+        self.image.store(image.clone());
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn op(&self, request: M::Request) -> M::Op {
+        let given = Given {
+            wall_ms: self.clock.wall_ms(),
+            monotonic_ms: self.now_ms(),
+            id: self.chance.uuid(),
+            image: self.image.load_full(),
+            settings: self.settings.load_full(),
+        };
+        M::op(given, request)
+    }
+
+    /// Puts a shard in front of those that wait to be loaded.
+    pub(super) fn wants_loading(&self, partition: i32) {
+        if let Some(shard) = self.table.load().shards.get(&partition) {
+            self.queue.lock().push_front(shard.clone());
+            self.alarm.ring();
+        }
+    }
+
+    /// Serves nobody any more.
+    pub(super) fn leave_all(&self, why: &NotWritten) {
+        let table = self.table.swap(Arc::new(Table::empty()));
+        for shard in table.shards.values() {
+            shard.leave(why.clone());
+        }
+    }
+}

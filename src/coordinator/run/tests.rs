@@ -1,0 +1,6 @@
+//! A machine of the tests' own on real partitions: loading, serving, crashes, damage, timers, the end.
+#![expect(clippy::disallowed_methods, reason = "tests look into directories and damage files")]
+mod by_seed;
+mod loading;
+mod rig;
+mod serving;

@@ -1,0 +1,62 @@
+//! Settings of groups as their coordinator wants them, at the start and whenever they are changed at run time.
+use crate::{
+    config::{GroupRules, NodeConfig, RawSettings},
+    coordinator::{GroupCoordinator, group::GroupSettings},
+    image::{Delta, Image, Publisher, Resource, ResourceKind, Settings},
+    types::NodeId,
+};
+use std::sync::Arc;
+
+/// Of a batch with one record, beside that record's key and value: 61 of its header, the rest lengths.
+const BATCH_BYTES_FIXED: usize = 100;
+
+pub fn group_settings(rules: &GroupRules) -> GroupSettings {
+    GroupSettings {
+        session_timeout_ms_min: rules.session_timeout_ms_min,
+        session_timeout_ms_max: rules.session_timeout_ms_max,
+        members_max: rules.members_max as usize,
+        initial_rebalance_delay_ms: rules.initial_rebalance_delay_ms,
+        record_bytes_max: (rules.batch_bytes_max as usize).saturating_sub(BATCH_BYTES_FIXED),
+        offset_metadata_bytes_max: rules.offset_metadata_bytes_max as usize,
+        offsets_retention_ms: rules.offsets_retention_ms,
+        offsets_retention_check_ms: rules.offsets_retention_check_ms,
+        ..GroupSettings::default()
+    }
+}
+
+/// Tells the coordinator of changed settings.
+pub struct GroupSettingsPublisher {
+    pub groups: Arc<GroupCoordinator>,
+    pub node: NodeId,
+    pub raw: RawSettings,
+}
+
+impl Publisher for GroupSettingsPublisher {
+    fn name(&self) -> &'static str {
+        "group settings"
+    }
+
+    fn publish(&self, delta: &Delta, image: &Arc<Image>) {
+        if !delta.configs.iter().any(|resource| resource.kind == ResourceKind::Broker) {
+            return;
+        }
+        let none = Settings::new();
+        let of = |resource| image.configs.of(&resource).map_or(&none, |settings| &**settings).clone();
+        let raw = self.raw.with_dynamic(&of(Resource::all_brokers()), &of(Resource::broker(self.node)));
+        match NodeConfig::resolve(&raw) {
+            Ok(config) => self.groups.configure(group_settings(&config.groups)),
+            Err(error) => tracing::error!(%error, "changed settings of groups cannot be used; the former ones are"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kafkas_defaults_come_through() {
+        let config = NodeConfig::resolve(&RawSettings::default()).unwrap();
+        assert_eq!(group_settings(&config.groups), GroupSettings::default());
+    }
+}
