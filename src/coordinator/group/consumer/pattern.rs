@@ -17,7 +17,7 @@ pub struct Matcher(Regex);
 
 impl Matcher {
     pub fn compile(pattern: &str) -> Result<Matcher, InvalidPattern> {
-        let build = |text: &str| RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).octal(true).build();
+        let build = |text: &str| RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).build();
         let translated = translate(pattern);
         // Alone first, so that `a)(b` is not made valid by what is put around it.
         build(&translated)

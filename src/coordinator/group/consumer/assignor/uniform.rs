@@ -104,15 +104,19 @@ fn uneven(owners: &mut Owners, situation: &Situation<'_>) {
         let Some(owners) = owners.get_mut(topic) else { continue };
         fill(owners, &subscribers[topic], &mut load);
     }
+    // At first nobody gets more than an even share, so that what one has too much of goes to all who can take it.
+    let share = load.iter().sum::<usize>() / load.len();
+    let mut load_max = share;
     for _ in 0..ROUNDS_MAX {
         let mut moved = false;
         for (_, topic) in &order {
             let Some(owners) = owners.get_mut(topic) else { continue };
-            moved |= level(owners, &subscribers[topic], &mut load);
+            moved |= level(owners, &subscribers[topic], &mut load, load_max);
         }
-        if !moved {
+        if !moved && load_max == usize::MAX {
             break;
         }
+        load_max = usize::MAX;
     }
 }
 
@@ -132,8 +136,9 @@ fn fill(owners: &mut [usize], subscribers: &[usize], load: &mut [usize]) {
     }
 }
 
-/// Moves partitions of one topic from who has the most to who has the least, while that makes a difference.
-fn level(owners: &mut [usize], subscribers: &[usize], load: &mut [usize]) -> bool {
+/// Moves partitions of one topic from who has the most to who has the least, while that makes a difference and nobody
+/// gets more than `load_max`.
+fn level(owners: &mut [usize], subscribers: &[usize], load: &mut [usize], load_max: usize) -> bool {
     let least = subscribers.iter().map(|place| load[*place]).min();
     let most = owners.iter().filter(|owner| **owner != NOBODY).map(|owner| load[*owner]).max();
     if !matches!((least, most), (Some(least), Some(most)) if most >= least + 2) {
@@ -147,7 +152,7 @@ fn level(owners: &mut [usize], subscribers: &[usize], load: &mut [usize]) -> boo
     let mut givers: BTreeSet<(usize, usize)> = having.keys().map(|place| (load[*place], *place)).collect();
     let mut moved = false;
     while let (Some(giver), Some(taker)) = (givers.last().copied(), by_load.first().copied()) {
-        if giver.0 < taker.0 + 2 {
+        if giver.0 < taker.0 + 2 || taker.0 >= load_max {
             break;
         }
         let Some(partition) = having.get_mut(&giver.1).and_then(Vec::pop) else {
