@@ -16,5 +16,6 @@ pub mod quorum;
 pub mod record;
 pub mod replica;
 pub mod server;
+pub mod store;
 pub mod types;
 pub mod wire;

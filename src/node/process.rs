@@ -119,6 +119,7 @@ async fn run(loaded: Loaded, clock: Arc<SystemClock>) -> ExitCode {
         clock: clock.clone(),
         chance: Arc::new(SystemChance),
         version: env!("CARGO_PKG_VERSION"),
+        views: true,
     };
     let started = tokio::select! {
         started = Node::start(parts) => started,

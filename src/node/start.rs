@@ -23,6 +23,7 @@ use crate::{
     quorum::{LeadError, Single},
     replica::{Partition, Partitions, TopicPublisher},
     server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts, SocketSettings},
+    store::View,
     types::TopicId,
     wire::metadata::{self, FeatureRange},
 };
@@ -41,6 +42,9 @@ use tokio::{sync::watch, task::JoinHandle};
 const REQUEST_MEMORY_BYTES: u64 = 512 << 20;
 /// A fetch session that was not used for this long gives way to others (Kafka's MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS).
 const SESSION_EVICTION: Duration = Duration::from_secs(120);
+
+/// In the first log directory: what starts of coordinators are made short with.
+const VIEW_FOLDER: &str = "ottla-state";
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +76,8 @@ pub struct NodeParts {
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<dyn Chance>,
     pub version: &'static str,
+    /// Keep views of coordinators beside the logs: they live in the file system, whatever `disk` is.
+    pub views: bool,
 }
 
 /// A running node.
@@ -95,6 +101,7 @@ pub struct Node {
 pub(super) struct Storage {
     pub(super) directories: Vec<Arc<LogDir>>,
     metadata: Arc<LogDir>,
+    view: Option<Arc<View>>,
     cluster_id: String,
     directory_ids: Vec<TopicId>,
 }
@@ -177,6 +184,9 @@ impl Node {
         tokio::task::spawn_blocking(move || {
             controller.stop();
             partitions.close_marks(Closed::Stopping);
+            if let Some(Err(error)) = storage.view.as_ref().map(|view| view.close()) {
+                tracing::warn!(%error, "the coordinators' view is made anew at the next start");
+            }
             // Each on its own: one that failed does not cost the others their marker.
             let mut closed = Ok(());
             for directory in &storage.directories {
@@ -222,7 +232,7 @@ pub(super) fn open(
 ) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
-    let groups = group_coordinator(parts, &partitions);
+    let groups = group_coordinator(parts, &partitions, storage.view.clone());
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
     let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
     let publishers: Vec<Box<dyn Publisher>> = vec![
@@ -240,13 +250,18 @@ pub(super) fn open(
     Ok((storage, controller, partitions, groups))
 }
 
-fn group_coordinator(parts: &NodeParts, partitions: &Arc<Partitions>) -> Arc<GroupCoordinator> {
+fn group_coordinator(
+    parts: &NodeParts,
+    partitions: &Arc<Partitions>,
+    view: Option<Arc<View>>,
+) -> Arc<GroupCoordinator> {
     GroupCoordinator::new(Parts {
         machine: GroupMachine,
         settings: group_settings(&parts.config.groups),
         partitions: partitions.clone(),
         clock: parts.clock.clone(),
         chance: parts.chance.clone(),
+        view,
     })
 }
 
@@ -270,7 +285,8 @@ fn open_directories(parts: &NodeParts) -> Result<Storage, StartError> {
     }
     let wanted = parts.config.cluster_id.as_deref();
     let (cluster_id, directory_ids) = identify(&all, parts.config.node_id, wanted, &*parts.chance)?;
-    Ok(Storage { directories, metadata, cluster_id, directory_ids })
+    let view = parts.views.then(|| View::new(parts.disk.clone(), paths[0].join(VIEW_FOLDER)));
+    Ok(Storage { directories, metadata, view, cluster_id, directory_ids })
 }
 
 /// Which directory has which partition; only asked when there is a choice.

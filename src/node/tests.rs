@@ -92,6 +92,7 @@ impl World {
             clock: Arc::new(ManualClock::at_wall_ms(NOW_MS)) as Arc<dyn Clock>,
             chance: self.chance.clone(),
             version: "test",
+            views: false,
         }
     }
 

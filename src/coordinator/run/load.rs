@@ -1,17 +1,16 @@
-//! Reads a whole journal into hard state: the records in their order, transactions by their markers.
-use super::Coordinated;
+//! A whole journal as hard state: from the view what is in it, from the journal what came after.
+use super::{
+    Coordinated,
+    scan::{Piece, ScanError, Until, scan},
+};
 use crate::{
-    log::{Log, ReadError, ReadLimit},
-    record::{ControlRecord, RecordSet, WalkedBatch, control, records, walk},
+    log::Log,
+    record::RecordSet,
     replica::Unavailable,
-    types::{Offset, ProducerId},
+    store::{JournalId, View, ViewError},
+    types::Offset,
 };
 use std::sync::Arc;
-
-/// Bytes of the journal read at once.
-const READ_BYTES: usize = 4 << 20;
-/// What one foreign, compressed batch may come to.
-const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
 
 /// Why a journal was not loaded to its end. Nothing of it is served then (TXN-15).
 #[derive(Debug, thiserror::Error)]
@@ -19,112 +18,77 @@ pub(super) enum LoadError {
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("the batch at offset {offset} cannot be read: {what}")]
-    Batch { offset: i64, what: String },
+    Scan(#[from] ScanError),
     #[error("the record at offset {offset} cannot be read: {what}")]
     Record { offset: Offset, what: String },
     #[error("the record at offset {offset} does not follow: {what}")]
     Replay { offset: Offset, what: String },
-    #[error("it is no longer wanted")]
-    Unwanted,
+}
+
+/// Why nothing was taken out of the view; the journal has it all.
+#[derive(Debug, thiserror::Error)]
+enum ViewFault {
+    #[error(transparent)]
+    View(#[from] ViewError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("it knows the journal up to {position}, which has {start} to {end}")]
+    Position { position: Offset, start: Offset, end: Offset },
 }
 
 /// What was read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Volume {
+    pub rows: u64,
     pub records: u64,
     pub bytes: u64,
     /// Of types that this version does not know.
     pub unknown: u64,
 }
 
-/// Everything from `from` to the log's end. `wanted` is asked now and then.
+/// Everything up to the log's end.
 pub(super) fn load<M: Coordinated>(
     machine: &M,
-    hard: &mut M::Hard,
     log: &Arc<Log>,
-    from: Offset,
+    view: Option<&View>,
     wanted: &dyn Fn() -> bool,
-) -> Result<Volume, LoadError> {
+) -> Result<(M::Hard, Volume), LoadError> {
     let mut volume = Volume::default();
-    let end = log.bounds().end();
-    let mut next = from.max(log.bounds().start());
-    while next < end {
-        if !wanted() {
-            return Err(LoadError::Unwanted);
-        }
-        let Some(slice) = log.read(next, ReadLimit::End, READ_BYTES, true)?.slice else {
-            // Compaction may leave nothing up to the end.
-            break;
-        };
-        let bytes = slice.read().map_err(|source| log.read_error(source))?;
-        let before = next;
-        for batch in walk(&bytes) {
-            let damaged = |what: String| LoadError::Batch { offset: next.get(), what };
-            let batch = batch.map_err(|error| damaged(error.to_string()))?;
-            let last = replay_batch(machine, hard, &batch, next, &mut volume)?;
-            next = last.next().max(next);
-        }
-        if next == before {
-            return Err(LoadError::Batch { offset: next.get(), what: "no whole batch is there".into() });
-        }
-        volume.bytes += bytes.len() as u64;
-    }
-    Ok(volume)
+    let seen = view.and_then(|view| from_view(machine, log, view, &mut volume));
+    let (mut hard, from) = seen.unwrap_or_else(|| {
+        volume = Volume::default();
+        (M::Hard::default(), Offset::ZERO)
+    });
+    let read_bytes =
+        scan(log, from, Until::End, wanted, &mut |piece, _| replay_piece(machine, &mut hard, piece, &mut volume))?;
+    volume.bytes = read_bytes;
+    Ok((hard, volume))
 }
 
-/// The batch's last offset. Records before `from` are not replayed.
-fn replay_batch<M: Coordinated>(
+fn replay_piece<M: Coordinated>(
     machine: &M,
     hard: &mut M::Hard,
-    batch: &WalkedBatch<'_>,
-    from: Offset,
+    piece: Piece<'_>,
     volume: &mut Volume,
-) -> Result<Offset, LoadError> {
-    let header = &batch.header;
-    let damaged = |what: String| LoadError::Batch { offset: header.base_offset, what };
-    if !batch.crc_matches() {
-        return Err(damaged("its checksum is wrong".into()));
-    }
-    let (Some(base), Some(last)) = (header.base(), header.last()) else {
-        return Err(damaged("its offsets are impossible".into()));
-    };
-    if last < from {
-        return Ok(last);
-    }
-    let set = records(header, batch.bytes, DECOMPRESSED_BYTES_MAX).map_err(|error| damaged(error.to_string()))?;
-    let fault = |error: M::Fault| LoadError::Replay { offset: base, what: error.to_string() };
-    let producer = || {
-        let producer = ProducerId::from_wire(header.producer_id);
-        producer.ok_or_else(|| damaged("a transaction without a producer id".into()))
-    };
-    if header.is_control() {
-        for record in &set {
-            let record = record.map_err(|error| damaged(error.to_string()))?;
-            let record = control(&record).map_err(|error| damaged(error.to_string()))?;
-            if let ControlRecord::EndTransaction(marker) = record {
-                machine.replay_end(hard, base, producer()?, marker.result).map_err(fault)?;
+) -> Result<(), LoadError> {
+    let fault = |offset| move |error: M::Fault| LoadError::Replay { offset, what: error.to_string() };
+    match piece {
+        Piece::Records { base, transaction, set } => {
+            let read = decode::<M>(set, base, volume)?;
+            match transaction {
+                _ if read.is_empty() => Ok(()),
+                Some(producer) => machine.replay_open(hard, base, producer, read).map_err(fault(base)),
+                None => machine.replay(hard, base, read).map_err(fault(base)),
             }
         }
-        return Ok(last);
+        Piece::End { at, producer, result } => machine.replay_end(hard, at, producer, result).map_err(fault(at)),
     }
-    let read = read::<M>(&set, base, volume)?;
-    if read.is_empty() {
-        return Ok(last);
-    }
-    if header.is_transactional() {
-        machine.replay_open(hard, base, producer()?, read).map_err(fault)?;
-    } else {
-        machine.replay(hard, base, read).map_err(fault)?;
-    }
-    Ok(last)
 }
 
-fn read<M: Coordinated>(set: &RecordSet<'_>, base: Offset, volume: &mut Volume) -> Result<Vec<M::Record>, LoadError> {
+fn decode<M: Coordinated>(set: &RecordSet<'_>, base: Offset, volume: &mut Volume) -> Result<Vec<M::Record>, LoadError> {
     let mut read = Vec::new();
     for record in set {
-        let record = record.map_err(|error| LoadError::Batch { offset: base.get(), what: error.to_string() })?;
+        let record = record.map_err(|error| ScanError::Batch { offset: base.get(), what: error.to_string() })?;
         let offset = base.plus(i64::from(record.offset_delta));
         volume.records += 1;
         match M::decode(record.key, record.value).map_err(|what| LoadError::Record { offset, what })? {
@@ -133,4 +97,57 @@ fn read<M: Coordinated>(set: &RecordSet<'_>, base: Offset, volume: &mut Volume) 
         }
     }
     Ok(read)
+}
+
+/// What the view knows and up to where; `None` where the journal alone must tell.
+fn from_view<M: Coordinated>(
+    machine: &M,
+    log: &Arc<Log>,
+    view: &View,
+    volume: &mut Volume,
+) -> Option<(M::Hard, Offset)> {
+    match replay_view(machine, log, view, volume) {
+        Ok(seen) => seen,
+        Err(ViewFault::View(error)) => {
+            // Told by who keeps the view.
+            tracing::debug!(partition = %log.id(), %error, "nothing is taken from the view");
+            None
+        }
+        Err(fault) => {
+            tracing::warn!(partition = %log.id(), %fault, "the coordinators' view is not used, the journal is");
+            if let Err(error) = view.forget(log.id().key()) {
+                tracing::warn!(partition = %log.id(), %error, "the view cannot be cleared");
+                view.give_up();
+            }
+            None
+        }
+    }
+}
+
+fn replay_view<M: Coordinated>(
+    machine: &M,
+    log: &Arc<Log>,
+    view: &View,
+    volume: &mut Volume,
+) -> Result<Option<(M::Hard, Offset)>, ViewFault> {
+    let of: JournalId = log.id().key();
+    let position = view.position(of)?;
+    if position == Offset::ZERO {
+        return Ok(None);
+    }
+    let (start, end) = (log.bounds().start(), log.bounds().end());
+    if position < start || position > end {
+        return Err(ViewFault::Position { position, start, end });
+    }
+    let mut hard = M::Hard::default();
+    // Rows past the position came in with a batch whose position was not written; the journal tells of them again.
+    for row in view.rows(of)?.into_iter().filter(|row| row.offset < position) {
+        let offset = row.offset;
+        let record = M::decode(Some(&row.key), Some(&row.value));
+        let Some(record) = record.map_err(|what| LoadError::Record { offset, what })? else { continue };
+        let replayed = machine.replay(&mut hard, offset, vec![record]);
+        replayed.map_err(|error| LoadError::Replay { offset, what: error.to_string() })?;
+        volume.rows += 1;
+    }
+    Ok(Some((hard, position)))
 }

@@ -22,6 +22,7 @@ impl<M: Coordinated> Sharded<M> {
         if spawn_blocking(move || this.begin()).await.is_err() {
             tracing::error!(topic = M::TOPIC, "the coordinator cannot begin");
         }
+        let viewing = tokio::spawn(self.clone().keep_view(stopping.clone()));
         let mut loaders = JoinSet::new();
         while !*stopping.borrow_and_update() {
             while let Some(ended) = loaders.try_join_next() {
@@ -34,10 +35,13 @@ impl<M: Coordinated> Sharded<M> {
                 () = self.handle_due() => {}
             }
         }
+        let table = self.table.load_full();
         self.leave_all(&NotWritten::Stopping);
         while let Some(ended) = loaders.join_next().await {
             report(ended);
         }
+        report(viewing.await);
+        report(spawn_blocking(move || self.follow_all(&table)).await);
     }
 
     /// Partitions without a directory were never written: they cost nothing until somebody asks.
@@ -54,6 +58,7 @@ impl<M: Coordinated> Sharded<M> {
             }
             Err(error) => tracing::warn!(%error, "all partitions of {} are opened now", M::TOPIC),
         }
+        self.forget_deleted();
     }
 
     fn written(&self) -> Result<BTreeSet<i32>, LogDirError> {
@@ -75,7 +80,15 @@ impl<M: Coordinated> Sharded<M> {
                 while let Some(shard) = this.next_to_load() {
                     shard.load(&this);
                 }
+                this.settle_view();
             });
+        }
+    }
+
+    /// Nothing more is to be taken out of the view.
+    fn settle_view(&self) {
+        if let Some(Err(error)) = self.view.as_ref().map(|view| view.settle()) {
+            tracing::warn!(%error, "the coordinators' view cannot be marked as sound");
         }
     }
 
@@ -114,6 +127,6 @@ impl<M: Coordinated> Sharded<M> {
 
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        tracing::error!(%error, "the loading of a coordinator ended early");
+        tracing::error!(%error, "a part of a coordinator ended early");
     }
 }

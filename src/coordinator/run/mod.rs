@@ -6,8 +6,10 @@ mod journal;
 mod load;
 mod loading;
 mod publish;
+mod scan;
 mod shard;
 mod sharded;
+mod viewing;
 
 pub use groups::GroupCoordinator;
 pub use hash::partition_of;

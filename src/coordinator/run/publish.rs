@@ -47,6 +47,9 @@ impl<M: Coordinated> Sharded<M> {
         for (_, shard) in gone {
             shard.leave(NotWritten::NotLeader);
         }
+        if before.topic != self.table.load().topic {
+            self.removed.lock().extend(before.shards.values().map(|shard| shard.partition.id().key()));
+        }
         self.alarm.ring();
     }
 

@@ -1,6 +1,7 @@
 //! One partition of the internal topic with its machine: waiting to be loaded, loading, serving, or not to be had.
 use super::{Coordinated, CoordinatorError, Sharded, journal::PartitionJournal, load, load::Volume};
 use crate::{
+    log::Log,
     machine::{NotWritten, Pending, Runtime},
     replica::{Partition, Unavailable},
     types::{LeaderEpoch, Offset},
@@ -8,7 +9,7 @@ use crate::{
 use parking_lot::Mutex;
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 /// No timer is set.
@@ -23,6 +24,8 @@ pub(super) struct Shard<M: Coordinated> {
     /// Held while one operation is decided and appended; never across an await.
     state: Mutex<State<M>>,
     due_ms: AtomicU64,
+    /// How far the view follows; negative until this shard has served.
+    viewed: AtomicI64,
 }
 
 enum State<M: Coordinated> {
@@ -39,7 +42,13 @@ enum State<M: Coordinated> {
 impl<M: Coordinated> Shard<M> {
     pub(super) fn new(partition: Arc<Partition>, epoch: LeaderEpoch, unwritten: bool) -> Arc<Shard<M>> {
         let state = if unwritten { State::Unwritten } else { State::Waiting };
-        Arc::new(Shard { partition, epoch, state: Mutex::new(state), due_ms: AtomicU64::new(NEVER_MS) })
+        Arc::new(Shard {
+            partition,
+            epoch,
+            state: Mutex::new(state),
+            due_ms: AtomicU64::new(NEVER_MS),
+            viewed: AtomicI64::new(-1),
+        })
     }
 
     /// When its first timer is due.
@@ -55,7 +64,12 @@ impl<M: Coordinated> Shard<M> {
         }
         match &mut *state {
             State::Serving(runtime) => Ok(self.decide(of, runtime, request)),
-            State::Unwritten | State::Waiting | State::Loading => Err(CoordinatorError::Loading),
+            State::Waiting => {
+                // Somebody is here: before those that nobody asked for.
+                of.wants_loading(self.partition.id().partition);
+                Err(CoordinatorError::Loading)
+            }
+            State::Unwritten | State::Loading => Err(CoordinatorError::Loading),
             State::Failed => Err(CoordinatorError::Unavailable),
             State::Gone => Err(CoordinatorError::NotCoordinator),
         }
@@ -103,10 +117,11 @@ impl<M: Coordinated> Shard<M> {
         Ok(())
     }
 
-    fn start(&self, of: &Sharded<M>, hard: M::Hard, log: Arc<crate::log::Log>) -> Box<Runtime<M, PartitionJournal<M>>> {
+    fn start(&self, of: &Sharded<M>, hard: M::Hard, log: Arc<Log>) -> Box<Runtime<M, PartitionJournal<M>>> {
         let journal = PartitionJournal::new(self.partition.clone(), log, of.clock.clone());
         let mut runtime = Box::new(Runtime::new(of.machine.clone(), hard, journal));
         drop(self.decide(of, &mut runtime, M::loaded()));
+        self.viewed.store(0, Ordering::Release);
         runtime
     }
 
@@ -144,19 +159,18 @@ impl<M: Coordinated> Shard<M> {
     }
 
     fn tell(&self, volume: Volume, ms: u128) {
-        let Volume { records, bytes, unknown } = volume;
-        tracing::debug!(partition = %self.partition.id(), records, bytes, ms, "coordinator loaded");
+        let Volume { rows, records, bytes, unknown } = volume;
+        tracing::debug!(partition = %self.partition.id(), rows, records, bytes, ms, "coordinator loaded");
         if unknown > 0 {
             tracing::warn!(partition = %self.partition.id(), records = unknown,
                 "records of types that this version of Ottla does not know were passed over");
         }
     }
 
-    fn read(&self, of: &Sharded<M>) -> Result<(M::Hard, Arc<crate::log::Log>, Volume), load::LoadError> {
+    fn read(&self, of: &Sharded<M>) -> Result<(M::Hard, Arc<Log>, Volume), load::LoadError> {
         let log = self.partition.log().map_err(load::LoadError::Unavailable)?;
-        let mut hard = M::Hard::default();
         let wanted = || matches!(&*self.state.lock(), State::Loading);
-        let volume = load::load(&of.machine, &mut hard, log, Offset::ZERO, &wanted)?;
+        let (hard, volume) = load::load(&of.machine, log, of.view.as_deref(), &wanted)?;
         Ok((hard, log.clone(), volume))
     }
 
@@ -170,6 +184,16 @@ impl<M: Coordinated> Shard<M> {
             let State::Serving(runtime) = &mut *state else { return };
             drop(self.decide(of, runtime, M::due()));
         }
+    }
+
+    /// Its log if the view is behind.
+    pub(super) fn log_to_follow(&self) -> Option<Arc<Log>> {
+        let viewed = Offset::from_wire(self.viewed.load(Ordering::Acquire))?;
+        self.partition.opened().filter(|log| log.bounds().high() > viewed).cloned()
+    }
+
+    pub(super) fn followed(&self, to: Offset) {
+        self.viewed.store(to.get(), Ordering::Release);
     }
 
     /// This broker serves it no longer: whoever is parked asks elsewhere.

@@ -5,6 +5,7 @@ use crate::{
     machine::{NotWritten, Pending},
     platform::{Chance, Clock},
     replica::Partitions,
+    store::{JournalId, View},
     types::TopicId,
 };
 use arc_swap::ArcSwap;
@@ -23,6 +24,8 @@ pub struct Parts<M: Coordinated> {
     pub partitions: Arc<Partitions>,
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<dyn Chance>,
+    /// Makes starts short; nothing depends on it.
+    pub view: Option<Arc<View>>,
 }
 
 /// A coordinator: one machine for each partition of its topic that this broker leads.
@@ -32,7 +35,10 @@ pub struct Sharded<M: Coordinated> {
     chance: Arc<dyn Chance>,
     pub(super) partitions: Arc<Partitions>,
     settings: ArcSwap<M::Settings>,
-    image: ArcSwap<Image>,
+    pub(super) image: ArcSwap<Image>,
+    pub(super) view: Option<Arc<View>>,
+    /// Journals of deleted topics, to be forgotten by the view. Held for a push or a take.
+    pub(super) removed: Mutex<Vec<JournalId>>,
     pub(super) table: ArcSwap<Table<M>>,
     pub(super) alarm: Alarm,
     /// To be loaded, in this order. Held for a push or a pop.
@@ -73,6 +79,8 @@ impl<M: Coordinated> Sharded<M> {
             partitions: parts.partitions,
             settings: ArcSwap::from_pointee(parts.settings),
             image: ArcSwap::from_pointee(Image::default()),
+            view: parts.view,
+            removed: Mutex::default(),
             table: ArcSwap::from_pointee(Table::empty()),
             alarm: Alarm::default(),
             queue: Mutex::default(),
@@ -140,7 +148,13 @@ impl<M: Coordinated> Sharded<M> {
     /// Puts a shard in front of those that wait to be loaded.
     pub(super) fn wants_loading(&self, partition: i32) {
         if let Some(shard) = self.table.load().shards.get(&partition) {
-            self.queue.lock().push_front(shard.clone());
+            let mut queue = self.queue.lock();
+            if queue.front().is_some_and(|first| Arc::ptr_eq(first, shard)) {
+                return;
+            }
+            queue.retain(|other| !Arc::ptr_eq(other, shard));
+            queue.push_front(shard.clone());
+            drop(queue);
             self.alarm.ring();
         }
     }

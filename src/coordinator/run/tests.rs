@@ -4,3 +4,4 @@ mod by_seed;
 mod loading;
 mod rig;
 mod serving;
+mod viewed;

@@ -8,7 +8,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// One life: the rows that were answered as written, in the order of their decisions.
-async fn live(rig: &Rig, chance: &SeededChance, rows: &mut BTreeMap<String, String>) {
+pub async fn live(rig: &Rig, chance: &SeededChance, rows: &mut BTreeMap<String, String>) {
     let draw = |below: u64| chance.u64() % below;
     let mut writes = Vec::new();
     let mut waits = Vec::new();
@@ -35,6 +35,9 @@ async fn live(rig: &Rig, chance: &SeededChance, rows: &mut BTreeMap<String, Stri
             Some(value) => drop(rows.insert(key, value)),
             None => drop(rows.remove(&key)),
         }
+    }
+    if draw(2) == 0 {
+        rig.tally.follow_all(&rig.tally.table.load_full());
     }
     rig.tally.leave_all(&NotWritten::Stopping);
     for wait in waits {

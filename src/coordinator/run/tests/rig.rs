@@ -7,6 +7,7 @@ use crate::{
     node::topic_settings,
     platform::{ManualClock, RealDisk, SeededChance},
     replica::{Partition, Partitions, TopicPublisher},
+    store::View,
     types::NodeId,
     wire::metadata::{MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
 };
@@ -183,6 +184,7 @@ pub struct Rig {
     pub partitions: Arc<Partitions>,
     pub tally: Arc<Sharded<Tally>>,
     pub clock: Arc<ManualClock>,
+    pub view: Option<Arc<View>>,
     image: Image,
     topics: TopicPublisher,
     coordinator: CoordinatorPublisher<Tally>,
@@ -193,6 +195,15 @@ pub const COUNT: i32 = 5;
 impl Rig {
     /// As a node starts: the topic is there if `count` is not 0, its logs are recovered, nothing is loaded yet.
     pub fn start(path: &Path, count: i32) -> Rig {
+        Rig::start_with(path, count, None)
+    }
+
+    /// As `start`, with a view in the log directory.
+    pub fn start_viewed(path: &Path, count: i32) -> Rig {
+        Rig::start_with(path, count, Some(View::new(Arc::new(RealDisk), path.join("ottla-state"))))
+    }
+
+    fn start_with(path: &Path, count: i32, view: Option<Arc<View>>) -> Rig {
         let mut settings = LogDirSettings { background: false, ..LogDirSettings::default() };
         settings.wal.file_bytes = 1 << 22;
         settings.wal.first_file_bytes = 1 << 16;
@@ -210,10 +221,11 @@ impl Rig {
             partitions: partitions.clone(),
             clock: clock.clone(),
             chance: Arc::new(SeededChance::new(1)),
+            view: view.clone(),
         });
         let topics = TopicPublisher::new(partitions.clone(), Box::new(resolve));
         let coordinator = CoordinatorPublisher(tally.clone());
-        let mut rig = Rig { directory, partitions, tally, clock, image: Image::default(), topics, coordinator };
+        let mut rig = Rig { directory, partitions, tally, clock, view, image: Image::default(), topics, coordinator };
         if count > 0 {
             rig.create(count, 0);
         }
@@ -261,6 +273,9 @@ impl Rig {
         while let Some(shard) = self.tally.next_to_load() {
             shard.load(&self.tally);
         }
+        if let Some(view) = &self.view {
+            view.settle().unwrap();
+        }
     }
 
     pub fn partition(&self, index: i32) -> Arc<Partition> {
@@ -280,8 +295,13 @@ impl Rig {
 
     /// Ends this life: in order, or as `kill -9` does.
     pub fn end(self, in_order: bool) {
+        let table = self.tally.table.load_full();
         self.tally.leave_all(&NotWritten::Stopping);
         if in_order {
+            self.tally.follow_all(&table);
+            if let Some(view) = &self.view {
+                view.close().unwrap();
+            }
             self.directory.close().unwrap();
         }
     }

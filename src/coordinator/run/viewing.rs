@@ -1,0 +1,190 @@
+//! Keeps the view in line with the journals: reads behind their commits, off every hot path.
+use super::{
+    Coordinated, Sharded,
+    scan::{Piece, ScanError, Until, scan},
+    sharded::Table,
+};
+use crate::{
+    log::Log,
+    record::TransactionResult,
+    store::{Change, View, ViewError},
+    types::{Offset, ProducerId},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::{sync::watch, task::spawn_blocking, time};
+
+/// How far the view is behind, about: what a start reads from the journal after a crash.
+const EVERY: Duration = Duration::from_secs(1);
+/// Changed keys held in memory before they are written.
+const KEYS_MAX: usize = 20_000;
+
+/// Why a journal's view does not follow it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FollowError {
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    #[error(transparent)]
+    View(#[from] ViewError),
+}
+
+/// The newest record of each key, and what open transactions hold back.
+#[derive(Default)]
+struct Gathered {
+    changes: BTreeMap<Vec<u8>, Change>,
+    open: BTreeMap<ProducerId, (Offset, BTreeMap<Vec<u8>, Change>)>,
+    next: Offset,
+}
+
+impl Gathered {
+    fn take(&mut self, piece: Piece<'_>, behind: Offset) -> Result<(), ScanError> {
+        self.next = behind;
+        match piece {
+            Piece::Records { base, transaction, set } => {
+                let into = match transaction {
+                    None => &mut self.changes,
+                    Some(producer) => &mut self.open.entry(producer).or_insert((base, BTreeMap::new())).1,
+                };
+                for record in set {
+                    let record =
+                        record.map_err(|error| ScanError::Batch { offset: base.get(), what: error.to_string() })?;
+                    let offset = base.plus(i64::from(record.offset_delta));
+                    let key = record.key.unwrap_or_default().to_vec();
+                    into.insert(key, record.value.map(|value| (offset, value.to_vec())));
+                }
+            }
+            Piece::End { producer, result, .. } => {
+                let ended = self.open.remove(&producer);
+                if let (Some((_, changes)), TransactionResult::Commit) = (ended, result) {
+                    self.changes.extend(changes);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything below is in the changes: not past the begin of a transaction that goes on.
+    fn position(&self) -> Offset {
+        self.open.values().map(|(first, _)| *first).chain([self.next]).min().unwrap_or(self.next)
+    }
+}
+
+/// Brings the view of one journal up to what is committed. How far that is.
+pub(super) fn follow(view: &View, log: &Arc<Log>, wanted: &dyn Fn() -> bool) -> Result<Offset, FollowError> {
+    let of = log.id().key();
+    let mut from = view.position(of)?;
+    let bounds = log.bounds();
+    if from > bounds.high() || (from < bounds.start() && from > Offset::ZERO) {
+        view.forget(of)?;
+        from = Offset::ZERO;
+    }
+    if from == bounds.high() {
+        return Ok(from);
+    }
+    let mut gathered = Gathered { next: from, ..Gathered::default() };
+    scan::<FollowError>(log, from, Until::Committed, wanted, &mut |piece, behind| {
+        gathered.take(piece, behind)?;
+        if gathered.changes.len() >= KEYS_MAX {
+            view.apply(of, std::mem::take(&mut gathered.changes), gathered.position())?;
+        }
+        Ok(())
+    })?;
+    let position = gathered.position();
+    view.apply(of, gathered.changes, position)?;
+    Ok(position)
+}
+
+impl<M: Coordinated> Sharded<M> {
+    /// Follows the journals until `stopping` turns true.
+    pub(super) async fn keep_view(self: Arc<Self>, mut stopping: watch::Receiver<bool>) {
+        while self.view.is_some() {
+            tokio::select! {
+                _ = stopping.wait_for(|stop| *stop) => return,
+                () = time::sleep(EVERY) => {}
+            }
+            let (this, table) = (self.clone(), self.table.load_full());
+            if spawn_blocking(move || this.follow_all(&table)).await.is_err() {
+                tracing::error!(topic = M::TOPIC, "the coordinators' view is no longer kept");
+                return;
+            }
+        }
+    }
+
+    /// One round over all journals that have something new, and those that are no more.
+    pub(super) fn follow_all(&self, table: &Table<M>) {
+        let Some(view) = &self.view else { return };
+        let removed = std::mem::take(&mut *self.removed.lock());
+        let mut result = removed.into_iter().try_for_each(|of| view.forget(of));
+        for shard in table.shards.values() {
+            let Some(log) = shard.log_to_follow().filter(|_| result.is_ok()) else { continue };
+            match follow(view, &log, &|| true) {
+                Ok(position) => shard.followed(position),
+                Err(FollowError::View(error)) => result = Err(error),
+                // A deleted or damaged journal: whoever serves it tells.
+                Err(FollowError::Scan(error)) => {
+                    tracing::debug!(partition = %log.id(), %error, "the view stays behind");
+                }
+            }
+        }
+        self.judge_view(view, result);
+    }
+
+    /// Views of topics that were deleted while nobody looked.
+    pub(super) fn forget_deleted(&self) {
+        let Some(view) = &self.view else { return };
+        let image = self.image.load();
+        let result = view.journals().and_then(|journals| {
+            let mut deleted = journals.into_iter().filter(|(topic, _)| image.topics.by_id(*topic).is_none());
+            deleted.try_for_each(|of| view.forget(of))
+        });
+        self.judge_view(view, result);
+    }
+
+    fn judge_view(&self, view: &View, result: Result<(), ViewError>) {
+        match result {
+            Ok(()) | Err(ViewError::Off) => {}
+            Err(error) => {
+                tracing::error!(%error, "the coordinators' view is given up until the next start");
+                view.give_up();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{BatchBuilder, records};
+
+    fn take(gathered: &mut Gathered, at: i64, producer: Option<i64>, rows: &[(&str, Option<&str>)]) {
+        let mut batch = BatchBuilder::new(0);
+        for (key, value) in rows {
+            batch = batch.record(Some(key.as_bytes()), value.map(str::as_bytes));
+        }
+        let batch = batch.build();
+        let set = records(batch.header(), batch.bytes(), 0).unwrap();
+        let transaction = producer.and_then(ProducerId::from_wire);
+        let piece = Piece::Records { base: Offset::new(at), transaction, set: &set };
+        gathered.take(piece, Offset::new(at + rows.len() as i64)).unwrap();
+    }
+
+    fn end(gathered: &mut Gathered, at: i64, producer: i64, result: TransactionResult) {
+        let producer = ProducerId::from_wire(producer).unwrap();
+        gathered.take(Piece::End { at: Offset::new(at), producer, result }, Offset::new(at + 1)).unwrap();
+    }
+
+    #[test]
+    fn open_transactions_hold_the_position_back_and_ended_ones_count_or_do_not() {
+        let mut gathered = Gathered::default();
+        take(&mut gathered, 0, None, &[("a", Some("1")), ("b", Some("1"))]);
+        take(&mut gathered, 2, Some(7), &[("a", Some("2"))]);
+        take(&mut gathered, 3, Some(8), &[("b", Some("3"))]);
+        take(&mut gathered, 4, None, &[("b", None)]);
+        assert_eq!(gathered.position(), Offset::new(2));
+        end(&mut gathered, 5, 7, TransactionResult::Commit);
+        assert_eq!(gathered.position(), Offset::new(3));
+        end(&mut gathered, 6, 8, TransactionResult::Abort);
+        assert_eq!(gathered.position(), Offset::new(7));
+        let a = gathered.changes[&b"a"[..]].clone();
+        assert_eq!((a, &gathered.changes[&b"b"[..]]), (Some((Offset::new(2), b"2".to_vec())), &None));
+    }
+}

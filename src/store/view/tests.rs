@@ -1,0 +1,113 @@
+//! The view on a real disk: rows and positions, orderly ends, deaths, damage.
+#![expect(clippy::disallowed_methods, reason = "tests look into directories and damage files")]
+use super::*;
+use crate::platform::RealDisk;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+fn view(path: &Path) -> Arc<View> {
+    View::new(Arc::new(RealDisk), path.join("ottla-state"))
+}
+
+fn journal(number: i32) -> JournalId {
+    (TopicId(uuid::Uuid::from_u128(5)), number)
+}
+
+fn changes(rows: &[(&str, Option<(i64, &str)>)]) -> BTreeMap<Vec<u8>, Change> {
+    let change = |change: &(i64, &str)| (Offset::new(change.0), change.1.as_bytes().to_vec());
+    rows.iter().map(|(key, row)| (key.as_bytes().to_vec(), row.as_ref().map(change))).collect()
+}
+
+fn keys(view: &View, of: JournalId) -> Vec<(i64, String)> {
+    let rows = view.rows(of).unwrap();
+    rows.into_iter().map(|row| (row.offset.get(), String::from_utf8(row.key).unwrap())).collect()
+}
+
+#[test]
+fn the_newest_of_each_key_is_kept_by_journal_in_the_order_of_offsets() {
+    let path = tempfile::tempdir().unwrap();
+    let view = view(path.path());
+    view.apply(journal(1), changes(&[("a", Some((7, "x"))), ("b", Some((3, "y")))]), Offset::new(8)).unwrap();
+    view.apply(journal(2), changes(&[("a", Some((1, "z")))]), Offset::new(2)).unwrap();
+    view.apply(journal(1), changes(&[("b", None), ("c", Some((9, "")))]), Offset::new(10)).unwrap();
+    assert_eq!(keys(&view, journal(1)), [(7, "a".into()), (9, "c".into())]);
+    assert_eq!(view.position(journal(1)).unwrap(), Offset::new(10));
+    assert_eq!(view.position(journal(3)).unwrap(), Offset::ZERO);
+    assert_eq!(view.journals().unwrap(), [journal(1), journal(2)]);
+    view.forget(journal(1)).unwrap();
+    assert_eq!(keys(&view, journal(1)), []);
+    assert_eq!(keys(&view, journal(2)), [(1, "a".into())]);
+    view.close().unwrap();
+    assert!(matches!(view.rows(journal(2)), Err(ViewError::Off)));
+}
+
+#[test]
+fn many_changes_are_written_in_several_batches() {
+    let path = tempfile::tempdir().unwrap();
+    let view = view(path.path());
+    let many: BTreeMap<_, _> =
+        (0..5_000i64).map(|n| (n.to_be_bytes().to_vec(), Some((Offset::new(n), vec![0; 20])))).collect();
+    view.apply(journal(1), many, Offset::new(5_000)).unwrap();
+    assert_eq!(view.rows(journal(1)).unwrap().len(), 5_000);
+    view.close().unwrap();
+}
+
+/// One life that ends as `end` says; what the next one finds.
+fn next_life(path: &Path, end: impl FnOnce(&View)) -> usize {
+    let next = view(path);
+    let found = next.rows(journal(1)).unwrap().len();
+    next.apply(journal(1), changes(&[("a", Some((1, "x")))]), Offset::new(2)).unwrap();
+    end(&next);
+    found
+}
+
+#[test]
+fn it_is_used_again_after_an_orderly_end_and_once_after_a_death() {
+    let path = tempfile::tempdir().unwrap();
+    let close = |view: &View| view.close().unwrap();
+    let die = |view: &View| view.settle().unwrap();
+    assert_eq!(next_life(path.path(), close), 0);
+    assert_eq!(next_life(path.path(), die), 1);
+    assert_eq!(next_life(path.path(), die), 1, "after the first death");
+    assert_eq!(next_life(path.path(), close), 0, "not after two in a row");
+    assert_eq!(next_life(path.path(), |_| {}), 1);
+    assert_eq!(next_life(path.path(), |view| view.give_up()), 0, "died while it was opened");
+    assert_eq!(next_life(path.path(), close), 0, "given up");
+}
+
+#[test]
+fn damaged_files_cost_a_start_at_most() {
+    for seed in 0..12u64 {
+        let path = tempfile::tempdir().unwrap();
+        let folder = path.path().join("ottla-state");
+        let first = view(path.path());
+        let rows: BTreeMap<_, _> =
+            (0..500i64).map(|n| (n.to_be_bytes().to_vec(), Some((Offset::new(n), vec![7; 50])))).collect();
+        first.apply(journal(1), rows, Offset::new(500)).unwrap();
+        first.close().unwrap();
+        drop(first);
+        let name = if seed.is_multiple_of(4) { "conf" } else { "db" };
+        let file = folder.join("sled").join(name);
+        let mut bytes = std::fs::read(&file).unwrap();
+        match seed % 3 {
+            0 => bytes.truncate(bytes.len() / 3),
+            1 => bytes.clear(),
+            _ => {
+                let at = (seed as usize * 7_919) % bytes.len();
+                bytes.iter_mut().skip(at).take(64).for_each(|byte| *byte ^= 0x55);
+            }
+        }
+        std::fs::write(&file, bytes).unwrap();
+        // sled answers an error, panics, or reads what is left; never something else.
+        let read = || -> Result<usize, ViewError> {
+            let view = view(path.path());
+            let rows = view.rows(journal(1))?;
+            assert!(rows.iter().all(|row| row.value == vec![7; 50] && row.offset < Offset::new(500)));
+            Ok(rows.len())
+        };
+        let _ = catch_unwind(AssertUnwindSafe(read));
+        let after = view(path.path());
+        assert!(after.rows(journal(1)).unwrap().is_empty(), "seed {seed}: the damaged one is not used again");
+        after.apply(journal(1), changes(&[("a", Some((1, "x")))]), Offset::new(2)).unwrap();
+        after.close().unwrap();
+    }
+}
