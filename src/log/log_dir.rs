@@ -12,7 +12,7 @@ use crate::{
         wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalError},
     },
     platform::{Clock, Disk},
-    types::{Offset, TopicId, TopicPartition},
+    types::{TopicId, TopicPartition},
 };
 use parking_lot::Mutex;
 use std::{
