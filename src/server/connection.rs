@@ -10,12 +10,13 @@ use std::{
     collections::VecDeque,
     future::Future,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
+    io::AsyncReadExt,
     net::TcpStream,
     sync::watch,
     task::JoinHandle,
@@ -324,18 +325,15 @@ impl Connection {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        loop {
-            ready!(self.socket.poll_read_ready(cx))?;
-            match self.socket.try_read_buf(self.frames.room()) {
-                Ok(0) => return Poll::Ready(Err(Ended::ByClient)),
-                Ok(bytes) => {
-                    self.frames.filled(bytes);
-                    self.active_at = Instant::now();
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error.into())),
+        // Not `try_read_buf`, which asks an emptied socket once more: this knows from a short read that it is empty.
+        match ready!(pin!(self.socket.read_buf(self.frames.room())).poll(cx)) {
+            Ok(0) => Poll::Ready(Err(Ended::ByClient)),
+            Ok(bytes) => {
+                self.frames.filled(bytes);
+                self.active_at = Instant::now();
+                Poll::Ready(Ok(()))
             }
+            Err(error) => Poll::Ready(Err(error.into())),
         }
     }
 

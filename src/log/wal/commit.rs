@@ -3,6 +3,7 @@ use super::{
     entry::WalSequence,
     error::WalError,
     files::{LogFile, Spare, file_bytes_for},
+    gather::{Gathering, Wait},
     group::Group,
     write_ahead::{Shared, State},
 };
@@ -34,6 +35,9 @@ pub(super) struct Committer {
     spares_max: usize,
     /// The group that was written last, emptied, to be filled again.
     idle_group: Group,
+    gathering: Gathering,
+    /// What the next group waits for.
+    wait: Option<Wait>,
 }
 
 /// How long memory that load has asked for is kept after it, and then spare files.
@@ -60,6 +64,8 @@ impl Committer {
             begun_since_release: 0,
             spares_max: 1,
             idle_group: Group::default(),
+            gathering: Gathering::default(),
+            wait: None,
         };
         committer.count_disk_bytes();
         committer
@@ -82,6 +88,7 @@ impl Committer {
     fn next_group(&mut self) -> Option<Group> {
         let shared = self.shared.clone();
         let mut guard = shared.state.lock();
+        self.gather(&mut guard);
         loop {
             let state = &mut *guard;
             if state.filling.entries() > 0 || state.mark_due {
@@ -99,9 +106,20 @@ impl Committer {
             if state.closing {
                 return None;
             }
-            state.thread_sleeps = true;
+            state.wakes_at = Some(1);
             self.sleep(&mut guard);
-            guard.thread_sleeps = false;
+            guard.wakes_at = None;
+        }
+    }
+
+    /// Waits a moment for those whom the last commit has answered, where that has paid.
+    fn gather(&mut self, guard: &mut MutexGuard<'_, State>) {
+        let Some(wait) = self.wait.take() else { return };
+        if guard.filling.entries() < wait.entries && !guard.closing && !guard.mark_due && guard.waiting == 0 {
+            guard.wakes_at = Some(wait.entries);
+            self.shared.work.wait_for(guard, wait.at_most);
+            guard.wakes_at = None;
+            self.gathering.waited(wait, guard.filling.entries());
         }
     }
 
@@ -151,6 +169,7 @@ impl Committer {
             let state = &mut *guard;
             let bytes = group.entry_bytes() as u64;
             if group.entries() > 0 {
+                self.wait = self.gathering.committed(group.entries(), took, state.filling.entries());
                 state.figures.commits += 1;
                 state.figures.entries += u64::from(group.entries());
                 state.figures.entry_bytes += bytes;

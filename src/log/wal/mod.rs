@@ -9,6 +9,7 @@ mod entry;
 mod error;
 mod files;
 mod format;
+mod gather;
 mod group;
 mod replay;
 mod scan;

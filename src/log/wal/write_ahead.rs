@@ -55,7 +55,8 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub filling: Group,
     pub pool: Pool,
-    pub thread_sleeps: bool,
+    /// The committing thread sleeps until so many entries are there; `None`: it is awake.
+    pub wakes_at: Option<u32>,
     /// Callers that wait for room.
     pub waiting: usize,
     pub released: WalSequence,
@@ -174,7 +175,8 @@ impl Wal {
         if let Some((log, offset)) = reach {
             state.filling.reach(log, offset);
         }
-        let wake = std::mem::take(&mut state.thread_sleeps);
+        let filled = state.filling.entries();
+        let wake = state.wakes_at.take_if(|entries| filled >= *entries).is_some();
         drop(guard);
         if wake {
             self.shared.work.notify_one();
@@ -200,6 +202,9 @@ impl Wal {
             }
             state.figures.waits += u64::from(!waited);
             waited = true;
+            if state.wakes_at.take().is_some() {
+                self.shared.work.notify_one();
+            }
             state.waiting += 1;
             self.shared.room.wait(&mut state);
             state.waiting -= 1;
@@ -222,7 +227,7 @@ impl Wal {
         state.released = up_to;
         state.progress.released(up_to);
         state.mark_due = true;
-        state.thread_sleeps = false;
+        state.wakes_at = None;
         drop(state);
         self.shared.work.notify_one();
     }
@@ -261,7 +266,7 @@ impl Wal {
         {
             let mut state = self.shared.state.lock();
             state.closing = true;
-            state.thread_sleeps = false;
+            state.wakes_at = None;
         }
         self.shared.work.notify_one();
         self.shared.room.notify_all();
