@@ -113,7 +113,7 @@ impl LogDir {
         self.write_checkpoints(&mut checkpoints)
     }
 
-    /// Log starts and high watermarks of all logs. Deleted logs are not among them.
+    /// Log starts, high watermarks and ends of compaction of all logs. Deleted logs are not among them.
     fn gather(&self, checkpoints: &mut Checkpoints) {
         for log in self.logs() {
             let at = log.id.topic_partition();
@@ -123,6 +123,10 @@ impl LogDir {
             } else {
                 checkpoints.starts.remove(&at);
             }
+            match log.cleaned() {
+                Some(cleaned) => checkpoints.cleaned.insert(at.clone(), cleaned),
+                None => checkpoints.cleaned.remove(&at),
+            };
             checkpoints.highs.insert(at, bounds.high());
         }
     }
@@ -142,6 +146,7 @@ impl LogDir {
             (names::RECOVERY_POINTS, checkpoint::write_offsets(&checkpoints.recovery)),
             (names::LOG_STARTS, checkpoint::write_offsets(&checkpoints.starts)),
             (names::HIGH_WATERMARKS, checkpoint::write_offsets(&checkpoints.highs)),
+            (names::CLEANER_OFFSETS, checkpoint::write_offsets(&checkpoints.cleaned)),
         ];
         for (slot, (name, text)) in checkpoints.written.iter_mut().zip(texts) {
             if *slot != text {

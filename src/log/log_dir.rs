@@ -55,16 +55,17 @@ impl LogDirError {
     }
 }
 
-/// What the three checkpoint files say, and what they should say next.
+/// What the four checkpoint files say, and what they should say next.
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
     pub recovery: Offsets,
     pub starts: Offsets,
     pub highs: Offsets,
+    pub cleaned: Offsets,
     /// Logs that are gone while the files still speak of them.
     pub stale: BTreeSet<TopicPartition>,
     /// The texts as last written.
-    pub written: [String; 3],
+    pub written: [String; 4],
 }
 
 /// Entries of the write-ahead log that are not in their logs yet, by log.
@@ -125,7 +126,11 @@ impl LogDir {
         }
         by_log.retain(|_, entries| entries.last().is_none_or(|last| last.head.kind != EntryKind::Drop));
         let read = |name: &str| read_offsets(&*disk, &path.join(name));
+        let cleaned = read(names::CLEANER_OFFSETS)?;
         let checkpoints = Checkpoints {
+            // Only directories where something is compacted have this file.
+            written: [String::new(), String::new(), String::new(), checkpoint::write_offsets(&cleaned)],
+            cleaned,
             recovery: read(names::RECOVERY_POINTS)?,
             starts: read(names::LOG_STARTS)?,
             highs: read(names::HIGH_WATERMARKS)?,
@@ -279,12 +284,18 @@ impl LogDir {
             recovery_point: checkpoints.recovery.get(&at).copied(),
             log_start: checkpoints.starts.get(&at).copied(),
             high: checkpoints.highs.get(&at).copied(),
+            cleaned: checkpoints.cleaned.get(&at).copied(),
         })
     }
 
     pub(in crate::log) fn forget(&self, at: TopicPartition) {
         let mut checkpoints = self.checkpoints.lock();
-        let known = [checkpoints.recovery.remove(&at), checkpoints.starts.remove(&at), checkpoints.highs.remove(&at)];
+        let known = [
+            checkpoints.recovery.remove(&at),
+            checkpoints.starts.remove(&at),
+            checkpoints.highs.remove(&at),
+            checkpoints.cleaned.remove(&at),
+        ];
         if known.iter().any(Option::is_some) {
             checkpoints.stale.insert(at);
         }

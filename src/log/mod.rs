@@ -2,6 +2,7 @@
 mod append;
 mod checkpoint;
 mod checkpointing;
+mod compaction;
 mod config;
 mod epoch_cache;
 mod file_cache;
@@ -31,6 +32,7 @@ pub mod wal;
 mod watermark;
 
 pub use append::{AppendError, Appended};
+pub use compaction::{Cleaner, CleanerSettings, CleanerTotals};
 pub use config::{LogConfig, LogDirSettings, SyncPolicy};
 pub use log::{Log, LogError, LogId};
 pub use log_dir::{LogDir, LogDirError};
