@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "record",
     "image",
     "controller/core",
+    "log/compaction/core",
     "coordinator/group",
     "coordinator/txn",
     "quorum/core",

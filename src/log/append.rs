@@ -316,7 +316,10 @@ impl Log {
         } else {
             self.shared.clock.wall_ms().saturating_sub(writer.created_ms)
         };
-        Ok(waited_ms > config.segment_ms.saturating_sub(self.jitter_ms(active.base(), config)))
+        // A record that is written to is never compacted: the largest lag also closes segments.
+        let lag_ms = if config.compact { config.compaction_lag_ms_max } else { i64::MAX };
+        let segment_ms = config.segment_ms.min(lag_ms);
+        Ok(waited_ms > segment_ms.saturating_sub(self.jitter_ms(active.base(), config)))
     }
 
     /// A part of `segment.jitter.ms` that is the same at every look at one segment.

@@ -135,6 +135,7 @@ impl LogDir {
             (names::RECOVERY_POINTS, &mut checkpoints.recovery),
             (names::LOG_STARTS, &mut checkpoints.starts),
             (names::HIGH_WATERMARKS, &mut checkpoints.highs),
+            (names::CLEANER_OFFSETS, &mut checkpoints.cleaned),
         ];
         for (name, file) in files.into_iter().filter(|(_, file)| file.changed) {
             let text = checkpoint::write_offsets(file.offsets());
@@ -377,6 +378,7 @@ impl Checkpoints {
         let moved = bounds.start() > log.segments.read()[0].base();
         self.starts.set(&at, moved.then_some(bounds.start()));
         self.highs.set(&at, Some(bounds.high()));
+        self.cleaned.set(&at, log.cleaned());
         if bounds.high() < bounds.end() {
             self.behind.insert(log.id.key(), log.clone());
         }

@@ -11,7 +11,7 @@ pub enum SyncPolicy {
 }
 
 /// Settings of one log; `None` means without limit. Names as Kafka's topic settings.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct LogConfig {
     pub segment_bytes: u64,
     pub segment_ms: i64,
@@ -26,6 +26,13 @@ pub struct LogConfig {
     pub delete: bool,
     /// `cleanup.policy` has `compact`.
     pub compact: bool,
+    /// Records younger than this are not compacted; older ones than the maximum make the log due.
+    pub compaction_lag_ms_min: i64,
+    pub compaction_lag_ms_max: i64,
+    /// The dirty part from which on a log is compacted.
+    pub dirty_ratio_min: f64,
+    /// How long a compacted log keeps the mark of a deleted key.
+    pub delete_retention_ms: i64,
     pub file_delete_delay_ms: u64,
     pub flush_messages: u64,
     pub flush_ms: Option<u64>,
@@ -49,6 +56,10 @@ impl Default for LogConfig {
             retention_bytes: None,
             delete: true,
             compact: false,
+            compaction_lag_ms_min: 0,
+            compaction_lag_ms_max: i64::MAX,
+            dirty_ratio_min: 0.5,
+            delete_retention_ms: 24 * 3_600_000,
             file_delete_delay_ms: 60_000,
             flush_messages: u64::MAX,
             flush_ms: None,

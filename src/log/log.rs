@@ -18,7 +18,10 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use std::{
     path::PathBuf,
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 /// Which log.
@@ -86,6 +89,10 @@ pub struct Log {
     /// Sorted by base offset, never empty; the last is the one written.
     pub(in crate::log) segments: RwLock<Vec<Arc<Segment>>>,
     pub(in crate::log) epochs: Mutex<EpochCache>,
+    /// Held, before the append lock, while segments other than the one written to are removed, cut or replaced.
+    pub(in crate::log) reshaping: Mutex<()>,
+    /// Where compaction ended last; -1 before its first run.
+    cleaned: AtomicI64,
     pub(in crate::log) reach: Arc<Reach>,
     /// The same as `reach`, as the write-ahead log takes it.
     pub(in crate::log) committed: Arc<dyn Committed>,
@@ -162,6 +169,7 @@ pub(in crate::log) struct Loaded {
     pub epochs: EpochCache,
     pub synced: Offset,
     pub unstable: Unstable,
+    pub cleaned: Option<Offset>,
 }
 
 impl Log {
@@ -172,7 +180,7 @@ impl Log {
         config: Arc<LogConfig>,
         loaded: Loaded,
     ) -> Arc<Log> {
-        let Loaded { segments, writer, bounds, epochs, synced, unstable } = loaded;
+        let Loaded { segments, writer, bounds, epochs, synced, unstable, cleaned } = loaded;
         shared.take_config(&config);
         let tail = Tail::new(writer.active.clone());
         let reach =
@@ -185,6 +193,8 @@ impl Log {
             shown: Mutex::new(Shown { bounds, unstable, tail }),
             segments: RwLock::new(segments),
             epochs: Mutex::new(epochs),
+            reshaping: Mutex::new(()),
+            cleaned: AtomicI64::new(cleaned.map_or(-1, Offset::get)),
             committed: reach.clone(),
             reach,
             end_mark: Watermark::new(bounds.end()),
@@ -296,6 +306,15 @@ impl Log {
 
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
         self.epochs.lock().latest()
+    }
+
+    /// Everything below was compacted once.
+    pub fn cleaned(&self) -> Option<Offset> {
+        Offset::from_wire(self.cleaned.load(Ordering::Acquire))
+    }
+
+    pub(in crate::log) fn set_cleaned(&self, to: Offset) {
+        self.cleaned.store(to.get(), Ordering::Release);
     }
 
     /// Bytes of all segments.

@@ -55,12 +55,13 @@ impl LogDirError {
     }
 }
 
-/// What the three checkpoint files say, and what they should say next.
+/// What the four checkpoint files say, and what they should say next.
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
     pub recovery: Noted,
     pub starts: Noted,
     pub highs: Noted,
+    pub cleaned: Noted,
     /// Logs that are gone while the files still speak of them.
     pub stale: BTreeSet<TopicPartition>,
     /// Logs whose high watermark was below their end when it was noted: it rises without an append.
@@ -129,6 +130,8 @@ impl LogDir {
             recovery: read(names::RECOVERY_POINTS)?,
             starts: read(names::LOG_STARTS)?,
             highs: read(names::HIGH_WATERMARKS)?,
+            // Only directories where something is compacted have this file.
+            cleaned: read(names::CLEANER_OFFSETS)?,
             ..Checkpoints::default()
         };
         let shared = Shared::new(disk, clock, wal, path.to_owned(), &settings);
@@ -279,13 +282,14 @@ impl LogDir {
             recovery_point: checkpoints.recovery.get(&at),
             log_start: checkpoints.starts.get(&at),
             high: checkpoints.highs.get(&at),
+            cleaned: checkpoints.cleaned.get(&at),
         })
     }
 
     pub(in crate::log) fn forget(&self, at: TopicPartition) {
         let mut checkpoints = self.checkpoints.lock();
-        let Checkpoints { recovery, starts, highs, stale, .. } = &mut *checkpoints;
-        let files = [recovery, starts, highs];
+        let Checkpoints { recovery, starts, highs, cleaned, stale, .. } = &mut *checkpoints;
+        let files = [recovery, starts, highs, cleaned];
         if files.iter().any(|file| file.get(&at).is_some()) {
             files.into_iter().for_each(|file| file.set(&at, None));
             stale.insert(at);

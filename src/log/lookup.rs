@@ -12,7 +12,7 @@ use crate::{
 use std::{io, sync::Arc};
 
 /// Most bytes that the records of one batch may have uncompressed, when they are looked through.
-const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
+pub(in crate::log) const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
 
 impl Log {
     /// The first record with a timestamp of at least `timestamp_ms`, not below the log's start and below `limit`
@@ -22,7 +22,8 @@ impl Log {
         timestamp_ms: i64,
         limit: Offset,
     ) -> Result<Option<TimestampedOffset>, ReadError> {
-        let found = self.search_time(timestamp_ms, limit).map_err(|error| self.read_error(error))?;
+        let found =
+            again_if_replaced(|| self.search_time(timestamp_ms, limit)).map_err(|error| self.read_error(error))?;
         Ok(found.filter(|found| found.offset < limit))
     }
 
@@ -62,7 +63,7 @@ impl Log {
     /// The record with the largest timestamp of all (OFF-6, timestamp -3); the
     /// first of them when several have it.
     pub fn offset_of_max_timestamp(&self) -> Result<Option<TimestampedOffset>, ReadError> {
-        self.search_largest().map_err(|error| self.read_error(error))
+        again_if_replaced(|| self.search_largest()).map_err(|error| self.read_error(error))
     }
 
     fn search_largest(&self) -> io::Result<Option<TimestampedOffset>> {
@@ -81,7 +82,7 @@ impl Log {
     }
 
     /// Bytes of a segment that hold whole batches: an append may be writing behind them.
-    fn visible_bytes(&self, segment: &Arc<Segment>) -> u64 {
+    pub(in crate::log) fn visible_bytes(&self, segment: &Arc<Segment>) -> u64 {
         let shown = self.shown.lock();
         if Arc::ptr_eq(shown.tail.segment(), segment) { shown.tail.bytes() } else { segment.bytes() }
     }
@@ -108,4 +109,16 @@ impl Log {
         }
         Ok(None)
     }
+}
+
+/// A segment can be deleted or compacted between being chosen and being opened: the next look finds what is there then
+/// (LOG-24).
+fn again_if_replaced<T>(search: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..2 {
+        match search() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+    }
+    search()
 }

@@ -3,6 +3,7 @@ mod aborted;
 mod append;
 mod checkpoint;
 mod checkpointing;
+mod compaction;
 mod config;
 mod epoch_cache;
 mod file_cache;
@@ -35,6 +36,7 @@ mod watermark;
 
 pub use aborted::AbortedEntry;
 pub use append::{AppendError, Appended};
+pub use compaction::{Cleaner, CleanerSettings, CleanerTotals};
 pub use config::{LogConfig, LogDirSettings, SyncPolicy};
 pub use log::{Log, LogError, LogId};
 pub use log_dir::{LogDir, LogDirError};

@@ -34,6 +34,8 @@ pub(in crate::log) struct Known {
     pub recovery_point: Option<Offset>,
     pub log_start: Option<Offset>,
     pub high: Option<Offset>,
+    /// Where compaction ended last: below, records may be missing between others.
+    pub cleaned: Option<Offset>,
 }
 
 /// A log being put together from its files.
@@ -88,7 +90,15 @@ impl<'a> Opening<'a> {
         let bounds = LogBounds::empty_at(start);
         let writer = self.writer(active.clone(), start, start, true, false);
         let unstable = Unstable::default();
-        Loaded { segments: vec![active], epochs: EpochCache::default(), bounds, synced: start, writer, unstable }
+        Loaded {
+            segments: vec![active],
+            epochs: EpochCache::default(),
+            bounds,
+            synced: start,
+            cleaned: None,
+            writer,
+            unstable,
+        }
     }
 
     fn writer(&self, active: Arc<Segment>, end: Offset, recovery: Offset, new_folder: bool, unlogged: bool) -> Writer {
@@ -180,7 +190,7 @@ impl<'a> Opening<'a> {
         let mut writer = self.writer(active, end, recovery, new_names, unlogged);
         let sealed = segments.iter().take(segments.len() - 1);
         writer.sealed_dirty = sealed.filter(|segment| segment.is_dirty()).cloned().collect();
-        Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced, unstable })
+        Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced, unstable, cleaned: self.known.cleaned })
     }
 
     fn restart_at(self, start: Offset, segments: &[Arc<Segment>]) -> Result<Loaded, LogError> {
@@ -213,13 +223,21 @@ impl<'a> Opening<'a> {
         self.tidied = listing.iter().any(|file| leftover.iter().any(|suffix| file.name.ends_with(suffix)));
         let mut bases: Vec<(Offset, u64)> =
             listing.iter().filter_map(|file| Some((names::offset_of(&file.name, names::LOG)?, file.len))).collect();
+        let swaps: Vec<(Offset, u64)> = listing.iter().filter_map(swap_of).collect();
+        for (base, bytes) in &swaps {
+            self.complete_swap(*base, *bytes, listing, &mut bases)?;
+        }
+        let is_part = |name: &str| {
+            let suffixes = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX, names::LOG].into_iter();
+            let mut base = suffixes.filter_map(|suffix| names::offset_of(name, suffix));
+            base.next().is_some_and(|base| swaps.iter().any(|(swapped, _)| *swapped == base))
+        };
         for file in listing {
             let name = file.name.as_str();
             if let Some(target) = name.strip_suffix(names::SWAP) {
-                let from = self.folder.file(name);
-                match names::offset_of(target, names::LOG) {
-                    Some(base) => self.complete_swap(base, file.len, &mut bases)?,
-                    None => self.remove(&from)?,
+                // Indexes whose records never got this far.
+                if !is_part(target) {
+                    self.remove(&self.folder.file(name))?;
                 }
             } else if name.ends_with(names::DELETED) || name.ends_with(names::CLEANED) || name.ends_with(".tmp") {
                 self.remove(&self.folder.file(name))?;
@@ -251,9 +269,14 @@ impl<'a> Opening<'a> {
     }
 
     /// A cleaned segment was complete when it was named `.swap`: it takes the place of all segments it covers.
-    fn complete_swap(&self, base: Offset, bytes: u64, bases: &mut Vec<(Offset, u64)>) -> io::Result<()> {
-        let name = names::of_offset(base, names::LOG);
-        let from = self.folder.file(format!("{name}{}", names::SWAP));
+    fn complete_swap(
+        &self,
+        base: Offset,
+        bytes: u64,
+        listing: &[Entry],
+        bases: &mut Vec<(Offset, u64)>,
+    ) -> io::Result<()> {
+        let from = self.folder.file(format!("{}{}", names::of_offset(base, names::LOG), names::SWAP));
         let file = self.folder.disk().open(&from, OpenMode::Read)?;
         let mut scan = Scan::headers(&*file, 0, bytes);
         let mut end = base.next();
@@ -266,7 +289,14 @@ impl<'a> Opening<'a> {
             }
         }
         bases.retain(|(other, _)| *other < base || *other >= end);
-        self.folder.disk().rename(&from, &self.folder.file(&name))?;
+        // The records last: while they have the passing name, this is done again.
+        for suffix in [names::INDEX, names::TIME_INDEX, names::TXN_INDEX, names::LOG] {
+            let name = names::of_offset(base, suffix);
+            let passing = format!("{name}{}", names::SWAP);
+            if listing.iter().any(|file| file.name == passing) {
+                self.folder.disk().rename(&self.folder.file(passing), &self.folder.file(name))?;
+            }
+        }
         bases.push((base, bytes));
         Ok(())
     }
@@ -370,6 +400,11 @@ impl<'a> Opening<'a> {
         let reached = self.walk(last, Scan::headers(&*file, from, last.bytes()).chunk(4096), None, u64::MAX)?;
         Ok(reached.bad.is_none().then_some(reached.end))
     }
+}
+
+/// The segment whose records a file named `.log.swap` holds.
+fn swap_of(file: &Entry) -> Option<(Offset, u64)> {
+    Some((names::offset_of(file.name.strip_suffix(names::SWAP)?, names::LOG)?, file.len))
 }
 
 /// Reads the last of `entries` entries of an index file.

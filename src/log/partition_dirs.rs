@@ -121,6 +121,7 @@ impl LogDir {
     /// The log goes: no more appends, waiters are told, the directory is renamed now and removed after
     /// `file.delete.delay.ms`. Bytes that a reader holds stay readable.
     pub fn delete_log(&self, log: &Arc<Log>) -> Result<(), LogError> {
+        let _reshaping = log.reshaping.lock();
         log.close(Closed::Deleted);
         self.shared.logs.lock().remove(&log.id.key());
         let dropped = self.shared.wal.append(&log.entry(EntryKind::Drop, Default::default()), &[], None);

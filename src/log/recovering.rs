@@ -44,7 +44,8 @@ impl Opening<'_> {
         let mut end = segments[holds].base();
         for at in holds..segments.len() {
             let segment = segments[at].clone();
-            let misplaced = at > holds && (segment.base() < end || (segment.base() > end && !self.gaps_allowed()));
+            let misplaced =
+                at > holds && (segment.base() < end || (segment.base() > end && !self.gaps_allowed(end.get())));
             let reached = if misplaced {
                 let why = BadBatch::Offset { base: segment.base().get(), expected: end.get() };
                 Reached { end, bad: Some((0, why)) }
@@ -81,9 +82,10 @@ impl Opening<'_> {
         Ok(end)
     }
 
-    /// Only compaction leaves gaps between batches; elsewhere one is a sign of bytes that were lost.
-    fn gaps_allowed(&self) -> bool {
-        self.config.compact
+    /// Only compaction leaves gaps between batches, now or before the topic's policy was changed; elsewhere one is a sign
+    /// of bytes that were lost.
+    fn gaps_allowed(&self, at: i64) -> bool {
+        self.config.compact || self.known.cleaned.is_some_and(|cleaned| at < cleaned.get())
     }
 
     /// Brings the producers from their snapshot to the batch where checking begins.
@@ -270,7 +272,7 @@ impl Opening<'_> {
     fn contradicts(&self, segment: &Segment, header: &BatchHeader, expected: Option<Offset>) -> Option<BadBatch> {
         let base = header.base_offset;
         let due = expected.unwrap_or(segment.base()).get();
-        let fits = if expected.is_some() && !self.gaps_allowed() { base == due } else { base >= due };
+        let fits = if expected.is_some() && !self.gaps_allowed(due) { base == due } else { base >= due };
         if !fits || index::relative(segment.base(), header.last()?).is_none() {
             return Some(BadBatch::Offset { base, expected: due });
         }

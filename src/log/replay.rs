@@ -62,7 +62,9 @@ impl Log {
         entry: &RecoveredEntry,
     ) -> Result<(), LogError> {
         if entry.head.offset < writer.end {
-            if !self.config().compact || self.stands_at(entry.head.offset)? {
+            // What the recovery point covers is in the segments, or was compacted away there.
+            let covered = entry.head.offset < writer.recovery_point;
+            if covered || !self.config().compact || self.stands_at(entry.head.offset)? {
                 return Ok(());
             }
             // A gap that is no work of compaction: everything behind it is written again from here.

@@ -36,6 +36,8 @@ pub struct Segment {
     folder: Arc<Folder>,
     file: Mutex<Option<OpenFile>>,
     used: AtomicBool,
+    /// Its name is another segment's by now.
+    retired: AtomicBool,
     /// Has bytes that were not synced to this file (they may be in the write-ahead log).
     dirty: AtomicBool,
     bytes: AtomicU64,
@@ -83,6 +85,7 @@ impl Segment {
             folder,
             file: Mutex::new(None),
             used: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
             bytes: AtomicU64::new(bytes),
             index: Mutex::default(),
@@ -121,6 +124,9 @@ impl Segment {
             if let Some(file) = &*file {
                 return Ok(file.clone());
             }
+            if self.retired.load(Ordering::Acquire) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
             let mode = if self.bytes() == 0 { OpenMode::Create } else { OpenMode::Write };
             file.insert(self.folder.disk().open(&self.path(names::LOG), mode)?).clone()
         };
@@ -130,6 +136,12 @@ impl Segment {
 
     pub fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
+    }
+
+    /// The segment is replaced: its file is not opened by its name any more. Who has it open goes on reading.
+    pub fn retire(&self) {
+        let _opening = self.file.lock();
+        self.retired.store(true, Ordering::Release);
     }
 
     /// Readers that hold the file keep it.

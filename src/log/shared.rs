@@ -156,6 +156,12 @@ impl Space {
         true
     }
 
+    /// So many bytes can be written beside what is kept back.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.left.load(Ordering::Relaxed).saturating_sub(bytes) >= self.headroom
+    }
+
     /// Records are refused; true when that is news.
     pub fn refuse(&self) -> bool {
         !self.short.swap(true, Ordering::Relaxed)

@@ -1,6 +1,7 @@
 //! Tests of whole logs: a log directory on a real or an in-memory disk, and what comes back.
 #![expect(clippy::disallowed_methods, reason = "tests look into the directories they made")]
 mod append;
+mod compaction;
 mod cost;
 mod crash;
 mod read;

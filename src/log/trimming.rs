@@ -19,6 +19,7 @@ use std::{io, sync::Arc};
 impl Log {
     /// Cuts everything from `offset` on; waits for a commit, so call it where waiting is allowed. Readers that hold bytes of it may read less than they were promised (FET-16).
     pub fn truncate_to(&self, offset: Offset) -> Result<(), LogError> {
+        let _reshaping = self.reshaping.lock();
         let mut writer = self.writer.lock();
         if writer.closed.is_some() {
             return Err(LogError::Deleted);
@@ -53,22 +54,29 @@ impl Log {
         if offset >= writer.end {
             return Ok(());
         }
+        if let Some(cleaned) = self.cleaned().filter(|cleaned| *cleaned > offset) {
+            // What comes in the place of these records is not clean (CMP-11).
+            self.set_cleaned(cleaned.min(offset));
+        }
         let bounds = self.bounds();
         if offset <= self.segments.read()[0].base() {
             return self.restart_local(writer, offset);
         }
-        self.cut_files(writer, offset).map_err(LogError::io("cut", self.path()))?;
+        let end = self.cut_files(writer, offset).map_err(LogError::io("cut", self.path()))?;
         let known = Known {
             clean: false,
-            recovery_point: Some(writer.recovery_point.min(offset)),
+            recovery_point: Some(writer.recovery_point.min(end)),
             log_start: Some(bounds.start().min(offset)),
             high: Some(bounds.high().min(offset)),
+            cleaned: self.cleaned(),
         };
         self.load_again(writer, known)
     }
 
-    fn cut_files(&self, writer: &mut Writer, offset: Offset) -> io::Result<()> {
+    /// Answers where the log ends now: at `offset`, or before the batch that holds it.
+    fn cut_files(&self, writer: &mut Writer, offset: Offset) -> io::Result<Offset> {
         writer.active.write_indexes(false)?;
+        let mut end = offset;
         let segments = self.segments.read().clone();
         for segment in segments.iter().rev() {
             if segment.base() >= offset {
@@ -77,10 +85,16 @@ impl Log {
             }
             if let Some(at) = segment.locate(offset, segment.bytes())? {
                 segment.cut(at.position)?;
+                end = offset.min(at.header.base().unwrap_or(offset));
             }
             break;
         }
-        Ok(())
+        if self.cleaned().is_some() {
+            // Compaction may have removed the last records before the cut: the name of an empty segment tells where the
+            // log goes on.
+            Segment::create(self.folder.clone(), end).file()?;
+        }
+        Ok(end)
     }
 
     fn remove_now(&self, segment: &Arc<Segment>) -> io::Result<()> {
@@ -180,6 +194,7 @@ impl Log {
     /// (RET-1 to RET-4). Answers how many went.
     pub fn delete_old_segments(&self) -> Result<usize, LogError> {
         let config = self.config();
+        let _reshaping = self.reshaping.lock();
         let mut writer = self.writer.lock();
         if writer.closed.is_some() {
             return Ok(0);
@@ -276,10 +291,20 @@ impl Log {
 
     fn is_too_old(&self, segment: &Arc<Segment>, config: &LogConfig, now_ms: i64) -> io::Result<bool> {
         let Some(retention_ms) = config.retention_ms else { return Ok(false) };
-        let largest = segment.largest_timestamp()?;
-        Ok(largest.is_some_and(|largest| {
-            largest.timestamp_ms >= 0 && now_ms.saturating_sub(largest.timestamp_ms) > retention_ms
-        }))
+        let largest = segment.largest_timestamp()?.map(|largest| largest.timestamp_ms).filter(|at| *at >= 0);
+        let newest_ms = match largest {
+            Some(largest) => Some(largest),
+            // Records without times are as old as their file. One that compaction left nothing of must not hold back what
+            // comes behind it.
+            None => match segment.file()?.modified_ms()? {
+                None if segment.bytes() == 0 => return Ok(true),
+                modified => modified,
+            },
+        };
+        if let Some(ahead_ms) = largest.and_then(|largest| largest.checked_sub(now_ms)).filter(|ahead| *ahead > 0) {
+            tracing::warn!(log = %self.id, segment = %segment.base(), ahead_ms, "a record's time lies in the future: retention.ms waits for it");
+        }
+        Ok(newest_ms.is_some_and(|newest_ms| now_ms.saturating_sub(newest_ms) > retention_ms))
     }
 
     pub(in crate::log) fn close(&self, why: Closed) {

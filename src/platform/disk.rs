@@ -92,6 +92,10 @@ pub trait DiskFile: Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
+    /// When the file was last written, by the machine's clock; `None` where nobody keeps that.
+    fn modified_ms(&self) -> io::Result<Option<i64>> {
+        Ok(None)
+    }
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Asks the kernel to begin writing this range to disk, without waiting (`sync_file_range`); a hint.
     fn start_writeback(&self, position: u64, len: u64);

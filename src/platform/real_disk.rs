@@ -175,6 +175,11 @@ impl DiskFile for RealFile {
         Ok(self.0.metadata()?.len())
     }
 
+    fn modified_ms(&self) -> io::Result<Option<i64>> {
+        let modified = self.0.metadata()?.modified()?.duration_since(std::time::UNIX_EPOCH);
+        Ok(modified.ok().and_then(|since| i64::try_from(since.as_millis()).ok()))
+    }
+
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
     }

@@ -1,0 +1,337 @@
+//! One run of compaction over one log: keys are collected from its dirty part, then the segments are rewritten, group by
+//! group, each group put in place before the next begins.
+use super::{
+    core::{Aborted, Cleanable, Filter, FilterError, Full, Group, LastRecord, OffsetMap, Ongoing, Outcome, collect},
+    output::{Cleaned, Output},
+    reader::{BatchReader, ReadFault},
+    undecided::aborted_from,
+};
+use crate::{
+    log::{
+        append::is_disk_full,
+        log::{Log, LogError},
+        lookup::DECOMPRESSED_BYTES_MAX,
+        segment::{SEGMENT_BYTES_MAX, Segment},
+    },
+    record::walk,
+    types::Offset,
+};
+use bytes::BytesMut;
+use std::{
+    collections::BTreeMap,
+    io::{self, IoSlice},
+    ops::Range,
+    sync::Arc,
+};
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum CleanError {
+    /// The log was cut, shortened or deleted, or the broker stops: tried again another time (CMP-11).
+    #[error("the log changed meanwhile, or compaction stops")]
+    Aborted,
+    #[error("the disk has no room for a cleaned segment")]
+    DiskFull,
+    #[error("{log}: {fault}")]
+    Batch { log: String, fault: FilterError },
+    #[error("{log}: {fault}")]
+    Read { log: String, fault: ReadFault },
+    #[error(
+        "{log}: the keys of one batch at offset {offset} do not fit the memory for keys; raise log.cleaner.dedupe.buffer.size or lower log.cleaner.threads"
+    )]
+    MapTooSmall { log: String, offset: Offset },
+    #[error("{log}: a transaction below the last stable offset has no end, compaction stops at {offset}")]
+    Undecided { log: String, offset: Offset },
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl CleanError {
+    /// The log itself is at fault: it is left alone until something about it changes (CMP-2).
+    pub fn is_of_log(&self) -> bool {
+        !matches!(self, CleanError::Aborted | CleanError::DiskFull)
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct CleanFigures {
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    pub records_kept: u64,
+    pub keys: u64,
+    pub segments_before: u64,
+    pub segments_after: u64,
+}
+
+/// What a run may use.
+pub struct Resources<'a> {
+    pub map_bytes: usize,
+    pub map_load: f64,
+    pub buffer_bytes: usize,
+    /// Called for every piece that was read or written; false when compaction is to end now.
+    pub spend: &'a dyn Fn(u64) -> bool,
+}
+
+/// One run.
+pub struct Cleaning<'a> {
+    log: &'a Arc<Log>,
+    resources: &'a Resources<'a>,
+    reader: BatchReader,
+    figures: CleanFigures,
+}
+
+/// A stretch of what the output gets: of what was read, or of what was made anew.
+enum Piece {
+    Read(Range<usize>),
+    Made(Range<usize>),
+}
+
+impl<'a> Cleaning<'a> {
+    pub fn new(log: &'a Arc<Log>, resources: &'a Resources<'a>) -> Cleaning<'a> {
+        let reader = BatchReader::new(resources.buffer_bytes);
+        Cleaning { log, resources, reader, figures: CleanFigures::default() }
+    }
+
+    /// Cleans up to the answered offset, which is what the next run begins with.
+    pub fn run(mut self, plan: &Cleanable) -> Result<(Offset, CleanFigures), CleanError> {
+        let segments = self.log.segments.read().clone();
+        let (map, aborted) = self.collect(&segments, plan)?;
+        self.figures.keys = map.keys() as u64;
+        let end = map.end();
+        if end <= plan.first_dirty {
+            return Ok((plan.first_dirty, self.figures));
+        }
+        let count = segments.partition_point(|segment| segment.base() < end);
+        let mut ongoing = Ongoing::default();
+        let mut first = 0;
+        while first < count {
+            let next_of = |at: usize| segments.get(at + 1).map_or(end, |next| next.base());
+            let last_of = |at: usize| next_of(at).get() - 1;
+            let (members, cleaned) =
+                self.clean_group(&segments[first..count], &|at| last_of(first + at), &map, &aborted, &mut ongoing)?;
+            let old = &segments[first..first + members];
+            first += members;
+            let clean_to = (first == count).then_some(end);
+            if !self.log.replace_segments(old, &cleaned, clean_to)? {
+                return Err(CleanError::Aborted);
+            }
+            self.figures.segments_before += members as u64;
+            self.figures.segments_after += 1;
+        }
+        Ok((end, self.figures))
+    }
+
+    /// The last offset of every key of the dirty part, as far as there is memory.
+    fn collect(&mut self, segments: &[Arc<Segment>], plan: &Cleanable) -> Result<(OffsetMap, Aborted), CleanError> {
+        let mut map = OffsetMap::new(self.resources.map_bytes, self.resources.map_load);
+        let (mut aborted, mut walked) = (Aborted::default(), false);
+        map.set_end(plan.first_dirty);
+        let first = segments.partition_point(|segment| segment.base() <= plan.first_dirty).saturating_sub(1);
+        for (at, segment) in segments.iter().enumerate().skip(first) {
+            if segment.base() >= plan.end {
+                break;
+            }
+            let file = segment.file().map_err(|source| self.io(source))?;
+            let from = if at == first { self.position_of(segment, plan.first_dirty)? } else { 0 };
+            self.reader.begin(from, segment.bytes());
+            while let Some((position, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
+                if !(self.resources.spend)(chunk.len() as u64) {
+                    return Err(CleanError::Aborted);
+                }
+                self.figures.read_bytes += chunk.len() as u64;
+                for batch in walk(chunk).flatten() {
+                    let header = &batch.header;
+                    if header.is_transactional() && !std::mem::replace(&mut walked, true) {
+                        let place = position + batch.position as u64;
+                        aborted =
+                            aborted_from(self.log, segments, at, place).map_err(|source| io_fault(self.log, source))?;
+                    }
+                    let is_open = aborted.first_open().is_some_and(|open| header.last() >= Some(open));
+                    let decompressed = DECOMPRESSED_BYTES_MAX;
+                    let full = is_open
+                        || collect(&mut map, header, batch.bytes, plan.first_dirty, &aborted, decompressed)
+                            .map_err(|fault| CleanError::Batch { log: self.log.id().to_string(), fault })?
+                            == Err(Full);
+                    if full && map.end() <= plan.first_dirty && !is_open {
+                        let offset = header.base().unwrap_or_default();
+                        return Err(CleanError::MapTooSmall { log: self.log.id().to_string(), offset });
+                    }
+                    if full {
+                        return Ok((map, aborted));
+                    }
+                }
+            }
+            // Offsets may be missing at a segment's end: it is done all the same.
+            map.set_end(segments.get(at + 1).map_or(plan.end, |next| next.base()).min(plan.end));
+        }
+        Ok((map, aborted))
+    }
+
+    fn position_of(&self, segment: &Arc<Segment>, offset: Offset) -> Result<u64, CleanError> {
+        let bytes = segment.bytes();
+        let found = segment.locate(offset, bytes).map_err(|source| self.io(source))?;
+        Ok(found.map_or(bytes, |found| found.position))
+    }
+
+    /// Writes what stays of the first of these segments into one, and of as many of the next as fit; answers how many.
+    fn clean_group(
+        &mut self,
+        segments: &[Arc<Segment>],
+        last_of: &dyn Fn(usize) -> i64,
+        map: &OffsetMap,
+        aborted: &Aborted,
+        ongoing: &mut Ongoing,
+    ) -> Result<(usize, Cleaned), CleanError> {
+        let config = self.log.config();
+        let producers = self.last_records();
+        let mut filter = Filter::new(map, aborted, &producers);
+        filter.high = self.log.bounds().high();
+        filter.now_ms = self.log.shared.clock.wall_ms();
+        filter.delete_retention_ms = config.delete_retention_ms;
+        filter.decompressed_bytes_max = DECOMPRESSED_BYTES_MAX;
+        filter.ongoing = std::mem::take(ongoing);
+        let base = segments[0].base();
+        let mut output =
+            Output::create(self.log.folder.clone(), base, config.index_interval_bytes, config.segment_index_bytes)
+                .map_err(|source| self.io(source))?;
+        let segment_bytes = config.segment_bytes.min(SEGMENT_BYTES_MAX);
+        let mut group = Group { base: base.get(), taken_bytes: 0, kept_bytes: 0 };
+        let mut members = 0;
+        while let Some(segment) = segments.get(members) {
+            if members > 0 && !group.fits(segment.bytes(), last_of(members), segment_bytes) {
+                break;
+            }
+            members += 1;
+            if let Err(error) = self.clean_segment(segment, &segments[..members], &mut filter, &mut output) {
+                output.discard();
+                return Err(error);
+            }
+            group.taken_bytes += segment.bytes();
+            group.kept_bytes = output.bytes();
+        }
+        self.figures.written_bytes += output.bytes();
+        self.figures.records_kept += filter.records_kept;
+        *ongoing = filter.ongoing;
+        let cleaned = output.finish().map_err(|source| {
+            super::output::discard(&self.log.folder, base);
+            self.io(source)
+        })?;
+        Ok((members, cleaned))
+    }
+
+    fn clean_segment(
+        &mut self,
+        segment: &Arc<Segment>,
+        group: &[Arc<Segment>],
+        filter: &mut Filter<'_>,
+        output: &mut Output,
+    ) -> Result<(), CleanError> {
+        let mut left = segment.bytes();
+        if !self.log.shared.space.has_room(left) {
+            return Err(CleanError::DiskFull);
+        }
+        let file = segment.file().map_err(|source| self.io(source))?;
+        self.reader.begin(0, segment.bytes());
+        let (mut made, mut pieces) = (BytesMut::new(), Vec::new());
+        while let Some((_, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
+            if !self.log.holds(group) {
+                return Err(CleanError::Aborted);
+            }
+            let before = output.bytes();
+            filter_chunk(chunk, filter, output, &mut left, &mut made, &mut pieces)
+                .map_err(|fault| CleanError::Batch { log: self.log.id().to_string(), fault })?;
+            write_pieces(chunk, &made, &pieces, output).map_err(|source| io_fault(self.log, source))?;
+            self.figures.read_bytes += chunk.len() as u64;
+            if !(self.resources.spend)(chunk.len() as u64 + output.bytes() - before) {
+                return Err(CleanError::Aborted);
+            }
+        }
+        Ok(())
+    }
+
+    /// What each living producer wrote last.
+    fn last_records(&self) -> BTreeMap<i64, LastRecord> {
+        let writer = self.log.writer.lock();
+        let producers = writer.producers.iter().map(|(id, producer)| {
+            let data = producer.batches().next_back().map(|batch| batch.last_offset);
+            (id.get(), LastRecord { data, epoch: producer.epoch })
+        });
+        producers.collect()
+    }
+
+    fn io(&self, source: io::Error) -> CleanError {
+        io_fault(self.log, source)
+    }
+}
+
+fn io_fault(log: &Log, source: io::Error) -> CleanError {
+    match source.kind() {
+        // Deleted by retention or with its topic.
+        io::ErrorKind::NotFound => CleanError::Aborted,
+        _ if is_disk_full(&source) => CleanError::DiskFull,
+        _ => CleanError::Log(LogError::io("compact", log.path())(source)),
+    }
+}
+
+fn read_fault(log: &Log, fault: ReadFault) -> CleanError {
+    match fault {
+        ReadFault::Io(source) => io_fault(log, source),
+        fault => CleanError::Read { log: log.id().to_string(), fault },
+    }
+}
+
+/// Judges the batches of a chunk; what stays is told as pieces, in order, and noted in the output's indexes.
+fn filter_chunk(
+    chunk: &[u8],
+    filter: &mut Filter<'_>,
+    output: &mut Output,
+    left: &mut u64,
+    made: &mut BytesMut,
+    pieces: &mut Vec<Piece>,
+) -> Result<(), FilterError> {
+    made.clear();
+    pieces.clear();
+    let mut position = output.bytes();
+    for batch in walk(chunk).flatten() {
+        let size = batch.bytes.len();
+        *left = left.saturating_sub(size as u64);
+        // Whatever is made anew, the rest of its segment still fits behind it as it stands.
+        let room = SEGMENT_BYTES_MAX.saturating_sub(position + *left);
+        let start = made.len();
+        match filter.batch(&batch.header, batch.bytes, usize::try_from(room).unwrap_or(usize::MAX), made)? {
+            Outcome::Dropped => continue,
+            Outcome::Kept => {
+                output.note(&batch.header, position);
+                position += size as u64;
+                match pieces.last_mut() {
+                    Some(Piece::Read(range)) if range.end == batch.position => range.end += size,
+                    _ => pieces.push(Piece::Read(batch.position..batch.position + size)),
+                }
+            }
+            Outcome::Made(header) => {
+                output.note(&header, position);
+                position += header.size() as u64;
+                match pieces.last_mut() {
+                    Some(Piece::Made(range)) => range.end = made.len(),
+                    _ => pieces.push(Piece::Made(start..made.len())),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One write for the chunk; batches that are kept are not copied before it.
+fn write_pieces(chunk: &[u8], made: &[u8], pieces: &[Piece], output: &mut Output) -> io::Result<()> {
+    if pieces.is_empty() {
+        return Ok(());
+    }
+    let slice = |piece: &Piece| match piece {
+        Piece::Read(range) => IoSlice::new(&chunk[range.clone()]),
+        Piece::Made(range) => IoSlice::new(&made[range.clone()]),
+    };
+    // More than one call takes at a time is cut by the disk.
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(slice).collect();
+    output.write(&mut slices)
+}

@@ -1,0 +1,148 @@
+//! A crash at every step of compaction leaves whole segments, old or new (CMP-13, LOG-17).
+use super::*;
+use crate::platform::{Chance, MemoryDisk, SeededChance};
+use std::collections::BTreeMap;
+
+const PATH: &str = "/data";
+
+fn config() -> LogConfig {
+    LogConfig { sync: SyncPolicy::Wal, segment_bytes: 600, ..compacted() }
+}
+
+/// Records of few keys, tombstones among them, synced; the second half after a first run of compaction.
+fn written(disk: &MemoryDisk) -> (Fixture, Arc<Log>) {
+    let fixture = directory(Arc::new(disk.clone()), Path::new(PATH));
+    let log = fixture.log(config());
+    let fill = |from: i64, to: i64| {
+        for at in from..to {
+            let value = (at % 7 != 3).then(|| at.to_string());
+            put(&log, &(at % 5).to_string(), value.as_deref());
+        }
+        wait_for(log.high_mark(), Offset::new(to)).unwrap();
+    };
+    fill(0, 30);
+    assert!(cleaner(&fixture).clean_dirtiest());
+    fixture.clock.advance(DAY);
+    fill(30, 60);
+    (fixture, log)
+}
+
+/// As a broker starts: logs with entries in the write-ahead log are opened first.
+fn reopened(disk: &MemoryDisk) -> (Fixture, Arc<Log>) {
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    let log = fixture.log(config());
+    fixture.directory.finish_recovery().unwrap();
+    log.advance_high(log.bounds().end());
+    (fixture, log)
+}
+
+/// Until nothing is worth it; a log that fails is put off, and so not tried again.
+fn clean_all(fixture: &Fixture) {
+    let cleaner = cleaner(fixture);
+    while cleaner.clean_dirtiest() {}
+}
+
+type State = BTreeMap<String, (i64, Option<String>)>;
+
+/// The newest record of each key.
+fn newest(records: &[(i64, Option<String>, Option<String>)]) -> State {
+    records.iter().map(|(offset, key, value)| (key.clone().unwrap(), (*offset, value.clone()))).collect()
+}
+
+/// What a crash left is a part of what was there, in order, once; each key has its newest record.
+fn check(disk: &MemoryDisk, before: &[(i64, Option<String>, Option<String>)], why: &str) {
+    let (fixture, log) = reopened(disk);
+    let found = contents(&log);
+    assert!(found.windows(2).all(|pair| pair[0].0 < pair[1].0), "{why}");
+    assert!(found.iter().all(|record| before.contains(record)), "{why}");
+    assert_eq!(newest(&found), newest(before), "{why}");
+    assert_eq!(log.bounds().end(), Offset::new(60), "{why}");
+    // Nothing is left over, and compaction goes on as if nothing had been.
+    let names = fixture.directory.shared.disk.list(&log.path()).unwrap();
+    assert!(!names.iter().any(|file| file.name.ends_with(".cleaned") || file.name.ends_with(".swap")), "{why}");
+    clean_all(&fixture);
+    assert_eq!(newest(&contents(&log)), newest(before), "{why}");
+    put(&log, "0", Some("on"));
+    assert_eq!(fixture.directory.failure(), None, "{why}");
+}
+
+#[test]
+fn cmp_13_a_crash_at_every_step_leaves_one_whole_set() {
+    let mut crashes = 0;
+    for step in 1.. {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = written(&disk);
+        let before = contents(&log);
+        disk.power_off_after(step);
+        clean_all(&fixture);
+        let finished = disk.list(Path::new(PATH)).is_ok();
+        drop((log, fixture));
+        check(&disk.crash(), &before, &format!("step {step}"));
+        let chance = SeededChance::new(step);
+        for _ in 0..3 {
+            check(&disk.crash_with(&chance), &before, &format!("step {step}, with parts"));
+        }
+        crashes += 4;
+        if finished {
+            break;
+        }
+    }
+    assert!(crashes > 100, "{crashes}");
+}
+
+#[test]
+fn log_17_a_swap_that_recovery_did_not_finish_is_finished_by_the_next() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = written(&disk);
+    let before = contents(&log);
+    // The moment the cleaned segment counts: its directory was synced under the passing name.
+    let swaps = |disk: &MemoryDisk| {
+        disk.list(&Path::new(PATH).join("t-0")).unwrap().iter().filter(|file| file.name.ends_with(".log.swap")).count()
+    };
+    let steps = (1..).find(|step| {
+        let disk = MemoryDisk::new();
+        let (fixture, _log) = written(&disk);
+        disk.power_off_after(*step);
+        cleaner(&fixture).clean_dirtiest();
+        swaps(&disk.crash()) == 1
+    });
+    drop((log, fixture));
+    for second in 1..40 {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = written(&disk);
+        disk.power_off_after(steps.unwrap());
+        cleaner(&fixture).clean_dirtiest();
+        drop((log, fixture));
+        let disk = disk.crash();
+        disk.power_off_after(second);
+        let settings = LogDirSettings { disk_headroom_bytes: 0, ..settings() };
+        let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
+        if let Ok(directory) = LogDir::open(Arc::new(disk.clone()), clock, Path::new(PATH), settings) {
+            let _ = directory.open_log(&id(0), Arc::new(config()));
+        }
+        let chance = SeededChance::new(second + chance_base());
+        check(&disk.crash(), &before, &format!("second crash at {second}"));
+        check(&disk.crash_with(&chance), &before, &format!("second crash at {second}, with parts"));
+    }
+}
+
+fn chance_base() -> u64 {
+    SeededChance::new(3).u64() % 1_000
+}
+
+#[test]
+fn the_write_ahead_log_brings_nothing_back_that_was_compacted_away() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = written(&disk);
+    clean_all(&fixture);
+    let kept = contents(&log);
+    assert!(kept.len() < 20, "{}", kept.len());
+    // More is written and synced by the write-ahead log alone, which still holds entries of before.
+    put(&log, "0", Some("after"));
+    wait_synced(&log, Offset::new(61));
+    drop((log, fixture));
+    let (_fixture, log) = reopened(&disk.crash());
+    let found = contents(&log);
+    assert_eq!(found[..kept.len()], kept);
+    assert_eq!(found.len(), kept.len() + 1);
+}
