@@ -22,7 +22,10 @@ fn grp_1_every_version_joins_alone() {
         assert_eq!(name(answer.protocol_type.as_ref()), if version >= 7 { "consumer" } else { "" });
         assert!(answer.member_id.starts_with("a-client-"), "{}", answer.member_id);
         assert_eq!((&answer.leader, answer.members.len()), (&answer.member_id, 1));
-        assert_eq!((&answer.members[0].member_id, &answer.members[0].metadata[..]), (&answer.member_id, &b"range"[..]));
+        assert_eq!(
+            (&answer.members[0].member_id, &answer.members[0].metadata),
+            (&answer.member_id, &subscription("range"))
+        );
         assert!(!answer.skip_assignment);
     }
 }
@@ -125,7 +128,7 @@ fn grp_8_the_leader_alone_sees_the_others() {
     assert_ok(leader.error_code);
     assert_ok(second.error_code);
     assert_eq!((leader.leader.as_str(), leader.members.len()), (first.member_id.as_str(), 2));
-    assert!(leader.members.iter().all(|member| &member.metadata[..] == b"sticky"));
+    assert!(leader.members.iter().all(|member| member.metadata == subscription("sticky")));
     assert_eq!((&second.leader, second.members.len()), (&leader.leader, 0));
     assert_eq!(name(second.protocol_name.as_ref()), "sticky");
     assert_eq!(second.generation_id, leader.generation_id);
