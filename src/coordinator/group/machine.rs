@@ -88,7 +88,14 @@ impl Machine for GroupMachine {
                 Outcome::answer(turn, records, Reply::Offsets(reply))
             }
             Request::Due => done(turn, due(hard, soft, asked, around)),
-            Request::Classic(request) => classic::decide(hard, soft, asked, request, turn),
+            Request::Classic(request) => match consumer::meet(hard, soft, (op.at, &op.image, &op.settings), &request) {
+                consumer::Meets::Members(reply, records) => Outcome::answer(turn, records, Reply::Classic(reply)),
+                consumer::Meets::Nobody(mut records) => {
+                    let decided = classic::decide(hard, soft, asked, request, turn);
+                    records.extend(decided.records);
+                    Outcome { records, ..decided }
+                }
+            },
             Request::List(filter) => Outcome::answer(turn, vec![], Reply::Listed(listing::list(hard, soft, &filter))),
             Request::Consumer(request) => {
                 consumer::decide(hard, soft, (op.at, op.id, &op.image, &op.settings), request, turn)
@@ -117,7 +124,8 @@ fn due(hard: &Groups, soft: &mut Soft, asked: Asked<'_>, around: offsets::Around
     match soft.timers.take_due(now_ms) {
         Some(Timer::Expiry) => Outcome { records: offsets::sweep(hard, soft, around), answers: vec![] },
         Some(Timer::Consumer(id, timer)) => {
-            let records = consumer::due(hard, soft, (&id, timer), (around.at, around.image, around.settings));
+            let around = (around.at, around.image, around.settings);
+            let records = consumer::due(hard, soft, (&id, timer, late_ms), around);
             Outcome { records, answers: vec![] }
         }
         Some(Timer::Classic(id, due)) => classic::due(hard, soft, asked, &id, due, late_ms),

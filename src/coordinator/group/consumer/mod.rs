@@ -1,5 +1,6 @@
 //! Groups of the consumer protocol (KIP-848): members heartbeat, the coordinator assigns.
 pub mod assignor;
+mod change;
 mod commit;
 mod describe;
 mod group;
@@ -17,13 +18,14 @@ mod subscription;
 mod target;
 mod topics;
 
+pub use change::{Meets, meet};
 pub use commit::Fence;
 pub use describe::{DescribedGroup, DescribedMember};
 pub use group::{Group, Partitions, State};
 pub use member::{Held, Member, MemberId, MemberState, Metadata};
 pub use replay::replay;
 pub use request::{Heartbeat, HeartbeatReply};
-pub use settings::{Bounded, ConsumerSettings, Limits, Migration};
+pub use settings::{Bounded, ConsumerSettings, Limits};
 pub use soft::{Soft, Timer, due, loaded};
 
 use super::{Group as AnyGroup, GroupId, GroupSettings, Groups, Members, Moment};
@@ -112,13 +114,14 @@ fn answer(
         let group = existing(groups, around.group)?;
         return leave::leave(group, soft, around, ask);
     }
-    let fresh = Group::default();
-    let group = match existing(groups, around.group) {
-        Ok(group) => group,
-        Err(_) if ask.joins() && may_begin(groups.by_id.get(around.group)) => &fresh,
-        Err(refused) => return Err(refused),
-    };
-    heartbeat::heartbeat(group, soft, around, ask)
+    if !ask.joins() || existing(groups, around.group).is_ok() {
+        return heartbeat::heartbeat(existing(groups, around.group)?, soft, around, ask);
+    }
+    let mut all = change::make_way(groups, soft, around.group)?;
+    let (records, reply) = heartbeat::heartbeat(&Group::default(), soft, around, ask)?;
+    soft.classic.forget(around.group);
+    all.extend(records);
+    Ok((all, reply))
 }
 
 /// The group of this id, if it is one of this protocol.
@@ -129,11 +132,6 @@ fn existing<'a>(groups: &'a Groups, id: &GroupId) -> Result<&'a Group, Refused> 
         Some(AnyGroup { members: Members::Consumer(group), .. }) => Ok(group),
         Some(_) => Err(missing("is not a consumer group")),
     }
-}
-
-/// Whether a consumer group can begin under the id: nothing has members there.
-fn may_begin(group: Option<&AnyGroup>) -> bool {
-    group.is_none_or(|group| matches!(group.members, Members::None))
 }
 
 #[cfg(test)]

@@ -21,41 +21,8 @@ pub struct ConsumerSettings {
     pub members_max: usize,
     /// The first is for groups that do not choose.
     pub assignors: Vec<Assignor>,
-    pub migration: Migration,
     /// `regex.refresh.interval.ms`.
     pub regex_refresh_ms: u64,
-}
-
-/// `group.consumer.migration.policy`: which way a group with members may change its protocol (GRP-24).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Migration {
-    Disabled,
-    Upgrade,
-    Downgrade,
-    #[default]
-    Bidirectional,
-}
-
-impl Migration {
-    pub fn from_name(name: &str) -> Option<Migration> {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "disabled" => Migration::Disabled,
-            "upgrade" => Migration::Upgrade,
-            "downgrade" => Migration::Downgrade,
-            "bidirectional" => Migration::Bidirectional,
-            _ => return None,
-        })
-    }
-
-    /// From the classic to the consumer protocol.
-    pub fn allows_upgrade(self) -> bool {
-        matches!(self, Migration::Upgrade | Migration::Bidirectional)
-    }
-
-    /// From the consumer to the classic protocol.
-    pub fn allows_downgrade(self) -> bool {
-        matches!(self, Migration::Downgrade | Migration::Bidirectional)
-    }
 }
 
 impl Default for ConsumerSettings {
@@ -67,7 +34,6 @@ impl Default for ConsumerSettings {
             assignment_interval_ms: Bounded { default: 1_000, min: 0, max: 15_000 },
             members_max: i32::MAX as usize,
             assignors: Assignor::ALL.to_vec(),
-            migration: Migration::default(),
             regex_refresh_ms: 600_000,
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     types::OffsetAndEpoch,
     wire::coordinator::GroupRecord,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Regular expressions are matched against all topics at most this often for each group.
@@ -20,7 +20,19 @@ const PATTERNS_INTERVAL_MS: u64 = 1_000;
 pub struct Soft {
     pub(super) seen: BTreeMap<GroupId, Seen>,
     pub(super) topics: Topics,
+    /// Members whose time was over while the broker itself stood still: they are heard before they are judged.
+    spared: BTreeSet<(GroupId, Timer)>,
 }
+
+impl Soft {
+    /// The group is deleted.
+    pub fn forget(&mut self, group: &str) {
+        self.seen.remove(group);
+    }
+}
+
+/// A timer that is looked at so late after its time means that the broker stood still (GRP-25).
+const LATE_MS: u64 = 1_000;
 
 /// What of the metadata a group took into account.
 #[derive(Clone, Default)]
@@ -56,6 +68,7 @@ pub enum Timer {
 }
 
 fn set(soft: &mut group::Soft, group: &GroupId, timer: Timer, at_ms: u64) {
+    soft.consumer.spared.remove(&(group.clone(), timer.clone()));
     soft.timers.set(group::Timer::Consumer(group.clone(), timer), at_ms);
 }
 
@@ -87,6 +100,7 @@ pub(super) fn await_revocation(
 /// The member is gone.
 pub(super) fn cancel(soft: &mut group::Soft, group: &GroupId, member: &MemberId) {
     for timer in [Timer::Session(member.clone()), Timer::Revocation(member.clone())] {
+        soft.consumer.spared.remove(&(group.clone(), timer.clone()));
         soft.timers.cancel(&group::Timer::Consumer(group.clone(), timer));
     }
 }
@@ -103,15 +117,21 @@ pub fn loaded(groups: &Groups, soft: &mut group::Soft, at: Moment, image: &Image
     }
 }
 
-/// A timer came: the member is put out.
+/// A timer came, `late_ms` after its time: the member is put out.
 pub fn due(
     groups: &Groups,
     soft: &mut group::Soft,
-    (id, timer): (&GroupId, Timer),
+    (id, timer, late_ms): (&GroupId, Timer, u64),
     (at, image, settings): (Moment, &Image, &GroupSettings),
 ) -> Vec<GroupRecord> {
     let Some(Members::Consumer(group)) = groups.by_id.get(id).map(|group| &group.members) else { return vec![] };
     let around = Around::of(id, at, Uuid::nil(), image, settings);
+    if late_ms >= LATE_MS && soft.consumer.spared.insert((id.clone(), timer.clone())) {
+        let again_ms = after_ms(at, around.limits.session_timeout_ms);
+        soft.timers.set(group::Timer::Consumer(id.clone(), timer), again_ms);
+        return vec![];
+    }
+    soft.consumer.spared.remove(&(id.clone(), timer.clone()));
     let (member, is_out) = match timer {
         Timer::Session(member) => (member, true),
         Timer::Revocation(id) => {

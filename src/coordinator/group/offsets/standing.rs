@@ -181,6 +181,7 @@ pub fn heard(groups: &Groups, soft: &mut Soft, at: Moment, commit: &Commit) {
 /// The group is deleted: what was at work of it goes too.
 pub fn forget(soft: &mut Soft, id: &str) {
     soft.classic.forget(id);
+    soft.consumer.forget(id);
 }
 
 /// Versions of TxnOffsetCommit before 6 have no word for a stale epoch.
