@@ -23,8 +23,8 @@ pub use docs::settings_page;
 pub use listener::{Endpoint, Listener, ListenerError, Protocol};
 pub use load::{ConfigError, Loaded, Note, NoteLevel, UnknownKey, load};
 pub use node::{
-    FetchRules, HostPort, InternalTopic, InternalTopics, LogRules, NetworkConfig, NodeConfig, NodeConfigError,
-    ProducerRules, TopicRules,
+    CleanerRules, FetchRules, HostPort, InternalTopic, InternalTopics, LogRules, NetworkConfig, NodeConfig,
+    NodeConfigError, ProducerRules, TopicRules,
 };
 pub use properties::{PropertiesError, Property, parse as parse_properties};
 pub use raw::{RawSettings, RawValue, Source};

@@ -125,7 +125,7 @@ impl World {
         };
         // From here on nothing of the old life has an effect; the power comes back when all its threads have ended.
         disk.power_off_after(0);
-        if let Some((storage, mut controller, _)) = opened {
+        if let Some(Opened { storage, mut controller, .. }) = opened {
             controller.stop();
             let _ = storage.directories[0].close();
         }
@@ -133,7 +133,7 @@ impl World {
         Ok(left)
     }
 
-    fn live_in(&mut self, (storage, controller, partitions): &mut Opened) -> Result<(), End> {
+    fn live_in(&mut self, Opened { storage, controller, partitions, .. }: &mut Opened) -> Result<(), End> {
         self.check_topics(|id| controller.handle().image().topics.by_id(id).is_some())?;
         for (name, topic) in &mut self.topics {
             for (index, written) in topic.partitions.iter_mut().enumerate() {

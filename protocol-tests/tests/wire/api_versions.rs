@@ -9,7 +9,7 @@ use protocol_tests::{Code, Connection, assert_error, assert_ok, text};
 const API_VERSIONS: i16 = 18;
 
 /// Key, least and greatest version of every API of the main job, as Apache Kafka 4.3 advertises them.
-const SERVED: [(i16, i16, i16, &str); 16] = [
+const SERVED: [(i16, i16, i16, &str); 18] = [
     (0, 0, 13, "Produce"),
     (1, 4, 18, "Fetch"),
     (2, 1, 11, "ListOffsets"),
@@ -18,10 +18,12 @@ const SERVED: [(i16, i16, i16, &str); 16] = [
     (18, 0, 4, "ApiVersions"),
     (19, 2, 7, "CreateTopics"),
     (20, 1, 6, "DeleteTopics"),
+    (21, 0, 2, "DeleteRecords"),
     (22, 0, 5, "InitProducerId"),
     (23, 2, 4, "OffsetForLeaderEpoch"),
     (32, 1, 4, "DescribeConfigs"),
     (33, 0, 2, "AlterConfigs"),
+    (35, 1, 5, "DescribeLogDirs"),
     (37, 0, 3, "CreatePartitions"),
     (44, 0, 1, "IncrementalAlterConfigs"),
     (60, 0, 2, "DescribeCluster"),
