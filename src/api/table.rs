@@ -105,7 +105,9 @@ fn serve<T: Body, R: IntoResponse>(
 /// Whether requests of this API look at records or at where they end: on one connection they come after the writes
 /// before them.
 pub fn reads_records(key: i16) -> bool {
-    [ApiKey::Fetch, ApiKey::ListOffsets, ApiKey::OffsetForLeaderEpoch].iter().any(|read| *read as i16 == key)
+    const READING: [ApiKey; 4] =
+        [ApiKey::Fetch, ApiKey::ListOffsets, ApiKey::DeleteRecords, ApiKey::OffsetForLeaderEpoch];
+    READING.iter().any(|read| *read as i16 == key)
 }
 
 /// A handled request: its answer, and the metrics of its API when it has one.

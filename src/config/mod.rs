@@ -25,8 +25,8 @@ pub use group::{GroupConfigError, describe_group, validate_group};
 pub use listener::{Endpoint, Listener, ListenerError, Protocol};
 pub use load::{ConfigError, Loaded, Note, NoteLevel, UnknownKey, load};
 pub use node::{
-    BoundedMs, ConsumerGroupRules, FetchRules, GroupRules, HostPort, InternalTopic, InternalTopics, LogRules,
-    NetworkConfig, NodeConfig, NodeConfigError, ProducerRules, TopicRules,
+    BoundedMs, CleanerRules, ConsumerGroupRules, FetchRules, GroupRules, HostPort, InternalTopic, InternalTopics,
+    LogRules, NetworkConfig, NodeConfig, NodeConfigError, ProducerRules, TopicRules,
 };
 pub use properties::{PropertiesError, Property, parse as parse_properties};
 pub use raw::{RawSettings, RawValue, Source};

@@ -89,6 +89,19 @@ pub struct LogRules {
     pub recovery_checkpoint_interval_ms: u64,
     pub start_offset_checkpoint_interval_ms: u64,
     pub initial_task_delay_ms: u64,
+    pub cleaner: CleanerRules,
+}
+
+/// How compaction works that is no matter of a topic. Memory and rate are those of all threads together.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CleanerRules {
+    /// 0 when it is switched off.
+    pub threads: u32,
+    pub map_bytes: u64,
+    pub map_load_max: f64,
+    pub buffer_bytes: u32,
+    pub bytes_per_second_max: f64,
+    pub backoff_ms: u64,
 }
 
 /// Limits of Fetch.
@@ -298,6 +311,27 @@ fn log_rules(reader: &Reader<'_>) -> Result<LogRules, NodeConfigError> {
         recovery_checkpoint_interval_ms: reader.count("log.flush.offset.checkpoint.interval.ms")?,
         start_offset_checkpoint_interval_ms: reader.count("log.flush.start.offset.checkpoint.interval.ms")?,
         initial_task_delay_ms: reader.count("log.initial.task.delay.ms")?,
+        cleaner: cleaner_rules(reader)?,
+    })
+}
+
+/// Kafka refuses a broker whose threads would have less memory for keys.
+const MAP_BYTES_MIN: u64 = 1 << 20;
+
+fn cleaner_rules(reader: &Reader<'_>) -> Result<CleanerRules, NodeConfigError> {
+    let (enabled, threads) = (reader.boolean("log.cleaner.enable")?, reader.count_u32("log.cleaner.threads")?);
+    let map_bytes = reader.count("log.cleaner.dedupe.buffer.size")?;
+    if enabled && threads > 0 && map_bytes / u64::from(threads) < MAP_BYTES_MIN {
+        let text = "at least 1048576 for each of log.cleaner.threads";
+        return Err(rule("log.cleaner.dedupe.buffer.size", text, map_bytes.to_string()));
+    }
+    Ok(CleanerRules {
+        threads: if enabled { threads } else { 0 },
+        map_bytes,
+        map_load_max: reader.double("log.cleaner.io.buffer.load.factor")?,
+        buffer_bytes: reader.count_u32("log.cleaner.io.buffer.size")?,
+        bytes_per_second_max: reader.double("log.cleaner.io.max.bytes.per.second")?,
+        backoff_ms: reader.count("log.cleaner.backoff.ms")?,
     })
 }
 

@@ -25,6 +25,7 @@ pub struct Metrics {
     pub fetch_sessions: IntGauge,
     pub fetch_session_evictions: IntCounter,
     pub broker_state: IntGauge,
+    pub uncleanable_partitions: IntGauge,
 }
 
 /// The handles of one API.
@@ -47,6 +48,16 @@ pub struct WalTotals {
     pub entries: u64,
     pub bytes: u64,
     pub sync_seconds: f64,
+}
+
+/// What compaction has done so far; see `log::compaction`.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct CompactionTotals {
+    pub runs: u64,
+    pub failures: u64,
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    pub seconds: f64,
 }
 
 impl Metrics {
@@ -72,6 +83,7 @@ impl Metrics {
             fetch_sessions: int_gauge("kafka_server_fetchsessioncache_numincrementalfetchsessions"),
             fetch_session_evictions: counter("kafka_server_fetchsessioncache_incrementalfetchsessionevictions_total"),
             broker_state: int_gauge("kafka_server_kafkaserver_brokerstate"),
+            uncleanable_partitions: int_gauge("kafka_log_logcleanermanager_uncleanable_partitions_count"),
             registry,
             families,
         })
@@ -96,11 +108,24 @@ impl Metrics {
 
     /// Totals of a write-ahead log, read when somebody asks for the metrics.
     pub fn set_wal(&self, totals: WalTotals) {
-        let set = |counter: Counter, to: f64| counter.inc_by((to - counter.get()).max(0.0));
-        set(self.families.counter("ottla_wal_commits_total"), totals.commits as f64);
-        set(self.families.counter("ottla_wal_entries_total"), totals.entries as f64);
-        set(self.families.counter("ottla_wal_bytes_total"), totals.bytes as f64);
-        set(self.families.counter("ottla_wal_sync_seconds_total"), totals.sync_seconds);
+        self.set_total("ottla_wal_commits_total", totals.commits as f64);
+        self.set_total("ottla_wal_entries_total", totals.entries as f64);
+        self.set_total("ottla_wal_bytes_total", totals.bytes as f64);
+        self.set_total("ottla_wal_sync_seconds_total", totals.sync_seconds);
+    }
+
+    /// Totals of compaction, read when somebody asks for the metrics.
+    pub fn set_compaction(&self, totals: CompactionTotals) {
+        self.set_total("ottla_compaction_runs_total", totals.runs as f64);
+        self.set_total("ottla_compaction_failures_total", totals.failures as f64);
+        self.set_total("ottla_compaction_read_bytes_total", totals.read_bytes as f64);
+        self.set_total("ottla_compaction_written_bytes_total", totals.written_bytes as f64);
+        self.set_total("ottla_compaction_seconds_total", totals.seconds);
+    }
+
+    fn set_total(&self, name: &str, to: f64) {
+        let counter: Counter = self.families.counter(name);
+        counter.inc_by((to - counter.get()).max(0.0));
     }
 
     pub fn free_bytes(&self, directory: &str) -> Gauge {
@@ -148,6 +173,7 @@ mod tests {
         api.error("OFFSET_OUT_OF_RANGE");
         metrics.set_wal(WalTotals { commits: 3, entries: 4, bytes: 5, sync_seconds: 0.5 });
         metrics.set_wal(WalTotals { commits: 4, entries: 4, bytes: 5, sync_seconds: 0.5 });
+        metrics.set_compaction(CompactionTotals { runs: 2, ..CompactionTotals::default() });
         let text = String::from_utf8(metrics.render()).unwrap();
         for family in FAMILIES {
             if family.labels.is_empty() {

@@ -2,8 +2,8 @@
 use crate::{
     http::Pages,
     image::{Delta, Image, Publisher},
-    log::LogDir,
-    metrics::{Metrics, WalTotals},
+    log::{Cleaner, LogDir},
+    metrics::{CompactionTotals, Metrics, WalTotals},
     replica::Partitions,
 };
 use std::sync::{
@@ -37,6 +37,7 @@ impl Publisher for MetadataGauges {
 pub struct NodePages {
     pub metrics: Arc<Metrics>,
     pub partitions: Arc<Partitions>,
+    pub cleaner: Arc<Cleaner>,
     pub sessions: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
     pub ready: Arc<AtomicBool>,
 }
@@ -59,6 +60,15 @@ impl Pages for NodePages {
             self.metrics.free_bytes(&directory.path().display().to_string()).set(directory.free_bytes() as f64);
         }
         self.metrics.set_wal(totals);
+        let compaction = self.cleaner.totals();
+        self.metrics.set_compaction(CompactionTotals {
+            runs: compaction.runs,
+            failures: compaction.failures,
+            read_bytes: compaction.read_bytes,
+            written_bytes: compaction.written_bytes,
+            seconds: compaction.seconds,
+        });
+        self.metrics.uncleanable_partitions.set(compaction.uncleanable as i64);
         let failed = self.directories().iter().filter(|directory| directory.failure().is_some()).count();
         self.metrics.offline_log_directories.set(failed as i64);
         self.metrics.partitions.set(self.partitions.count() as i64);

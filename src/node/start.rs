@@ -1,6 +1,7 @@
 //! A node from its settings to serving clients, and back.
 use super::{
     FormatError, NodeSettings,
+    cleaning::{CleanerPublisher, cleaner_settings},
     format::identify,
     groups::{GroupSettingsPublisher, group_settings},
     limits::{LimitsPublisher, connection_rules, socket_settings},
@@ -17,7 +18,7 @@ use crate::{
     coordinator::{CoordinatorPublisher, GroupCoordinator, GroupMachine, Parts},
     http::{Http, HttpBindError},
     image::Publisher,
-    log::{Closed, LogDir, LogDirError, LogDirSettings, LogError},
+    log::{Cleaner, Closed, LogDir, LogDirError, LogDirSettings, LogError},
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
     quorum::{LeadError, Single},
@@ -63,6 +64,8 @@ pub enum StartError {
     Quorum(#[from] LeadError),
     #[error(transparent)]
     Controller(#[from] controller::StartError),
+    #[error("the threads of compaction cannot be started: {0}")]
+    Cleaner(std::io::Error),
     #[error("a background task ended early: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -86,6 +89,7 @@ pub struct Node {
     controller: Controller,
     storage: Storage,
     partitions: Arc<Partitions>,
+    cleaner: Arc<Cleaner>,
     metrics: Arc<Metrics>,
     ready: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -117,7 +121,7 @@ impl Node {
             Some(address) => Some(Http::bind(&format!("{}:{}", address.host, address.port)).await?),
             None => None,
         };
-        let (storage, controller, partitions, groups) = {
+        let Opened { storage, controller, partitions, groups, cleaner } = {
             let (parts, advertised, metrics) = (parts.clone(), advertised.clone(), metrics.clone());
             let limits = limits.clone();
             tokio::task::spawn_blocking(move || open(&parts, &advertised, &metrics, limits)).await??
@@ -128,7 +132,7 @@ impl Node {
         let mut tasks = Vec::new();
         let http_address = http.as_ref().and_then(|http| http.address().ok());
         if let Some(http) = http {
-            let pages = pages(&broker, &ready);
+            let pages = pages(&broker, &cleaner, &ready);
             let mut stopping = stopping.clone();
             tasks.push(tokio::spawn(http.serve(pages, async move {
                 let _ = stopping.wait_for(|stop| *stop).await;
@@ -141,6 +145,7 @@ impl Node {
         tasks.push(tokio::spawn(retention::run(partitions.clone(), first, every, stopping)));
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
         tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image)));
+        cleaner.start().map_err(StartError::Cleaner)?;
         let server = Server::start(bound, server_parts(&parts, broker, limits, &metrics));
         metrics.broker_state.set(3);
         metrics.active_controller.set(1);
@@ -151,6 +156,7 @@ impl Node {
             cluster_id: storage.cluster_id.clone(),
             storage,
             partitions,
+            cleaner,
             metrics,
             ready,
             stop,
@@ -172,7 +178,7 @@ impl Node {
     /// OPS-1 of a single node: no new requests, waiting ones are answered, everything is synced, then the marker of a
     /// clean shutdown is written.
     pub async fn stop(self) -> Result<(), StartError> {
-        let Node { server, mut controller, storage, partitions, metrics, ready, stop, tasks, .. } = self;
+        let Node { server, mut controller, storage, partitions, cleaner, metrics, ready, stop, tasks, .. } = self;
         ready.store(false, Ordering::Release);
         metrics.broker_state.set(6);
         let _ = stop.send(true);
@@ -182,6 +188,7 @@ impl Node {
             task.await?;
         }
         tokio::task::spawn_blocking(move || {
+            cleaner.stop();
             controller.stop();
             partitions.close_marks(Closed::Stopping);
             if let Some(Err(error)) = storage.view.as_ref().map(|view| view.close()) {
@@ -221,7 +228,13 @@ fn bind(network: &NetworkConfig, sockets: &SocketSettings) -> Result<Bound, Bind
 }
 
 /// What has its state on disk.
-pub(super) type Opened = (Storage, Controller, Arc<Partitions>, Arc<GroupCoordinator>);
+pub(super) struct Opened {
+    pub storage: Storage,
+    pub controller: Controller,
+    pub partitions: Arc<Partitions>,
+    pub groups: Arc<GroupCoordinator>,
+    pub cleaner: Arc<Cleaner>,
+}
 
 /// Directories, metadata, partitions: everything that touches the disk.
 pub(super) fn open(
@@ -235,11 +248,14 @@ pub(super) fn open(
     let groups = group_coordinator(parts, &partitions, storage.view.clone());
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
     let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
+    let settings = cleaner_settings(&parts.config.log.cleaner);
+    let cleaner = Cleaner::new(storage.directories.clone(), parts.clock.clone(), settings);
     let publishers: Vec<Box<dyn Publisher>> = vec![
         Box::new(TopicPublisher::new(partitions.clone(), resolver(parts))),
         Box::new(GroupSettingsPublisher { groups: groups.clone(), node: parts.config.node_id, raw: parts.raw.clone() }),
         Box::new(CoordinatorPublisher(groups.clone())),
         Box::new(MetadataGauges { metrics: metrics.clone() }),
+        Box::new(CleanerPublisher { cleaner: cleaner.clone(), node: parts.config.node_id, raw: parts.raw.clone() }),
         Box::new(LimitsPublisher { limits, node: parts.config.node_id, raw: parts.raw.clone() }),
     ];
     let new_terms = storage.directories.iter().any(|directory| !directory.was_clean());
@@ -247,7 +263,7 @@ pub(super) fn open(
     recover(&storage, &partitions)?;
     let (_, epoch) = controller.handle().broker();
     storage.directories.iter().for_each(|directory| directory.set_broker_epoch(epoch));
-    Ok((storage, controller, partitions, groups))
+    Ok(Opened { storage, controller, partitions, groups, cleaner })
 }
 
 fn group_coordinator(
@@ -449,11 +465,12 @@ fn broker(
     })
 }
 
-fn pages(broker: &Arc<Broker>, ready: &Arc<AtomicBool>) -> Arc<NodePages> {
+fn pages(broker: &Arc<Broker>, cleaner: &Arc<Cleaner>, ready: &Arc<AtomicBool>) -> Arc<NodePages> {
     let sessions = broker.clone();
     Arc::new(NodePages {
         metrics: broker.metrics.clone(),
         partitions: broker.partitions.clone(),
+        cleaner: cleaner.clone(),
         sessions: Box::new(move || (sessions.sessions.len(), sessions.sessions.evictions())),
         ready: ready.clone(),
     })

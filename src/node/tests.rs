@@ -125,14 +125,14 @@ impl World {
             _ => disk.crash_with(&*self.chance),
         };
         disk.power_off_after(0);
-        if let Some((storage, mut controller, ..)) = opened {
+        if let Some(Opened { storage, mut controller, .. }) = opened {
             controller.stop();
             let _ = storage.directories[0].close();
         }
         Ok(left)
     }
 
-    fn live_in(&mut self, (storage, controller, partitions, _): &mut Opened) -> Result<(), End> {
+    fn live_in(&mut self, Opened { storage, controller, partitions, .. }: &mut Opened) -> Result<(), End> {
         self.check_topics(|id| controller.handle().image().topics.by_id(id).is_some())?;
         for (name, topic) in &mut self.topics {
             for (index, written) in topic.partitions.iter_mut().enumerate() {

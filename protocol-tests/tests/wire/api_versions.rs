@@ -26,10 +26,12 @@ const SERVED: &[(i16, i16, i16, &str)] = &[
     (18, 0, 4, "ApiVersions"),
     (19, 2, 7, "CreateTopics"),
     (20, 1, 6, "DeleteTopics"),
+    (21, 0, 2, "DeleteRecords"),
     (22, 0, 5, "InitProducerId"),
     (23, 2, 4, "OffsetForLeaderEpoch"),
     (32, 1, 4, "DescribeConfigs"),
     (33, 0, 2, "AlterConfigs"),
+    (35, 1, 5, "DescribeLogDirs"),
     (37, 0, 3, "CreatePartitions"),
     (42, 0, 2, "DeleteGroups"),
     (44, 0, 1, "IncrementalAlterConfigs"),
@@ -62,7 +64,7 @@ fn call_named(version: i16, name: &str, software_version: &str) -> ApiVersionsRe
 fn every_version_lists_the_served_apis_with_their_ranges() {
     for version in 0..=4 {
         let listed = advertised(version);
-        for (key, least, greatest, name) in SERVED {
+        for &(key, least, greatest, name) in SERVED {
             let found = listed.iter().find(|api| api.api_key == key);
             let found = found.unwrap_or_else(|| panic!("ApiVersions {version} does not list {name}"));
             assert_eq!((found.min_version, found.max_version), (least, greatest), "{name} in ApiVersions {version}");

@@ -152,3 +152,13 @@ fn http_has_an_address_or_is_off() {
     assert_eq!(listen(":8080").unwrap(), Some(HostPort { host: String::new(), port: 8080 }));
     assert!(listen("8080").is_err());
 }
+
+#[test]
+fn compaction_can_be_switched_off_and_needs_memory_for_each_thread() {
+    let cleaner = |pairs: &[(&str, &str)]| resolve(pairs).unwrap().log.cleaner;
+    assert_eq!((cleaner(&[]).threads, cleaner(&[]).map_bytes, cleaner(&[]).backoff_ms), (1, 128 << 20, 15_000));
+    assert_eq!(cleaner(&[("log.cleaner.enable", "false")]).threads, 0);
+    let small = [("log.cleaner.dedupe.buffer.size", "2097152"), ("log.cleaner.threads", "3")];
+    assert!(message(&small).contains("at least 1048576 for each of log.cleaner.threads"));
+    assert_eq!(cleaner(&[small[0], ("log.cleaner.threads", "2")]).threads, 2);
+}

@@ -14,27 +14,27 @@ settings! {
         "Default of the topic setting compression.zstd.level.";
     List "cordoned.log.dirs" = Some(""), Elements { of: &[], empty_allowed: true }, Medium, PerBroker, NoEffect,
         "Log directories that get no new partitions.";
-    Long "log.cleaner.backoff.ms" = Some("15000"), AtLeast(0), Medium, ClusterWide, NoEffect,
+    Long "log.cleaner.backoff.ms" = Some("15000"), AtLeast(0), Medium, ClusterWide, Honoured,
         "Pause of compaction when no log needs it.";
-    Long "log.cleaner.dedupe.buffer.size" = Some("134217728"), Any, Medium, ClusterWide, NoEffect,
+    Long "log.cleaner.dedupe.buffer.size" = Some("134217728"), Any, Medium, ClusterWide, Honoured,
         "Memory for the keys that compaction looks at, all threads together.";
-    Long "log.cleaner.delete.retention.ms" = Some("86400000"), AtLeast(0), Medium, ClusterWide, NoEffect,
+    Long "log.cleaner.delete.retention.ms" = Some("86400000"), AtLeast(0), Medium, ClusterWide, Honoured,
         "Default of the topic setting delete.retention.ms.";
-    Boolean "log.cleaner.enable" = Some("true"), Any, Medium, Fixed, NoEffect,
+    Boolean "log.cleaner.enable" = Some("true"), Any, Medium, Fixed, Honoured,
         "Run compaction at all.";
-    Double "log.cleaner.io.buffer.load.factor" = Some("0.9"), Any, Medium, ClusterWide, NoEffect,
+    Double "log.cleaner.io.buffer.load.factor" = Some("0.9"), Any, Medium, ClusterWide, Honoured,
         "How full compaction may fill its table of keys.";
-    Int "log.cleaner.io.buffer.size" = Some("524288"), AtLeast(0), Medium, ClusterWide, NoEffect,
+    Int "log.cleaner.io.buffer.size" = Some("524288"), AtLeast(0), Medium, ClusterWide, Honoured,
         "Memory for what compaction reads and writes, all threads together.";
-    Double "log.cleaner.io.max.bytes.per.second" = Some("1.7976931348623157E308"), Any, Medium, ClusterWide, NoEffect,
+    Double "log.cleaner.io.max.bytes.per.second" = Some("1.7976931348623157E308"), Any, Medium, ClusterWide, Honoured,
         "Bytes per second that compaction may read and write.";
-    Long "log.cleaner.max.compaction.lag.ms" = Some("9223372036854775807"), AtLeast(1), Medium, ClusterWide, NoEffect,
+    Long "log.cleaner.max.compaction.lag.ms" = Some("9223372036854775807"), AtLeast(1), Medium, ClusterWide, Honoured,
         "Default of the topic setting max.compaction.lag.ms.";
-    Double "log.cleaner.min.cleanable.ratio" = Some("0.5"), Between(0, 1), Medium, ClusterWide, NoEffect,
+    Double "log.cleaner.min.cleanable.ratio" = Some("0.5"), Between(0, 1), Medium, ClusterWide, Honoured,
         "Default of the topic setting min.cleanable.dirty.ratio.";
-    Long "log.cleaner.min.compaction.lag.ms" = Some("0"), AtLeast(0), Medium, ClusterWide, NoEffect,
+    Long "log.cleaner.min.compaction.lag.ms" = Some("0"), AtLeast(0), Medium, ClusterWide, Honoured,
         "Default of the topic setting min.compaction.lag.ms.";
-    Int "log.cleaner.threads" = Some("1"), AtLeast(0), Medium, ClusterWide, NoEffect,
+    Int "log.cleaner.threads" = Some("1"), AtLeast(0), Medium, ClusterWide, Honoured,
         "Threads of compaction.";
     List "log.cleanup.policy" = Some("delete"),
         Elements { of: &["compact", "delete"], empty_allowed: true }, Medium, ClusterWide, Honoured,

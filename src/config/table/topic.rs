@@ -15,8 +15,8 @@ settings! {
         "Codec of stored batches; producer keeps each batch as it came.";
     Int "compression.zstd.level" = Some("3"), Between(-131_072, 22), Medium, Fixed, Honoured,
         "Effort of zstd where the broker compresses.";
-    Long "delete.retention.ms" = Some("86400000"), AtLeast(0), Medium, Fixed, NoEffect,
-        "How long a compacted topic keeps the mark of a deleted key. Compaction does not run yet.";
+    Long "delete.retention.ms" = Some("86400000"), AtLeast(0), Medium, Fixed, Honoured,
+        "How long a compacted topic keeps the mark of a deleted key.";
     Long "file.delete.delay.ms" = Some("60000"), AtLeast(0), Medium, Fixed, Honoured,
         "How long files of deleted segments stay, so that readers in flight can finish.";
     Long "flush.messages" = Some("9223372036854775807"), AtLeast(1), Medium, Fixed, Honoured,
@@ -35,8 +35,8 @@ settings! {
         "Bytes kept on local disks of a tiered topic; -2 means retention.bytes.";
     Long "local.retention.ms" = Some("-2"), AtLeast(-2), Medium, Fixed, NoEffect,
         "Time records of a tiered topic stay on local disks; -2 means retention.ms.";
-    Long "max.compaction.lag.ms" = Some("9223372036854775807"), AtLeast(1), Medium, Fixed, NoEffect,
-        "A record is compacted after this long at the latest. Compaction does not run yet.";
+    Long "max.compaction.lag.ms" = Some("9223372036854775807"), AtLeast(1), Medium, Fixed, Honoured,
+        "A record is compacted after this long at the latest.";
     Int "max.message.bytes" = Some("1048588"), AtLeast(0), Medium, Fixed, Honoured,
         "The largest batch a producer may send, after compression.";
     Long "message.timestamp.after.max.ms" = Some("3600000"), AtLeast(0), Medium, Fixed, Honoured,
@@ -46,10 +46,10 @@ settings! {
     String "message.timestamp.type" = Some("CreateTime"),
         OneOf(&["CreateTime", "LogAppendTime"]), Medium, Fixed, Honoured,
         "Whose time a record carries: the producer's or that of the append.";
-    Double "min.cleanable.dirty.ratio" = Some("0.5"), Between(0, 1), Medium, Fixed, NoEffect,
-        "Share of a log that must be uncompacted before compaction starts. Compaction does not run yet.";
-    Long "min.compaction.lag.ms" = Some("0"), AtLeast(0), Medium, Fixed, NoEffect,
-        "A record stays uncompacted at least this long. Compaction does not run yet.";
+    Double "min.cleanable.dirty.ratio" = Some("0.5"), Between(0, 1), Medium, Fixed, Honoured,
+        "Share of a log that must be uncompacted before compaction starts.";
+    Long "min.compaction.lag.ms" = Some("0"), AtLeast(0), Medium, Fixed, Honoured,
+        "A record stays uncompacted at least this long.";
     Int "min.insync.replicas" = Some("1"), AtLeast(1), Medium, Fixed, Honoured,
         "Replicas that must have a record before acks=all is answered.";
     Boolean "preallocate" = Some("false"), Any, Medium, Fixed, NoEffect,
