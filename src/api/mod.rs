@@ -9,6 +9,7 @@ mod create_topics;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_producers;
 mod describe_topic_partitions;
 mod errors;
 mod fetch;
@@ -22,6 +23,7 @@ mod operations;
 mod produce;
 mod reply;
 mod table;
+mod write_txn_markers;
 
 pub use broker::Broker;
 pub use compatibility::compatibility_page;

@@ -6,9 +6,10 @@ pub mod metadata;
 mod shape;
 mod shapes;
 pub mod structure;
+pub mod transaction;
 
 pub use answers::{check_answer, skip_header_tags};
-pub use codec::{Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};
+pub use codec::{Malformed, NotEncodable, RequestBody, codec_version, decode, encode_into, encode_response};
 pub use header::{RequestHeader, put_response_header};
 pub use shape::{Field, Shape, Versioned};
 pub use shapes::{SHAPES, shape_of};

@@ -17,4 +17,5 @@ mod metadata;
 mod offset_for_leader_epoch;
 mod pipelining;
 mod produce;
+mod transaction_markers;
 mod validation;
