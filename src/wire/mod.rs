@@ -1,6 +1,7 @@
 //! Kafka's messages behind our own door: versions, headers, bounded decoding, error answers.
 mod answers;
 mod codec;
+pub mod coordinator;
 mod header;
 pub mod metadata;
 mod shape;
