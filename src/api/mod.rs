@@ -13,6 +13,7 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_topic_partitions;
 mod errors;
 mod fetch;
@@ -36,6 +37,7 @@ mod produce;
 mod reply;
 mod sync_group;
 mod table;
+mod write_txn_markers;
 
 pub use broker::Broker;
 pub use compatibility::compatibility_page;

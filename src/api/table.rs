@@ -58,6 +58,7 @@ apis! {
     DeleteRecords           0, 0..=2  => super::delete_records::handle;
     InitProducerId          0, 0..=5  => super::init_producer_id::handle;
     OffsetForLeaderEpoch    2, 2..=4  => super::offset_for_leader_epoch::handle;
+    WriteTxnMarkers         1, 1..=2  => super::write_txn_markers::handle;
     DescribeConfigs         1, 1..=4  => super::describe_configs::handle;
     AlterConfigs            0, 0..=2  => super::alter_configs::handle;
     DescribeLogDirs         1, 1..=5  => super::describe_log_dirs::handle;
@@ -66,6 +67,7 @@ apis! {
     IncrementalAlterConfigs 0, 0..=1  => super::incremental_alter_configs::handle;
     OffsetDelete            0, 0..=0  => super::offset_delete::handle;
     DescribeCluster         0, 0..=2  => super::describe_cluster::handle;
+    DescribeProducers       0, 0..=0  => super::describe_producers::handle;
     DescribeTopicPartitions 0, 0..=0  => super::describe_topic_partitions::handle;
 }
 
@@ -165,7 +167,7 @@ impl Router {
         };
         match (route.handle)(&cx, frame) {
             Ok(reply) => {
-                let writes = route.key == ApiKey::Produce;
+                let writes = matches!(route.key, ApiKey::Produce | ApiKey::WriteTxnMarkers);
                 Routed { reply, writes, metrics: Some(metrics.clone()) }
             }
             Err(fault) => close(Closing::Malformed { api: route.name, version, reason: fault.to_string() }),

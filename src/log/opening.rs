@@ -89,7 +89,8 @@ impl<'a> Opening<'a> {
         let active = Segment::create(self.folder.clone(), start);
         let bounds = LogBounds::empty_at(start);
         let writer = self.writer(active.clone(), start, start, true, false);
-        let unstable = Unstable::default();
+        let mut unstable = Unstable::default();
+        unstable.appended(self.producers.first_undecided(), None);
         Loaded {
             segments: vec![active],
             epochs: EpochCache::default(),

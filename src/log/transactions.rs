@@ -62,10 +62,15 @@ impl Writer {
 }
 
 impl Log {
+    /// What a marker is stamped with.
+    pub fn wall_ms(&self) -> i64 {
+        self.shared.clock.wall_ms()
+    }
+
     /// Begins to verify a transaction's first batch: the guard goes with the append once the coordinator has agreed
     /// (TXN-7). `None`: the transaction is open here, the batch needs none.
     pub fn start_verification(&self, question: Question) -> Result<Option<VerificationGuard>, AppendError> {
-        let now_ms = self.shared.clock.wall_ms();
+        let now_ms = self.wall_ms();
         let mut writer = self.writer.lock();
         self.check_usable(&writer)?;
         let Writer { producers, verifications, .. } = &mut *writer;

@@ -142,15 +142,22 @@ impl Log {
         for segment in old {
             self.remove_now(&segment).map_err(LogError::io("clear", self.path()))?;
         }
-        for snapshot in writer.snapshots.drain(..) {
+        let is_known = writer.snapshots.contains(&start);
+        for snapshot in writer.snapshots.drain(..).filter(|at| *at != start) {
             let path = self.folder.file(names::of_offset(snapshot, names::SNAPSHOT));
             let _ = self.shared.disk.remove_file(&path);
         }
-        let opening = Opening::new(&self.folder, &config, Known::default(), self.shared.clock.wall_ms());
+        let mut opening = Opening::new(&self.folder, &config, Known::default(), self.shared.clock.wall_ms());
+        if is_known {
+            // Cut to where a segment began: its producers are those of then.
+            opening.snapshots = vec![start];
+            opening.load_newest_snapshot().map_err(LogError::io("read the producers of", self.path()))?;
+        }
         let loaded = opening.fresh(start);
         let listed = writer.listed;
         *writer = loaded.writer;
         writer.listed = listed;
+        writer.unsynced_snapshots = writer.snapshots.clone();
         writer.active.file().map_err(LogError::io("create", self.path()))?;
         writer.active.set_dirty(true);
         *self.segments.write() = loaded.segments;
@@ -234,6 +241,10 @@ impl Log {
             for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
                 self.leave(names::of_offset(segment.base(), suffix), config.file_delete_delay_ms);
             }
+        }
+        if !gone.is_empty() {
+            // A crash may bring back any of the segments, with holes between them: then the snapshots are needed.
+            self.shared.disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
         }
         for snapshot in gone {
             self.leave(names::of_offset(snapshot, names::SNAPSHOT), config.file_delete_delay_ms);

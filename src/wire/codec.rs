@@ -92,6 +92,8 @@ pub fn encode_response<T: Encodable>(
 /// see `encode_log_dirs`.
 pub fn codec_version(key: ApiKey, version: Version) -> Version {
     match (key, version) {
+        // The answer's; the request is read by ourselves.
+        (ApiKey::WriteTxnMarkers, 2) => 1,
         (ApiKey::ListOffsets, 11) => 10,
         (ApiKey::DescribeLogDirs, 5) => 4,
         _ => version,

@@ -9,6 +9,7 @@ mod shape;
 mod shapes;
 pub mod structure;
 mod topic_ids;
+pub mod transaction;
 
 pub use answers::{check_answer, skip_header_tags};
 pub use codec::{Body, Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};

@@ -23,4 +23,5 @@ mod offset_for_leader_epoch;
 mod offsets;
 mod pipelining;
 mod produce;
+mod transaction_markers;
 mod validation;
