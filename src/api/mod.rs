@@ -3,6 +3,8 @@ mod alter_configs;
 mod api_versions;
 mod broker;
 mod compatibility;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod context;
 mod create_partitions;
 mod create_topics;

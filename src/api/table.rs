@@ -68,6 +68,8 @@ apis! {
     OffsetDelete            0, 0..=0  => super::offset_delete::handle;
     DescribeCluster         0, 0..=2  => super::describe_cluster::handle;
     DescribeProducers       0, 0..=0  => super::describe_producers::handle;
+    ConsumerGroupHeartbeat  0, 0..=1  => super::consumer_group_heartbeat::handle;
+    ConsumerGroupDescribe   0, 0..=1  => super::consumer_group_describe::handle;
     DescribeTopicPartitions 0, 0..=0  => super::describe_topic_partitions::handle;
 }
 

@@ -240,6 +240,23 @@ pub const SHAPES: &[Shape] = &[
     Shape { key: 60, flexible_from: 0, fields: &[all(I8), from(1, I8), from(2, I8)] }, // DescribeCluster
     Shape { key: 61, flexible_from: 0, fields: &[all(Array(&[all(String), all(List(&I32))]))] }, // DescribeProducers
     Shape {
+        key: 68, // ConsumerGroupHeartbeat
+        flexible_from: 0,
+        fields: &[
+            all(String),
+            all(String),
+            all(I32),
+            all(NullableString),
+            all(NullableString),
+            all(I32),
+            all(NullableList(&String)),
+            from(1, NullableString),
+            all(NullableString),
+            all(NullableArray(&[all(Uuid), all(List(&I32))])),
+        ],
+    },
+    Shape { key: 69, flexible_from: 0, fields: &[all(List(&String)), all(I8)] }, // ConsumerGroupDescribe
+    Shape {
         key: 75, // DescribeTopicPartitions
         flexible_from: 0,
         fields: &[all(Array(&[all(String)])), all(I32), all(NullableStruct(&[all(String), all(I32)]))],

@@ -76,7 +76,10 @@ mod tests {
             .with_coordinator_epoch(9);
         let mut bytes = BytesMut::new();
         messages::WriteTxnMarkersRequest::default().with_markers(vec![marker]).encode(&mut bytes, 1).unwrap();
-        assert_eq!(WriteTxnMarkersRequest::decode_body(ApiKey::WriteTxnMarkers, 1, &mut bytes.freeze()), Ok(request(0)));
+        assert_eq!(
+            WriteTxnMarkersRequest::decode_body(ApiKey::WriteTxnMarkers, 1, &mut bytes.freeze()),
+            Ok(request(0))
+        );
     }
 
     #[test]

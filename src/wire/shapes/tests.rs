@@ -267,3 +267,23 @@ fn group_requests_fit() {
         ListGroupsRequest::default().with_states_filter(names(4)).with_types_filter(names(5))
     });
 }
+
+#[test]
+fn requests_of_consumer_groups_fit() {
+    fits(ApiKey::ConsumerGroupHeartbeat, 0..=1, |version| {
+        let owned = consumer_group_heartbeat_request::TopicPartitions::default().with_partitions(vec![1, 2]);
+        let text = |text: &'static str| Some(protocol_string(text));
+        ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(GroupId(protocol_string("group")))
+            .with_instance_id(text("instance"))
+            .with_rack_id(text("rack"))
+            .with_subscribed_topic_names(Some(vec![topic()]))
+            .with_subscribed_topic_regex(text("t.*").filter(|_| version >= 1))
+            .with_server_assignor(text("range"))
+            .with_topic_partitions(Some(vec![owned]))
+    });
+    fits(ApiKey::ConsumerGroupHeartbeat, 0..=1, |_| ConsumerGroupHeartbeatRequest::default());
+    fits(ApiKey::ConsumerGroupDescribe, 0..=1, |_| {
+        ConsumerGroupDescribeRequest::default().with_group_ids(vec![GroupId(protocol_string("group"))])
+    });
+}

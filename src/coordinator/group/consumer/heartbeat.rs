@@ -65,11 +65,14 @@ pub(super) fn heartbeat(
     };
     set_timers(soft, around, &sender, &metadata, &after.current);
     let assigned_changed = after.current.assigned != sender.member.current.assigned;
+    // It lost an answer and began with what it was told before that: it must hear that it is no longer so.
+    let is_astray = ask.owned.as_ref().is_some_and(|owned| !after.current.knows(owned));
     let reply = HeartbeatReply {
         member_id: sender.id.to_string(),
         member_epoch: after.current.epoch,
         heartbeat_interval_ms: interval_ms(group, around, &sender.member.current, &after),
-        assignment: (ask.joins() || ask.is_full() || assigned_changed).then(|| without_epochs(&after.current.assigned)),
+        assignment: (ask.joins() || ask.is_full() || assigned_changed || is_astray)
+            .then(|| without_epochs(&after.current.assigned)),
     };
     Ok((records.written, reply))
 }

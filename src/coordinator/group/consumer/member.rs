@@ -117,6 +117,14 @@ impl Current {
         self.assigned.iter().chain(&self.revoking)
     }
 
+    /// Whether the member has, or has yet to give back, all of these.
+    pub fn knows(&self, owned: &Partitions) -> bool {
+        owned.iter().all(|(topic, partitions)| {
+            let held = |one: &i32| self.held().any(|(held, all)| held == topic && all.contains_key(one));
+            partitions.iter().all(held)
+        })
+    }
+
     /// Whether the member is told to use all of these.
     pub fn has_all(&self, owned: &Partitions) -> bool {
         owned.iter().all(|(topic, partitions)| {

@@ -13,7 +13,8 @@ use crate::{
 use std::sync::Arc;
 
 fn write(partition: &Arc<Partition>, batch: crate::record::CheckedBatch) {
-    partition.append(batch, Acks::All, AppendOrigin::Coordinator).unwrap();
+    // As copied from a leader: nobody asked a transaction coordinator here.
+    partition.append(batch, Acks::All, AppendOrigin::Replication).unwrap();
 }
 
 fn open(producer: i64, key: &str, value: &str) -> crate::record::CheckedBatch {

@@ -8,7 +8,8 @@ fn producer(id: i64) -> ProducerId {
 
 fn write(log: &Log, id: i64, sequence: i32, key: &str, value: &str) -> Offset {
     let batch = pairs(&[(Some(key), Some(value))]).producer(id, 0, sequence).attributes(BatchHeader::TRANSACTIONAL);
-    append(log, batch.build()).unwrap().base
+    // As a follower: nobody asked a coordinator here.
+    log.append(batch.build(), LeaderEpoch::ZERO, AppendOrigin::Replication).unwrap().base
 }
 
 fn end(log: &Log, id: i64, result: TransactionResult) -> Offset {

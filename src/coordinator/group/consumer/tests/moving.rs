@@ -75,6 +75,16 @@ fn cg_4_a_member_gets_back_what_it_was_giving_up() {
 }
 
 #[test]
+fn cg_4_a_member_that_has_what_it_should_not_is_told() {
+    let (mut shard, rest) = two_members();
+    shard.beat(&Heartbeat { owned: Some(rest.clone()), ..staying("a", 2) }).unwrap();
+    let all = Partitions::from([(shard.id("t"), (0..4).collect())]);
+    let astray = shard.beat(&Heartbeat { owned: Some(all), ..staying("a", 3) }).unwrap();
+    assert_eq!(astray.assignment.as_ref(), Some(&rest));
+    assert_eq!(shard.beat(&Heartbeat { owned: Some(rest), ..staying("a", 3) }).unwrap().assignment, None);
+}
+
+#[test]
 fn cg_5_who_does_not_let_go_in_time_is_out() {
     let (mut shard, _) = two_members();
     for _ in 0..5 {
