@@ -454,6 +454,7 @@ fn pages(broker: &Arc<Broker>, ready: &Arc<AtomicBool>) -> Arc<NodePages> {
     Arc::new(NodePages {
         metrics: broker.metrics.clone(),
         partitions: broker.partitions.clone(),
+        groups: broker.groups.clone(),
         sessions: Box::new(move || (sessions.sessions.len(), sessions.sessions.evictions())),
         ready: ready.clone(),
     })
