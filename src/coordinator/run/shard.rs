@@ -152,6 +152,11 @@ impl<M: Coordinated> Shard<M> {
                 of.count_load(took);
                 self.tell(volume, took.as_millis());
             }
+            Err(why) if !why.is_damage() => {
+                tracing::error!(partition = %self.partition.id(), %why, "the coordinator's partition is not loaded yet");
+                // The next who asks has it tried again.
+                *state = State::Waiting;
+            }
             Err(why) => {
                 tracing::error!(partition = %self.partition.id(), %why,
                     "the coordinator's partition cannot be loaded and stays unavailable; others go on");
