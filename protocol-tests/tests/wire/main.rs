@@ -1,6 +1,7 @@
 //! The scenarios, one file per subject; one broker serves them all at once.
 mod api_versions;
 mod configs;
+mod consumer_group;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
@@ -10,8 +11,10 @@ mod fetch;
 mod fetch_sessions;
 mod fetch_waiting;
 mod find_coordinator;
+mod group_cycle;
 mod idempotence;
 mod init_producer_id;
+mod join_group;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;

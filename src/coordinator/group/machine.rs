@@ -1,5 +1,5 @@
 //! One shard of groups as a machine: every request is decided here, every record replayed here.
-use super::{GroupSettings, Groups, Soft, Timer};
+use super::{GroupSettings, Groups, Soft, Timer, classic, consumer, listing, offsets};
 use crate::{
     image::Image,
     machine::{Machine, Outcome, Turn},
@@ -34,11 +34,28 @@ pub enum Request {
     Loaded,
     /// A timer is due: the first of those due at `Op::at` is handled. Asked again while `Soft::timers` has more.
     Due,
+    Offsets(offsets::Request),
+    Classic(classic::Request),
+    /// Which groups there are.
+    List(listing::Filter),
+    Consumer(consumer::Request),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     Done,
+    Offsets(offsets::Reply),
+    Consumer(consumer::Reply),
+    Classic(classic::Reply),
+    Listed(Vec<listing::Listed>),
+}
+
+/// What came with a request, for the rules of one protocol.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub at: Moment,
+    pub id: Uuid,
+    pub settings: &'a GroupSettings,
 }
 
 /// The rules have no state of their own.
@@ -57,22 +74,67 @@ impl Machine for GroupMachine {
     type Reply = Reply;
     type Fault = Never;
 
-    fn decide(&self, _hard: &Groups, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<GroupRecord, Reply> {
+    fn decide(&self, hard: &Groups, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<GroupRecord, Reply> {
+        let asked = Asked { at: op.at, id: op.id, settings: &op.settings };
+        let around = offsets::Around { at: op.at, image: &op.image, settings: &op.settings };
         match op.request {
             Request::Loaded => {
                 soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
-                Outcome::answer(turn, vec![], Reply::Done)
+                consumer::loaded(hard, soft, op.at, &op.image, &op.settings);
+                done(turn, classic::loaded(hard, soft, asked))
             }
-            Request::Due => {
-                if let Some(Timer::Expiry) = soft.timers.take_due(op.at.monotonic_ms) {
-                    soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
+            Request::Offsets(request) => {
+                let (records, reply) = offsets::decide(hard, soft, around, request);
+                Outcome::answer(turn, records, Reply::Offsets(reply))
+            }
+            Request::Due => done(turn, due(hard, soft, asked, around)),
+            Request::Classic(request) => match consumer::meet(hard, soft, (op.at, &op.image, &op.settings), &request) {
+                consumer::Meets::Members(reply, records) => Outcome::answer(turn, records, Reply::Classic(reply)),
+                consumer::Meets::Nobody(mut records) => {
+                    let decided = classic::decide(hard, soft, asked, request, turn);
+                    records.extend(decided.records);
+                    Outcome { records, ..decided }
                 }
-                Outcome::answer(turn, vec![], Reply::Done)
+            },
+            Request::List(filter) => Outcome::answer(turn, vec![], Reply::Listed(listing::list(hard, soft, &filter))),
+            Request::Consumer(request) => {
+                consumer::decide(hard, soft, (op.at, op.id, &op.image, &op.settings), request, turn)
             }
         }
     }
 
-    fn replay(&self, _hard: &mut Groups, _base: Offset, _records: Vec<GroupRecord>) -> Result<(), Never> {
+    fn replay(&self, hard: &mut Groups, base: Offset, records: Vec<GroupRecord>) -> Result<(), Never> {
+        for (number, record) in records.into_iter().enumerate() {
+            match record {
+                GroupRecord::GroupMetadata(key, value) => classic::replay(hard, key.group, value),
+                other => {
+                    offsets::replay(hard, base.plus(number as i64), &other);
+                    consumer::replay(hard, &other);
+                }
+            }
+        }
         Ok(())
     }
+}
+
+/// Handles the first timer that is due.
+fn due(hard: &Groups, soft: &mut Soft, asked: Asked<'_>, around: offsets::Around<'_>) -> Outcome<GroupRecord, Reply> {
+    let now_ms = asked.at.monotonic_ms;
+    let late_ms = soft.timers.next().map_or(0, |at_ms| now_ms.saturating_sub(at_ms));
+    match soft.timers.take_due(now_ms) {
+        Some(Timer::Expiry) => Outcome { records: offsets::sweep(hard, soft, around), answers: vec![] },
+        Some(Timer::Consumer(id, timer)) => {
+            let around = (around.at, around.image, around.settings);
+            let records = consumer::due(hard, soft, (&id, timer, late_ms), around);
+            Outcome { records, answers: vec![] }
+        }
+        Some(Timer::Classic(id, due)) => classic::due(hard, soft, asked, &id, due, late_ms),
+        None => Outcome::park(),
+    }
+}
+
+/// Whoever looks after the timers is told, beside those who waited.
+fn done(turn: Turn, mut outcome: Outcome<GroupRecord, Reply>) -> Outcome<GroupRecord, Reply> {
+    outcome.answers.push((turn.ticket, Reply::Done));
+    outcome
 }

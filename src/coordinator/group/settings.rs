@@ -1,4 +1,5 @@
 //! The broker's settings for groups, under Kafka's names.
+use super::consumer::ConsumerSettings;
 
 /// Times in milliseconds, sizes in bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -10,12 +11,15 @@ pub struct GroupSettings {
     pub members_max: usize,
     /// `group.initial.rebalance.delay.ms`.
     pub initial_rebalance_delay_ms: u64,
+    /// Key and value of the largest record that the journal takes: `message.max.bytes`, less what a batch adds.
+    pub record_bytes_max: usize,
     /// `offset.metadata.max.bytes`.
     pub offset_metadata_bytes_max: usize,
     /// `offsets.retention.minutes`.
     pub offsets_retention_ms: i64,
     /// `offsets.retention.check.interval.ms`.
     pub offsets_retention_check_ms: u64,
+    pub consumer: ConsumerSettings,
 }
 
 impl Default for GroupSettings {
@@ -26,9 +30,11 @@ impl Default for GroupSettings {
             session_timeout_ms_max: 1_800_000,
             members_max: i32::MAX as usize,
             initial_rebalance_delay_ms: 3_000,
+            record_bytes_max: 1_048_588 - 100,
             offset_metadata_bytes_max: 4_096,
             offsets_retention_ms: 10_080 * 60_000,
             offsets_retention_check_ms: 600_000,
+            consumer: ConsumerSettings::default(),
         }
     }
 }

@@ -90,7 +90,7 @@ fn replay_piece<M: Coordinated>(
             let read = decode::<M>(set, base, volume)?;
             match transaction {
                 _ if read.is_empty() => Ok(()),
-                Some(producer) => machine.replay_open(hard, producer, read).map_err(fault(base)),
+                Some(producer) => machine.replay_open(hard, base, producer, read).map_err(fault(base)),
                 None => machine.replay(hard, base, read).map_err(fault(base)),
             }
         }

@@ -1,0 +1,2 @@
+//! Tests of the groups' rules, on the machine.
+pub mod rig;
