@@ -18,6 +18,7 @@ mod join_group;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
+mod offsets;
 mod pipelining;
 mod produce;
 mod validation;
