@@ -98,6 +98,7 @@ fn resource(cx: &Context, kind: i8, name: &str) -> Result<Resource, Refused> {
             )),
             Err(_) => refuse(format!("Broker id must be an integer, but it is: {name}")),
         },
+        Some(ResourceKind::Group) => Ok(Resource::group(name)),
         Some(_) | None => refuse(format!("Unexpected resource type {kind}")),
     }
 }

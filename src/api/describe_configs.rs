@@ -2,7 +2,7 @@
 //! documentation, 4 is flexible.
 use super::{Context, Reply, reply};
 use crate::{
-    config::{DescribedSetting, describe_broker, describe_cluster, describe_topic},
+    config::{DescribedSetting, describe_broker, describe_cluster, describe_group, describe_topic},
     image::{Resource, ResourceKind, Settings},
     types::{ErrorCode, NodeId, TopicName},
     wire::StrBytes,
@@ -65,6 +65,13 @@ fn describe(cx: &Context, asked: &DescribeConfigsResource) -> Result<Vec<Describ
             )),
             Err(_) => Err((ErrorCode::InvalidRequest, format!("Broker id must be an integer, but it is: {name}"))),
         },
+        Some(ResourceKind::Group) if name.is_empty() => {
+            Err((ErrorCode::InvalidRequest, "Group name must not be empty".into()))
+        }
+        Some(ResourceKind::Group) => {
+            let set = image.configs.of(&Resource::group(name)).map_or_else(Settings::new, |set| Settings::clone(set));
+            Ok(describe_group(&settings, &set))
+        }
         Some(kind) => Err((ErrorCode::InvalidRequest, format!("Settings of {kind:?} are not kept here yet"))),
         None => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {}", asked.resource_type))),
     }

@@ -90,7 +90,6 @@ fn not_written(why: &NotWritten) -> ErrorCode {
 
 /// TXN-3 for coordinators: the client looks for the coordinator again, waits a little, or learns that it is its own
 /// fault.
-#[allow(dead_code, reason = "the APIs of groups are the first to use it")]
 pub fn coordinator(fault: &CoordinatorError) -> ErrorCode {
     match fault {
         CoordinatorError::NotCoordinator => ErrorCode::NotCoordinator,

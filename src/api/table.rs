@@ -4,13 +4,10 @@ use super::{Closing, Connection, Context, Reply, Response};
 use crate::{
     api::Broker,
     metrics::ApiMetrics,
-    wire::{Malformed, RequestHeader, Version, decode, shape_of},
+    wire::{Body, Malformed, RequestHeader, Version, decode, shape_of},
 };
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::ApiKey,
-    protocol::{Decodable, Encodable},
-};
+use kafka_protocol::{messages::ApiKey, protocol::Encodable};
 use std::sync::Arc;
 
 /// One API.
@@ -46,6 +43,8 @@ apis! {
     Fetch                   4, 4..=18 => super::fetch::handle;
     ListOffsets             1, 1..=11 => super::list_offsets::handle;
     Metadata                0, 0..=13 => super::metadata::handle;
+    OffsetCommit            2, 2..=10 => super::offset_commit::handle;
+    OffsetFetch             1, 1..=10 => super::offset_fetch::handle;
     FindCoordinator         0, 0..=6  => super::find_coordinator::handle;
     JoinGroup               0, 0..=9  => super::join_group::handle;
     Heartbeat               0, 0..=4  => super::heartbeat::handle;
@@ -61,8 +60,12 @@ apis! {
     DescribeConfigs         1, 1..=4  => super::describe_configs::handle;
     AlterConfigs            0, 0..=2  => super::alter_configs::handle;
     CreatePartitions        0, 0..=3  => super::create_partitions::handle;
+    DeleteGroups            0, 0..=2  => super::delete_groups::handle;
     IncrementalAlterConfigs 0, 0..=1  => super::incremental_alter_configs::handle;
+    OffsetDelete            0, 0..=0  => super::offset_delete::handle;
     DescribeCluster         0, 0..=2  => super::describe_cluster::handle;
+    ConsumerGroupHeartbeat  0, 0..=1  => super::consumer_group_heartbeat::handle;
+    ConsumerGroupDescribe   0, 0..=1  => super::consumer_group_describe::handle;
     DescribeTopicPartitions 0, 0..=0  => super::describe_topic_partitions::handle;
 }
 
@@ -83,7 +86,7 @@ impl IntoResponse for Response {
     }
 }
 
-fn serve<T: Decodable, R: IntoResponse>(
+fn serve<T: Body, R: IntoResponse>(
     cx: &Context,
     mut body: Bytes,
     handle: fn(&Context, T) -> Reply<R>,

@@ -15,6 +15,7 @@ pub enum ConfigSource {
     DynamicDefaultBroker = 3,
     StaticBroker = 4,
     Default = 5,
+    DynamicGroup = 8,
 }
 
 impl ConfigSource {
@@ -142,7 +143,7 @@ fn source_of(synonyms: &[DescribedSynonym]) -> ConfigSource {
 /// Every place that names the key or one of its synonyms: this broker's dynamic values, the cluster's, static ones,
 /// defaults. As in Kafka the list begins where the key itself is first named, so a synonym that is set more strongly
 /// does not show.
-fn broker_synonyms(raw: &RawSettings, name: &str, is_sensitive: bool) -> Vec<DescribedSynonym> {
+pub(in crate::config) fn broker_synonyms(raw: &RawSettings, name: &str, is_sensitive: bool) -> Vec<DescribedSynonym> {
     let names = table::broker_synonyms(name, true);
     let mut found = Vec::new();
     let mut add = |source: ConfigSource, text_of: &dyn Fn(&str) -> Option<String>| {

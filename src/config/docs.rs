@@ -22,6 +22,9 @@ pub fn settings_page() -> String {
             page.push_str(&row(scope, setting));
         }
     }
+    page.push_str("\n## Groups\n\n| name | type | default | values | changed | effect | meaning |\n|---|---|---|---|---|---|---|\n");
+    // A group's settings change as a topic's do.
+    table::groups().for_each(|setting| page.push_str(&row(Scope::Topic, setting)));
     page
 }
 

@@ -3,6 +3,7 @@ mod alter;
 mod describe;
 mod docs;
 mod environment;
+mod group;
 mod listener;
 mod load;
 mod node;
@@ -20,11 +21,12 @@ pub use describe::{
     ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_cluster, describe_topic,
 };
 pub use docs::settings_page;
+pub use group::{GroupConfigError, describe_group, validate_group};
 pub use listener::{Endpoint, Listener, ListenerError, Protocol};
 pub use load::{ConfigError, Loaded, Note, NoteLevel, UnknownKey, load};
 pub use node::{
-    FetchRules, GroupRules, HostPort, InternalTopic, InternalTopics, LogRules, NetworkConfig, NodeConfig,
-    NodeConfigError, ProducerRules, TopicRules,
+    BoundedMs, ConsumerGroupRules, FetchRules, GroupRules, HostPort, InternalTopic, InternalTopics, LogRules,
+    NetworkConfig, NodeConfig, NodeConfigError, ProducerRules, TopicRules,
 };
 pub use properties::{PropertiesError, Property, parse as parse_properties};
 pub use raw::{RawSettings, RawValue, Source};

@@ -11,7 +11,7 @@ use crate::config::reader::Reader;
 use crate::config::topic::SyncPolicy;
 use crate::config::value::InvalidValue;
 use crate::types::NodeId;
-pub use groups::GroupRules;
+pub use groups::{BoundedMs, ConsumerGroupRules, GroupRules};
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 /// The settings of one node. Lengths of time are milliseconds, sizes bytes, unless a name says otherwise.

@@ -1,5 +1,6 @@
 //! The one table of settings: every key of Apache Kafka 4.3, our own keys, and which key stands in for which.
 mod cluster;
+mod group;
 mod groups;
 mod logs;
 mod metrics;
@@ -35,6 +36,7 @@ static BROKER: LazyLock<BTreeMap<&str, &Setting>> = LazyLock::new(|| {
 });
 static TOPIC: LazyLock<BTreeMap<&str, &Setting>> =
     LazyLock::new(|| by_name([topic::ROWS, own::TOPIC_ROWS].concat().leak()));
+static GROUP: LazyLock<BTreeMap<&str, &Setting>> = LazyLock::new(|| by_name(group::ROWS));
 
 fn by_name(rows: &'static [Setting]) -> BTreeMap<&'static str, &'static Setting> {
     let rows_by_name: BTreeMap<&str, &Setting> = rows.iter().map(|row| (row.name, row)).collect();
@@ -50,6 +52,16 @@ pub fn broker(name: &str) -> Option<&'static Setting> {
 /// The topic setting of this name.
 pub fn topic(name: &str) -> Option<&'static Setting> {
     TOPIC.get(name).copied()
+}
+
+/// The setting of single groups of this name.
+pub fn group(name: &str) -> Option<&'static Setting> {
+    GROUP.get(name).copied()
+}
+
+/// All settings of single groups, by name.
+pub fn groups() -> impl Iterator<Item = &'static Setting> {
+    GROUP.values().copied()
 }
 
 /// All settings of a scope, by name.

@@ -36,7 +36,7 @@ impl ResourceKind {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Resource {
     pub kind: ResourceKind,
-    /// A topic's name, a broker's number as text, or empty for the defaults of all brokers.
+    /// A topic's or group's name, a broker's number as text, or empty for the defaults of all brokers.
     pub name: Arc<str>,
 }
 
@@ -47,6 +47,10 @@ impl Resource {
 
     pub fn broker(id: crate::types::NodeId) -> Resource {
         Resource { kind: ResourceKind::Broker, name: id.to_string().into() }
+    }
+
+    pub fn group(name: &str) -> Resource {
+        Resource { kind: ResourceKind::Group, name: name.into() }
     }
 
     /// The dynamic defaults of all brokers.

@@ -73,6 +73,11 @@ impl Topics {
         self.by_id.is_empty()
     }
 
+    /// Whether topics came or went between the two; cheap, and never wrong when it says that none did.
+    pub fn have_same_names(&self, other: &Topics) -> bool {
+        self.by_name.ptr_eq(&other.by_name)
+    }
+
     /// Of all topics together.
     pub fn partitions(&self) -> usize {
         self.partitions

@@ -1,7 +1,13 @@
 //! Settings of groups as their coordinator wants them, at the start and whenever they are changed at run time.
 use crate::{
-    config::{GroupRules, NodeConfig, RawSettings},
-    coordinator::{GroupCoordinator, group::GroupSettings},
+    config::{BoundedMs, ConsumerGroupRules, GroupRules, NodeConfig, RawSettings},
+    coordinator::{
+        GroupCoordinator,
+        group::{
+            GroupSettings,
+            consumer::{Bounded, ConsumerSettings, assignor::Assignor},
+        },
+    },
     image::{Delta, Image, Publisher, Resource, ResourceKind, Settings},
     types::NodeId,
 };
@@ -20,6 +26,19 @@ pub fn group_settings(rules: &GroupRules) -> GroupSettings {
         offset_metadata_bytes_max: rules.offset_metadata_bytes_max as usize,
         offsets_retention_ms: rules.offsets_retention_ms,
         offsets_retention_check_ms: rules.offsets_retention_check_ms,
+        consumer: consumer_settings(&rules.consumer),
+    }
+}
+
+fn consumer_settings(rules: &ConsumerGroupRules) -> ConsumerSettings {
+    let bounded = |bounds: &BoundedMs| Bounded { default: bounds.default, min: bounds.min, max: bounds.max };
+    ConsumerSettings {
+        session_timeout_ms: bounded(&rules.session_timeout_ms),
+        heartbeat_interval_ms: bounded(&rules.heartbeat_interval_ms),
+        assignment_interval_ms: bounded(&rules.assignment_interval_ms),
+        members_max: rules.members_max as usize,
+        assignors: rules.assignors.iter().filter_map(|name| Assignor::from_name(name)).collect(),
+        regex_refresh_ms: rules.regex_refresh_ms,
     }
 }
 

@@ -108,7 +108,12 @@ impl SettingRules for NodeSettings {
                     Refused::new(code, fault.to_string())
                 })
             }
-            ResourceKind::BrokerLogger | ResourceKind::ClientMetrics | ResourceKind::Group => {
+            ResourceKind::Group if resource.name.is_empty() => {
+                Err(Refused::new(ErrorCode::InvalidRequest, "There are no settings for all groups together."))
+            }
+            ResourceKind::Group => config::validate_group(&self.raw, settings)
+                .map_err(|fault| Refused::new(ErrorCode::InvalidConfig, fault.to_string())),
+            ResourceKind::BrokerLogger | ResourceKind::ClientMetrics => {
                 Err(Refused::new(ErrorCode::InvalidRequest, format!("Settings of {resource} are not kept here yet")))
             }
         }
@@ -117,6 +122,7 @@ impl SettingRules for NodeSettings {
     fn list_default(&self, kind: ResourceKind, name: &str) -> Option<String> {
         let setting = match kind {
             ResourceKind::Topic => table::topic(name),
+            ResourceKind::Group => table::group(name),
             _ => table::broker(name),
         };
         let list = setting.filter(|setting| setting.kind == ValueKind::List)?;

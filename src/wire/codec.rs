@@ -15,13 +15,25 @@ pub enum Malformed {
     Content(String),
 }
 
+/// A request's body; all but a few are the crate's own types.
+pub trait Body: Sized {
+    /// The body's shape was proven before.
+    fn decode_body(key: ApiKey, version: Version, body: &mut Bytes) -> Result<Self, Malformed>;
+}
+
+impl<T: Decodable> Body for T {
+    fn decode_body(key: ApiKey, version: Version, body: &mut Bytes) -> Result<T, Malformed> {
+        T::decode(body, codec_version(key, version)).map_err(|error| Malformed::Content(error.to_string()))
+    }
+}
+
 /// Decodes a request's body after its shape was proven; `Bytes` fields point into `body`, nothing is copied.
-pub fn decode<T: Decodable>(key: ApiKey, version: Version, body: &mut Bytes) -> Result<T, Malformed> {
+pub fn decode<T: Body>(key: ApiKey, version: Version, body: &mut Bytes) -> Result<T, Malformed> {
     let shape = shape_of(key as i16).ok_or(Malformed::Shape)?;
     if !shape.fits(body, version) {
         return Err(Malformed::Shape);
     }
-    T::decode(body, codec_version(key, version)).map_err(|error| Malformed::Content(error.to_string()))
+    T::decode_body(key, version, body)
 }
 
 /// A handler set a field that the version lacks: a bug of the broker, met by closing that connection only. The tests

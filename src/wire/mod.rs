@@ -7,12 +7,14 @@ pub mod metadata;
 mod shape;
 mod shapes;
 pub mod structure;
+mod topic_ids;
 
 pub use answers::{check_answer, skip_header_tags};
-pub use codec::{Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};
+pub use codec::{Body, Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};
 pub use header::{RequestHeader, put_response_header};
 pub use shape::{Field, Shape, Versioned};
 pub use shapes::{SHAPES, shape_of};
+pub use topic_ids::{OFFSETS_BY_TOPIC_ID, OffsetCommit, OffsetFetch};
 
 /// The version of one API, as it stands in a request header.
 pub type Version = i16;

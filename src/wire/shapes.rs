@@ -81,6 +81,41 @@ pub const SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        key: 8, // OffsetCommit
+        flexible_from: 8,
+        fields: &[
+            all(String),
+            all(I32),
+            all(String),
+            from(7, NullableString),
+            between(2, 4, I64),
+            all(Array(&[
+                upto(9, String),
+                from(10, Uuid),
+                all(Array(&[all(I32), all(I64), from(6, I32), all(NullableString)])),
+            ])),
+        ],
+    },
+    Shape {
+        key: 9, // OffsetFetch
+        flexible_from: 6,
+        fields: &[
+            upto(7, String),
+            upto(1, Array(OFFSET_FETCH_TOPIC)),
+            between(2, 7, NullableArray(OFFSET_FETCH_TOPIC)),
+            from(
+                8,
+                Array(&[
+                    all(String),
+                    from(9, NullableString),
+                    from(9, I32),
+                    all(NullableArray(&[upto(9, String), from(10, Uuid), all(List(&I32))])),
+                ]),
+            ),
+            from(7, I8),
+        ],
+    },
+    Shape {
         key: 10, // FindCoordinator
         flexible_from: 3,
         fields: &[upto(3, String), from(1, I8), from(4, List(&String))],
@@ -166,6 +201,7 @@ pub const SHAPES: &[Shape] = &[
         flexible_from: 2,
         fields: &[all(Array(&[all(String), all(I32), all(NullableArray(&[all(List(&I32))]))])), all(I32), all(I8)],
     },
+    Shape { key: 42, flexible_from: 2, fields: &[all(List(&String))] }, // DeleteGroups
     Shape {
         key: 44, // IncrementalAlterConfigs
         flexible_from: 1,
@@ -174,7 +210,29 @@ pub const SHAPES: &[Shape] = &[
             all(I8),
         ],
     },
+    Shape {
+        key: 47, // OffsetDelete
+        flexible_from: MAX,
+        fields: &[all(String), all(Array(&[all(String), all(Array(&[all(I32)]))]))],
+    },
     Shape { key: 60, flexible_from: 0, fields: &[all(I8), from(1, I8), from(2, I8)] }, // DescribeCluster
+    Shape {
+        key: 68, // ConsumerGroupHeartbeat
+        flexible_from: 0,
+        fields: &[
+            all(String),
+            all(String),
+            all(I32),
+            all(NullableString),
+            all(NullableString),
+            all(I32),
+            all(NullableList(&String)),
+            from(1, NullableString),
+            all(NullableString),
+            all(NullableArray(&[all(Uuid), all(List(&I32))])),
+        ],
+    },
+    Shape { key: 69, flexible_from: 0, fields: &[all(List(&String)), all(I8)] }, // ConsumerGroupDescribe
     Shape {
         key: 75, // DescribeTopicPartitions
         flexible_from: 0,
@@ -192,6 +250,8 @@ const FETCH_PARTITION: &[Versioned] = &[
     from(17, Tagged(0, &Uuid)),
     from(18, Tagged(1, &I64)),
 ];
+
+const OFFSET_FETCH_TOPIC: &[Versioned] = &[all(String), all(List(&I32))];
 
 const METADATA_TOPIC: &[Versioned] = &[from(10, Uuid), upto(9, String), from(10, NullableString)];
 

@@ -1,6 +1,7 @@
 //! The scenarios, one file per subject; one broker serves them all at once.
 mod api_versions;
 mod configs;
+mod consumer_group;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;

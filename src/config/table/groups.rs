@@ -3,33 +3,33 @@ use crate::config::setting::Valid::{Any, AtLeast, Elements, OneOfAnyCase};
 use crate::config::setting::settings;
 
 settings! {
-    Int "group.consumer.assignment.interval.ms" = Some("1000"), AtLeast(0), Medium, ClusterWide, NoEffect,
+    Int "group.consumer.assignment.interval.ms" = Some("1000"), AtLeast(0), Medium, ClusterWide, Honoured,
         "Shortest time between two assignments of a consumer group; 0 is none.";
     List "group.consumer.assignors" = Some("uniform,range"),
-        Elements { of: &[], empty_allowed: false }, Medium, Fixed, NoEffect,
+        Elements { of: &[], empty_allowed: false }, Medium, Fixed, Honoured,
         "Assignors that consumer groups may use; the first is the default.";
-    Int "group.consumer.heartbeat.interval.ms" = Some("5000"), AtLeast(1), Medium, Fixed, NoEffect,
+    Int "group.consumer.heartbeat.interval.ms" = Some("5000"), AtLeast(1), Medium, Fixed, Honoured,
         "Heartbeat interval given to members of consumer groups.";
-    Int "group.consumer.max.assignment.interval.ms" = Some("15000"), AtLeast(0), Medium, Fixed, NoEffect,
+    Int "group.consumer.max.assignment.interval.ms" = Some("15000"), AtLeast(0), Medium, Fixed, Honoured,
         "Upper bound of a group's own assignment interval.";
-    Int "group.consumer.max.heartbeat.interval.ms" = Some("15000"), AtLeast(1), Medium, Fixed, NoEffect,
+    Int "group.consumer.max.heartbeat.interval.ms" = Some("15000"), AtLeast(1), Medium, Fixed, Honoured,
         "Upper bound of a group's own heartbeat interval.";
-    Int "group.consumer.max.session.timeout.ms" = Some("60000"), AtLeast(1), Medium, Fixed, NoEffect,
+    Int "group.consumer.max.session.timeout.ms" = Some("60000"), AtLeast(1), Medium, Fixed, Honoured,
         "Upper bound of a group's own session timeout.";
-    Int "group.consumer.max.size" = Some("2147483647"), AtLeast(1), Medium, Fixed, NoEffect,
+    Int "group.consumer.max.size" = Some("2147483647"), AtLeast(1), Medium, Fixed, Honoured,
         "Members a consumer group may have.";
     String "group.consumer.migration.policy" = Some("bidirectional"),
         OneOfAnyCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]), Medium, Fixed, NoEffect,
         "May classic groups become consumer groups while they run, and back?";
-    Int "group.consumer.min.assignment.interval.ms" = Some("0"), AtLeast(0), Medium, Fixed, NoEffect,
+    Int "group.consumer.min.assignment.interval.ms" = Some("0"), AtLeast(0), Medium, Fixed, Honoured,
         "Lower bound of a group's own assignment interval.";
-    Int "group.consumer.min.heartbeat.interval.ms" = Some("5000"), AtLeast(1), Medium, Fixed, NoEffect,
+    Int "group.consumer.min.heartbeat.interval.ms" = Some("5000"), AtLeast(1), Medium, Fixed, Honoured,
         "Lower bound of a group's own heartbeat interval.";
-    Int "group.consumer.min.session.timeout.ms" = Some("45000"), AtLeast(1), Medium, Fixed, NoEffect,
+    Int "group.consumer.min.session.timeout.ms" = Some("45000"), AtLeast(1), Medium, Fixed, Honoured,
         "Lower bound of a group's own session timeout.";
-    Int "group.consumer.regex.refresh.interval.ms" = Some("600000"), AtLeast(10000), Medium, Fixed, NoEffect,
+    Int "group.consumer.regex.refresh.interval.ms" = Some("600000"), AtLeast(10000), Medium, Fixed, Honoured,
         "How often topic patterns of subscriptions are matched anew.";
-    Int "group.consumer.session.timeout.ms" = Some("45000"), AtLeast(1), Medium, Fixed, NoEffect,
+    Int "group.consumer.session.timeout.ms" = Some("45000"), AtLeast(1), Medium, Fixed, Honoured,
         "A member of a consumer group that is silent for this long is out.";
     Int "group.coordinator.append.linger.ms" = Some("-1"), AtLeast(-1), Medium, Fixed, NoEffect,
         "How long the coordinator gathers records before it writes them; -1 adapts.";

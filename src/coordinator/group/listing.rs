@@ -26,6 +26,12 @@ pub fn list(hard: &Groups, soft: &Soft, filter: &Filter) -> Vec<Listed> {
     let wanted = |names: &BTreeSet<String>, name: &str| names.is_empty() || names.contains(&name.to_lowercase());
     let kept = hard.by_id.iter().map(|(id, group)| match &group.members {
         Members::None => classic(id, "", State::Empty),
+        Members::Consumer(group) => Listed {
+            group: id.clone(),
+            protocol_type: "consumer".to_owned(),
+            state: group.state().name(),
+            kind: "Consumer",
+        },
         Members::Classic(record) => {
             let from_record = if record.members.is_empty() { State::Empty } else { State::Stable };
             match soft.classic.get(hard, id) {

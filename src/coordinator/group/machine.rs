@@ -1,5 +1,5 @@
 //! One shard of groups as a machine: every request is decided here, every record replayed here.
-use super::{GroupSettings, Groups, Soft, Timer, classic, listing};
+use super::{GroupSettings, Groups, Soft, Timer, classic, consumer, listing, offsets};
 use crate::{
     image::Image,
     machine::{Machine, Outcome, Turn},
@@ -34,14 +34,18 @@ pub enum Request {
     Loaded,
     /// A timer is due: the first of those due at `Op::at` is handled. Asked again while `Soft::timers` has more.
     Due,
+    Offsets(offsets::Request),
     Classic(classic::Request),
     /// Which groups there are.
     List(listing::Filter),
+    Consumer(consumer::Request),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     Done,
+    Offsets(offsets::Reply),
+    Consumer(consumer::Reply),
     Classic(classic::Reply),
     Listed(Vec<listing::Listed>),
 }
@@ -72,22 +76,41 @@ impl Machine for GroupMachine {
 
     fn decide(&self, hard: &Groups, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<GroupRecord, Reply> {
         let asked = Asked { at: op.at, id: op.id, settings: &op.settings };
+        let around = offsets::Around { at: op.at, image: &op.image, settings: &op.settings };
         match op.request {
             Request::Loaded => {
                 soft.timers.set(Timer::Expiry, op.at.monotonic_ms + op.settings.offsets_retention_check_ms);
+                consumer::loaded(hard, soft, op.at, &op.image, &op.settings);
                 done(turn, classic::loaded(hard, soft, asked))
             }
-            Request::Due => done(turn, due(hard, soft, asked)),
-            Request::Classic(request) => classic::decide(hard, soft, asked, request, turn),
+            Request::Offsets(request) => {
+                let (records, reply) = offsets::decide(hard, soft, around, request);
+                Outcome::answer(turn, records, Reply::Offsets(reply))
+            }
+            Request::Due => done(turn, due(hard, soft, asked, around)),
+            Request::Classic(request) => match consumer::meet(hard, soft, (op.at, &op.image, &op.settings), &request) {
+                consumer::Meets::Members(reply, records) => Outcome::answer(turn, records, Reply::Classic(reply)),
+                consumer::Meets::Nobody(mut records) => {
+                    let decided = classic::decide(hard, soft, asked, request, turn);
+                    records.extend(decided.records);
+                    Outcome { records, ..decided }
+                }
+            },
             Request::List(filter) => Outcome::answer(turn, vec![], Reply::Listed(listing::list(hard, soft, &filter))),
+            Request::Consumer(request) => {
+                consumer::decide(hard, soft, (op.at, op.id, &op.image, &op.settings), request, turn)
+            }
         }
     }
 
-    fn replay(&self, hard: &mut Groups, _base: Offset, records: Vec<GroupRecord>) -> Result<(), Never> {
-        for record in records {
-            // Records of other types say nothing to this version.
-            if let GroupRecord::GroupMetadata(key, value) = record {
-                classic::replay(hard, key.group, value);
+    fn replay(&self, hard: &mut Groups, base: Offset, records: Vec<GroupRecord>) -> Result<(), Never> {
+        for (number, record) in records.into_iter().enumerate() {
+            match record {
+                GroupRecord::GroupMetadata(key, value) => classic::replay(hard, key.group, value),
+                other => {
+                    offsets::replay(hard, base.plus(number as i64), &other);
+                    consumer::replay(hard, &other);
+                }
             }
         }
         Ok(())
@@ -95,13 +118,15 @@ impl Machine for GroupMachine {
 }
 
 /// Handles the first timer that is due.
-fn due(hard: &Groups, soft: &mut Soft, asked: Asked<'_>) -> Outcome<GroupRecord, Reply> {
+fn due(hard: &Groups, soft: &mut Soft, asked: Asked<'_>, around: offsets::Around<'_>) -> Outcome<GroupRecord, Reply> {
     let now_ms = asked.at.monotonic_ms;
     let late_ms = soft.timers.next().map_or(0, |at_ms| now_ms.saturating_sub(at_ms));
     match soft.timers.take_due(now_ms) {
-        Some(Timer::Expiry) => {
-            soft.timers.set(Timer::Expiry, now_ms + asked.settings.offsets_retention_check_ms);
-            Outcome::park()
+        Some(Timer::Expiry) => Outcome { records: offsets::sweep(hard, soft, around), answers: vec![] },
+        Some(Timer::Consumer(id, timer)) => {
+            let around = (around.at, around.image, around.settings);
+            let records = consumer::due(hard, soft, (&id, timer, late_ms), around);
+            Outcome { records, answers: vec![] }
         }
         Some(Timer::Classic(id, due)) => classic::due(hard, soft, asked, &id, due, late_ms),
         None => Outcome::park(),

@@ -1,7 +1,9 @@
 //! Groups and their offsets: the pure rules behind one partition of `__consumer_offsets`.
 pub mod classic;
+pub mod consumer;
 pub mod listing;
 mod machine;
+pub mod offsets;
 mod settings;
 mod state;
 

@@ -1,4 +1,5 @@
 //! The broker's settings for groups, under Kafka's names.
+use super::consumer::ConsumerSettings;
 
 /// Times in milliseconds, sizes in bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +19,7 @@ pub struct GroupSettings {
     pub offsets_retention_ms: i64,
     /// `offsets.retention.check.interval.ms`.
     pub offsets_retention_check_ms: u64,
+    pub consumer: ConsumerSettings,
 }
 
 impl Default for GroupSettings {
@@ -32,6 +34,7 @@ impl Default for GroupSettings {
             offset_metadata_bytes_max: 4_096,
             offsets_retention_ms: 10_080 * 60_000,
             offsets_retention_check_ms: 600_000,
+            consumer: ConsumerSettings::default(),
         }
     }
 }

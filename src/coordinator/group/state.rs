@@ -1,20 +1,30 @@
 //! What a shard of groups knows: hard state, which its records alone make, and soft state, which a crash may take.
-use super::{GroupId, classic};
-use crate::{machine::Timers, types::ProducerId, wire::coordinator::GroupRecord};
+use super::{GroupId, classic, consumer, offsets};
+use crate::machine::Timers;
 use std::collections::BTreeMap;
 
 /// All groups of one partition of `__consumer_offsets`. Changed by replay only (GRP-17).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Groups {
     pub by_id: BTreeMap<GroupId, Group>,
-    /// Records inside transactions that did not end yet, by producer.
-    pub open_transactions: BTreeMap<ProducerId, Vec<GroupRecord>>,
+    /// What the offsets of all groups share.
+    pub offsets: offsets::Shared,
+}
+
+impl Groups {
+    /// After a tombstone: a group of which no record is left does not exist.
+    pub fn forget_if_gone(&mut self, id: &str) {
+        if self.by_id.get(id).is_some_and(Group::is_gone) {
+            self.by_id.remove(id);
+        }
+    }
 }
 
 /// One group: its members by one of the protocols, or none; and its offsets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Group {
     pub members: Members,
+    pub offsets: offsets::Offsets,
 }
 
 /// Who is in the group, by the protocol they speak.
@@ -24,12 +34,13 @@ pub enum Members {
     #[default]
     None,
     Classic(classic::Group),
+    Consumer(consumer::Group),
 }
 
 impl Group {
     /// Nothing is left that a record would say.
     pub fn is_gone(&self) -> bool {
-        self.members == Members::None
+        self.members == Members::None && self.offsets.is_empty()
     }
 }
 
@@ -37,7 +48,10 @@ impl Group {
 #[derive(Default)]
 pub struct Soft {
     pub timers: Timers<Timer>,
+    /// How far the look for expired offsets has come.
+    pub sweep: offsets::Sweep,
     pub classic: classic::Lives,
+    pub consumer: consumer::Soft,
 }
 
 /// What falls due.
@@ -46,4 +60,5 @@ pub enum Timer {
     /// Offsets and empty groups past their retention.
     Expiry,
     Classic(GroupId, classic::Due),
+    Consumer(GroupId, consumer::Timer),
 }

@@ -1,8 +1,7 @@
 //! The group coordinator: groups on the partitions of `__consumer_offsets`.
 use super::{Coordinated, Given, Sharded};
 use crate::{
-    coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Never, Op, Request, Soft},
-    machine::Machine,
+    coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Never, Op, Request, Soft, offsets},
     record::TransactionResult,
     types::{Offset, ProducerId},
     wire::coordinator::{GroupRecord, GroupRecordError},
@@ -45,23 +44,27 @@ impl Coordinated for GroupMachine {
         }
     }
 
-    fn replay_open(&self, groups: &mut Groups, producer: ProducerId, records: Vec<GroupRecord>) -> Result<(), Never> {
-        groups.open_transactions.entry(producer).or_default().extend(records);
+    fn replay_open(
+        &self,
+        groups: &mut Groups,
+        base: Offset,
+        producer: ProducerId,
+        records: Vec<GroupRecord>,
+    ) -> Result<(), Never> {
+        for (at, record) in records.iter().enumerate() {
+            offsets::replay_in_transaction(groups, base.plus(at as i64), producer, record);
+        }
         Ok(())
     }
 
     fn replay_end(
         &self,
         groups: &mut Groups,
-        at: Offset,
+        _at: Offset,
         producer: ProducerId,
         result: TransactionResult,
     ) -> Result<(), Never> {
-        let records = groups.open_transactions.remove(&producer).unwrap_or_default();
-        match result {
-            // Where they stood is of no use to the rules; what they say counts from here on.
-            TransactionResult::Commit if !records.is_empty() => self.replay(groups, at, records),
-            TransactionResult::Commit | TransactionResult::Abort => Ok(()),
-        }
+        offsets::replay_end(groups, producer, result == TransactionResult::Commit);
+        Ok(())
     }
 }

@@ -114,7 +114,7 @@ fn replay_batch<M: Coordinated>(
         return Ok(last);
     }
     if header.is_transactional() {
-        machine.replay_open(hard, producer()?, read).map_err(fault)?;
+        machine.replay_open(hard, base, producer()?, read).map_err(fault)?;
     } else {
         machine.replay(hard, base, read).map_err(fault)?;
     }

@@ -66,10 +66,11 @@ pub trait Coordinated:
     /// `None`: of a type that later versions may know, to be passed over. The error tells what is damaged.
     fn decode(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Option<Self::Record>, String>;
 
-    /// Records inside a transaction of `producer`: they count once it ended well.
+    /// Records inside a transaction of `producer`, the first of them at `base`: they count once it ended well.
     fn replay_open(
         &self,
         hard: &mut Self::Hard,
+        base: Offset,
         producer: ProducerId,
         records: Vec<Self::Record>,
     ) -> Result<(), Self::Fault>;

@@ -8,4 +8,4 @@ mod record;
 pub use consumer_group::*;
 pub use group::*;
 pub use offset::*;
-pub use record::{GroupRecord, GroupRecordError};
+pub use record::{GroupRecord, GroupRecordError, Marker, Producer};

@@ -1,8 +1,11 @@
 //! One record of `__consumer_offsets`, key and value together.
 use super::*;
-use crate::wire::{
-    Version,
-    structure::{Reader, Unreadable, Value, Writer},
+use crate::{
+    types::{ProducerEpoch, ProducerId},
+    wire::{
+        Version,
+        structure::{Reader, Unreadable, Value, Writer},
+    },
 };
 
 /// Why a record of the topic cannot be read. Replay goes on without records of unknown types, as Kafka does.
@@ -20,6 +23,21 @@ pub enum GroupRecordError {
     NoKey,
 }
 
+/// Whose transaction: it stands in the header of the record's batch, not in the record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Producer {
+    pub id: ProducerId,
+    pub epoch: ProducerEpoch,
+}
+
+/// How a transaction ended: a control batch in each partition that it wrote to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Marker {
+    pub commit: bool,
+    /// Of the transaction's coordinator.
+    pub coordinator_epoch: i32,
+}
+
 /// Which versions are flexible, read and written: `max` and below are read.
 struct Versions {
     flexible_from: Version,
@@ -30,17 +48,31 @@ macro_rules! group_records {
     ($($number:literal $name:ident($key:ident, $value:ident) flexible $flexible:literal max $max:literal write $write:expr;)*) => {
         /// One change of a group or an offset; a value of `None` is a tombstone: what the key names is gone.
         #[derive(Clone, PartialEq, Eq, Debug)]
-        pub enum GroupRecord { $($name($key, Option<$value>),)* }
+        pub enum GroupRecord {
+            $($name($key, Option<$value>),)*
+            /// An `OffsetCommit` in a transactional batch: it is nothing until the marker comes.
+            PendingOffsetCommit(Producer, OffsetCommitKey, OffsetCommitValue),
+            /// The marker.
+            EndTransaction(Producer, Marker),
+        }
 
         impl GroupRecord {
             /// Kafka's name of the record type.
             pub fn name(&self) -> &'static str {
-                match self { $(GroupRecord::$name(..) => stringify!($name),)* }
+                match self {
+                    $(GroupRecord::$name(..) => stringify!($name),)*
+                    GroupRecord::PendingOffsetCommit(..) => "OffsetCommit",
+                    GroupRecord::EndTransaction(..) => "EndTransaction",
+                }
             }
 
-            /// The group that the record is about.
-            pub fn group(&self) -> &str {
-                match self { $(GroupRecord::$name(key, _) => &key.group,)* }
+            /// The group that the record is about; none for a marker, which is about all that its producer touched.
+            pub fn group(&self) -> Option<&str> {
+                match self {
+                    $(GroupRecord::$name(key, _) => Some(&key.group),)*
+                    GroupRecord::PendingOffsetCommit(_, key, _) => Some(&key.group),
+                    GroupRecord::EndTransaction(..) => None,
+                }
             }
 
             /// Key and value as they stand in the log; no value is a tombstone.
@@ -61,6 +93,10 @@ macro_rules! group_records {
                         });
                         (to.into_bytes(), value)
                     })*
+                    GroupRecord::PendingOffsetCommit(_, key, value) => {
+                        GroupRecord::OffsetCommit(key.clone(), Some(value.clone())).encode()
+                    }
+                    GroupRecord::EndTransaction(_, marker) => marker.encode(),
                 }
             }
 
@@ -101,7 +137,38 @@ fn offset_version(value: &OffsetCommitValue) -> Version {
     }
 }
 
+impl Marker {
+    /// Key and value of the control record; both of version 0.
+    fn encode(self) -> (Vec<u8>, Option<Vec<u8>>) {
+        let (mut key, mut value) = (Writer::new(0, false), Writer::new(0, false));
+        let (version, kind): (i16, i16) = (0, self.commit.into());
+        version.put(&mut key);
+        kind.put(&mut key);
+        version.put(&mut value);
+        self.coordinator_epoch.put(&mut value);
+        (key.into_bytes(), Some(value.into_bytes()))
+    }
+}
+
 impl GroupRecord {
+    /// The transaction that the record's batch belongs to; records of one batch agree on it.
+    pub fn producer(&self) -> Option<Producer> {
+        match self {
+            GroupRecord::PendingOffsetCommit(producer, ..) | GroupRecord::EndTransaction(producer, _) => {
+                Some(*producer)
+            }
+            _ => None,
+        }
+    }
+
+    /// The record as one of a transactional batch. Only commits of offsets stand in such batches.
+    pub fn in_transaction(self, producer: Producer) -> GroupRecord {
+        match self {
+            GroupRecord::OffsetCommit(key, Some(value)) => GroupRecord::PendingOffsetCommit(producer, key, value),
+            other => other,
+        }
+    }
+
     /// Reads one record to its last byte; never panics, never allocates more than a small multiple of its size.
     pub fn decode(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<GroupRecord, GroupRecordError> {
         let mut from = Reader::new(key.ok_or(GroupRecordError::NoKey)?, 0, false);
@@ -150,6 +217,17 @@ mod tests {
         assert_eq!(key, [0, 1, 0, 1, b'g', 0, 1, b't', 0, 0, 0, 7]);
         let wanted = [0, 3, 0, 0, 0, 0, 0, 0, 0, 5, 255, 255, 255, 255, 0, 1, b'm', 0, 0, 0, 0, 0, 0, 0, 9];
         assert_eq!(value.unwrap(), wanted);
+    }
+
+    #[test]
+    fn what_a_transaction_writes_has_the_bytes_of_a_commit_and_of_a_marker() {
+        let producer = Producer { id: ProducerId::from_wire(3).unwrap(), epoch: ProducerEpoch::from_wire(1).unwrap() };
+        let key = OffsetCommitKey { group: "g".into(), topic: "t".into(), partition: 7 };
+        let plain = GroupRecord::OffsetCommit(key, Some(OffsetCommitValue::default()));
+        let pending = plain.clone().in_transaction(producer);
+        assert_eq!((pending.encode(), pending.producer()), (plain.encode(), Some(producer)));
+        let marker = GroupRecord::EndTransaction(producer, Marker { commit: true, coordinator_epoch: 5 });
+        assert_eq!(marker.encode(), (vec![0, 0, 0, 1], Some(vec![0, 0, 0, 0, 0, 5])));
     }
 
     #[test]

@@ -183,6 +183,47 @@ fn admin_requests_fit() {
 }
 
 #[test]
+fn requests_of_offsets_fit() {
+    fits(ApiKey::OffsetCommit, 2..=9, |version| {
+        let partition = offset_commit_request::OffsetCommitRequestPartition::default()
+            .with_committed_metadata(Some(protocol_string("m")))
+            .with_committed_leader_epoch(if version >= 6 { 3 } else { -1 });
+        let silent = offset_commit_request::OffsetCommitRequestPartition::default().with_committed_metadata(None);
+        let instance = (version >= 7).then(|| protocol_string("i"));
+        OffsetCommitRequest::default().with_group_instance_id(instance).with_topics(vec![
+            offset_commit_request::OffsetCommitRequestTopic::default()
+                .with_name(topic())
+                .with_partitions(vec![partition, silent]),
+        ])
+    });
+    let one = || {
+        offset_fetch_request::OffsetFetchRequestTopic::default().with_name(topic()).with_partition_indexes(vec![1, 2])
+    };
+    fits(ApiKey::OffsetFetch, 1..=7, |_| OffsetFetchRequest::default().with_topics(Some(vec![one()])));
+    fits(ApiKey::OffsetFetch, 2..=7, |_| OffsetFetchRequest::default().with_topics(None));
+    fits(ApiKey::OffsetFetch, 8..=9, |version| {
+        let some = offset_fetch_request::OffsetFetchRequestTopics::default()
+            .with_name(topic())
+            .with_partition_indexes(vec![1]);
+        let member = (version >= 9).then(|| protocol_string("m"));
+        let group = |topics| {
+            offset_fetch_request::OffsetFetchRequestGroup::default().with_member_id(member.clone()).with_topics(topics)
+        };
+        OffsetFetchRequest::default().with_groups(vec![group(Some(vec![some])), group(None)])
+    });
+    fits(ApiKey::DeleteGroups, 0..=2, |_| {
+        DeleteGroupsRequest::default().with_groups_names(vec![GroupId(protocol_string("g"))])
+    });
+    fits(ApiKey::OffsetDelete, 0..=0, |_| {
+        OffsetDeleteRequest::default().with_topics(vec![
+            offset_delete_request::OffsetDeleteRequestTopic::default()
+                .with_name(topic())
+                .with_partitions(vec![offset_delete_request::OffsetDeleteRequestPartition::default()]),
+        ])
+    });
+}
+
+#[test]
 fn group_requests_fit() {
     let group = || GroupId(protocol_string("group"));
     fits(ApiKey::JoinGroup, 0..=9, |version| {
@@ -214,5 +255,25 @@ fn group_requests_fit() {
     fits(ApiKey::ListGroups, 0..=5, |version| {
         let names = |from| if version >= from { vec![protocol_string("Stable")] } else { vec![] };
         ListGroupsRequest::default().with_states_filter(names(4)).with_types_filter(names(5))
+    });
+}
+
+#[test]
+fn requests_of_consumer_groups_fit() {
+    fits(ApiKey::ConsumerGroupHeartbeat, 0..=1, |version| {
+        let owned = consumer_group_heartbeat_request::TopicPartitions::default().with_partitions(vec![1, 2]);
+        let text = |text: &'static str| Some(protocol_string(text));
+        ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(GroupId(protocol_string("group")))
+            .with_instance_id(text("instance"))
+            .with_rack_id(text("rack"))
+            .with_subscribed_topic_names(Some(vec![topic()]))
+            .with_subscribed_topic_regex(text("t.*").filter(|_| version >= 1))
+            .with_server_assignor(text("range"))
+            .with_topic_partitions(Some(vec![owned]))
+    });
+    fits(ApiKey::ConsumerGroupHeartbeat, 0..=1, |_| ConsumerGroupHeartbeatRequest::default());
+    fits(ApiKey::ConsumerGroupDescribe, 0..=1, |_| {
+        ConsumerGroupDescribeRequest::default().with_group_ids(vec![GroupId(protocol_string("group"))])
     });
 }

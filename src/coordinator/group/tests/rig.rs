@@ -1,11 +1,15 @@
-//! A shard of groups on a journal in memory, with a clock that stands still until it is told.
+//! A shard of groups on a journal in memory, with topics as tests make them and a clock that stands still until it is
+//! told.
 use crate::{
-    coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Op, Reply, Request},
-    image::Image,
+    coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Op, Reply, Request, Soft},
+    image::{Delta, Image},
     log::Watermark,
     machine::{Journal, Machine, NotWritten, Runtime},
     types::Offset,
-    wire::coordinator::GroupRecord,
+    wire::{
+        coordinator::GroupRecord,
+        metadata::{MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
+    },
 };
 use futures_util::task::noop_waker;
 use std::{
@@ -19,6 +23,8 @@ use uuid::Uuid;
 /// Keeps the bytes, as a log does; committed at once.
 pub struct Memory {
     pub appended: Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>>,
+    /// The same as they were decided: transactions stand in headers of batches, which are not kept here.
+    pub decided: Vec<Vec<GroupRecord>>,
     count: i64,
     committed: Arc<Watermark>,
 }
@@ -27,6 +33,7 @@ impl Journal<GroupRecord> for Memory {
     fn append(&mut self, records: &[GroupRecord]) -> Result<Offset, NotWritten> {
         let base = self.end();
         self.appended.push(records.iter().map(GroupRecord::encode).collect());
+        self.decided.push(records.to_vec());
         self.count += records.len() as i64;
         self.committed.raise(self.end());
         Ok(base)
@@ -39,6 +46,31 @@ impl Journal<GroupRecord> for Memory {
     fn committed(&self) -> &Arc<Watermark> {
         &self.committed
     }
+}
+
+impl Memory {
+    /// Replays the batches from this one on, as a reader of the log would.
+    fn replay(&self, from: usize, groups: &mut Groups) {
+        let mut base = Offset::ZERO;
+        for (number, (bytes, decided)) in self.appended.iter().zip(&self.decided).enumerate() {
+            let next = base.plus(decided.len() as i64);
+            if number >= from {
+                let records =
+                    bytes.iter().zip(decided).map(|((key, value), decided)| read(key, value.as_deref(), decided));
+                let replayed = GroupMachine.replay(groups, base, records.collect());
+                replayed.unwrap_or_else(|never| match never {});
+            }
+            base = next;
+        }
+    }
+}
+
+fn read(key: &[u8], value: Option<&[u8]>, decided: &GroupRecord) -> GroupRecord {
+    if let GroupRecord::EndTransaction(..) = decided {
+        return decided.clone();
+    }
+    let read = GroupRecord::decode(Some(key), value).expect("what was written is read");
+    decided.producer().into_iter().fold(read, GroupRecord::in_transaction)
 }
 
 pub struct Rig {
@@ -56,7 +88,8 @@ pub type Asking = Pin<Box<dyn Future<Output = Result<Reply, NotWritten>>>>;
 
 impl Rig {
     pub fn new() -> Rig {
-        let journal = Memory { appended: Vec::new(), count: 0, committed: Watermark::new(Offset::ZERO) };
+        let journal =
+            Memory { appended: Vec::new(), decided: Vec::new(), count: 0, committed: Watermark::new(Offset::ZERO) };
         let at = Moment { wall_ms: 1_000_000, monotonic_ms: 1_000 };
         let runtime = Runtime::new(GroupMachine, Groups::default(), journal);
         let settings = GroupSettings::default();
@@ -99,16 +132,56 @@ impl Rig {
 
     /// GRP-17: what the journal's bytes say is the state.
     fn assert_replays(&mut self) {
-        let appended = &self.runtime.journal().appended;
-        for batch in &appended[self.replayed_batches..] {
-            let decode = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| {
-                GroupRecord::decode(Some(key), value.as_deref()).expect("what was written is read")
-            };
-            let records = batch.iter().map(decode).collect();
-            GroupMachine.replay(&mut self.replayed, Offset::ZERO, records).unwrap_or_else(|never| match never {});
-        }
-        self.replayed_batches = appended.len();
+        let from = self.replayed_batches;
+        self.replayed_batches = self.runtime.journal().appended.len();
+        self.runtime.journal().replay(from, &mut self.replayed);
         assert_eq!(&self.replayed, self.runtime.hard(), "the journal replays to the state");
+    }
+
+    pub fn hard(&self) -> &Groups {
+        self.runtime.hard()
+    }
+
+    pub fn soft(&self) -> &Soft {
+        self.runtime.soft()
+    }
+
+    /// All records so far, in order.
+    pub fn records(&self) -> impl Iterator<Item = &GroupRecord> {
+        self.runtime.journal().decided.iter().flatten()
+    }
+
+    /// What the records alone make of an empty shard.
+    pub fn replayed(&self) -> Groups {
+        let mut groups = Groups::default();
+        self.runtime.journal().replay(0, &mut groups);
+        groups
+    }
+
+    /// With topics of so many partitions each; the first has the id 1, the next 2, ...
+    pub fn with_topics(topics: &[(&str, i32)]) -> Rig {
+        let mut rig = Rig::new();
+        for (number, (name, partitions)) in topics.iter().enumerate() {
+            rig.create_topic(name, number as u128 + 1, *partitions);
+        }
+        rig
+    }
+
+    pub fn create_topic(&mut self, name: &str, id: u128, partitions: i32) {
+        let topic_id = Uuid::from_u128(id);
+        self.change(TopicRecord { name: name.into(), topic_id }.into());
+        for partition_id in 0..partitions {
+            let at = PartitionRecord { partition_id, topic_id, replicas: vec![1], isr: vec![1], ..Default::default() };
+            self.change(PartitionRecord { leader: 1, directories: vec![Uuid::from_u128(77)], ..at }.into());
+        }
+    }
+
+    pub fn delete_topic(&mut self, id: u128) {
+        self.change(RemoveTopicRecord { topic_id: Uuid::from_u128(id) }.into());
+    }
+
+    fn change(&mut self, record: MetadataRecord) {
+        Arc::make_mut(&mut self.image).apply(&record, &mut Delta::default()).unwrap();
     }
 
     /// The coordinator dies and another loads the journal. Who waited is told to ask elsewhere.

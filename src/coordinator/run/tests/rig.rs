@@ -150,7 +150,13 @@ impl Coordinated for Tally {
         Ok(Some((key, value.map(text).transpose()?)))
     }
 
-    fn replay_open(&self, hard: &mut Rows, producer: ProducerId, records: Vec<Row>) -> Result<(), Forbidden> {
+    fn replay_open(
+        &self,
+        hard: &mut Rows,
+        _: Offset,
+        producer: ProducerId,
+        records: Vec<Row>,
+    ) -> Result<(), Forbidden> {
         hard.open.entry(producer).or_default().extend(records);
         Ok(())
     }

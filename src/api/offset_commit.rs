@@ -1,0 +1,88 @@
+//! OffsetCommit 2-10: how far a group has read. Version 3 adds the throttle time, 5 ends the client's own retention, 6
+//! adds leader epochs, 7 static members, 8 is flexible, 9 is for members of the consumer protocol (KIP-848), 10 names
+//! topics by id. The rules are in `coordinator::group::offsets` (GRP-15).
+use super::{Context, Reply, errors};
+use crate::{
+    coordinator::group::{
+        self,
+        offsets::{self, Commit, CommitPartition, CommitTopic, Committer, Durability, Named},
+    },
+    types::ErrorCode,
+    wire::{OFFSETS_BY_TOPIC_ID, OffsetCommit},
+};
+use kafka_protocol::messages::{
+    OffsetCommitResponse, TopicName,
+    offset_commit_request::OffsetCommitRequestTopic,
+    offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
+};
+use uuid::Uuid;
+
+/// What the answer repeats of a topic.
+struct Asked {
+    name: TopicName,
+    id: Uuid,
+    partitions: Vec<i32>,
+}
+
+pub fn handle(cx: &Context, OffsetCommit(request): OffsetCommit) -> Reply<OffsetCommitResponse> {
+    let asked: Vec<Asked> = request.topics.iter().map(asked).collect();
+    let count = asked.iter().map(|topic| topic.partitions.len()).sum();
+    let by_id = cx.version >= OFFSETS_BY_TOPIC_ID;
+    let id = request.group_id.0;
+    let commit = Commit {
+        group: id.clone(),
+        committer: Committer {
+            member_id: request.member_id,
+            instance_id: request.group_instance_id,
+            generation: request.generation_id_or_member_epoch,
+        },
+        durability: match request.retention_time_ms {
+            -1 => Durability::Kept,
+            ms => Durability::KeptFor(ms),
+        },
+        topics: request.topics.into_iter().map(|topic| wanted(topic, by_id)).collect(),
+        version: cx.version,
+    };
+    let pending = cx.broker.groups.submit(&id, group::Request::Offsets(offsets::Request::Commit(commit)));
+    let cx = cx.clone();
+    Reply::later(async move {
+        let codes = match pending.await {
+            Ok(group::Reply::Offsets(offsets::Reply::Committed(codes))) => codes,
+            Ok(_) => vec![ErrorCode::UnknownServerError; count],
+            Err(fault) => vec![errors::coordinator(&fault); count],
+        };
+        answer(&cx, asked, codes)
+    })
+}
+
+fn asked(topic: &OffsetCommitRequestTopic) -> Asked {
+    let partitions = topic.partitions.iter().map(|partition| partition.partition_index).collect();
+    Asked { name: topic.name.clone(), id: topic.topic_id, partitions }
+}
+
+fn wanted(topic: OffsetCommitRequestTopic, by_id: bool) -> CommitTopic {
+    let partitions = topic.partitions.into_iter().map(|partition| CommitPartition {
+        partition: partition.partition_index,
+        offset: partition.committed_offset,
+        leader_epoch: partition.committed_leader_epoch,
+        metadata: partition.committed_metadata,
+    });
+    let named = if by_id { Named::Id(topic.topic_id) } else { Named::Name(topic.name.0) };
+    CommitTopic { topic: named, partitions: partitions.collect() }
+}
+
+fn answer(cx: &Context, asked: Vec<Asked>, codes: Vec<ErrorCode>) -> OffsetCommitResponse {
+    let mut codes = codes.into_iter();
+    let topics = asked.into_iter().map(|topic| {
+        let partitions = topic.partitions.into_iter().map(|partition| {
+            let code = codes.next().unwrap_or(ErrorCode::UnknownServerError);
+            OffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(cx.error(code))
+        });
+        let answer = OffsetCommitResponseTopic::default().with_partitions(partitions.collect());
+        match cx.version >= OFFSETS_BY_TOPIC_ID {
+            true => answer.with_topic_id(topic.id),
+            false => answer.with_name(topic.name),
+        }
+    });
+    OffsetCommitResponse::default().with_topics(topics.collect())
+}

@@ -1,0 +1,164 @@
+//! Committed offsets of one group, and those that transactions have not made real yet.
+use crate::{
+    types::{Offset, ProducerId},
+    wire::coordinator::OffsetCommitValue,
+};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use uuid::Uuid;
+
+/// One committed offset.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Committed {
+    pub offset: i64,
+    /// Where the commit stands in the journal.
+    pub at: Offset,
+    /// Milliseconds since 1970.
+    pub commit_timestamp: i64,
+    /// Milliseconds since 1970, from a retention that the client named; -1: as the broker has it.
+    pub expire_timestamp: i64,
+    /// Nil when the commit did not say.
+    pub topic_id: Uuid,
+    /// The client's own words.
+    pub metadata: Box<str>,
+    /// Of the last record that was consumed; -1: not told.
+    pub leader_epoch: i32,
+}
+
+impl Committed {
+    pub fn of_record(at: Offset, value: OffsetCommitValue) -> Committed {
+        Committed {
+            offset: value.offset,
+            at,
+            commit_timestamp: value.commit_timestamp,
+            expire_timestamp: value.expire_timestamp,
+            topic_id: value.topic_id,
+            metadata: value.metadata.into(),
+            leader_epoch: value.leader_epoch,
+        }
+    }
+}
+
+/// Of one partition: what each open transaction will commit.
+pub type Pending = BTreeMap<ProducerId, Committed>;
+
+/// By topic, then by partition; neither map holds an empty one.
+type ByPartition<T> = BTreeMap<Arc<str>, BTreeMap<i32, T>>;
+
+/// The offsets of one group. Changed by replay only (GRP-17).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Offsets {
+    committed: ByPartition<Committed>,
+    pending: ByPartition<Pending>,
+}
+
+impl Offsets {
+    pub fn is_empty(&self) -> bool {
+        self.committed.is_empty() && self.pending.is_empty()
+    }
+
+    /// How many partitions have a committed offset.
+    pub fn len(&self) -> usize {
+        self.committed.values().map(BTreeMap::len).sum()
+    }
+
+    pub fn get(&self, topic: &str, partition: i32) -> Option<&Committed> {
+        self.committed.get(topic)?.get(&partition)
+    }
+
+    /// Whether a transaction that is still open commits an offset of this partition.
+    pub fn is_pending(&self, topic: &str, partition: i32) -> bool {
+        self.pending.get(topic).is_some_and(|partitions| partitions.contains_key(&partition))
+    }
+
+    /// Committed or pending.
+    pub fn has(&self, topic: &str, partition: i32) -> bool {
+        self.get(topic, partition).is_some() || self.is_pending(topic, partition)
+    }
+
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Every topic with its committed offsets.
+    pub fn topics(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<i32, Committed>)> {
+        self.committed.iter()
+    }
+
+    /// Of one topic.
+    pub fn of_topic(&self, topic: &str) -> impl Iterator<Item = (i32, &Committed)> {
+        self.committed.get(topic).into_iter().flatten().map(|(partition, committed)| (*partition, committed))
+    }
+
+    /// Of one topic: what open transactions will commit.
+    pub fn pending_of_topic(&self, topic: &str) -> impl Iterator<Item = (i32, &Pending)> {
+        self.pending.get(topic).into_iter().flatten().map(|(partition, pending)| (*partition, pending))
+    }
+
+    /// Partitions with a committed or a pending offset.
+    pub fn partitions(&self) -> impl Iterator<Item = (&Arc<str>, i32)> {
+        let committed =
+            self.committed.iter().flat_map(|(topic, of)| of.keys().map(move |partition| (topic, *partition)));
+        let pending = self.pending.iter().flat_map(|(topic, of)| of.keys().map(move |partition| (topic, *partition)));
+        committed.chain(pending.filter(|(topic, partition)| self.get(topic, *partition).is_none()))
+    }
+
+    /// Committed offsets behind a place, in order; all of them behind `None`.
+    pub fn after(&self, place: Option<&(Arc<str>, i32)>) -> impl Iterator<Item = (&Arc<str>, i32, &Committed)> {
+        let from = place.map_or(Bound::Unbounded, |(topic, _)| Bound::Included(topic.clone()));
+        let topics = self.committed.range::<Arc<str>, _>((from, Bound::Unbounded));
+        topics.flat_map(move |(topic, partitions)| {
+            let from = match place {
+                Some((in_topic, partition)) if in_topic == topic => Bound::Excluded(*partition),
+                _ => Bound::Unbounded,
+            };
+            let partitions = partitions.range((from, Bound::Unbounded));
+            partitions.map(move |(partition, committed)| (topic, *partition, committed))
+        })
+    }
+
+    pub(super) fn put(&mut self, topic: Arc<str>, partition: i32, committed: Committed) {
+        self.committed.entry(topic).or_default().insert(partition, committed);
+    }
+
+    pub(super) fn put_pending(&mut self, topic: Arc<str>, partition: i32, producer: ProducerId, committed: Committed) {
+        self.pending.entry(topic).or_default().entry(partition).or_default().insert(producer, committed);
+    }
+
+    /// A tombstone takes the committed offset and all that is pending for the partition.
+    pub(super) fn remove(&mut self, topic: &str, partition: i32) {
+        take(&mut self.committed, topic, partition);
+        take(&mut self.pending, topic, partition);
+    }
+
+    /// Takes out what one transaction had pending here.
+    pub(super) fn take_pending(&mut self, producer: ProducerId) -> Vec<(Arc<str>, i32, Committed)> {
+        let mut taken = Vec::new();
+        self.pending.retain(|topic, partitions| {
+            partitions.retain(|partition, pending| {
+                taken.extend(pending.remove(&producer).map(|committed| (topic.clone(), *partition, committed)));
+                !pending.is_empty()
+            });
+            !partitions.is_empty()
+        });
+        taken
+    }
+
+    pub(super) fn is_pending_of(&self, producer: ProducerId) -> bool {
+        self.pending.values().flat_map(BTreeMap::values).any(|pending| pending.contains_key(&producer))
+    }
+
+    /// Whose transactions have something pending for a partition.
+    pub(super) fn producers_of(&self, topic: &str, partition: i32) -> Vec<ProducerId> {
+        let pending = self.pending.get(topic).and_then(|partitions| partitions.get(&partition));
+        pending.into_iter().flat_map(|pending| pending.keys().copied()).collect()
+    }
+}
+
+fn take<T>(from: &mut ByPartition<T>, topic: &str, partition: i32) {
+    if let Some(partitions) = from.get_mut(topic) {
+        partitions.remove(&partition);
+        if partitions.is_empty() {
+            from.remove(topic);
+        }
+    }
+}

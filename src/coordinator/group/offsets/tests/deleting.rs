@@ -1,0 +1,71 @@
+//! Deleting offsets, groups and topics.
+use super::*;
+
+fn delete(rig: &mut Rig, group: &str, topics: &[(&str, &[i32])]) -> Result<Vec<ErrorCode>, ErrorCode> {
+    let topic =
+        |(topic, partitions): &(&str, &[i32])| DeleteTopic { topic: text(topic), partitions: partitions.to_vec() };
+    let request = Delete { group: text(group), topics: topics.iter().map(topic).collect() };
+    match ask(rig, Request::Delete(request)) {
+        Reply::Deleted(result) => result,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn grp_22_offsets_are_deleted_one_by_one() {
+    let mut rig = Rig::with_topics(&[("t", 2), ("u", 1)]);
+    assert_eq!(delete(&mut rig, "g", &[("t", &[0])]), Err(ErrorCode::GroupIdNotFound));
+    codes(&mut rig, commit("g", &[(name("t"), vec![at(0, 5), at(1, 6)]), (name("u"), vec![at(0, 7)])]));
+    let before = rig.records().count();
+    let unknown = ErrorCode::UnknownTopicOrPartition;
+    let got = delete(&mut rig, "g", &[("t", &[0, 5]), ("none", &[0])]);
+    assert_eq!(got, Ok(vec![ErrorCode::None, unknown, unknown]));
+    assert_eq!(rig.records().count(), before + 1);
+    assert_eq!((offset(&mut rig, "g", "t"), offset(&mut rig, "g", "u")), (-1, 7));
+    assert_eq!(delete(&mut rig, "g", &[("t", &[0])]), Ok(vec![ErrorCode::None]), "again, which writes nothing");
+    assert_eq!(rig.records().count(), before + 1);
+    delete(&mut rig, "g", &[("t", &[1]), ("u", &[0])]).unwrap();
+    assert!(rig.hard().by_id.is_empty(), "nothing is left of a simple group without offsets");
+}
+
+#[test]
+fn grp_22_a_group_is_deleted_with_all_it_has() {
+    let mut rig = Rig::with_topics(&[("t", 1), ("u", 1)]);
+    let not_found = Reply::GroupDeleted(ErrorCode::GroupIdNotFound);
+    assert_eq!(ask(&mut rig, Request::DeleteGroup(text("g"))), not_found);
+    committed(&mut rig, "g", "t", 5);
+    let pending =
+        Commit { durability: Durability::InTransaction(producer(7)), ..commit("g", &[(name("u"), vec![at(0, 1)])]) };
+    codes(&mut rig, pending);
+    committed(&mut rig, "h", "t", 6);
+    assert_eq!(ask(&mut rig, Request::DeleteGroup(text("g"))), Reply::GroupDeleted(ErrorCode::None));
+    assert_eq!(rig.hard().by_id.keys().map(|id| &**id).collect::<Vec<_>>(), ["h"]);
+    assert!(rig.hard().offsets.open.is_empty(), "the transaction has nothing here any more");
+    assert_eq!(ask(&mut rig, Request::DeleteGroup(text("g"))), not_found);
+}
+
+#[test]
+fn grp_22_a_deleted_topic_takes_its_offsets_but_not_those_of_its_namesake() {
+    let mut rig = Rig::with_topics(&[("t", 3_000), ("u", 1)]);
+    let many = (0..3_000).map(|partition| at(partition, 1)).collect();
+    codes(&mut rig, commit("g", &[(name("t"), many)]));
+    committed(&mut rig, "h", "t", 5);
+    committed(&mut rig, "h", "u", 6);
+    let pending =
+        Commit { durability: Durability::InTransaction(producer(7)), ..commit("p", &[(name("t"), vec![at(0, 1)])]) };
+    codes(&mut rig, pending);
+    rig.delete_topic(1);
+    rig.create_topic("t", 3, 1);
+    committed(&mut rig, "new", "t", 9);
+    let deleted = || Request::TopicsDeleted(vec![("t".into(), Uuid::from_u128(1)), ("x".into(), Uuid::from_u128(8))]);
+    let mut turns = 0;
+    while ask(&mut rig, deleted()) == Reply::More {
+        turns += 1;
+        let last = rig.runtime.journal().decided.last().unwrap();
+        assert!(last.len() <= TOMBSTONES_MAX);
+    }
+    assert_eq!(turns, 3);
+    let groups: Vec<_> = rig.hard().by_id.keys().map(|id| &**id).collect();
+    assert_eq!(groups, ["h", "new"]);
+    assert_eq!((offset(&mut rig, "h", "u"), offset(&mut rig, "new", "t"), offset(&mut rig, "h", "t")), (6, 9, -1));
+}
