@@ -19,6 +19,7 @@ mod large_group;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
+mod offsets;
 mod pipelining;
 mod produce;
 mod validation;
