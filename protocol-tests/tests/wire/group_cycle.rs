@@ -42,7 +42,7 @@ fn grp_10_two_members_from_join_to_leave() {
     for member in &described.members {
         assert!(member.member_id.starts_with(member.client_id.as_str()));
         assert_eq!(member.member_assignment, *member.client_id.as_bytes());
-        assert_eq!((member.client_host.as_str(), &member.member_metadata[..]), ("/127.0.0.1", &b"range"[..]));
+        assert_eq!((member.client_host.as_str(), &member.member_metadata), ("/127.0.0.1", &subscription("range")));
     }
     let left = leave(&mut one, LEAVE, &group, vec![identity(&leader.member_id, None)]);
     assert_ok(left.members[0].error_code);

@@ -15,6 +15,7 @@ mod group_cycle;
 mod idempotence;
 mod init_producer_id;
 mod join_group;
+mod large_group;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
