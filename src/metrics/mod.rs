@@ -24,6 +24,7 @@ pub struct Metrics {
     pub offline_log_directories: IntGauge,
     pub fetch_sessions: IntGauge,
     pub fetch_session_evictions: IntCounter,
+    pub groups: IntGauge,
     pub broker_state: IntGauge,
     pub uncleanable_partitions: IntGauge,
 }
@@ -60,6 +61,21 @@ pub struct CompactionTotals {
     pub seconds: f64,
 }
 
+/// What a coordinator has and does.
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub struct CoordinatorFigures {
+    pub serving: usize,
+    pub loading: usize,
+    pub unwritten: usize,
+    pub failed: usize,
+    /// What it coordinates: groups, transactional ids.
+    pub entries: usize,
+    /// Requests it keeps.
+    pub waiting: usize,
+    pub loads: u64,
+    pub load_seconds: f64,
+}
+
 impl Metrics {
     pub fn new(version: &str) -> Arc<Metrics> {
         let registry = Registry::new();
@@ -82,6 +98,7 @@ impl Metrics {
             offline_log_directories: int_gauge("kafka_log_logmanager_offlinelogdirectorycount"),
             fetch_sessions: int_gauge("kafka_server_fetchsessioncache_numincrementalfetchsessions"),
             fetch_session_evictions: counter("kafka_server_fetchsessioncache_incrementalfetchsessionevictions_total"),
+            groups: int_gauge("kafka_coordinator_group_groupmetadatamanager_numgroups"),
             broker_state: int_gauge("kafka_server_kafkaserver_brokerstate"),
             uncleanable_partitions: int_gauge("kafka_log_logcleanermanager_uncleanable_partitions_count"),
             registry,
@@ -126,6 +143,27 @@ impl Metrics {
     fn set_total(&self, name: &str, to: f64) {
         let counter: Counter = self.families.counter(name);
         counter.inc_by((to - counter.get()).max(0.0));
+    }
+
+    /// One coordinator as it is when somebody asks for the metrics.
+    pub fn set_coordinator(&self, topic: &str, figures: CoordinatorFigures) {
+        let partitions = self.families.gauge_vec("ottla_coordinator_partitions");
+        let states = [
+            ("serving", figures.serving),
+            ("loading", figures.loading),
+            ("unwritten", figures.unwritten),
+            ("failed", figures.failed),
+        ];
+        for (state, count) in states {
+            partitions.with_label_values(&[topic, state]).set(count as f64);
+        }
+        self.families.gauge_vec("ottla_coordinator_waiting").with_label_values(&[topic]).set(figures.waiting as f64);
+        let set = |name: &str, to: f64| {
+            let counter = self.families.counter_vec(name).with_label_values(&[topic]);
+            counter.inc_by((to - counter.get()).max(0.0));
+        };
+        set("ottla_coordinator_loads_total", figures.loads as f64);
+        set("ottla_coordinator_load_seconds_total", figures.load_seconds);
     }
 
     pub fn free_bytes(&self, directory: &str) -> Gauge {

@@ -70,6 +70,12 @@ pub const FAMILIES: &[Family] = &[
         &[],
         "Fetch sessions evicted.",
     ),
+    family(
+        "kafka_coordinator_group_groupmetadatamanager_numgroups",
+        Gauge,
+        &[],
+        "Groups that this broker coordinates.",
+    ),
     family("kafka_server_kafkaserver_brokerstate", Gauge, &[], "0 not running, 1 starting, 3 running, 6 stopping."),
     family(
         "ottla_request_seconds",
@@ -101,6 +107,15 @@ pub const FAMILIES: &[Family] = &[
         &[],
         "Partitions that cannot be compacted.",
     ),
+    family(
+        "ottla_coordinator_partitions",
+        FloatGauge,
+        &["topic", "state"],
+        "Partitions led by a coordinator: serving, loading, unwritten (nothing to load), failed.",
+    ),
+    family("ottla_coordinator_waiting", FloatGauge, &["topic"], "Requests that a coordinator keeps, as joins."),
+    family("ottla_coordinator_loads_total", FloatCounter, &["topic"], "Partitions loaded by a coordinator."),
+    family("ottla_coordinator_load_seconds_total", FloatCounter, &["topic"], "Seconds spent in loading them."),
     family("ottla_disk_free_bytes", FloatGauge, &["directory"], "Bytes that can still be written in a log directory."),
     family("ottla_build_info", FloatGauge, &["version"], "Always 1; the version is the label."),
     family("process_cpu_seconds_total", FloatCounter, &[], "CPU time of this process."),
@@ -165,6 +180,10 @@ impl Families {
 
     pub(super) fn counter(&self, name: &str) -> prometheus::Counter {
         self.float_counters[name].with_label_values::<&str>(&[])
+    }
+
+    pub(super) fn counter_vec(&self, name: &str) -> CounterVec {
+        self.float_counters[name].clone()
     }
 
     pub(super) fn int_gauge(&self, name: &str) -> IntGauge {

@@ -1,5 +1,6 @@
 //! What the node tells about itself: gauges that follow the metadata, totals read at each scrape, health.
 use crate::{
+    coordinator::{Coordinated, GroupCoordinator, GroupMachine},
     http::Pages,
     image::{Delta, Image, Publisher},
     log::{Cleaner, LogDir},
@@ -38,6 +39,7 @@ pub struct NodePages {
     pub metrics: Arc<Metrics>,
     pub partitions: Arc<Partitions>,
     pub cleaner: Arc<Cleaner>,
+    pub groups: Arc<GroupCoordinator>,
     pub sessions: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
     pub ready: Arc<AtomicBool>,
 }
@@ -76,6 +78,9 @@ impl Pages for NodePages {
         self.metrics.fetch_sessions.set(sessions as i64);
         let counted = self.metrics.fetch_session_evictions.get();
         self.metrics.fetch_session_evictions.inc_by((evictions as u64).saturating_sub(counted));
+        let groups = self.groups.figures();
+        self.metrics.groups.set(groups.entries as i64);
+        self.metrics.set_coordinator(GroupMachine::TOPIC, groups);
         self.metrics.render()
     }
 

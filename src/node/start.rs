@@ -471,6 +471,7 @@ fn pages(broker: &Arc<Broker>, cleaner: &Arc<Cleaner>, ready: &Arc<AtomicBool>) 
         metrics: broker.metrics.clone(),
         partitions: broker.partitions.clone(),
         cleaner: cleaner.clone(),
+        groups: broker.groups.clone(),
         sessions: Box::new(move || (sessions.sessions.len(), sessions.sessions.evictions())),
         ready: ready.clone(),
     })

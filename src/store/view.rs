@@ -86,7 +86,7 @@ impl View {
     pub fn rows(&self, of: JournalId) -> Result<Vec<Row>, ViewError> {
         let prefix = prefix(ROW, of);
         let mut rows = Vec::new();
-        for entry in self.db()?.scan_prefix(&prefix) {
+        for entry in self.db()?.scan_prefix(prefix) {
             let (key, value) = entry?;
             let (offset, value) = value.split_first_chunk::<8>().ok_or(ViewError::Entry)?;
             let offset = Offset::from_wire(i64::from_be_bytes(*offset)).ok_or(ViewError::Entry)?;

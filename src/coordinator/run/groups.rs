@@ -28,6 +28,10 @@ impl Coordinated for GroupMachine {
         Request::Due
     }
 
+    fn entries(groups: &Groups) -> usize {
+        groups.by_id.len()
+    }
+
     fn next_due(soft: &Soft) -> Option<u64> {
         soft.timers.next()
     }

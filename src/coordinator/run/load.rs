@@ -4,7 +4,7 @@ use super::{
     scan::{Piece, ScanError, Until, scan},
 };
 use crate::{
-    log::Log,
+    log::{Log, ReadError},
     record::RecordSet,
     replica::Unavailable,
     store::{JournalId, View, ViewError},
@@ -23,6 +23,19 @@ pub(super) enum LoadError {
     Record { offset: Offset, what: String },
     #[error("the record at offset {offset} does not follow: {what}")]
     Replay { offset: Offset, what: String },
+}
+
+impl LoadError {
+    /// The same would be read again: not to be tried before somebody repaired it.
+    pub(super) fn is_damage(&self) -> bool {
+        let io = |error: &ReadError| matches!(error, ReadError::Io { .. });
+        match self {
+            LoadError::Unavailable(why) => matches!(why, Unavailable::Damaged(_)),
+            LoadError::Scan(ScanError::Read(error)) => !io(error),
+            LoadError::Scan(ScanError::Unwanted) => false,
+            LoadError::Scan(ScanError::Batch { .. }) | LoadError::Record { .. } | LoadError::Replay { .. } => true,
+        }
+    }
 }
 
 /// Why nothing was taken out of the view; the journal has it all.

@@ -61,6 +61,8 @@ pub trait Coordinated:
     fn loaded() -> Self::Request;
     /// Asked when [`Coordinated::next_due`] has come.
     fn due() -> Self::Request;
+    /// How many things it coordinates: for the metrics.
+    fn entries(hard: &Self::Hard) -> usize;
     /// When the first timer is due, in monotonic milliseconds.
     fn next_due(soft: &Self::Soft) -> Option<u64>;
 

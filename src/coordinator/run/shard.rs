@@ -3,6 +3,7 @@ use super::{Coordinated, CoordinatorError, Sharded, journal::PartitionJournal, l
 use crate::{
     log::Log,
     machine::{NotWritten, Pending, Runtime},
+    metrics::CoordinatorFigures,
     replica::{Partition, Unavailable},
     types::{LeaderEpoch, Offset},
 };
@@ -147,8 +148,14 @@ impl<M: Coordinated> Shard<M> {
         match read {
             Ok((hard, log, volume)) => {
                 *state = State::Serving(self.start(of, hard, log));
-                let ms = (of.clock.monotonic() - begun).as_millis();
-                self.tell(volume, ms);
+                let took = of.clock.monotonic() - begun;
+                of.count_load(took);
+                self.tell(volume, took.as_millis());
+            }
+            Err(why) if !why.is_damage() => {
+                tracing::error!(partition = %self.partition.id(), %why, "the coordinator's partition is not loaded yet");
+                // The next who asks has it tried again.
+                *state = State::Waiting;
             }
             Err(why) => {
                 tracing::error!(partition = %self.partition.id(), %why,
@@ -183,6 +190,20 @@ impl<M: Coordinated> Shard<M> {
             let mut state = self.state.lock();
             let State::Serving(runtime) = &mut *state else { return };
             drop(self.decide(of, runtime, M::due()));
+        }
+    }
+
+    pub(super) fn count(&self, figures: &mut CoordinatorFigures) {
+        match &*self.state.lock() {
+            State::Unwritten => figures.unwritten += 1,
+            State::Waiting | State::Loading => figures.loading += 1,
+            State::Serving(runtime) => {
+                figures.serving += 1;
+                figures.entries += M::entries(runtime.hard());
+                figures.waiting += runtime.parked();
+            }
+            State::Failed => figures.failed += 1,
+            State::Gone => {}
         }
     }
 

@@ -3,6 +3,7 @@ use super::{Coordinated, CoordinatorError, Given, due::Alarm, hash::partition_of
 use crate::{
     image::Image,
     machine::{NotWritten, Pending},
+    metrics::CoordinatorFigures,
     platform::{Chance, Clock},
     replica::Partitions,
     store::{JournalId, View},
@@ -15,6 +16,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     future::Future,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 /// What a coordinator is made of.
@@ -43,6 +45,8 @@ pub struct Sharded<M: Coordinated> {
     pub(super) alarm: Alarm,
     /// To be loaded, in this order. Held for a push or a pop.
     pub(super) queue: Mutex<VecDeque<Arc<Shard<M>>>>,
+    /// How many, and the seconds they took. Held for an addition.
+    loads: Mutex<(u64, f64)>,
     /// From here on, partitions of a new topic have never been written.
     pub(super) started: AtomicBool,
 }
@@ -84,6 +88,7 @@ impl<M: Coordinated> Sharded<M> {
             table: ArcSwap::from_pointee(Table::empty()),
             alarm: Alarm::default(),
             queue: Mutex::default(),
+            loads: Mutex::default(),
             started: AtomicBool::new(false),
         })
     }
@@ -119,6 +124,22 @@ impl<M: Coordinated> Sharded<M> {
         let asked = table.shards.values().filter_map(|shard| shard.run_if_written(self, &request));
         let asked: Vec<_> = asked.map(|pending| Submitted(pending).reply()).collect();
         Box::pin(join_all(asked))
+    }
+
+    /// What there is to tell in the metrics.
+    pub fn figures(&self) -> CoordinatorFigures {
+        let mut figures = CoordinatorFigures::default();
+        for shard in self.table.load().shards.values() {
+            shard.count(&mut figures);
+        }
+        (figures.loads, figures.load_seconds) = *self.loads.lock();
+        figures
+    }
+
+    pub(super) fn count_load(&self, took: Duration) {
+        let mut loads = self.loads.lock();
+        loads.0 += 1;
+        loads.1 += took.as_secs_f64();
     }
 
     /// The settings in force from now on.

@@ -27,11 +27,14 @@ pub(super) enum FollowError {
     View(#[from] ViewError),
 }
 
+/// Records by key, the newest of each: its offset and its value, or that it is a tombstone.
+type Newest = BTreeMap<Vec<u8>, (Offset, Option<Vec<u8>>)>;
+
 /// The newest record of each key, and what open transactions hold back.
 #[derive(Default)]
 struct Gathered {
-    changes: BTreeMap<Vec<u8>, Change>,
-    open: BTreeMap<ProducerId, (Offset, BTreeMap<Vec<u8>, Change>)>,
+    newest: Newest,
+    open: BTreeMap<ProducerId, (Offset, Newest)>,
     next: Offset,
 }
 
@@ -41,7 +44,7 @@ impl Gathered {
         match piece {
             Piece::Records { base, transaction, set } => {
                 let into = match transaction {
-                    None => &mut self.changes,
+                    None => &mut self.newest,
                     Some(producer) => &mut self.open.entry(producer).or_insert((base, BTreeMap::new())).1,
                 };
                 for record in set {
@@ -49,17 +52,26 @@ impl Gathered {
                         record.map_err(|error| ScanError::Batch { offset: base.get(), what: error.to_string() })?;
                     let offset = base.plus(i64::from(record.offset_delta));
                     let key = record.key.unwrap_or_default().to_vec();
-                    into.insert(key, record.value.map(|value| (offset, value.to_vec())));
+                    into.insert(key, (offset, record.value.map(<[u8]>::to_vec)));
                 }
             }
             Piece::End { producer, result, .. } => {
                 let ended = self.open.remove(&producer);
-                if let (Some((_, changes)), TransactionResult::Commit) = (ended, result) {
-                    self.changes.extend(changes);
+                let Some((_, ended)) = ended.filter(|_| result == TransactionResult::Commit) else { return Ok(()) };
+                for (key, (offset, value)) in ended {
+                    // A record outside the transaction may have come after it: the later one counts, as in compaction.
+                    if self.newest.get(&key).is_none_or(|(other, _)| *other < offset) {
+                        self.newest.insert(key, (offset, value));
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    fn take_changes(&mut self) -> BTreeMap<Vec<u8>, Change> {
+        let newest = std::mem::take(&mut self.newest).into_iter();
+        newest.map(|(key, (offset, value))| (key, value.map(|value| (offset, value)))).collect()
     }
 
     /// Everything below is in the changes: not past the begin of a transaction that goes on.
@@ -83,13 +95,14 @@ pub(super) fn follow(view: &View, log: &Arc<Log>, wanted: &dyn Fn() -> bool) -> 
     let mut gathered = Gathered { next: from, ..Gathered::default() };
     scan::<FollowError>(log, from, Until::Committed, wanted, &mut |piece, behind| {
         gathered.take(piece, behind)?;
-        if gathered.changes.len() >= KEYS_MAX {
-            view.apply(of, std::mem::take(&mut gathered.changes), gathered.position())?;
+        // Not while a transaction is open: its records are to be compared with what came meanwhile.
+        if gathered.newest.len() >= KEYS_MAX && gathered.open.is_empty() {
+            view.apply(of, gathered.take_changes(), gathered.position())?;
         }
         Ok(())
     })?;
     let position = gathered.position();
-    view.apply(of, gathered.changes, position)?;
+    view.apply(of, gathered.take_changes(), position)?;
     Ok(position)
 }
 
@@ -184,7 +197,14 @@ mod tests {
         assert_eq!(gathered.position(), Offset::new(3));
         end(&mut gathered, 6, 8, TransactionResult::Abort);
         assert_eq!(gathered.position(), Offset::new(7));
-        let a = gathered.changes[&b"a"[..]].clone();
-        assert_eq!((a, &gathered.changes[&b"b"[..]]), (Some((Offset::new(2), b"2".to_vec())), &None));
+        let changes = gathered.take_changes();
+        assert_eq!(changes[&b"a"[..]], Some((Offset::new(2), b"2".to_vec())));
+        assert_eq!(changes[&b"b"[..]], None);
+        take(&mut gathered, 7, Some(7), &[("a", Some("in")), ("b", Some("in"))]);
+        take(&mut gathered, 9, None, &[("a", Some("later"))]);
+        end(&mut gathered, 10, 7, TransactionResult::Commit);
+        let changes = gathered.take_changes();
+        assert_eq!(changes[&b"a"[..]], Some((Offset::new(9), b"later".to_vec())), "it came after the transaction's");
+        assert_eq!(changes[&b"b"[..]], Some((Offset::new(8), b"in".to_vec())));
     }
 }

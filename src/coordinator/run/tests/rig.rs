@@ -134,6 +134,10 @@ impl Coordinated for Tally {
         Ask::Due
     }
 
+    fn entries(hard: &Rows) -> usize {
+        hard.rows.len()
+    }
+
     fn next_due(soft: &Soft) -> Option<u64> {
         soft.timers.next()
     }

@@ -48,6 +48,25 @@ async fn partitions_that_were_never_written_cost_nothing() {
 }
 
 #[tokio::test]
+async fn figures_tell_of_partitions_entries_and_who_waits() {
+    let path = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(path.path(), 0);
+    rig.load_all();
+    rig.create(COUNT, 0);
+    rig.tally.submit("a", put("a", "1")).await.unwrap();
+    let parked = rig.tally.submit("a", Ask::Wait("b".into(), 1_000));
+    let figures = rig.tally.figures();
+    assert_eq!((figures.serving, figures.unwritten, figures.loading, figures.failed), (1, 4, 0, 0));
+    assert_eq!((figures.entries, figures.waiting, figures.loads), (1, 1, 0));
+    rig.create(COUNT, 1);
+    assert_eq!(rig.tally.figures().loading, COUNT as usize);
+    rig.load_all();
+    assert_eq!((rig.tally.figures().entries, rig.tally.figures().waiting, rig.tally.figures().loads), (1, 0, 1));
+    drop(parked);
+    rig.end(true);
+}
+
+#[tokio::test]
 async fn grp_18_records_over_the_message_limit_fail_alone_and_everyone_begins_anew() {
     let path = tempfile::tempdir().unwrap();
     let mut rig = Rig::start(path.path(), 0);
