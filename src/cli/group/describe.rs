@@ -4,11 +4,11 @@ use super::{
     coordinator::{self, is_moving, refused},
 };
 use crate::{
-    cli::{CliError, Output, cluster::Cluster, topic::Tally},
+    cli::{CliError, Output, cluster::Cluster, timestamp::show_timestamp, topic::Tally},
     net::Client,
     types::ErrorCode,
     wire::{
-        StrBytes,
+        PastRebalance, PastRebalances, REBALANCES_TAG, StrBytes,
         messages::{ConsumerGroupDescribeRequest, DescribeGroupsRequest, GroupId},
         structure::{Reader, Value},
     },
@@ -30,6 +30,8 @@ struct Group {
     /// Range, uniform, ...
     assignor: String,
     members: Vec<Member>,
+    /// Why it rebalanced lately, oldest first; brokers of other makes do not tell.
+    rebalances: Vec<PastRebalance>,
 }
 
 struct Member {
@@ -103,12 +105,15 @@ async fn classic(client: &Rc<Client>, id: &str) -> Result<(i16, Option<Group>), 
         host: member.client_host.to_string(),
         assigned: if consumes { assignment(&member.member_assignment).unwrap_or_default() } else { Vec::new() },
     });
+    let told = group.unknown_tagged_fields.get(&REBALANCES_TAG);
+    let rebalances = told.and_then(|bytes| PastRebalances::of_tag(bytes).ok()).map(|past| past.rebalances);
     let described = Group {
         id: id.to_owned(),
         kind: "classic",
         state: group.group_state.to_string(),
         assignor: group.protocol_data.to_string(),
         members: members.collect(),
+        rebalances: rebalances.unwrap_or_default(),
     };
     Ok((0, Some(described)))
 }
@@ -138,6 +143,7 @@ async fn consumer(client: &Rc<Client>, id: &str) -> Result<(i16, Option<Group>),
         state: group.group_state.to_string(),
         assignor: group.assignor_name.to_string(),
         members: members.collect(),
+        rebalances: Vec::new(),
     };
     Ok((0, Some(described)))
 }
@@ -162,9 +168,16 @@ fn as_json(group: &Group) -> serde_json::Value {
             "assigned": assigned.collect::<Vec<_>>(),
         })
     };
+    let rebalance = |past: &PastRebalance| {
+        json!({
+            "at_ms": past.at_ms, "generation": past.generation, "member": past.member_id, "cause": past.cause,
+            "reason": past.words,
+        })
+    };
     json!({
         "group": group.id, "type": group.kind, "state": group.state, "assignor": group.assignor,
         "members": group.members.iter().map(member).collect::<Vec<_>>(),
+        "rebalances": group.rebalances.iter().map(rebalance).collect::<Vec<_>>(),
     })
 }
 
@@ -175,6 +188,7 @@ fn as_text(group: &Group, what: What, output: &mut Output) -> Result<(), CliErro
         output.line(&format!("state     {}", group.state))?;
         output.line(&format!("assignor  {}", if group.assignor.is_empty() { "-" } else { &group.assignor }))?;
         output.line(&format!("members   {}", group.members.len()))?;
+        rebalances_as_text(group, output)?;
         if group.members.is_empty() {
             return Ok(());
         }
@@ -197,6 +211,24 @@ fn as_text(group: &Group, what: What, output: &mut Output) -> Result<(), CliErro
     };
     let rows: Vec<_> = group.members.iter().map(row).collect();
     output.table(&["GROUP", "MEMBER", "INSTANCE", "CLIENT", "HOST", "ASSIGNED"], &rows)
+}
+
+fn rebalances_as_text(group: &Group, output: &mut Output) -> Result<(), CliError> {
+    if group.rebalances.is_empty() {
+        return Ok(());
+    }
+    output.line("")?;
+    // A client's words may be anything.
+    let or_dash = |text: &str| {
+        let shown: String = text.chars().filter(|letter| !letter.is_control()).collect();
+        if shown.is_empty() { "-".to_owned() } else { shown }
+    };
+    let row = |past: &PastRebalance| {
+        let at = show_timestamp(past.at_ms);
+        vec![at, past.generation.to_string(), past.cause.clone(), or_dash(&past.member_id), or_dash(&past.words)]
+    };
+    let rows: Vec<_> = group.rebalances.iter().map(row).collect();
+    output.table(&["REBALANCED", "GENERATION", "CAUSE", "MEMBER", "REASON"], &rows)
 }
 
 #[cfg(test)]
