@@ -7,6 +7,7 @@ pub mod broker;
 pub mod check;
 pub mod child;
 pub mod connection;
+pub mod groups;
 pub mod hostile;
 pub mod random;
 pub mod steps;

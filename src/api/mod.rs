@@ -10,13 +10,19 @@ mod delete_groups;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_topic_partitions;
 mod errors;
 mod fetch;
 mod find_coordinator;
+mod groups;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod internal_topics;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
 mod offset_commit;
@@ -26,6 +32,7 @@ mod offset_for_leader_epoch;
 mod operations;
 mod produce;
 mod reply;
+mod sync_group;
 mod table;
 
 pub use broker::Broker;
@@ -35,3 +42,6 @@ use errors::failure;
 pub use fetch::{SessionCache, SessionSettings};
 pub use reply::{Closing, Later, Reply, Response};
 pub use table::{IntoResponse, Route, Routed, Router, TABLE, reads_records};
+
+#[cfg(test)]
+mod tests_of_versions;

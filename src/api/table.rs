@@ -46,6 +46,12 @@ apis! {
     OffsetCommit            2, 2..=10 => super::offset_commit::handle;
     OffsetFetch             1, 1..=10 => super::offset_fetch::handle;
     FindCoordinator         0, 0..=6  => super::find_coordinator::handle;
+    JoinGroup               0, 0..=9  => super::join_group::handle;
+    Heartbeat               0, 0..=4  => super::heartbeat::handle;
+    LeaveGroup              0, 0..=5  => super::leave_group::handle;
+    SyncGroup               0, 0..=5  => super::sync_group::handle;
+    DescribeGroups          0, 0..=6  => super::describe_groups::handle;
+    ListGroups              0, 0..=5  => super::list_groups::handle;
     ApiVersions             0, 0..=4  => super::api_versions::handle;
     CreateTopics            2, 2..=7  => super::create_topics::handle;
     DeleteTopics            1, 1..=6  => super::delete_topics::handle;

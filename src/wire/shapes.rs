@@ -120,6 +120,45 @@ pub const SHAPES: &[Shape] = &[
         flexible_from: 3,
         fields: &[upto(3, String), from(1, I8), from(4, List(&String))],
     },
+    Shape {
+        key: 11, // JoinGroup
+        flexible_from: 6,
+        fields: &[
+            all(String),
+            all(I32),
+            from(1, I32),
+            all(String),
+            from(5, NullableString),
+            all(String),
+            all(Array(&[all(String), all(Bytes)])),
+            from(8, NullableString),
+        ],
+    },
+    Shape { key: 12, flexible_from: 4, fields: &[all(String), all(I32), all(String), from(3, NullableString)] }, // Heartbeat
+    Shape {
+        key: 13, // LeaveGroup
+        flexible_from: 4,
+        fields: &[
+            all(String),
+            upto(2, String),
+            from(3, Array(&[all(String), all(NullableString), from(5, NullableString)])),
+        ],
+    },
+    Shape {
+        key: 14, // SyncGroup
+        flexible_from: 4,
+        fields: &[
+            all(String),
+            all(I32),
+            all(String),
+            from(3, NullableString),
+            from(5, NullableString),
+            from(5, NullableString),
+            all(Array(&[all(String), all(Bytes)])),
+        ],
+    },
+    Shape { key: 15, flexible_from: 5, fields: &[all(List(&String)), from(3, I8)] }, // DescribeGroups
+    Shape { key: 16, flexible_from: 3, fields: &[from(4, List(&String)), from(5, List(&String))] }, // ListGroups
     Shape { key: 18, flexible_from: 3, fields: &[from(3, String), from(3, String)] }, // ApiVersions
     Shape {
         key: 19, // CreateTopics

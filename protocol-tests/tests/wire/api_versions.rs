@@ -8,8 +8,8 @@ use protocol_tests::{Code, Connection, assert_error, assert_ok, text};
 
 const API_VERSIONS: i16 = 18;
 
-/// Key, least and greatest version of every API, as Apache Kafka 4.3 advertises them.
-const SERVED: [(i16, i16, i16, &str); 20] = [
+/// Key, least and greatest version of every API served, as Apache Kafka 4.3 advertises them.
+const SERVED: [(i16, i16, i16, &str); 26] = [
     (0, 0, 13, "Produce"),
     (1, 4, 18, "Fetch"),
     (2, 1, 11, "ListOffsets"),
@@ -17,6 +17,12 @@ const SERVED: [(i16, i16, i16, &str); 20] = [
     (8, 2, 10, "OffsetCommit"),
     (9, 1, 10, "OffsetFetch"),
     (10, 0, 6, "FindCoordinator"),
+    (11, 0, 9, "JoinGroup"),
+    (12, 0, 4, "Heartbeat"),
+    (13, 0, 5, "LeaveGroup"),
+    (14, 0, 5, "SyncGroup"),
+    (15, 0, 6, "DescribeGroups"),
+    (16, 0, 5, "ListGroups"),
     (18, 0, 4, "ApiVersions"),
     (19, 2, 7, "CreateTopics"),
     (20, 1, 6, "DeleteTopics"),

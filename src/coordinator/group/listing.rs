@@ -18,7 +18,7 @@ pub struct Listed {
     pub kind: &'static str,
 }
 
-const CLASSIC: &str = "Classic";
+const CLASSIC: &str = "classic";
 
 pub fn list(hard: &Groups, soft: &Soft, filter: &Filter) -> Vec<Listed> {
     let lower = |names: &[String]| names.iter().map(|name| name.trim().to_lowercase()).collect::<BTreeSet<_>>();

@@ -222,3 +222,38 @@ fn requests_of_offsets_fit() {
         ])
     });
 }
+
+#[test]
+fn group_requests_fit() {
+    let group = || GroupId(protocol_string("group"));
+    fits(ApiKey::JoinGroup, 0..=9, |version| {
+        let protocol = join_group_request::JoinGroupRequestProtocol::default().with_metadata(vec![1, 2].into());
+        let request = JoinGroupRequest::default().with_group_id(group()).with_protocols(vec![protocol]);
+        let request = request.with_reason((version >= 8).then(|| protocol_string("reason")));
+        request.with_group_instance_id((version >= 5).then(|| protocol_string("instance")))
+    });
+    fits(ApiKey::SyncGroup, 0..=5, |version| {
+        let assignment = sync_group_request::SyncGroupRequestAssignment::default().with_assignment(vec![1, 2].into());
+        let request = SyncGroupRequest::default().with_group_id(group()).with_assignments(vec![assignment]);
+        let request = request.with_protocol_name((version >= 5).then(|| protocol_string("range")));
+        request.with_group_instance_id((version >= 3).then(|| protocol_string("instance")))
+    });
+    fits(ApiKey::Heartbeat, 0..=4, |version| {
+        let request = HeartbeatRequest::default().with_group_id(group());
+        request.with_group_instance_id((version >= 3).then(|| protocol_string("instance")))
+    });
+    fits(ApiKey::LeaveGroup, 0..=2, |_| LeaveGroupRequest::default().with_member_id(protocol_string("member")));
+    fits(ApiKey::LeaveGroup, 3..=5, |version| {
+        let member = leave_group_request::MemberIdentity::default().with_member_id(protocol_string("member"));
+        let named = member.clone().with_group_instance_id(Some(protocol_string("instance")));
+        let named = named.with_reason((version >= 5).then(|| protocol_string("reason")));
+        LeaveGroupRequest::default().with_group_id(group()).with_members(vec![member, named])
+    });
+    fits(ApiKey::DescribeGroups, 0..=6, |version| {
+        DescribeGroupsRequest::default().with_groups(vec![group()]).with_include_authorized_operations(version >= 3)
+    });
+    fits(ApiKey::ListGroups, 0..=5, |version| {
+        let names = |from| if version >= from { vec![protocol_string("Stable")] } else { vec![] };
+        ListGroupsRequest::default().with_states_filter(names(4)).with_types_filter(names(5))
+    });
+}

@@ -2,10 +2,12 @@
 use super::{Cause, Due, MemberId, State, step::Step};
 
 /// A timer that is looked at so late after its time means that the broker itself stood still: requests of that time
-/// wait unread. Nobody is judged before they were heard (GRP-25).
+/// wait unread, and clients gave up on them. Nobody is judged before they were heard (GRP-25).
 const LATE_MS: u64 = 1_000;
-/// What a round gets then, to read them.
+/// What a round gets then.
 const GRACE_MS: u64 = 5_000;
+/// What every session gets beyond its end, to read what has come: a short stop may have ended just with it.
+pub(super) const HEARING_MS: u64 = 100;
 
 /// `late_ms`: since when the timer should have been looked at.
 pub(super) fn due(step: &mut Step<'_>, due: Due, late_ms: u64) {
@@ -31,10 +33,10 @@ fn session(step: &mut Step<'_>, id: &MemberId, late: bool) {
     if member.is_waiting() {
         return;
     }
-    if late && !member.spared {
+    if !member.spared {
         member.spared = true;
-        let session_ms = member.session_ms();
-        return step.set_timer(Due::Session(id.clone()), session_ms);
+        let more_ms = if late { member.session_ms() } else { HEARING_MS };
+        return step.set_timer(Due::Session(id.clone()), more_ms);
     }
     step.remove(id);
     step.rebalance(id.clone(), Cause::SessionExpired, String::new());

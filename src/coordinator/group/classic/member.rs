@@ -24,7 +24,7 @@ pub struct Member {
     pub(super) join: Option<Ticket>,
     /// Its SyncGroup waits for the leader's.
     pub(super) sync: Option<Ticket>,
-    /// Its session ended while the broker slept, and it was given another one (GRP-25).
+    /// Its session has ended, and it was given a little longer to be heard (GRP-25).
     pub(super) spared: bool,
 }
 
