@@ -98,6 +98,28 @@ produces() { # RECORDS, further producer settings
     says "$records records sent" tool producer-perf-test --topic tools --num-records "$records" --record-size 100 \
         --throughput -1 --producer-props "bootstrap.servers=$broker" "$@"
 }
+groups() { ask consumer-groups "$@"; }
+# All of a topic as a member of the group `tools`, which remembers where it stopped.
+hear_as_group() {
+    local said
+    said=$(ask console-consumer --topic keyed --group tools --from-beginning --timeout-ms 8000 2> /dev/null | sort | paste -sd,)
+    [ "$said" = "$1" ] || { echo "$said"; return 1; }
+}
+join_group() {
+    tool console-consumer --bootstrap-server "$broker" --topic keyed --group tools > /dev/null 2>&1 &
+    member=$!
+    for _ in $(seq 60); do says Stable groups --describe --group tools --state > /dev/null && return; sleep 0.5; done
+    return 1
+}
+# The tool starts a process of its own, which is the consumer.
+leave_group() {
+    pkill -TERM -P "$member" 2> /dev/null
+    kill -TERM "$member" 2> /dev/null
+    for _ in $(seq 60); do says Empty groups --describe --group tools --state > /dev/null && return; sleep 0.5; done
+    return 1
+}
+# Where the only partition of the topic stands by the group's own words.
+stands_at() { says "$1" groups --describe --group tools --offsets && groups --describe --group tools 2> /dev/null | awk '$2 == "keyed" { print $4 }' | grep -qx "$1"; }
 gone() { ! topics --list | grep -qx "$1"; }
 
 "$kafka" get || exit 99
@@ -132,6 +154,27 @@ check console-consumer         hear_numbers
 check topics-create-keyed      topics --create --topic keyed --partitions 1
 check console-producer-keys    say_keys
 check console-consumer-keys    hear_keys
+check groups-consume           hear_as_group 1,2,3
+check groups-list              says tools groups --list
+check groups-list-state        says Empty groups --list --state
+check groups-consume-again     hear_as_group ''
+check groups-describe          stands_at 3
+check groups-reset-dry         says keyed groups --group tools --topic keyed --reset-offsets --to-earliest --dry-run
+check groups-reset-dry-kept    stands_at 3
+check groups-reset-offset      says keyed groups --group tools --topic keyed:0 --reset-offsets --to-offset 1 --execute
+check groups-reset-shift       says keyed groups --group tools --all-topics --reset-offsets --shift-by 1 --execute
+check groups-reset-done        stands_at 2
+check groups-reset-duration    says keyed groups --group tools --topic keyed --reset-offsets --by-duration PT1H --execute
+check groups-reset-latest      says keyed groups --group tools --topic keyed --reset-offsets --to-latest --execute
+check groups-join              join_group
+check groups-members           says 'keyed:0' groups --describe --group tools --members --verbose
+check groups-state             says Stable groups --describe --group tools --state
+check groups-delete-busy       says GroupNotEmptyException groups --group tools --delete
+check groups-reset-busy        says 'only be reset if the group' groups --group tools --topic keyed --reset-offsets --to-earliest --execute
+check groups-leave             leave_group
+check groups-delete-offsets    says Successful groups --group tools --topic keyed --delete-offsets
+check groups-delete            says 'was successful' groups --group tools --delete
+check groups-delete-absent     says GroupIdNotFoundException groups --group tools --delete
 check get-offsets-newest-time  says 'keyed:0:' ask get-offsets --topic keyed --time -3
 check perf-idempotent          produces 200000 acks=all enable.idempotence=true
 check perf-acks-1              produces 50000 acks=1 enable.idempotence=false
