@@ -32,6 +32,8 @@ pub struct Shared {
     pub leaving: Mutex<Vec<Leaving>>,
     pub unsaved_bytes: AtomicU64,
     pub checkpoint_wal_bytes: u64,
+    /// How much of one log the write-ahead log takes at a start.
+    pub tail_bytes_max: u64,
     /// Wakes the background thread.
     pub alarm: Alarm,
 }
@@ -66,6 +68,7 @@ impl Shared {
             leaving: Mutex::default(),
             unsaved_bytes: AtomicU64::new(0),
             checkpoint_wal_bytes: settings.checkpoint_wal_bytes,
+            tail_bytes_max: settings.wal.buffer_bytes_max as u64,
             alarm: Alarm::default(),
         })
     }

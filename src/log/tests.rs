@@ -3,6 +3,8 @@
 mod append;
 mod cost;
 mod crash;
+mod full;
+mod held;
 mod read;
 mod recovery;
 mod tails;
