@@ -93,18 +93,25 @@ fn log_27_only_the_topics_own_directory_is_deleted_and_an_open_log_is_closed_fir
 
 #[test]
 fn log_27_a_directory_that_is_being_made_is_not_taken_for_a_nameless_one() {
-    const LOGS: i32 = 400;
     let disk = MemoryDisk::new();
     let fixture = open(&disk);
     fixture.directory.finish_recovery().unwrap();
+    let directory = &fixture.directory;
     std::thread::scope(|scope| {
-        let made = scope.spawn(|| (0..LOGS).try_for_each(|partition| open_log(&fixture, partition).map(|_| ())));
-        while !made.is_finished() {
-            fixture.directory.found().unwrap();
-        }
+        // As the thread that makes it: the directory is there, its topic id is not.
+        let naming = directory.naming.lock();
+        disk.create_dir_all(Path::new("/data/t-5")).unwrap();
+        let found = scope.spawn(|| directory.found().unwrap());
+        let made = scope.spawn(|| open_log(&fixture, 6).map(|_| ()));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert!(!found.is_finished() && !made.is_finished(), "names are looked at and given one after the other");
+        assert!(disk.exists(Path::new("/data/t-5")));
+        let metadata = disk.open(Path::new("/data/t-5/partition.metadata"), OpenMode::Create).unwrap();
+        metadata.write_all_at(format!("version: 0\ntopic_id: {}", id(5).topic_id).as_bytes(), 0).unwrap();
+        drop(naming);
+        assert!(found.join().unwrap().contains(&id(5)));
         made.join().unwrap().unwrap();
     });
-    assert_eq!(fixture.directory.found().unwrap().len(), LOGS as usize);
 }
 
 /// Killed with two records of partition 0 checkpointed and out of the write-ahead log, and two more in its segment only.
@@ -156,14 +163,19 @@ fn log_12_idem_10_a_clean_stop_without_its_producer_snapshot_is_looked_at() {
     let disk = MemoryDisk::new();
     let fixture = open(&disk);
     fixture.directory.finish_recovery().unwrap();
-    let log = open_log(&fixture, 0).unwrap();
-    for at in 0..2 {
+    let indexed = LogConfig { index_interval_bytes: 1, ..LogConfig::default() };
+    let log = fixture.directory.open_log(&id(0), Arc::new(indexed.clone())).unwrap();
+    append_synced(&log, produced(7, 0, 0, 1));
+    fixture.directory.checkpoint().unwrap();
+    for at in 1..4 {
         append_synced(&log, produced(7, 0, at, 1));
-        fixture.directory.checkpoint().unwrap();
     }
+    let known = log.producers();
     fixture.directory.close().unwrap();
-    disk.remove_file(Path::new("/data/t-0/00000000000000000002.snapshot")).unwrap();
+    disk.remove_file(Path::new("/data/t-0/00000000000000000004.snapshot")).unwrap();
     let fixture = open(&disk.killed());
     assert!(fixture.directory.was_clean());
-    assert_eq!(open_log(&fixture, 0).unwrap().producers()[0].last_sequence, Some(1));
+    // Not only the newest batch, which the index leads to.
+    let again = fixture.directory.open_log(&id(0), Arc::new(indexed)).unwrap();
+    assert_eq!(again.producers(), known);
 }
