@@ -68,7 +68,8 @@ impl Connection {
     /// # Errors
     /// `Failure`: closed, silent, or bytes that are not exactly one well-formed answer.
     pub fn try_call<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response, Failure> {
-        let correlation = self.send(version, request);
+        // A broker that dies may do so before it has read the request.
+        let correlation = self.try_send(version, request).map_err(|_| Failure::Closed)?;
         self.try_receive::<R>(version, correlation)
     }
 

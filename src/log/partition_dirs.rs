@@ -137,7 +137,9 @@ impl LogDir {
     /// Deletes the directory of a log that is not open: of a deleted topic that was never used here, that cannot be
     /// opened, or that a crash left. Nothing happens when the directory is another topic's by now.
     pub fn delete_closed(&self, id: &LogId, delay_ms: u64) -> Result<(), LogError> {
-        if let Some(log) = self.shared.logs.lock().get(&id.key()).cloned() {
+        // On its own line: within an `if let` the lock would be held while the log is deleted, which takes it again.
+        let open = self.shared.logs.lock().get(&id.key()).cloned();
+        if let Some(log) = open {
             return self.delete_log(&log);
         }
         self.leave_directory(id, delay_ms)?;

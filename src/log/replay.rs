@@ -5,7 +5,8 @@ use crate::{
         SyncPolicy,
         log::{Log, LogError, Writer},
         names,
-        wal::{EntryKind, Recovered, RecoveredEntry},
+        scan::{Scan, Step},
+        wal::{EntryHead, EntryKind, Recovered, RecoveredEntry, WalError},
     },
     record::{BatchHeader, EndTransactionMarker},
     types::Offset,
@@ -116,8 +117,9 @@ impl Log {
     }
 
     /// Makes known what of an opened log is safe. What stands behind everything that is known to be synced, and is in
-    /// no write-ahead log either, is synced now: a producer that sends it again must not wait for a checkpoint. At the
-    /// start of a broker that comes anyway, for all logs at once.
+    /// no write-ahead log either, is made safe now: a producer that sends it again must not wait for a checkpoint, which
+    /// on a busy disk may take longer than the broker lives. At its start the write-ahead log takes it, all logs' in a few
+    /// commits; later the one log's segments are synced.
     pub(in crate::log) fn settle(&self, replayed: bool, started: bool) -> Result<(), LogError> {
         let mut writer = self.writer.lock();
         writer.new_folder |= replayed;
@@ -127,7 +129,10 @@ impl Log {
         let safe = match self.config().sync {
             // As safe as this policy asks for: it was in the page cache, and is again.
             SyncPolicy::PageCache => true,
-            SyncPolicy::Wal if replayed && !started => false,
+            SyncPolicy::Wal if replayed && !started => {
+                self.log_tail(&mut writer)?;
+                false
+            }
             SyncPolicy::Wal if self.synced_mark().get() < writer.end => {
                 self.sync_segments(&mut writer).map_err(|error| LogError::StorageFailed(error.to_string()))?;
                 true
@@ -138,6 +143,51 @@ impl Log {
             self.synced_mark().raise(writer.end);
         }
         Ok(())
+    }
+
+    /// Hands the batches behind the synced mark to the write-ahead log, as their append would have. More than its buffers
+    /// hold, which no kill leaves, or more than its disk has room for, waits for the checkpoint.
+    fn log_tail(&self, writer: &mut Writer) -> Result<(), LogError> {
+        let from = self.synced_mark().get();
+        let read = |source| LogError::io("read", self.path())(source);
+        let segments = {
+            let segments = self.segments.read();
+            segments[segments.partition_point(|segment| segment.base() <= from).saturating_sub(1)..].to_vec()
+        };
+        let mut parts = Vec::with_capacity(segments.len());
+        for segment in segments {
+            let begin = segment.locate(from, segment.bytes()).map_err(read)?;
+            parts.extend(begin.map(|begin| (segment, begin.position)));
+        }
+        let bytes: u64 = parts.iter().map(|(segment, begin)| segment.bytes() - begin).sum();
+        if bytes > self.shared.tail_bytes_max {
+            return Ok(());
+        }
+        for (segment, begin) in parts {
+            let file = segment.file().map_err(read)?;
+            let mut scan = Scan::headers(&*file, begin, segment.bytes());
+            while let Step::Batch { position, header } = scan.next_step().map_err(read)? {
+                let mut batch = vec![0; header.size()];
+                file.read_at(&mut batch, position).map_err(read)?;
+                match self.log_again(&header, &batch) {
+                    Err(WalError::DiskFull { .. }) => return Ok(()),
+                    logged => logged?,
+                }
+            }
+        }
+        writer.unlogged = false;
+        Ok(())
+    }
+
+    fn log_again(&self, header: &BatchHeader, batch: &[u8]) -> Result<(), WalError> {
+        let (Some(base), Some(last)) = (header.base(), header.last()) else { return Ok(()) };
+        let head = EntryHead {
+            leader_epoch: header.leader_epoch().unwrap_or_default(),
+            len: batch.len() as u32,
+            ..self.entry(EntryKind::Append, base)
+        };
+        self.shared.count_unsaved(batch.len() as u64);
+        self.shared.wal.append(&head, &[batch], Some((&self.committed, last.next()))).map(|_| ())
     }
 
     pub(in crate::log) fn list_for_checkpoint(&self, writer: &mut Writer) {

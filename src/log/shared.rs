@@ -34,6 +34,8 @@ pub struct Shared {
     /// Some log had `flush.ms` set.
     pub flushes_by_time: AtomicBool,
     pub checkpoint_wal_bytes: u64,
+    /// How much of one log the write-ahead log takes at a start.
+    pub tail_bytes_max: u64,
     /// Wakes the background thread.
     pub alarm: Alarm,
 }
@@ -69,6 +71,7 @@ impl Shared {
             unsaved_bytes: AtomicU64::new(0),
             flushes_by_time: AtomicBool::new(false),
             checkpoint_wal_bytes: settings.checkpoint_wal_bytes,
+            tail_bytes_max: settings.wal.buffer_bytes_max as u64,
             alarm: Alarm::default(),
         })
     }

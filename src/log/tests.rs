@@ -4,6 +4,8 @@ mod append;
 mod compaction;
 mod cost;
 mod crash;
+mod full;
+mod held;
 mod read;
 mod recovery;
 mod tails;

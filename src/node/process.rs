@@ -1,4 +1,7 @@
 //! The process around a node: settings, log lines, signals, exit codes.
+#[cfg(test)]
+mod tests;
+
 use super::{Node, NodeParts};
 use crate::{
     cli::ServeArgs,
@@ -40,7 +43,7 @@ pub fn serve(args: ServeArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(run(loaded, clock));
+    let code = runtime.block_on(run(loaded, clock, Arc::new(RealDisk)));
     // Nothing that still hangs in a blocking thread holds the exit up.
     runtime.shutdown_timeout(Duration::from_millis(100));
     code
@@ -103,7 +106,7 @@ impl Signals {
     }
 }
 
-async fn run(loaded: Loaded, clock: Arc<SystemClock>) -> ExitCode {
+async fn run(loaded: Loaded, clock: Arc<SystemClock>, disk: Arc<dyn Disk>) -> ExitCode {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -115,7 +118,7 @@ async fn run(loaded: Loaded, clock: Arc<SystemClock>) -> ExitCode {
     let parts = NodeParts {
         config: loaded.node,
         raw: loaded.raw,
-        disk: Arc::new(RealDisk),
+        disk,
         clock: clock.clone(),
         chance: Arc::new(SystemChance),
         version: env!("CARGO_PKG_VERSION"),

@@ -85,20 +85,22 @@ impl Partitions {
         self.maps.load().by_name.values().map(|topic| topic.partitions.iter().flatten().count()).sum()
     }
 
-    /// The directory that a new partition goes to: the one with the fewest, among those that work.
-    pub fn place(&self, id: &LogId) -> Arc<LogDir> {
+    /// The directory that a new partition goes to: the one with the fewest, among those that work. `beside`: its topic's
+    /// other partitions, which are not known here before all of them have their place.
+    pub fn place(&self, id: &LogId, beside: &[Option<Arc<Partition>>]) -> Arc<LogDir> {
         let found = self.held.get(&(id.topic_id, id.partition)).and_then(|index| self.directories.get(*index));
         let found = found.or(self.directories.first().filter(|_| self.directories.len() == 1));
         let emptiest = || {
-            let load = |directory: &&Arc<LogDir>| (directory.failure().is_some(), self.count_in(directory));
+            let load = |directory: &&Arc<LogDir>| (directory.failure().is_some(), self.count_in(directory, id, beside));
             self.directories.iter().min_by_key(load)
         };
         found.or_else(emptiest).expect("a broker has a log directory").clone()
     }
 
-    fn count_in(&self, directory: &Arc<LogDir>) -> usize {
+    fn count_in(&self, directory: &Arc<LogDir>, id: &LogId, beside: &[Option<Arc<Partition>>]) -> usize {
         let maps = self.maps.load();
-        let partitions = maps.by_name.values().flat_map(|topic| topic.partitions.iter().flatten());
+        let others = maps.by_name.values().filter(|topic| topic.id != id.topic_id);
+        let partitions = others.flat_map(|topic| &topic.partitions).chain(beside).flatten();
         partitions.filter(|partition| Arc::ptr_eq(partition.directory(), directory)).count()
     }
 

@@ -35,7 +35,7 @@ impl TopicPublisher {
         let this = self.partitions.this_node();
         let before = self.partitions.topic_by_id(topic.id);
         let count = topic.partitions.keys().max().map_or(0, |index| index + 1);
-        let partitions = (0..count).map(|index| {
+        let bring_one = |index, beside: &[_]| {
             let decided = topic.partitions.get(&index).filter(|partition| partition.replicas.contains(this))?;
             let leadership = leadership(decided);
             if let Some(known) = before.as_ref().and_then(|topic| topic.partition(index)) {
@@ -45,10 +45,14 @@ impl TopicPublisher {
                 return Some(known.clone());
             }
             let id = LogId { topic: topic.name.clone(), topic_id: topic.id, partition: index };
-            let directory = self.partitions.place(&id);
+            let directory = self.partitions.place(&id, beside);
             Some(Partition::new(id, this, directory, leadership, settings.clone()))
-        });
-        let partitions = partitions.collect();
+        };
+        let mut partitions = Vec::new();
+        for index in 0..count {
+            let partition = bring_one(index, &partitions);
+            partitions.push(partition);
+        }
         self.partitions.put(Topic { name: topic.name.clone(), id: topic.id, partitions, settings });
     }
 
