@@ -411,7 +411,9 @@ fn log_18_checkpoints_that_are_missing_or_damaged_are_written_by_the_next_one() 
     let files = ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "replication-offset-checkpoint"];
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
     for damage in [None, Some("0\n7\n")] {
-        damage.map(|text| files.iter().for_each(|name| fs::write(dir.path().join(name), text).unwrap()));
+        if let Some(text) = damage {
+            files.iter().for_each(|name| fs::write(dir.path().join(name), text).unwrap());
+        }
         let fixture = Fixture::real(dir.path());
         fixture.directory.finish_recovery().unwrap();
         fixture.directory.close().unwrap();
