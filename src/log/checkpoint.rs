@@ -17,9 +17,9 @@ pub(in crate::log) struct Noted {
 }
 
 impl Noted {
-    /// As read from the file.
-    pub fn loaded(offsets: Offsets) -> Noted {
-        Noted { offsets, changed: false }
+    /// As read from the file; without one that can be read it is to be written, even if it is to say nothing.
+    pub fn loaded(read: Option<Offsets>) -> Noted {
+        Noted { changed: read.is_none(), offsets: read.unwrap_or_default() }
     }
 
     pub fn offsets(&self) -> &Offsets {

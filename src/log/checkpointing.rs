@@ -302,7 +302,7 @@ impl LogDir {
     }
 
     /// `flush.ms` of logs without the write-ahead log, exact to about a second.
-    fn flush_due(&self) {
+    pub(in crate::log) fn flush_due(&self) {
         if !self.shared.flushes_by_time.load(Ordering::Relaxed) {
             return;
         }

@@ -451,13 +451,14 @@ fn take_marker(disk: &dyn Disk, directory: &Path) -> Result<Option<Option<i64>>,
     Ok(Some(epoch.and_then(|content| content.get("brokerEpoch")?.as_i64())))
 }
 
-fn read_offsets(disk: &dyn Disk, path: &Path) -> Result<Offsets, LogDirError> {
+fn read_offsets(disk: &dyn Disk, path: &Path) -> Result<Option<Offsets>, LogDirError> {
     match disk.read(path) {
-        Ok(bytes) => Ok(checkpoint::read_offsets(&bytes).unwrap_or_else(|error| {
-            tracing::warn!(file = %path.display(), "a checkpoint is damaged; all of every log is checked: {error}");
-            Offsets::new()
-        })),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Offsets::new()),
+        Ok(bytes) => Ok(checkpoint::read_offsets(&bytes)
+            .inspect_err(|error| {
+                tracing::warn!(file = %path.display(), "a checkpoint is damaged; all of every log is checked: {error}");
+            })
+            .ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(LogDirError::io("read", path)(error)),
     }
 }

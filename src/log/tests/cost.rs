@@ -1,13 +1,16 @@
 //! What the hot paths ask of the disk: counted, so that nobody adds a call unseen.
 use super::*;
-use crate::platform::{Fault, MemoryDisk, OperationKind};
+use crate::{
+    log::SyncPolicy,
+    platform::{Fault, MemoryDisk, OperationKind},
+};
 
 #[test]
 fn an_append_is_one_write_to_the_segment() {
     let disk = MemoryDisk::new();
     let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
     let log = fixture.log(LogConfig::default());
-    append(&log, batch(1, b"v")).unwrap();
+    // The first one, too: an open log has its file.
     let before = disk.operations().len();
     for _ in 0..300 {
         append(&log, batch(3, &[1; 100])).unwrap();
@@ -163,4 +166,26 @@ fn a_new_log_costs_its_checkpoint_no_file() {
     append(&log, batch(1, b"v")).unwrap();
     fixture.directory.checkpoint().unwrap();
     assert!(disk.exists(Path::new("/data/t-0/leader-epoch-checkpoint")));
+}
+
+/// How many syncs the second's look at logs with `flush.ms` costs, after one append.
+fn timed_syncs(flush_ms: Option<u64>) -> usize {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(LogConfig { sync: SyncPolicy::PageCache, ..LogConfig::default() });
+    log.update_config(Arc::new(LogConfig { sync: SyncPolicy::PageCache, flush_ms, ..LogConfig::default() }));
+    append(&log, batch(1, b"v")).unwrap();
+    let before = disk.operations().len();
+    fixture.directory.flush_due();
+    let operations = disk.operations();
+    operations[before..]
+        .iter()
+        .filter(|one| one.kind == OperationKind::Sync && one.path.starts_with("/data/t-0"))
+        .count()
+}
+
+#[test]
+fn only_logs_with_a_flush_time_are_flushed_by_time() {
+    assert!(timed_syncs(Some(1_000)) > 0);
+    assert_eq!(timed_syncs(None), 0);
 }

@@ -404,3 +404,19 @@ fn log_21_a_high_watermark_that_rises_without_an_append_is_noted() {
     log.advance_high(Offset::new(5));
     assert_eq!(noted(), "0\n1\nt 0 5\n");
 }
+
+#[test]
+fn log_18_checkpoints_that_are_missing_or_damaged_are_written_by_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "replication-offset-checkpoint"];
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+    for damage in [None, Some("0\n7\n")] {
+        if let Some(text) = damage {
+            files.iter().for_each(|name| fs::write(dir.path().join(name), text).unwrap());
+        }
+        let fixture = Fixture::real(dir.path());
+        fixture.directory.finish_recovery().unwrap();
+        fixture.directory.close().unwrap();
+        assert!(files.iter().all(|name| read(name) == "0\n0\n"), "{damage:?}");
+    }
+}
