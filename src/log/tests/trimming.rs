@@ -55,6 +55,65 @@ fn ret_2_old_segments_go_by_size() {
 }
 
 #[test]
+fn ret_2_time_and_size_together_and_times_in_the_future_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    let log = ten_segments(&fixture);
+    let one = log.size_bytes() / 10;
+    fixture.clock.advance(Duration::from_millis(15_000));
+    let both = LogConfig { retention_ms: Some(10_000), retention_bytes: Some(9 * one), ..small() };
+    log.update_config(Arc::new(both.clone()));
+    // Size would take one, time takes two.
+    assert_eq!(log.delete_old_segments().unwrap(), 2);
+    log.update_config(Arc::new(LogConfig { retention_bytes: Some(5 * one), ..both }));
+    assert_eq!(log.delete_old_segments().unwrap(), 3);
+    let log = fixture.directory.open_log(&id(1), Arc::new(small())).unwrap();
+    for ahead_ms in [1_000_000, 0, 0, 0] {
+        append(&log, batch_at(NOW_MS + ahead_ms, 1, &[1; 700])).unwrap();
+    }
+    log.advance_high(log.bounds().end());
+    log.update_config(Arc::new(LogConfig { retention_ms: Some(10_000), ..small() }));
+    assert_eq!(log.delete_old_segments().unwrap(), 0);
+    fixture.clock.advance(Duration::from_millis(1_000_000));
+    assert!(log.delete_old_segments().unwrap() >= 3);
+}
+
+#[test]
+fn ret_2_records_without_times_are_as_old_as_their_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(LogConfig { retention_ms: Some(60_000), ..small() });
+    (0..6).for_each(|_| _ = append(&log, batch_at(-1, 1, &[1; 700])).unwrap());
+    let written_ms = crate::platform::SystemClock::new().wall_ms();
+    fixture.clock.advance(Duration::from_millis((written_ms - NOW_MS) as u64));
+    assert_eq!(log.delete_old_segments().unwrap(), 0);
+    fixture.clock.advance(Duration::from_millis(61_000));
+    assert_eq!(log.delete_old_segments().unwrap(), 6);
+}
+
+#[test]
+fn ret_5_deleting_old_segments_keeps_living_producers() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(LogConfig { retention_ms: Some(60_000), segment_bytes: 300, ..small() });
+    (0..12).for_each(|sequence| _ = append(&log, produced(7, 3, sequence, 1)).unwrap());
+    fixture.clock.advance(Duration::from_millis(60_001));
+    assert!(log.delete_old_segments().unwrap() > 2);
+    assert_eq!(log.bounds().start(), log.bounds().end());
+    let known = log.producers();
+    assert_eq!(known[0].last_sequence, Some(11));
+    assert!(append(&log, produced(7, 3, 11, 1)).unwrap().duplicate);
+    fixture.directory.finish_recovery().unwrap();
+    fixture.directory.checkpoint().unwrap();
+    drop((log, fixture));
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(small());
+    assert_eq!(log.producers(), known);
+    assert!(matches!(append(&log, produced(7, 3, 13, 1)), Err(AppendError::Producer(_))));
+    assert_eq!(append(&log, produced(7, 3, 12, 1)).unwrap().base, Offset::new(12));
+}
+
+#[test]
 fn ret_1_nothing_at_or_above_the_high_watermark_goes() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = Fixture::real(dir.path());
