@@ -1,2 +1,3 @@
 //! Coordinators: the rules of groups and transactions, and what runs them on their internal topics.
 pub mod group;
+pub mod txn;

@@ -81,7 +81,7 @@ fn txn_27_a_marker_where_nothing_is_open_takes_an_offset_and_is_read_as_a_contro
     assert_ok(write(&mut connection, &topic, id, Epochs(0, 4)));
     assert_ok(write_2(&mut connection, &topic, id, Epochs(1, 4), 2));
     assert_eq!(end_offset(&mut connection, &topic), 2);
-    let batches = read_batches(fetch(&mut connection, &topic, 0).records.unwrap());
+    let batches = read_batches(&fetch(&mut connection, &topic, 0).records.unwrap());
     assert_eq!(batches.len(), 2);
     for (batch, epoch) in batches.iter().zip([0, 1]) {
         assert_eq!(batch.attributes & 0x30, 0x30, "control and transactional");
