@@ -1,6 +1,7 @@
 //! Coordinators: the rules of groups and transactions, and what runs them on their internal topics.
 pub mod group;
 mod run;
+pub mod txn;
 
 pub use group::GroupMachine;
 pub use run::{Coordinated, CoordinatorError, CoordinatorPublisher, GroupCoordinator, Parts, Sharded, partition_of};

@@ -1,0 +1,152 @@
+//! One shard of transactions as a machine: every request is decided here, every record replayed here.
+use super::{Partition, Soft, Transaction, TransactionSettings, TransactionalId, Transactions, Unusable};
+use crate::{
+    machine::{Machine, Outcome, Turn},
+    record::TransactionResult,
+    types::{ErrorCode, Offset, TransactionVersion},
+    wire::coordinator::TransactionRecord,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One thing asked of a shard. What is random or known elsewhere comes with it, so that deciding is pure.
+#[derive(Clone, Debug)]
+pub struct Op {
+    /// Wall time: timeouts are judged by what is written down.
+    pub now_ms: i64,
+    /// A producer id that nobody has, should one be needed: see [`Reply::NeedsProducerId`].
+    pub fresh_producer_id: Option<i64>,
+    pub settings: TransactionSettings,
+    pub request: Request,
+}
+
+/// A producer as it names itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Producer {
+    pub id: i64,
+    pub epoch: i16,
+}
+
+#[derive(Clone, Debug)]
+pub enum Request {
+    Init {
+        id: TransactionalId,
+        timeout_ms: i32,
+        /// Who it was before, when it goes on after an error (KIP-360).
+        expected: Option<Producer>,
+    },
+    AddPartitions {
+        id: TransactionalId,
+        producer: Producer,
+        partitions: BTreeSet<Partition>,
+        version: TransactionVersion,
+    },
+    /// Are these partitions in the open transaction? Changes nothing (TXN-6).
+    Verify {
+        id: TransactionalId,
+        producer: Producer,
+        partitions: BTreeSet<Partition>,
+    },
+    End {
+        id: TransactionalId,
+        producer: Producer,
+        result: TransactionResult,
+        version: TransactionVersion,
+    },
+    /// These partitions have the marker, or are gone for ever.
+    Marked {
+        id: TransactionalId,
+        /// Of the marker: what is told of an earlier transaction says nothing of this one.
+        producer: Producer,
+        partitions: BTreeSet<Partition>,
+    },
+    /// A partition refused the marker for good.
+    MarkerRefused {
+        id: TransactionalId,
+        producer: Producer,
+    },
+    /// Aborts one transaction that has been open for too long, if any (TXN-17).
+    AbortLate,
+    /// Forgets the transactional ids that nobody has used for long (TXN-18).
+    Expire,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reply {
+    Done,
+    /// Refused, or to be asked again; nothing changed that the caller asked for.
+    Refused(ErrorCode),
+    /// Ask again with a fresh producer id; nothing changed.
+    NeedsProducerId,
+    /// Who the producer is from now on.
+    Producer(Producer),
+    Verified(BTreeMap<Partition, ErrorCode>),
+    /// How many ids were aborted or forgotten.
+    Swept(usize),
+}
+
+/// The rules have no state of their own.
+pub struct TransactionMachine;
+
+impl Machine for TransactionMachine {
+    type Hard = Transactions;
+    type Soft = Soft;
+    type Record = TransactionRecord;
+    type Op = Op;
+    type Reply = Reply;
+    type Fault = Unusable;
+
+    fn decide(&self, hard: &Transactions, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<TransactionRecord, Reply> {
+        let mut decision = Decision { hard, soft, op: &op, records: Vec::new() };
+        let reply = decision.reply().unwrap_or_else(|refusal| refusal);
+        let records = decision.records;
+        Outcome::answer(turn, records, reply)
+    }
+
+    fn replay(&self, hard: &mut Transactions, base: Offset, records: Vec<TransactionRecord>) -> Result<(), Unusable> {
+        for (at, record) in (0..).zip(records) {
+            hard.apply(base.plus(at), record)?;
+        }
+        Ok(())
+    }
+}
+
+/// One operation being decided; its records are the only way to change anything.
+pub(super) struct Decision<'a> {
+    pub hard: &'a Transactions,
+    pub soft: &'a mut Soft,
+    pub op: &'a Op,
+    pub records: Vec<TransactionRecord>,
+}
+
+impl Decision<'_> {
+    fn reply(&mut self) -> Result<Reply, Reply> {
+        match &self.op.request {
+            Request::Init { id, timeout_ms, expected } => self.init(id, *timeout_ms, *expected),
+            Request::AddPartitions { id, producer, partitions, version } => {
+                self.add_partitions(id, *producer, partitions, *version)
+            }
+            Request::Verify { id, producer, partitions } => self.verify(id, *producer, partitions),
+            Request::End { id, producer, result, version } => self.end(id, *producer, *result, *version),
+            Request::Marked { id, producer, partitions } => Ok(self.marked(id, *producer, partitions)),
+            Request::MarkerRefused { id, producer } => Ok(self.marker_refused(id, *producer)),
+            Request::AbortLate => self.abort_late(),
+            Request::Expire => Ok(self.expire()),
+        }
+    }
+
+    pub fn known(&self, id: &TransactionalId) -> Result<Transaction, Reply> {
+        if id.is_empty() {
+            return Err(Reply::Refused(ErrorCode::InvalidRequest));
+        }
+        self.hard.get(id).cloned().ok_or(Reply::Refused(ErrorCode::InvalidProducerIdMapping))
+    }
+
+    pub fn write(&mut self, id: &TransactionalId, transaction: &Transaction) {
+        self.records.push(transaction.record(id));
+    }
+
+    /// The fresh id that came with the operation, or the word that one is needed.
+    pub fn fresh_producer_id(&self) -> Result<i64, Reply> {
+        self.op.fresh_producer_id.ok_or(Reply::NeedsProducerId)
+    }
+}
