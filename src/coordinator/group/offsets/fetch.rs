@@ -109,9 +109,9 @@ fn all(group: &Group, image: &Image, require_stable: bool) -> Vec<FetchedTopic> 
         let id = image.topics.named(name).map_or(Uuid::nil(), |topic| topic.id.0);
         let offsets = offsets.iter().filter(|(_, committed)| is_of(committed, id));
         let partitions =
-            offsets.map(|(partition, committed)| match require_stable && group.offsets.is_pending(name, *partition) {
-                true => FetchedPartition::nothing(*partition, ErrorCode::UnstableOffsetCommit),
-                false => FetchedPartition::told(*partition, committed),
+            offsets.map(|(partition, committed)| match require_stable && group.offsets.is_pending(name, partition) {
+                true => FetchedPartition::nothing(partition, ErrorCode::UnstableOffsetCommit),
+                false => FetchedPartition::told(partition, committed),
             });
         FetchedTopic { name: StrBytes::from_string(name.to_string()), id, partitions: partitions.collect() }
     });

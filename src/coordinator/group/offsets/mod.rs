@@ -4,6 +4,7 @@ mod delete;
 mod expiry;
 mod fetch;
 mod names;
+mod numbered;
 mod replay;
 mod standing;
 mod state;

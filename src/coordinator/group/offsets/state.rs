@@ -1,4 +1,5 @@
 //! Committed offsets of one group, and those that transactions have not made real yet.
+use super::numbered::Numbered;
 use crate::{
     types::{Offset, ProducerId},
     wire::coordinator::OffsetCommitValue,
@@ -41,14 +42,13 @@ impl Committed {
 /// Of one partition: what each open transaction will commit.
 pub type Pending = BTreeMap<ProducerId, Committed>;
 
-/// By topic, then by partition; neither map holds an empty one.
-type ByPartition<T> = BTreeMap<Arc<str>, BTreeMap<i32, T>>;
-
 /// The offsets of one group. Changed by replay only (GRP-17).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Offsets {
-    committed: ByPartition<Committed>,
-    pending: ByPartition<Pending>,
+    /// By topic; none is empty.
+    committed: BTreeMap<Arc<str>, Numbered>,
+    /// By topic, then by partition; none is empty.
+    pending: BTreeMap<Arc<str>, BTreeMap<i32, Pending>>,
 }
 
 impl Offsets {
@@ -58,11 +58,11 @@ impl Offsets {
 
     /// How many partitions have a committed offset.
     pub fn len(&self) -> usize {
-        self.committed.values().map(BTreeMap::len).sum()
+        self.committed.values().map(Numbered::len).sum()
     }
 
     pub fn get(&self, topic: &str, partition: i32) -> Option<&Committed> {
-        self.committed.get(topic)?.get(&partition)
+        self.committed.get(topic)?.get(partition)
     }
 
     /// Whether a transaction that is still open commits an offset of this partition.
@@ -80,13 +80,13 @@ impl Offsets {
     }
 
     /// Every topic with its committed offsets.
-    pub fn topics(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<i32, Committed>)> {
+    pub fn topics(&self) -> impl Iterator<Item = (&Arc<str>, &Numbered)> {
         self.committed.iter()
     }
 
     /// Of one topic.
     pub fn of_topic(&self, topic: &str) -> impl Iterator<Item = (i32, &Committed)> {
-        self.committed.get(topic).into_iter().flatten().map(|(partition, committed)| (*partition, committed))
+        self.committed.get(topic).into_iter().flat_map(Numbered::iter)
     }
 
     /// Of one topic: what open transactions will commit.
@@ -97,7 +97,7 @@ impl Offsets {
     /// Partitions with a committed or a pending offset.
     pub fn partitions(&self) -> impl Iterator<Item = (&Arc<str>, i32)> {
         let committed =
-            self.committed.iter().flat_map(|(topic, of)| of.keys().map(move |partition| (topic, *partition)));
+            self.committed.iter().flat_map(|(topic, of)| of.iter().map(move |(partition, _)| (topic, partition)));
         let pending = self.pending.iter().flat_map(|(topic, of)| of.keys().map(move |partition| (topic, *partition)));
         committed.chain(pending.filter(|(topic, partition)| self.get(topic, *partition).is_none()))
     }
@@ -107,12 +107,8 @@ impl Offsets {
         let from = place.map_or(Bound::Unbounded, |(topic, _)| Bound::Included(topic.clone()));
         let topics = self.committed.range::<Arc<str>, _>((from, Bound::Unbounded));
         topics.flat_map(move |(topic, partitions)| {
-            let from = match place {
-                Some((in_topic, partition)) if in_topic == topic => Bound::Excluded(*partition),
-                _ => Bound::Unbounded,
-            };
-            let partitions = partitions.range((from, Bound::Unbounded));
-            partitions.map(move |(partition, committed)| (topic, *partition, committed))
+            let from = place.filter(|(in_topic, _)| in_topic == topic).map(|(_, partition)| *partition);
+            partitions.after(from).map(move |(partition, committed)| (topic, partition, committed))
         })
     }
 
@@ -126,8 +122,18 @@ impl Offsets {
 
     /// A tombstone takes the committed offset and all that is pending for the partition.
     pub(super) fn remove(&mut self, topic: &str, partition: i32) {
-        take(&mut self.committed, topic, partition);
-        take(&mut self.pending, topic, partition);
+        if let Some(partitions) = self.committed.get_mut(topic) {
+            partitions.remove(partition);
+            if partitions.is_empty() {
+                self.committed.remove(topic);
+            }
+        }
+        if let Some(partitions) = self.pending.get_mut(topic) {
+            partitions.remove(&partition);
+            if partitions.is_empty() {
+                self.pending.remove(topic);
+            }
+        }
     }
 
     /// Takes out what one transaction had pending here.
@@ -151,14 +157,5 @@ impl Offsets {
     pub(super) fn producers_of(&self, topic: &str, partition: i32) -> Vec<ProducerId> {
         let pending = self.pending.get(topic).and_then(|partitions| partitions.get(&partition));
         pending.into_iter().flat_map(|pending| pending.keys().copied()).collect()
-    }
-}
-
-fn take<T>(from: &mut ByPartition<T>, topic: &str, partition: i32) {
-    if let Some(partitions) = from.get_mut(topic) {
-        partitions.remove(&partition);
-        if partitions.is_empty() {
-            from.remove(topic);
-        }
     }
 }
