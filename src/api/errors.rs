@@ -50,7 +50,8 @@ fn producer(fault: &ProducerError) -> ErrorCode {
     match fault {
         ProducerError::InvalidEpoch { .. } => ErrorCode::InvalidProducerEpoch,
         ProducerError::OutOfOrder { .. } => ErrorCode::OutOfOrderSequenceNumber,
-        ProducerError::InvalidTransactionState { .. } => ErrorCode::InvalidTxnState,
+        ProducerError::InvalidTransactionState { .. } | ProducerError::NotVerified { .. } => ErrorCode::InvalidTxnState,
+        ProducerError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
     }
 }
 

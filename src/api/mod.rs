@@ -11,6 +11,7 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_topic_partitions;
 mod errors;
 mod fetch;
@@ -24,6 +25,7 @@ mod operations;
 mod produce;
 mod reply;
 mod table;
+mod write_txn_markers;
 
 pub use broker::Broker;
 pub use compatibility::compatibility_page;

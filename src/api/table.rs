@@ -4,13 +4,10 @@ use super::{Closing, Connection, Context, Reply, Response};
 use crate::{
     api::Broker,
     metrics::ApiMetrics,
-    wire::{Malformed, RequestHeader, Version, decode, shape_of},
+    wire::{Malformed, RequestBody, RequestHeader, Version, decode, shape_of},
 };
 use bytes::Bytes;
-use kafka_protocol::{
-    messages::ApiKey,
-    protocol::{Decodable, Encodable},
-};
+use kafka_protocol::{messages::ApiKey, protocol::Encodable};
 use std::sync::Arc;
 
 /// One API.
@@ -53,12 +50,14 @@ apis! {
     DeleteRecords           0, 0..=2  => super::delete_records::handle;
     InitProducerId          0, 0..=5  => super::init_producer_id::handle;
     OffsetForLeaderEpoch    2, 2..=4  => super::offset_for_leader_epoch::handle;
+    WriteTxnMarkers         1, 1..=2  => super::write_txn_markers::handle;
     DescribeConfigs         1, 1..=4  => super::describe_configs::handle;
     AlterConfigs            0, 0..=2  => super::alter_configs::handle;
     DescribeLogDirs         1, 1..=5  => super::describe_log_dirs::handle;
     CreatePartitions        0, 0..=3  => super::create_partitions::handle;
     IncrementalAlterConfigs 0, 0..=1  => super::incremental_alter_configs::handle;
     DescribeCluster         0, 0..=2  => super::describe_cluster::handle;
+    DescribeProducers       0, 0..=0  => super::describe_producers::handle;
     DescribeTopicPartitions 0, 0..=0  => super::describe_topic_partitions::handle;
 }
 
@@ -79,7 +78,7 @@ impl IntoResponse for Response {
     }
 }
 
-fn serve<T: Decodable, R: IntoResponse>(
+fn serve<T: RequestBody, R: IntoResponse>(
     cx: &Context,
     mut body: Bytes,
     handle: fn(&Context, T) -> Reply<R>,
@@ -158,7 +157,7 @@ impl Router {
         };
         match (route.handle)(&cx, frame) {
             Ok(reply) => {
-                let writes = route.key == ApiKey::Produce;
+                let writes = matches!(route.key, ApiKey::Produce | ApiKey::WriteTxnMarkers);
                 Routed { reply, writes, metrics: Some(metrics.clone()) }
             }
             Err(fault) => close(Closing::Malformed { api: route.name, version, reason: fault.to_string() }),

@@ -5,14 +5,15 @@ use crate::{
         Closed, LogConfig, SyncPolicy, index,
         log::{Log, Writer},
         names, producer_snapshot,
-        producer_state::{AppendOrigin, ProducerError, Verdict, append_time_ms},
+        producer_state::{AppendOrigin, Completed, ProducerError, Verdict, append_time_ms},
         scan,
         segment::{SEGMENT_BYTES_MAX, Segment},
         tail::Tail,
+        transactions::AppendTerms,
         wal::{EntryHead, EntryKind, WalError},
     },
     platform::OpenMode,
-    record::{BatchHeader, CheckedBatch, PlacedBatch},
+    record::{BatchHeader, CheckedBatch, EndTransactionMarker, PlacedBatch},
     types::{LeaderEpoch, Offset},
 };
 use std::{
@@ -72,8 +73,10 @@ impl Log {
         &self,
         batch: CheckedBatch,
         epoch: LeaderEpoch,
-        origin: AppendOrigin,
+        terms: impl Into<AppendTerms>,
     ) -> Result<Appended, AppendError> {
+        let terms = terms.into();
+        let origin = terms.origin;
         let config = self.config.load();
         let size = batch.bytes().len();
         let mut writer = self.writer.lock();
@@ -88,7 +91,8 @@ impl Log {
         if size as u64 > SEGMENT_BYTES_MAX || (bounded && size as u64 > config.segment_bytes) {
             return Err(AppendError::BatchTooLargeForSegment { size, segment_bytes: config.segment_bytes });
         }
-        if let Verdict::Duplicate(earlier) = writer.producers.check(batch.header(), origin)? {
+        let marker = EndTransactionMarker::of(batch.header(), batch.bytes());
+        if let Verdict::Duplicate(earlier) = writer.judge(batch.header(), marker, &terms, &config)? {
             drop(writer);
             let append_time_ms = append_time_ms(batch.header()).map(|_| earlier.timestamp_ms);
             let (base, last) = (earlier.base_offset(), earlier.last_offset);
@@ -107,8 +111,8 @@ impl Log {
             SyncPolicy::Wal => self.log_ahead(&writer, position, &placed)?,
             SyncPolicy::PageCache => writer.unlogged = true,
         }
-        self.note_batch(&mut writer, &config, placed.header(), position);
-        let log_start = self.show(&writer, &placed);
+        let completed = self.note_batch(&mut writer, &config, placed.header(), marker, position);
+        let log_start = self.show(&writer, placed.header(), completed);
         if config.sync == SyncPolicy::PageCache {
             writer.unflushed_batches += 1;
             if writer.unflushed_batches >= config.flush_messages {
@@ -136,11 +140,11 @@ impl Log {
     }
 
     /// Readers see the batch (below their limits). Answers the log's start.
-    fn show(&self, writer: &Writer, placed: &PlacedBatch) -> Offset {
+    pub(in crate::log) fn show(&self, writer: &Writer, header: &BatchHeader, completed: Option<Completed>) -> Offset {
         let mut shown = self.shown.lock();
         shown.bounds.extend(writer.end);
-        shown.tail.push(placed.base(), placed.header().size() as u64);
-        shown.first_unstable = writer.producers.first_unstable();
+        shown.tail.push(header.base().unwrap_or_default(), header.size() as u64);
+        shown.unstable.appended(writer.producers.first_undecided(), completed);
         shown.bounds.start()
     }
 
@@ -210,14 +214,16 @@ impl Log {
         AppendError::Write { log, source }
     }
 
-    /// Indexes, producers, epochs, end: all that follows from a batch standing at `position`.
+    /// Indexes, producers, epochs, end: all that follows from a batch standing at `position`. Answers the transaction that
+    /// it completed.
     pub(in crate::log) fn note_batch(
         &self,
         writer: &mut Writer,
         config: &LogConfig,
         header: &BatchHeader,
+        marker: Option<EndTransactionMarker>,
         position: u64,
-    ) {
+    ) -> Option<Completed> {
         let (base, last) = (header.base().unwrap_or_default(), header.last().unwrap_or_default());
         writer.active.extend(header.size() as u64);
         let indexed = writer.since_index > config.index_interval_bytes;
@@ -234,7 +240,11 @@ impl Log {
         if position == 0 {
             writer.first_timestamp_ms = Some(header.max_timestamp);
         }
-        writer.producers.update(header);
+        let completed = writer.producers.update(header, marker);
+        writer.verifications.appended(header);
+        if let Some(aborted) = completed.and_then(|completed| completed.aborted()) {
+            writer.active.note_aborted(aborted);
+        }
         if writer.producers.len() > config.producer_ids_max {
             // Down to nine tenths, so that this is rare (IDEM-12).
             writer.producers.expire(i64::MIN, i64::MAX, config.producer_ids_max / 10 * 9);
@@ -246,6 +256,7 @@ impl Log {
             self.epochs.lock().assign(epoch, base);
         }
         writer.end = last.next();
+        completed
     }
 
     /// Begins a new segment when the active one is full or old enough for this batch.
@@ -345,12 +356,9 @@ impl Log {
         if writer.producers.is_empty() && writer.snapshots.is_empty() || writer.snapshots.last() == Some(&writer.end) {
             return Ok(());
         }
-        let bytes = producer_snapshot::write(&writer.producers);
-        let path = self.folder.file(names::of_offset(writer.end, names::SNAPSHOT));
-        let file = self.shared.disk.open(&path, OpenMode::Create)?;
-        file.set_len(0)?;
-        file.write_all_at(&bytes, 0)?;
+        producer_snapshot::save(&self.folder, writer.end, &writer.producers)?;
         writer.snapshots.push(writer.end);
+        writer.unsynced_snapshots.push(writer.end);
         Ok(())
     }
 

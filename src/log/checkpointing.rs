@@ -28,6 +28,8 @@ struct Work {
     log: Arc<Log>,
     end: Offset,
     segments: Vec<Arc<Segment>>,
+    /// Those whose aborted transactions were written.
+    aborted: Vec<Arc<Segment>>,
     /// Small files, and directories that got new names.
     files: Vec<PathBuf>,
     directories: Vec<PathBuf>,
@@ -170,9 +172,8 @@ impl LogDir {
         }
         work.end = writer.end;
         writer.active.write_indexes(false)?;
-        let before = writer.snapshots.len();
         log.write_snapshot(&mut writer)?;
-        work.snapshots.extend(&writer.snapshots[before..]);
+        work.snapshots = std::mem::take(&mut writer.unsynced_snapshots);
         let snapshots = work.snapshots.iter().map(|at| log.folder.file(names::of_offset(*at, names::SNAPSHOT)));
         work.files.extend(snapshots);
         if !writer.sealed_dirty.is_empty() || !work.files.is_empty() {
@@ -185,6 +186,10 @@ impl LogDir {
         segments.retain(|segment| segment.is_dirty());
         // Unset before the sync: what is written meanwhile counts for the next one.
         segments.iter().for_each(|segment| segment.set_dirty(false));
+        work.aborted = segments.iter().filter(|segment| segment.take_aborted_unsynced()).cloned().collect();
+        if !work.aborted.is_empty() {
+            work.directories.push(log.path());
+        }
         work.segments = segments;
         if std::mem::take(&mut writer.new_folder) {
             work.new_folder = true;
@@ -217,7 +222,8 @@ impl LogDir {
     }
 
     fn sync(&self, work: &[Work]) -> io::Result<()> {
-        let count: usize = work.iter().map(|one| one.segments.len() + one.files.len() + one.directories.len()).sum();
+        let files = |one: &Work| one.segments.len() + one.aborted.len() + one.files.len() + one.directories.len();
+        let count: usize = work.iter().map(files).sum();
         if self.shared.files.take_closed_unsynced() || count > SYNCED_ONE_BY_ONE_MAX {
             return self.shared.disk.sync_filesystem(self.path());
         }
@@ -228,6 +234,10 @@ impl LogDir {
             for segment in &one.segments {
                 let synced = segment.file().and_then(|file| file.sync_data());
                 unless_gone(synced, || one.is_retired(segment) || deleted())?;
+            }
+            for segment in &one.aborted {
+                let index = self.shared.disk.open(&segment.path(names::TXN_INDEX), OpenMode::Write);
+                unless_gone(index.and_then(|file| file.sync_data()), || one.is_retired(segment) || deleted())?;
             }
             for path in &one.files {
                 let synced = self.shared.disk.open(path, OpenMode::Write).and_then(|file| file.sync_data());
@@ -377,6 +387,7 @@ impl Work {
             log,
             end: Offset::ZERO,
             segments: Vec::new(),
+            aborted: Vec::new(),
             files: Vec::new(),
             directories: Vec::new(),
             snapshots: Vec::new(),
@@ -391,6 +402,7 @@ impl Work {
         if writer.closed == Some(Closed::Deleted) {
             return;
         }
+        self.aborted.iter().for_each(|segment| segment.set_aborted_unsynced());
         for segment in self.segments {
             segment.set_dirty(true);
             if !Arc::ptr_eq(&segment, &writer.active)
@@ -399,7 +411,7 @@ impl Work {
                 writer.sealed_dirty.push(segment);
             }
         }
-        writer.snapshots.retain(|at| !self.snapshots.contains(at));
+        writer.unsynced_snapshots.extend(self.snapshots);
         writer.new_folder |= self.new_folder;
         if self.new_epochs {
             self.log.epochs.lock().set_changed();

@@ -40,6 +40,8 @@ pub struct LogConfig {
     pub producer_id_expiration_ms: i64,
     /// Producer ids remembered at most; the idlest are forgotten first (IDEM-12).
     pub producer_ids_max: usize,
+    /// Records of a transaction need a word from its coordinator (TXN-7).
+    pub verify_transactions: bool,
 }
 
 impl Default for LogConfig {
@@ -64,6 +66,7 @@ impl Default for LogConfig {
             sync: SyncPolicy::Wal,
             producer_id_expiration_ms: 24 * 3_600_000,
             producer_ids_max: 100_000,
+            verify_transactions: true,
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::{
         segment::Segment,
         shared::Shared,
         tail::Tail,
+        transactions::Unstable,
+        verification::Verifications,
         wal::{Committed, WalError},
     },
     types::{LeaderEpoch, LogBounds, Offset, OffsetAndEpoch, TopicId, TopicName, TopicPartition},
@@ -110,6 +112,7 @@ pub(in crate::log) struct Writer {
     pub first_timestamp_ms: Option<i64>,
     pub created_ms: i64,
     pub producers: ProducerStates,
+    pub verifications: Verifications,
     pub latest_epoch: Option<LeaderEpoch>,
     /// Segments rolled since the last checkpoint.
     pub sealed_dirty: Vec<Arc<Segment>>,
@@ -121,6 +124,8 @@ pub(in crate::log) struct Writer {
     pub new_folder: bool,
     pub recovery_point: Offset,
     pub snapshots: Vec<Offset>,
+    /// Those that no checkpoint has synced yet.
+    pub unsynced_snapshots: Vec<Offset>,
     pub unflushed_batches: u64,
     /// Why no more is appended.
     pub closed: Option<Closed>,
@@ -129,7 +134,7 @@ pub(in crate::log) struct Writer {
 /// What readers see, under the bounds lock.
 pub(in crate::log) struct Shown {
     pub bounds: LogBounds,
-    pub first_unstable: Option<Offset>,
+    pub unstable: Unstable,
     pub tail: Tail,
 }
 
@@ -164,6 +169,7 @@ pub(in crate::log) struct Loaded {
     pub epochs: EpochCache,
     pub synced: Offset,
     pub cleaned: Option<Offset>,
+    pub unstable: Unstable,
 }
 
 impl Log {
@@ -174,8 +180,7 @@ impl Log {
         config: Arc<LogConfig>,
         loaded: Loaded,
     ) -> Arc<Log> {
-        let Loaded { segments, writer, bounds, epochs, synced, cleaned } = loaded;
-        let first_unstable = writer.producers.first_unstable();
+        let Loaded { segments, writer, bounds, epochs, synced, cleaned, unstable } = loaded;
         let tail = Tail::new(writer.active.clone());
         let reach =
             Arc::new(Reach { synced: Watermark::new(synced), hook: OnceLock::new(), shared: Arc::downgrade(&shared) });
@@ -184,7 +189,7 @@ impl Log {
             folder,
             config: ArcSwap::new(config),
             writer: Mutex::new(writer),
-            shown: Mutex::new(Shown { bounds, first_unstable, tail }),
+            shown: Mutex::new(Shown { bounds, unstable, tail }),
             segments: RwLock::new(segments),
             epochs: Mutex::new(epochs),
             reshaping: Mutex::new(()),
@@ -249,9 +254,10 @@ impl Log {
     pub fn advance_high(&self, to: Offset) {
         let (high, stable) = {
             let mut shown = self.shown.lock();
-            let first_unstable = shown.first_unstable;
             // A commit can be quicker than its appender, which calls again once the end is shown.
             let to = to.min(shown.bounds.end());
+            shown.unstable.replicated(to);
+            let first_unstable = shown.unstable.first();
             shown.bounds.advance_high(to, first_unstable);
             (shown.bounds.high(), shown.bounds.stable())
         };
@@ -329,6 +335,7 @@ impl Log {
         let config = self.config();
         let now_ms = self.shared.clock.wall_ms();
         let mut writer = self.writer.lock();
+        writer.verifications.expire(now_ms, config.producer_id_expiration_ms);
         writer.producers.expire(now_ms, config.producer_id_expiration_ms, config.producer_ids_max)
     }
 }

@@ -1,4 +1,5 @@
 //! Partition logs: segment files, indexes, producer state, recovery, the write-ahead log.
+mod aborted;
 mod append;
 mod checkpoint;
 mod checkpointing;
@@ -27,10 +28,13 @@ mod segment;
 mod shared;
 mod tail;
 mod time_index;
+mod transactions;
 mod trimming;
+mod verification;
 pub mod wal;
 mod watermark;
 
+pub use aborted::AbortedEntry;
 pub use append::{AppendError, Appended};
 pub use compaction::{Cleaner, CleanerSettings, CleanerTotals};
 pub use config::{LogConfig, LogDirSettings, SyncPolicy};
@@ -40,7 +44,9 @@ pub use producer_state::{AppendOrigin, ProducerError, ProducerView};
 pub use properties::MetaProperties;
 pub use read::{AbortedTransaction, Read, ReadError, ReadLimit, Slice};
 pub use time_index::TimestampedOffset;
+pub use transactions::AppendTerms;
 pub use trimming::StartMove;
+pub use verification::{Question, VerificationGuard};
 pub use watermark::{Closed, Reached, Watermark};
 
 #[cfg(test)]

@@ -2,21 +2,25 @@
 //! a handful of system calls; otherwise everything from the recovery point on is checked (LOG-13, LOG-16).
 use crate::{
     log::{
-        LogConfig, checkpoint,
+        LogConfig,
+        aborted::AbortedIndex,
+        checkpoint,
         epoch_cache::EpochCache,
         folder::Folder,
         index::{self, IndexEntry, LiveIndex},
         log::{Loaded, LogError, Writer},
         names, producer_snapshot,
-        producer_state::ProducerStates,
+        producer_state::{Completed, ProducerStates},
         scan::{self, BadBatch, Scan, Step},
         segment::Segment,
         time_index::{self, LiveTimeIndex, TimeEntry},
+        transactions::Unstable,
+        verification::Verifications,
     },
     platform::{DiskFile, Entry, OpenMode},
     types::{LeaderEpoch, LogBounds, Offset},
 };
-use std::{io, path::Path, sync::Arc};
+use std::{collections::BTreeSet, io, path::Path, sync::Arc};
 
 /// A last segment of at most this size is walked from its beginning when it has no index.
 const UNINDEXED_BYTES_MAX: u64 = 1 << 20;
@@ -44,9 +48,12 @@ pub(in crate::log) struct Opening<'a> {
     /// Batches from here on change the producers; earlier ones are in the snapshot.
     pub producers_from: Offset,
     pub snapshots: Vec<Offset>,
+    pub unsynced_snapshots: Vec<Offset>,
     pub epochs: EpochCache,
     pub epoch: Option<LeaderEpoch>,
     pub since_index: u64,
+    /// Transactions that markers among the batches looked at have ended.
+    pub completed: Vec<Completed>,
     /// Files were removed or renamed.
     tidied: bool,
 }
@@ -68,9 +75,11 @@ impl<'a> Opening<'a> {
             producers: ProducerStates::default(),
             producers_from: Offset::ZERO,
             snapshots: Vec::new(),
+            unsynced_snapshots: Vec::new(),
             epochs: EpochCache::default(),
             epoch: None,
             since_index: 0,
+            completed: Vec::new(),
             tidied: false,
         }
     }
@@ -80,7 +89,17 @@ impl<'a> Opening<'a> {
         let active = Segment::create(self.folder.clone(), start);
         let bounds = LogBounds::empty_at(start);
         let writer = self.writer(active.clone(), start, start, true, false);
-        Loaded { segments: vec![active], epochs: EpochCache::default(), bounds, synced: start, cleaned: None, writer }
+        let mut unstable = Unstable::default();
+        unstable.appended(self.producers.first_undecided(), None);
+        Loaded {
+            segments: vec![active],
+            epochs: EpochCache::default(),
+            bounds,
+            synced: start,
+            cleaned: None,
+            writer,
+            unstable,
+        }
     }
 
     fn writer(&self, active: Arc<Segment>, end: Offset, recovery: Offset, new_folder: bool, unlogged: bool) -> Writer {
@@ -91,6 +110,7 @@ impl<'a> Opening<'a> {
             first_timestamp_ms: None,
             created_ms: self.wall_ms,
             producers: self.producers.clone(),
+            verifications: Verifications::default(),
             latest_epoch: self.epochs.latest(),
             sealed_dirty: Vec::new(),
             unlogged,
@@ -98,6 +118,7 @@ impl<'a> Opening<'a> {
             new_folder,
             recovery_point: recovery,
             snapshots: self.snapshots.clone(),
+            unsynced_snapshots: self.unsynced_snapshots.clone(),
             unflushed_batches: 0,
             closed: None,
         }
@@ -153,7 +174,13 @@ impl<'a> Opening<'a> {
         self.epochs.truncate_start(start);
         let mut bounds = LogBounds::loaded(start, end);
         let high = self.known.high.unwrap_or(start).clamp(start, end);
-        bounds.advance_high(high, self.producers.first_unstable());
+        let mut unstable = Unstable::default();
+        for completed in &self.completed {
+            unstable.appended(self.producers.first_undecided(), Some(*completed));
+        }
+        unstable.appended(self.producers.first_undecided(), None);
+        unstable.replicated(high);
+        bounds.advance_high(high, unstable.first());
         let active = segments.last().expect("not empty").clone();
         let recovery = unclean_from.min(end);
         let synced = if unlogged { recovery.max(high.min(recovery)) } else { end };
@@ -162,7 +189,7 @@ impl<'a> Opening<'a> {
         let mut writer = self.writer(active, end, recovery, new_names, unlogged);
         let sealed = segments.iter().take(segments.len() - 1);
         writer.sealed_dirty = sealed.filter(|segment| segment.is_dirty()).cloned().collect();
-        Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced, cleaned: self.known.cleaned })
+        Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced, cleaned: self.known.cleaned, unstable })
     }
 
     fn restart_at(self, start: Offset, segments: &[Arc<Segment>]) -> Result<Loaded, LogError> {
@@ -225,7 +252,19 @@ impl<'a> Opening<'a> {
             }
         }
         bases.sort_unstable();
-        Ok(bases.into_iter().map(|(base, bytes)| Segment::existing(self.folder.clone(), base, bytes)).collect())
+        let named = |file: &Entry| {
+            names::offset_of(file.name.strip_suffix(names::SWAP).unwrap_or(&file.name), names::TXN_INDEX)
+        };
+        let aborted: BTreeSet<Offset> = listing.iter().filter_map(named).collect();
+        let segments = bases.into_iter().map(|(base, bytes)| {
+            let segment = Segment::existing(self.folder.clone(), base, bytes);
+            if !aborted.contains(&base) {
+                // Spares readers the look for a file that most segments do not have.
+                segment.set_aborted(AbortedIndex::empty());
+            }
+            segment
+        });
+        Ok(segments.collect())
     }
 
     /// A cleaned segment was complete when it was named `.swap`: it takes the place of all segments it covers.
@@ -277,17 +316,24 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
-    /// The newest snapshot that can be believed. True when there were some and none could be.
+    /// Finds the snapshots. True when there were some and none can be believed.
     fn load_snapshot(&mut self, listing: &[Entry]) -> io::Result<bool> {
         self.snapshots = listing.iter().filter_map(|file| names::offset_of(&file.name, names::SNAPSHOT)).collect();
         self.snapshots.sort_unstable();
         let had_some = !self.snapshots.is_empty();
+        Ok(!self.load_newest_snapshot()? && had_some)
+    }
+
+    /// The newest snapshot that can be believed; those that cannot are removed. False when none is left: then nothing is
+    /// known of producers before the first batch.
+    pub fn load_newest_snapshot(&mut self) -> io::Result<bool> {
+        (self.producers, self.producers_from) = (ProducerStates::default(), Offset::ZERO);
         while let Some(newest) = self.snapshots.last().copied() {
             let path = self.folder.file(names::of_offset(newest, names::SNAPSHOT));
             match producer_snapshot::read(&self.folder.disk().read(&path)?) {
                 Ok(producers) => {
                     (self.producers, self.producers_from) = (producers, newest);
-                    return Ok(false);
+                    return Ok(true);
                 }
                 Err(error) => {
                     tracing::warn!(file = %path.display(), "a producer snapshot is damaged and is not used: {error}");
@@ -296,7 +342,7 @@ impl<'a> Opening<'a> {
                 }
             }
         }
-        Ok(had_some)
+        Ok(false)
     }
 
     /// The end of a log that was closed cleanly: from the last index entry on, headers only. `None` when it does not
@@ -304,12 +350,20 @@ impl<'a> Opening<'a> {
     fn quick_end(&mut self, last: &Arc<Segment>, listing: &[Entry]) -> io::Result<Option<Offset>> {
         if last.bytes() == 0 {
             last.set_indexes(LiveIndex::with_written(0), LiveTimeIndex::default(), None);
+            last.set_aborted(AbortedIndex::empty());
             return Ok(Some(last.base()));
         }
         let len = |suffix: &str| {
             let name = names::of_offset(last.base(), suffix);
             listing.iter().find(|file| file.name == name).map(|file| file.len)
         };
+        if len(names::TXN_INDEX).is_some() {
+            match last.load_aborted() {
+                Ok(entries) => last.set_aborted(AbortedIndex::loaded(entries)),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
         let (index_len, time_len) = match (len(names::INDEX), len(names::TIME_INDEX)) {
             (Some(index_len), Some(time_len)) => (index_len, time_len),
             // Small segments have no index files yet; larger ones lost them.

@@ -1,10 +1,17 @@
 //! `.snapshot` files in Kafka's format (ProducerSnapshot, version 1). All five batches of a producer are kept: one entry
-//! each, oldest first, so that Kafka's reader, which knows one entry per producer, ends with the newest (IDEM-10).
+//! each, oldest first, so that Kafka's reader, which knows one entry per producer, ends with the newest (IDEM-10). Before
+//! them stands one without a batch when a marker was the producer's last sign of life.
 use crate::{
-    log::producer_state::{ProducedBatch, Producer, ProducerStates},
+    log::{
+        folder::Folder,
+        names,
+        producer_state::{ProducedBatch, Producer, ProducerStates},
+    },
+    platform::OpenMode,
     record::crc32c,
     types::{Offset, ProducerId},
 };
+use std::io;
 
 /// Version and checksum.
 const HEAD_BYTES: usize = 6;
@@ -24,6 +31,13 @@ pub enum SnapshotError {
     Entry(usize),
 }
 
+/// Writes the snapshot of the producers at `at`. Not synced here.
+pub fn save(folder: &Folder, at: Offset, states: &ProducerStates) -> io::Result<()> {
+    let file = folder.disk().open(&folder.file(names::of_offset(at, names::SNAPSHOT)), OpenMode::Create)?;
+    file.set_len(0)?;
+    file.write_all_at(&write(states), 0)
+}
+
 pub fn write(states: &ProducerStates) -> Vec<u8> {
     let mut entries = Vec::new();
     let mut count = 0;
@@ -40,10 +54,10 @@ pub fn write(states: &ProducerStates) -> Vec<u8> {
             entries.extend_from_slice(&producer.coordinator_epoch.to_be_bytes());
             entries.extend_from_slice(&producer.transaction_start.map_or(-1, Offset::get).to_be_bytes());
         };
-        producer.batches().for_each(|batch| put(Some(batch)));
-        if producer.last_sequence().is_none() {
+        if producer.batches().next_back().is_none_or(|last| last.timestamp_ms != producer.last_timestamp_ms) {
             put(None);
         }
+        producer.batches().for_each(|batch| put(Some(batch)));
     }
     let mut bytes = Vec::with_capacity(HEAD_BYTES + 4 + entries.len());
     bytes.extend_from_slice(&1i16.to_be_bytes());
@@ -75,13 +89,19 @@ pub fn read(bytes: &[u8]) -> Result<ProducerStates, SnapshotError> {
     }
     let mut states = ProducerStates::default();
     let mut present: Option<(ProducerId, Producer)> = None;
+    let mut is_marked = false;
     for at in 0..count as usize {
         let (id, producer) = entry(&mut body).ok_or(SnapshotError::Entry(at))?;
         match &mut present {
             Some((same, known)) if *same == id && known.epoch == producer.epoch => {
+                let marked_ms = known.last_timestamp_ms;
                 producer.batches().for_each(|batch| known.push(*batch));
+                if is_marked {
+                    known.last_timestamp_ms = marked_ms;
+                }
             }
             _ => {
+                is_marked = producer.last_sequence().is_none();
                 if let Some((id, producer)) = present.replace((id, producer)) {
                     states.insert(id, producer);
                 }
@@ -128,7 +148,10 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::BatchBuilder;
+    use crate::{
+        record::{BatchBuilder, BatchHeader, EndTransactionMarker, TransactionResult},
+        types::ProducerEpoch,
+    };
 
     fn states() -> ProducerStates {
         let mut states = ProducerStates::default();
@@ -138,7 +161,7 @@ mod tests {
                     BatchBuilder::new(1_000 + i64::from(at)).producer(producer, 2, at).record(None, None).build();
                 let mut header = *batch.header();
                 header.base_offset = i64::from(at) * 2 + producer % 2;
-                states.update(&header);
+                states.update(&header, None);
             }
         }
         states
@@ -150,6 +173,27 @@ mod tests {
         assert_eq!(bytes.len(), 10 + 2 * 5 * ENTRY_BYTES);
         assert_eq!(read(&bytes).unwrap(), states());
         assert_eq!(read(&write(&ProducerStates::default())).unwrap(), ProducerStates::default());
+    }
+
+    #[test]
+    fn idem_11_open_transactions_and_the_epochs_of_markers_survive_a_snapshot() {
+        let mut states = states();
+        let marker = EndTransactionMarker { result: TransactionResult::Commit, coordinator_epoch: 6 };
+        let id = |id| ProducerId::from_wire(id).unwrap();
+        for (producer, epoch) in [(4, 2), (9, 3), (11, 0)] {
+            let mut ended = *marker.batch(id(producer), ProducerEpoch::from_wire(epoch).unwrap(), 50).header();
+            ended.base_offset = 20 + producer;
+            states.update(&ended, Some(marker));
+        }
+        let begun = BatchBuilder::new(60).attributes(BatchHeader::TRANSACTIONAL).producer(9, 3, 0);
+        let mut begun = *begun.record(None, None).build().header();
+        begun.base_offset = 40;
+        states.update(&begun, None);
+        let read = read(&write(&states)).unwrap();
+        assert_eq!(read, states);
+        assert_eq!(read.first_undecided(), Some(Offset::new(40)));
+        let known = read.get(id(4)).unwrap();
+        assert_eq!((known.coordinator_epoch, known.last_timestamp_ms, known.batches().count()), (6, 50, 5));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What a partition remembers of each idempotent producer: its epoch and last five batches (IDEM-1). A deterministic
 //! function of the log's batches (IDEM-11): no clock, no chance.
 use crate::{
-    record::{BatchHeader, TimestampType},
-    types::{Offset, ProducerEpoch, ProducerId, Sequence},
+    log::aborted::AbortedEntry,
+    record::{BatchHeader, EndTransactionMarker, TimestampType, TransactionResult},
+    types::{Offset, ProducerEpoch, ProducerId, Sequence, TransactionVersion},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Batches remembered per producer: what a client may have in flight.
 pub const BATCHES_KEPT: usize = 5;
@@ -112,14 +113,35 @@ pub enum ProducerError {
     /// INVALID_TXN_STATE (IDEM-7).
     #[error("producer {id} has a transaction open since offset {since} and sent a batch outside of it")]
     InvalidTransactionState { id: ProducerId, since: Offset },
+    /// INVALID_TXN_STATE (TXN-7).
+    #[error("the batch of producer {id} belongs to no transaction that its coordinator is known to have open")]
+    NotVerified { id: ProducerId },
+    /// TRANSACTION_COORDINATOR_FENCED (TXN-10).
+    #[error("a coordinator of epoch {given} would end a transaction of producer {id}; epoch {current} was seen")]
+    CoordinatorFenced { id: ProducerId, given: i32, current: i32 },
+}
+
+/// A transaction that a marker ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Completed {
+    pub result: TransactionResult,
+    /// What a committed reader must know of it if it was aborted: producer, first and last offset.
+    pub entry: AbortedEntry,
+}
+
+impl Completed {
+    /// What the transaction index must tell of it.
+    pub fn aborted(&self) -> Option<AbortedEntry> {
+        (self.result == TransactionResult::Abort).then_some(self.entry)
+    }
 }
 
 /// All producers of one partition.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct ProducerStates {
     producers: BTreeMap<ProducerId, Producer>,
-    /// First offsets of open transactions.
-    open: BTreeSet<Offset>,
+    /// Open transactions by their first offsets.
+    open: BTreeMap<Offset, ProducerId>,
 }
 
 impl ProducerStates {
@@ -142,60 +164,99 @@ impl ProducerStates {
 
     /// From a snapshot; replaces what was known of the producer.
     pub fn insert(&mut self, id: ProducerId, producer: Producer) {
-        self.open.extend(producer.transaction_start);
+        self.open.extend(producer.transaction_start.map(|start| (start, id)));
         self.producers.insert(id, producer);
     }
 
     /// First offset of the oldest open transaction (OFF-2).
-    pub fn first_unstable(&self) -> Option<Offset> {
-        self.open.first().copied()
+    pub fn first_undecided(&self) -> Option<Offset> {
+        self.open.first_key_value().map(|(first, _)| *first)
+    }
+
+    pub fn knows(&self, id: ProducerId) -> bool {
+        self.producers.contains_key(&id)
+    }
+
+    /// Has the producer a transaction open in this epoch?
+    pub fn has_open(&self, id: ProducerId, epoch: i16) -> bool {
+        self.producers.get(&id).is_some_and(|producer| producer.epoch == epoch && producer.transaction_start.is_some())
+    }
+
+    /// IDEM-4: nothing of an older epoch than the last seen.
+    pub fn check_epoch(&self, id: ProducerId, epoch: i16) -> Result<(), ProducerError> {
+        match self.producers.get(&id) {
+            Some(producer) if epoch < producer.epoch => {
+                Err(ProducerError::InvalidEpoch { id, given: epoch, current: producer.epoch })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same batch of the same producer, when it is one of its last (IDEM-2).
+    pub fn duplicate(&self, header: &BatchHeader) -> Option<ProducedBatch> {
+        let producer = self.producers.get(&ProducerId::from_wire(header.producer_id)?)?;
+        let (first, last) = (header.base_sequence, last_sequence(header));
+        let mut batches =
+            producer.batches().filter(|_| header.producer_epoch == producer.epoch && !header.is_control());
+        batches.find(|batch| batch.last_sequence == last && batch.first_sequence() == first).copied()
     }
 
     /// May this batch be appended? Changes nothing.
-    pub fn check(&self, header: &BatchHeader, origin: AppendOrigin) -> Result<Verdict, ProducerError> {
+    pub fn check(&self, header: &BatchHeader, origin: AppendOrigin) -> Result<(), ProducerError> {
         if origin == AppendOrigin::Replication || header.is_control() {
-            return Ok(Verdict::Append);
+            return Ok(());
         }
-        let Some(id) = ProducerId::from_wire(header.producer_id) else { return Ok(Verdict::Append) };
-        let Some(producer) = self.producers.get(&id) else { return Ok(Verdict::Append) };
+        let Some(id) = ProducerId::from_wire(header.producer_id) else { return Ok(()) };
+        let Some(producer) = self.producers.get(&id) else { return Ok(()) };
         let epoch = header.producer_epoch;
-        if origin == AppendOrigin::Client && epoch == producer.epoch {
-            let last = last_sequence(header);
-            let same =
-                |batch: &&ProducedBatch| batch.last_sequence == last && batch.first_sequence() == header.base_sequence;
-            if let Some(batch) = producer.batches().find(same) {
-                return Ok(Verdict::Duplicate(*batch));
-            }
-        }
-        if epoch < producer.epoch {
-            return Err(ProducerError::InvalidEpoch { id, given: epoch, current: producer.epoch });
-        }
+        self.check_epoch(id, epoch)?;
         if origin == AppendOrigin::Client {
             check_sequence(id, producer, header)?;
         }
         match producer.transaction_start {
             Some(since) if !header.is_transactional() => Err(ProducerError::InvalidTransactionState { id, since }),
-            _ => Ok(Verdict::Append),
+            _ => Ok(()),
         }
     }
 
-    /// The batch was appended at its offset. For live appends, recovery and followers alike.
-    pub fn update(&mut self, header: &BatchHeader) {
-        let (Some(id), Some(base), Some(last)) =
-            (ProducerId::from_wire(header.producer_id), header.base(), header.last())
-        else {
-            return;
-        };
-        let producer = self.producers.entry(id).or_insert_with(|| Producer::new(header.producer_epoch));
-        if header.is_control() {
-            // A transaction marker ends what is open; its epoch may be a new one.
-            if let Some(start) = producer.transaction_start.take() {
-                self.open.remove(&start);
-            }
-            producer.set_epoch(header.producer_epoch);
-            producer.last_timestamp_ms = header.max_timestamp;
-            return;
+    /// May this marker end what its producer has open here? Under TV2 it carries the epoch after that of the records, so
+    /// the same epoch is the repetition of a marker that stands here already, or comes too late (TXN-10, KIP-1228).
+    pub fn check_marker(
+        &self,
+        header: &BatchHeader,
+        marker: &EndTransactionMarker,
+        version: TransactionVersion,
+    ) -> Result<(), ProducerError> {
+        let Some(id) = ProducerId::from_wire(header.producer_id) else { return Ok(()) };
+        let Some(producer) = self.producers.get(&id) else { return Ok(()) };
+        let (given, current) = (header.producer_epoch, producer.epoch);
+        self.check_epoch(id, given)?;
+        // The highest epoch has none after it: a transaction that was begun with it must end somehow (KAFKA-20090).
+        let ends_too_late = given == current && producer.transaction_start.is_some() && given != i16::MAX;
+        if version.raises_epoch() && ends_too_late {
+            return Err(ProducerError::InvalidEpoch { id, given, current });
         }
+        let (given, current) = (marker.coordinator_epoch, producer.coordinator_epoch);
+        if given < current {
+            return Err(ProducerError::CoordinatorFenced { id, given, current });
+        }
+        Ok(())
+    }
+
+    /// The batch was appended at its offset. For live appends, recovery and followers alike. Answers the transaction that
+    /// a marker has ended; `marker` is what stands in a control batch, nothing when it was compacted away.
+    pub fn update(&mut self, header: &BatchHeader, marker: Option<EndTransactionMarker>) -> Option<Completed> {
+        let (id, base, last) = (ProducerId::from_wire(header.producer_id)?, header.base()?, header.last()?);
+        if header.is_control() {
+            let Some(marker) = marker else {
+                if header.record_count == 0 {
+                    self.note_epoch(id, header);
+                }
+                return None;
+            };
+            return self.end_transaction(id, header, marker, last);
+        }
+        let producer = self.producers.entry(id).or_insert_with(|| Producer::new(header.producer_epoch));
         producer.set_epoch(header.producer_epoch);
         if header.base_sequence >= 0 {
             producer.push(ProducedBatch {
@@ -207,8 +268,34 @@ impl ProducerStates {
         }
         if header.is_transactional() && producer.transaction_start.is_none() {
             producer.transaction_start = Some(base);
-            self.open.insert(base);
+            self.open.insert(base, id);
         }
+        None
+    }
+
+    /// Compaction keeps a marker's batch without its record for the epoch in it alone (CMP-7).
+    fn note_epoch(&mut self, id: ProducerId, header: &BatchHeader) {
+        let producer = self.producers.entry(id).or_insert_with(|| Producer::new(header.producer_epoch));
+        producer.set_epoch(header.producer_epoch);
+        producer.last_timestamp_ms = producer.last_timestamp_ms.max(header.max_timestamp);
+    }
+
+    /// A marker ends what is open; its epoch may be a new one. Where nothing is open it only tells the epochs (TXN-27).
+    fn end_transaction(
+        &mut self,
+        id: ProducerId,
+        header: &BatchHeader,
+        marker: EndTransactionMarker,
+        last: Offset,
+    ) -> Option<Completed> {
+        let producer = self.producers.entry(id).or_insert_with(|| Producer::new(header.producer_epoch));
+        producer.set_epoch(header.producer_epoch);
+        producer.coordinator_epoch = marker.coordinator_epoch;
+        producer.last_timestamp_ms = header.max_timestamp;
+        let first = producer.transaction_start.take()?;
+        self.open.remove(&first);
+        let stable = self.first_undecided().unwrap_or(last.next());
+        Some(Completed { result: marker.result, entry: AbortedEntry { producer: id, first, last, stable } })
     }
 
     /// Forgets producers that have been idle for longer than `idle_ms_max`, never one with an open transaction

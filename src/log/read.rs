@@ -1,6 +1,6 @@
 //! Reading: which bytes of which file answer a fetch. Bytes are not copied; whole batches only (FET-1, FET-5).
 use crate::{
-    log::{file_cache::OpenFile, log::Log, segment::Segment},
+    log::{aborted::AbortedEntry, file_cache::OpenFile, log::Log, scan, segment::Segment},
     types::{LogBounds, Offset, ProducerId},
 };
 use std::{io, sync::Arc};
@@ -104,8 +104,15 @@ impl Log {
             if from >= plan.limit {
                 return Ok(Read { slice: None, bounds, aborted: Vec::new() });
             }
-            match self.find(from, &plan, bytes_max as u64, at_least_one) {
-                Ok(slice) => return Ok(Read { slice, bounds, aborted: Vec::new() }),
+            let found = self.find(from, &plan, bytes_max as u64, at_least_one);
+            let found = found.and_then(|found| match found {
+                Some(found) if limit == ReadLimit::Stable => {
+                    Ok((self.aborted_in(from, &found, &plan)?, Some(found.slice)))
+                }
+                found => Ok((Vec::new(), found.map(|found| found.slice))),
+            });
+            match found {
+                Ok((aborted, slice)) => return Ok(Read { slice, bounds, aborted }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(self.read_error(source)),
             }
@@ -154,7 +161,7 @@ impl Log {
         })
     }
 
-    fn find(&self, from: Offset, plan: &Plan, bytes_max: u64, at_least_one: bool) -> io::Result<Option<Slice>> {
+    fn find(&self, from: Offset, plan: &Plan, bytes_max: u64, at_least_one: bool) -> io::Result<Option<Found>> {
         if let (Some(start), Some(stop), Some(boundary)) = (plan.start, plan.stop, plan.boundary) {
             let mut end = boundary.min(stop);
             if end <= start && at_least_one {
@@ -189,6 +196,24 @@ impl Log {
         }
     }
 
+    /// Which transactions in the bytes found were aborted (OFF-4): all that begin before the batch that follows them. Their
+    /// entries were noted before the stable offset of the plan passed their records.
+    fn aborted_in(&self, from: Offset, found: &Found, plan: &Plan) -> io::Result<Vec<AbortedTransaction>> {
+        if !self.has_aborted_since(from)? {
+            return Ok(Vec::new());
+        }
+        let Found { slice, segment } = found;
+        let (position, in_tail) = (slice.position + slice.len as u64, Arc::ptr_eq(segment, &plan.tail));
+        let end = if in_tail { plan.tail_bytes } else { segment.bytes() };
+        let following = match scan::header_at(&*slice.file, position, end)? {
+            Some(header) => header.base(),
+            None => self.segment_after(segment, plan).map(|next| next.base()),
+        };
+        let touched = self.aborted_between(from, following.unwrap_or(plan.limit).min(plan.limit))?;
+        let told = |entry: &AbortedEntry| AbortedTransaction { producer: entry.producer, first: entry.first };
+        Ok(touched.iter().map(told).collect())
+    }
+
     /// Position in `segment` where the limit lies; its end when the limit is further on.
     fn stop_in(&self, segment: &Arc<Segment>, plan: &Plan, end: u64) -> io::Result<u64> {
         if Arc::ptr_eq(segment, &plan.tail) {
@@ -221,10 +246,17 @@ impl Log {
     }
 }
 
-fn slice(segment: &Arc<Segment>, start: u64, end: u64) -> io::Result<Option<Slice>> {
+/// Bytes that answer a read, and where they stand.
+struct Found {
+    slice: Slice,
+    segment: Arc<Segment>,
+}
+
+fn slice(segment: &Arc<Segment>, start: u64, end: u64) -> io::Result<Option<Found>> {
     if end <= start {
         return Ok(None);
     }
     let len = usize::try_from(end - start).map_err(io::Error::other)?;
-    Ok(Some(Slice { file: segment.file()?, position: start, len }))
+    let slice = Slice { file: segment.file()?, position: start, len };
+    Ok(Some(Found { slice, segment: segment.clone() }))
 }

@@ -2,17 +2,17 @@
 //! what is torn behind the synced part is cut, damage within it is reported (LOG-14).
 use crate::{
     log::{
+        aborted::{self, AbortedEntry, AbortedIndex},
         index::{self, LiveIndex},
         log::LogError,
         names,
         opening::{Opening, Reached},
         producer_snapshot,
-        producer_state::ProducerStates,
         scan::{self, BadBatch, Scan, Step},
         segment::Segment,
         time_index::{self, LiveTimeIndex},
     },
-    platform::OpenMode,
+    platform::{DiskFile, OpenMode},
     record::BatchHeader,
     types::Offset,
 };
@@ -50,7 +50,13 @@ impl Opening<'_> {
                 let why = BadBatch::Offset { base: segment.base().get(), expected: end.get() };
                 Reached { end, bad: Some((0, why)) }
             } else {
-                self.recover_segment(&segment, from)?
+                if at > holds {
+                    self.snapshot_at(segment.base())?;
+                }
+                let reached = self.recover_segment(&segment, from)?;
+                // The active segment's comes with a checkpoint; nothing is written to the others any more.
+                segment.write_aborted()?;
+                reached
             };
             end = reached.end;
             let Some((position, why)) = reached.bad else { continue };
@@ -86,22 +92,16 @@ impl Opening<'_> {
     fn replay_producers(&mut self, segments: &[Arc<Segment>], holds: usize, from: Offset) -> io::Result<()> {
         let snapshots = std::mem::take(&mut self.snapshots);
         let (kept, above): (Vec<_>, Vec<_>) = snapshots.into_iter().partition(|at| *at <= from);
+        self.snapshots = kept;
         if !above.is_empty() {
             // Snapshots of what may be cut now: the newest at or below is taken instead.
-            self.producers = ProducerStates::default();
-            self.producers_from = Offset::ZERO;
-            for at in above {
-                self.remove(&self.folder.file(names::of_offset(at, names::SNAPSHOT)))?;
+            for at in &above {
+                self.remove(&self.folder.file(names::of_offset(*at, names::SNAPSHOT)))?;
             }
-            if let Some(newest) = kept.last() {
-                let bytes = self.folder.disk().read(&self.folder.file(names::of_offset(*newest, names::SNAPSHOT)))?;
-                if let Ok(producers) = producer_snapshot::read(&bytes) {
-                    (self.producers, self.producers_from) = (producers, *newest);
-                }
-            }
+            self.load_newest_snapshot()?;
         }
-        self.snapshots = kept;
-        if self.snapshots.is_empty() && self.known.recovery_point.is_some() && from > segments[0].base() {
+        let never_any = self.snapshots.is_empty() && above.is_empty();
+        if never_any && self.known.recovery_point.is_some() && from > segments[0].base() {
             // No snapshot was ever written: there were no producers up to the recovery point.
             self.producers_from = from;
         }
@@ -109,17 +109,39 @@ impl Opening<'_> {
         for segment in segments.get(begin..holds).unwrap_or_default() {
             let file = segment.file()?;
             let mut scan = Scan::headers(&*file, 0, segment.bytes());
-            while let Step::Batch { header, .. } = scan.next_step()? {
-                self.take_producer(&header);
+            while let Step::Batch { position, header } = scan.next_step()? {
+                // The segment's own index has what was aborted here.
+                self.take_producer(&*file, position, &header)?;
             }
         }
         Ok(())
     }
 
-    fn take_producer(&mut self, header: &BatchHeader) {
-        if header.base().is_some_and(|base| base >= self.producers_from) {
-            self.producers.update(header);
+    /// A segment begins with a snapshot of the producers, also one that was recovered: a log that is cut within it has no
+    /// other beginning once older segments are gone (RET-5).
+    fn snapshot_at(&mut self, base: Offset) -> io::Result<()> {
+        if self.producers.is_empty() || base < self.producers_from || self.snapshots.last() >= Some(&base) {
+            return Ok(());
         }
+        producer_snapshot::save(self.folder, base, &self.producers)?;
+        self.snapshots.push(base);
+        self.unsynced_snapshots.push(base);
+        Ok(())
+    }
+
+    /// Answers the transaction that the batch aborted.
+    fn take_producer(
+        &mut self,
+        file: &dyn DiskFile,
+        position: u64,
+        header: &BatchHeader,
+    ) -> io::Result<Option<AbortedEntry>> {
+        if header.base().is_none_or(|base| base < self.producers_from) {
+            return Ok(None);
+        }
+        let completed = self.producers.update(header, scan::marker_at(file, position, header)?);
+        self.completed.extend(completed);
+        Ok(completed.and_then(|completed| completed.aborted()))
     }
 
     /// Checks one segment from the index entry before `from` on and makes the rest of its indexes again.
@@ -166,10 +188,31 @@ impl Opening<'_> {
             LiveTimeIndex::with_written(times.len(), largest),
             largest,
         );
+        self.recover_aborted(segment)?;
         segment.set_dirty(true);
         let expected = (start == 0).then_some(segment.base());
         let scan = Scan::checked(&*file, start, segment.bytes());
         self.walk(segment, scan, expected, start)
+    }
+
+    /// Keeps the aborted transactions whose markers are not looked at again: they were synced with the snapshot that the
+    /// producers come from. Those behind it come again with their markers.
+    fn recover_aborted(&self, segment: &Arc<Segment>) -> io::Result<()> {
+        let mut entries = segment.load_aborted()?;
+        let had = entries.len();
+        entries.retain(|entry| entry.last < self.producers_from);
+        let file = self.folder.disk().open(&segment.path(names::TXN_INDEX), OpenMode::Write);
+        match file {
+            // A torn last entry goes too.
+            Ok(file) if had > entries.len() || file.len()? != (had * aborted::ENTRY_BYTES) as u64 => {
+                file.set_len((entries.len() * aborted::ENTRY_BYTES) as u64)?;
+                segment.set_aborted_unsynced();
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        segment.set_aborted(AbortedIndex::loaded(entries));
+        Ok(())
     }
 
     /// Takes batch after batch into indexes, producers and epochs, until the end or a bad one. Index entries are made
@@ -181,6 +224,7 @@ impl Opening<'_> {
         mut expected: Option<Offset>,
         indexed_from: u64,
     ) -> io::Result<Reached> {
+        let file = segment.file()?;
         let mut end = expected.unwrap_or(segment.base());
         let mut first = true;
         self.since_index = 0;
@@ -208,7 +252,9 @@ impl Opening<'_> {
                         self.since_index = 0;
                     }
                     self.since_index += header.size() as u64;
-                    self.take_producer(&header);
+                    if let Some(aborted) = self.take_producer(&*file, position, &header)? {
+                        segment.note_aborted(aborted);
+                    }
                     if let (Some(epoch), Some(base)) = (header.leader_epoch(), header.base())
                         && self.epoch != Some(epoch)
                     {

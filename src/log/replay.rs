@@ -7,7 +7,7 @@ use crate::{
         names,
         wal::{EntryKind, Recovered, RecoveredEntry},
     },
-    record::BatchHeader,
+    record::{BatchHeader, EndTransactionMarker},
     types::Offset,
 };
 
@@ -28,7 +28,7 @@ impl Log {
             tracing::warn!(log = %self.id, "the partition's directory is gone; the write-ahead log has only a part of its records, which is left out");
             return Ok(());
         }
-        for entry in entries {
+        for entry in not_cut_later(entries) {
             match entry.head.kind {
                 EntryKind::Append => {
                     self.replay_append(&mut writer, recovered, entry)?;
@@ -88,11 +88,9 @@ impl Log {
         let failed = |error: crate::log::AppendError| LogError::StorageFailed(error.to_string());
         self.roll_if_due(writer, &config, &header).map_err(failed)?;
         let position = self.write_bytes(writer, &[&body, &[]]).map_err(failed)?;
-        self.note_batch(writer, &config, &header, position);
-        let mut shown = self.shown.lock();
-        shown.bounds.extend(writer.end);
-        shown.tail.push(entry.head.offset, header.size() as u64);
-        shown.first_unstable = writer.producers.first_unstable();
+        let marker = EndTransactionMarker::of(&header, &body);
+        let completed = self.note_batch(writer, &config, &header, marker, position);
+        self.show(writer, &header, completed);
         Ok(())
     }
 
@@ -150,6 +148,23 @@ impl Log {
             self.shared.dirty.lock().push(log);
         }
     }
+}
+
+/// All entries but the appends that a later cut takes away again: what stood before them may be cut already.
+fn not_cut_later(entries: &[RecoveredEntry]) -> Vec<&RecoveredEntry> {
+    let mut cut: Option<Offset> = None;
+    let mut kept = Vec::with_capacity(entries.len());
+    for entry in entries.iter().rev() {
+        let at = entry.head.offset;
+        match entry.head.kind {
+            EntryKind::Append if cut.is_some_and(|cut| cut <= at) => continue,
+            EntryKind::Truncate => cut = Some(cut.map_or(at, |cut| cut.min(at))),
+            EntryKind::Append | EntryKind::LogStart | EntryKind::Drop => {}
+        }
+        kept.push(entry);
+    }
+    kept.reverse();
+    kept
 }
 
 /// End of an entry's batch: everything below came from the write-ahead log or stood before it.

@@ -1,7 +1,7 @@
 //! Walks the batches of a segment file, header by header or with their checksums. The bytes are not trusted.
 use crate::{
     platform::DiskFile,
-    record::{BatchHeader, HEADER_BYTES, HeaderError},
+    record::{BatchHeader, EndTransactionMarker, HEADER_BYTES, HeaderError},
 };
 use std::io;
 
@@ -127,6 +127,16 @@ impl<'a> Scan<'a> {
         let to = from.saturating_add(want).min(self.buffer.len());
         Ok(self.buffer.get(from..to).unwrap_or_default())
     }
+}
+
+/// The transaction marker in the control batch at `position`. Control batches are small; a larger one is none of ours.
+pub fn marker_at(file: &dyn DiskFile, position: u64, header: &BatchHeader) -> io::Result<Option<EndTransactionMarker>> {
+    if !header.is_control() || header.size() > CHUNK_BYTES {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; header.size()];
+    let filled = file.read_at(&mut bytes, position)?;
+    Ok(bytes.get(..filled).and_then(|batch| EndTransactionMarker::of(header, batch)))
 }
 
 /// The header at `position`, by one small read; `None` when there is no batch.

@@ -1,6 +1,7 @@
-//! One segment: a `.log` file of batches and its two indexes. Written by one writer, read by anyone.
+//! One segment: a `.log` file of batches and its indexes. Written by one writer, read by anyone.
 use crate::{
     log::{
+        aborted::{self, AbortedEntry, AbortedIndex},
         file_cache::OpenFile,
         folder::{Folder, LoadedIndex},
         hints::{Hints, Place},
@@ -42,6 +43,9 @@ pub struct Segment {
     bytes: AtomicU64,
     index: Mutex<LiveIndex>,
     times: Mutex<Times>,
+    aborted: Mutex<AbortedIndex>,
+    /// The file of aborted transactions was written since it was last synced.
+    aborted_unsynced: AtomicBool,
     /// For readers only; held for a look.
     hints: Mutex<Hints>,
 }
@@ -68,6 +72,7 @@ impl Segment {
         let segment = Segment::existing(folder, base, 0);
         segment.times.lock().known = true;
         *segment.index.lock() = LiveIndex::with_written(0);
+        segment.set_aborted(AbortedIndex::empty());
         segment
     }
 
@@ -85,6 +90,8 @@ impl Segment {
             bytes: AtomicU64::new(bytes),
             index: Mutex::default(),
             times: Mutex::default(),
+            aborted: Mutex::new(AbortedIndex::InFile),
+            aborted_unsynced: AtomicBool::new(false),
             hints: Mutex::default(),
         })
     }
@@ -188,11 +195,64 @@ impl Segment {
         *self.times.lock() = Times { live, largest, known: true };
     }
 
-    /// Appends to both index files what is only in memory. `seal`: no batch will follow, so the largest timestamp gets
+    pub fn set_aborted(&self, index: AbortedIndex) {
+        *self.aborted.lock() = index;
+    }
+
+    /// A marker of this segment aborted a transaction.
+    pub fn note_aborted(&self, entry: AbortedEntry) {
+        self.aborted.lock().push(entry);
+    }
+
+    /// Looks at the transactions that markers of this segment aborted, by their markers. The file is read once.
+    pub fn read_aborted<T>(&self, look: impl FnOnce(&[AbortedEntry]) -> T) -> io::Result<T> {
+        let mut index = self.aborted.lock();
+        if index.entries().is_none() {
+            *index = AbortedIndex::loaded(self.load_aborted()?);
+        }
+        Ok(look(index.entries().unwrap_or_default()))
+    }
+
+    /// The aborted transactions in the file; none when there is no file.
+    pub fn load_aborted(&self) -> io::Result<Vec<AbortedEntry>> {
+        let path = self.path(names::TXN_INDEX);
+        match self.folder.disk().read(&path) {
+            Ok(bytes) => aborted::parse(&bytes).ok_or_else(|| {
+                let what = format!("{} holds impossible entries", path.display());
+                io::Error::new(io::ErrorKind::InvalidData, what)
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub fn set_aborted_unsynced(&self) {
+        self.aborted_unsynced.store(true, Ordering::Release);
+    }
+
+    /// Must the file of aborted transactions be synced? It counts as synced from now on.
+    pub fn take_aborted_unsynced(&self) -> bool {
+        self.aborted_unsynced.swap(false, Ordering::AcqRel)
+    }
+
+    /// Appends to the file what is only in memory. Not synced here.
+    pub fn write_aborted(&self) -> io::Result<()> {
+        let mut aborted = self.aborted.lock();
+        if let Some((at, bytes)) = aborted.pending() {
+            let file = self.folder.disk().open(&self.path(names::TXN_INDEX), OpenMode::Create)?;
+            file.write_all_at(&bytes, at)?;
+            aborted.set_written();
+            self.set_aborted_unsynced();
+        }
+        Ok(())
+    }
+
+    /// Appends to the index files what is only in memory. `seal`: no batch will follow, so the largest timestamp gets
     /// its entry, and the memory is freed. Files that would be empty are made only then: thousands of small logs cost
     /// their creation.
     pub fn write_indexes(&self, seal: bool) -> io::Result<()> {
         let disk = self.folder.disk();
+        self.write_aborted()?;
         {
             let mut index = self.index.lock();
             let (at, bytes) = index.pending();

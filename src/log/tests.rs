@@ -6,6 +6,8 @@ mod cost;
 mod crash;
 mod read;
 mod recovery;
+mod transactions;
+mod transactions_crash;
 mod trimming;
 
 use crate::{

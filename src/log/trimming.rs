@@ -7,15 +7,17 @@ use crate::{
         opening::{Known, Opening},
         segment::Segment,
         tail::Tail,
+        transactions::Unstable,
         wal::{Committed, EntryHead, EntryKind, WalError},
     },
+    platform::OpenMode,
     types::{LogBounds, Offset},
 };
 use parking_lot::{Condvar, Mutex};
 use std::{io, sync::Arc};
 
 impl Log {
-    /// Cuts everything from `offset` on. Readers that hold bytes of it may read less than they were promised (FET-16).
+    /// Cuts everything from `offset` on; waits for a commit, so call it where waiting is allowed. Readers that hold bytes of it may read less than they were promised (FET-16).
     pub fn truncate_to(&self, offset: Offset) -> Result<(), LogError> {
         let _reshaping = self.reshaping.lock();
         let mut writer = self.writer.lock();
@@ -28,7 +30,11 @@ impl Log {
         }
         // Listed before the write-ahead log has the entry: a checkpoint that covers the entry covers the cut.
         self.list_for_checkpoint(&mut writer);
-        self.shared.wal.append(&self.entry(EntryKind::Truncate, offset), &[], None)?;
+        let waiter = Arc::new(Waiter::default());
+        let reach: Arc<dyn Committed> = waiter.clone();
+        self.shared.wal.append(&self.entry(EntryKind::Truncate, offset), &[], Some((&reach, offset)))?;
+        // Durable before the first byte is cut: without the entry, a file that ends before what was synced is damage.
+        waiter.wait()?;
         self.truncate_local(&mut writer, offset)
     }
 
@@ -110,19 +116,20 @@ impl Log {
         let listed = writer.listed;
         *writer = loaded.writer;
         (writer.listed, writer.new_folder, writer.unlogged) = (listed, true, true);
+        writer.unsynced_snapshots = writer.snapshots.clone();
         *self.segments.write() = loaded.segments;
         *self.epochs.lock() = loaded.epochs;
         self.epochs.lock().set_changed();
-        self.install(writer, loaded.bounds);
+        self.install(writer, loaded.bounds, loaded.unstable);
         self.list_for_checkpoint(writer);
         Ok(())
     }
 
-    fn install(&self, writer: &Writer, bounds: LogBounds) {
+    fn install(&self, writer: &Writer, bounds: LogBounds, unstable: Unstable) {
         {
             let mut shown = self.shown.lock();
             shown.bounds = bounds;
-            shown.first_unstable = writer.producers.first_unstable();
+            shown.unstable = unstable;
             shown.tail = Tail::new(writer.active.clone());
         }
         self.reset_marks(bounds);
@@ -135,20 +142,27 @@ impl Log {
         for segment in old {
             self.remove_now(&segment).map_err(LogError::io("clear", self.path()))?;
         }
-        for snapshot in writer.snapshots.drain(..) {
+        let is_known = writer.snapshots.contains(&start);
+        for snapshot in writer.snapshots.drain(..).filter(|at| *at != start) {
             let path = self.folder.file(names::of_offset(snapshot, names::SNAPSHOT));
             let _ = self.shared.disk.remove_file(&path);
         }
-        let opening = Opening::new(&self.folder, &config, Known::default(), self.shared.clock.wall_ms());
+        let mut opening = Opening::new(&self.folder, &config, Known::default(), self.shared.clock.wall_ms());
+        if is_known {
+            // Cut to where a segment began: its producers are those of then.
+            opening.snapshots = vec![start];
+            opening.load_newest_snapshot().map_err(LogError::io("read the producers of", self.path()))?;
+        }
         let loaded = opening.fresh(start);
         let listed = writer.listed;
         *writer = loaded.writer;
         writer.listed = listed;
+        writer.unsynced_snapshots = writer.snapshots.clone();
         writer.active.file().map_err(LogError::io("create", self.path()))?;
         writer.active.set_dirty(true);
         *self.segments.write() = loaded.segments;
         self.epochs.lock().truncate_end(Offset::ZERO);
-        self.install(writer, loaded.bounds);
+        self.install(writer, loaded.bounds, loaded.unstable);
         self.list_for_checkpoint(writer);
         Ok(())
     }
@@ -204,6 +218,7 @@ impl Log {
             segments[leaving.len()].base()
         };
         let start = first.max(self.bounds().start());
+        self.secure_snapshot(&mut writer, first).map_err(LogError::io("sync", self.path()))?;
         self.list_for_checkpoint(&mut writer);
         // Not waited for: should a crash bring the segments back, they are old still.
         match self.shared.wal.append(&self.entry(EntryKind::LogStart, start), &[], None) {
@@ -219,6 +234,7 @@ impl Log {
         self.show_start(start);
         writer.sealed_dirty.retain(|segment| segment.base() >= first);
         let gone = writer.snapshots.extract_if(.., |at| *at < first).collect::<Vec<_>>();
+        writer.unsynced_snapshots.retain(|at| *at >= first);
         // The next checkpoint syncs the renames before it forgets the log start (LOG-18).
         writer.new_folder = true;
         for segment in &leaving {
@@ -226,11 +242,27 @@ impl Log {
                 self.leave(names::of_offset(segment.base(), suffix), config.file_delete_delay_ms);
             }
         }
+        if !gone.is_empty() {
+            // A crash may bring back any of the segments, with holes between them: then the snapshots are needed.
+            self.shared.disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
+        }
         for snapshot in gone {
             self.leave(names::of_offset(snapshot, names::SNAPSHOT), config.file_delete_delay_ms);
         }
         tracing::info!(log = %self.id, segments = leaving.len(), log_start = %start, "old segments are deleted");
         Ok(leaving.len())
+    }
+
+    /// The producers at the new beginning are durable before what they follow from goes (RET-5).
+    fn secure_snapshot(&self, writer: &mut Writer, at: Offset) -> io::Result<()> {
+        let Some(unsynced) = writer.unsynced_snapshots.iter().position(|unsynced| *unsynced == at) else {
+            return Ok(());
+        };
+        let path = self.folder.file(names::of_offset(at, names::SNAPSHOT));
+        self.shared.disk.open(&path, OpenMode::Write)?.sync_data()?;
+        self.shared.disk.sync_dir(&self.path())?;
+        writer.unsynced_snapshots.remove(unsynced);
+        Ok(())
     }
 
     fn leave(&self, name: String, delay_ms: u64) {

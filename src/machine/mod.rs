@@ -1,7 +1,9 @@
 //! Replicated state machines: decide, journal, replay, answer. The controller and every coordinator run on this.
 mod runtime;
+mod timers;
 
 pub use runtime::{Pending, Runtime};
+pub use timers::Timers;
 
 use crate::{
     log::{Closed, Watermark},

@@ -8,7 +8,7 @@
 //! ```
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
-use super::{BatchBuilder, BatchHeader, CheckedBatch, RecordView};
+use super::{BatchBuilder, BatchHeader, CheckedBatch, RecordView, records};
 use crate::types::{ProducerEpoch, ProducerId};
 use bytes::{Buf, BufMut, TryGetError};
 
@@ -17,6 +17,8 @@ const COMMIT: i16 = 1;
 const LEADER_CHANGE: i16 = 2;
 /// More voters than any quorum has: a claimed count allocates nothing before its bytes are there.
 const VOTERS_MAX: u32 = 1_000;
+/// A marker's record has a few dozen bytes.
+const MARKER_BYTES_MAX: usize = 4 << 10;
 
 /// How a transaction ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -66,6 +68,18 @@ pub enum ControlError {
 }
 
 impl EndTransactionMarker {
+    /// What stands in one whole batch, when that is a transaction marker. `None` also when compaction has emptied it.
+    pub fn of(header: &BatchHeader, batch: &[u8]) -> Option<EndTransactionMarker> {
+        if !header.is_control() || header.producer_id < 0 {
+            return None;
+        }
+        let set = records(header, batch, MARKER_BYTES_MAX).ok()?;
+        match control(&set.iter().next()?.ok()?).ok()? {
+            ControlRecord::EndTransaction(marker) => Some(marker),
+            ControlRecord::LeaderChange(_) | ControlRecord::Other { .. } => None,
+        }
+    }
+
     /// The marker as a batch of its own, to be appended with the producer's current epoch (KIP-98).
     pub fn batch(&self, producer: ProducerId, epoch: ProducerEpoch, now_ms: i64) -> CheckedBatch {
         let kind = match self.result {
@@ -191,7 +205,6 @@ fn unsigned(value: &mut &[u8]) -> Result<u32, ControlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::records;
 
     fn read(batch: &CheckedBatch) -> ControlRecord {
         assert!(batch.header().is_control());
@@ -210,6 +223,9 @@ mod tests {
             let record = [32, 0, 0, 0, 8, 0, 0, 0, kind, 12, 0, 0, 0, 0, 1, 2, 0];
             assert_eq!(batch.bytes()[61..], record);
             assert_eq!(read(&batch), ControlRecord::EndTransaction(marker));
+            assert_eq!(EndTransactionMarker::of(header, batch.bytes()), Some(marker));
+            let emptied = BatchHeader { record_count: 0, length: 49, ..*header };
+            assert_eq!(EndTransactionMarker::of(&emptied, &batch.bytes()[..61]), None);
         }
     }
 

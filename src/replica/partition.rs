@@ -2,11 +2,11 @@
 use super::TopicSettings;
 use crate::{
     log::{
-        AppendError, AppendOrigin, Appended, Closed, Log, LogDir, LogError, LogId, Read, ReadError, ReadLimit,
-        StartMove, Watermark,
+        AppendError, AppendOrigin, AppendTerms, Appended, Closed, Log, LogDir, LogError, LogId, Question, Read,
+        ReadError, ReadLimit, StartMove, VerificationGuard, Watermark,
     },
-    record::CheckedBatch,
-    types::{Acks, Isolation, LeaderEpoch, NodeId, Offset},
+    record::{CheckedBatch, EndTransactionMarker},
+    types::{Acks, Isolation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, TransactionVersion},
 };
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -178,7 +178,7 @@ impl Partition {
         self: &Arc<Self>,
         batch: CheckedBatch,
         acks: Acks,
-        origin: AppendOrigin,
+        terms: impl Into<AppendTerms>,
     ) -> Result<Appended, ProduceError> {
         let epoch = self.check_leader(None)?;
         if acks == Acks::All {
@@ -190,7 +190,26 @@ impl Partition {
                 return Err(ProduceError::NotEnoughReplicas { in_sync, minimum });
             }
         }
-        Ok(self.log()?.append(batch, epoch, origin)?)
+        Ok(self.log()?.append(batch, epoch, terms)?)
+    }
+
+    /// Appends the marker that ends what a producer has open here (TXN-9). The caller waits for its commit.
+    pub fn append_marker(
+        self: &Arc<Self>,
+        producer: ProducerId,
+        epoch: ProducerEpoch,
+        marker: EndTransactionMarker,
+        version: TransactionVersion,
+    ) -> Result<Appended, ProduceError> {
+        let batch = marker.batch(producer, epoch, self.log()?.wall_ms());
+        self.append(batch, Acks::All, AppendTerms { version, ..AppendOrigin::Coordinator.into() })
+    }
+
+    /// Before the first batch of a transaction is appended its coordinator is asked; the guard goes with the append
+    /// (TXN-7). `None`: the transaction is open here already.
+    pub fn start_verification(self: &Arc<Self>, question: Question) -> Result<Option<VerificationGuard>, ProduceError> {
+        self.check_leader(None)?;
+        Ok(self.log()?.start_verification(question)?)
     }
 
     /// Reads what a consumer may see: below the high watermark, or below the last stable offset.

@@ -7,6 +7,7 @@ mod isolation;
 mod offset;
 mod producer;
 mod topic;
+mod transaction;
 
 pub use acks::Acks;
 pub use bounds::LogBounds;
@@ -16,6 +17,7 @@ pub use isolation::Isolation;
 pub use offset::Offset;
 pub use producer::{ProducerEpoch, ProducerId, Sequence};
 pub use topic::{InvalidTopicName, TopicId, TopicName, TopicPartition};
+pub use transaction::TransactionVersion;
 
 /// A broker's or controller's number, `node.id` in the settings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -15,13 +15,26 @@ pub enum Malformed {
     Content(String),
 }
 
+/// A request that can be read from a body whose shape was proven.
+pub trait RequestBody: Sized {
+    fn decode_body(body: &mut Bytes, version: Version) -> Result<Self, Malformed>;
+}
+
+/// Requests that the crate knows; `version` is one of its own.
+impl<T: Decodable> RequestBody for T {
+    fn decode_body(body: &mut Bytes, version: Version) -> Result<T, Malformed> {
+        T::decode(body, version).map_err(|error| Malformed::Content(error.to_string()))
+    }
+}
+
 /// Decodes a request's body after its shape was proven; `Bytes` fields point into `body`, nothing is copied.
-pub fn decode<T: Decodable>(key: ApiKey, version: Version, body: &mut Bytes) -> Result<T, Malformed> {
+pub fn decode<T: RequestBody>(key: ApiKey, version: Version, body: &mut Bytes) -> Result<T, Malformed> {
     let shape = shape_of(key as i16).ok_or(Malformed::Shape)?;
     if !shape.fits(body, version) {
         return Err(Malformed::Shape);
     }
-    T::decode(body, codec_version(key, version)).map_err(|error| Malformed::Content(error.to_string()))
+    let known = if key == ApiKey::WriteTxnMarkers { version } else { codec_version(key, version) };
+    T::decode_body(body, known)
 }
 
 /// A handler set a field that the version lacks: a bug of the broker, met by closing that connection only. The tests
@@ -77,11 +90,12 @@ pub fn encode_response<T: Encodable>(
 
 /// Versions whose bytes equal those of an earlier one that the crate knows: ListOffsets 11 (KIP-1023) only gives a
 /// meaning to one more negative timestamp. Requests of DescribeLogDirs 5 (KIP-1066) are those of 4; its answers are not,
-/// see `encode_log_dirs`.
+/// see `encode_log_dirs`. Of WriteTxnMarkers 2 that is the answer; its request is read by ourselves.
 pub fn codec_version(key: ApiKey, version: Version) -> Version {
     match (key, version) {
         (ApiKey::ListOffsets, 11) => 10,
         (ApiKey::DescribeLogDirs, 5) => 4,
+        (ApiKey::WriteTxnMarkers, 2) => 1,
         _ => version,
     }
 }

@@ -1,15 +1,17 @@
 //! Kafka's messages behind our own door: versions, headers, bounded decoding, error answers.
 mod answers;
 mod codec;
+pub mod coordinator;
 mod header;
 mod log_dirs;
 pub mod metadata;
 mod shape;
 mod shapes;
 pub mod structure;
+pub mod transaction;
 
 pub use answers::{check_answer, skip_header_tags};
-pub use codec::{Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};
+pub use codec::{Malformed, NotEncodable, RequestBody, codec_version, decode, encode_into, encode_response};
 pub use header::{RequestHeader, put_response_header};
 pub use log_dirs::encode_log_dirs;
 pub use shape::{Field, Shape, Versioned};

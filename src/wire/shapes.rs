@@ -118,6 +118,18 @@ pub const SHAPES: &[Shape] = &[
         fields: &[from(3, I32), all(Array(&[all(String), all(Array(&[all(I32), from(2, I32), all(I32)]))]))],
     },
     Shape {
+        key: 27, // WriteTxnMarkers
+        flexible_from: 1,
+        fields: &[all(Array(&[
+            all(I64),
+            all(I16),
+            all(I8),
+            all(Array(&[all(String), all(List(&I32))])),
+            all(I32),
+            from(2, I8),
+        ]))],
+    },
+    Shape {
         key: 32, // DescribeConfigs
         flexible_from: 4,
         fields: &[all(Array(&[all(I8), all(String), all(NullableList(&String))])), from(1, I8), from(3, I8)],
@@ -146,6 +158,7 @@ pub const SHAPES: &[Shape] = &[
         ],
     },
     Shape { key: 60, flexible_from: 0, fields: &[all(I8), from(1, I8), from(2, I8)] }, // DescribeCluster
+    Shape { key: 61, flexible_from: 0, fields: &[all(Array(&[all(String), all(List(&I32))]))] }, // DescribeProducers
     Shape {
         key: 75, // DescribeTopicPartitions
         flexible_from: 0,

@@ -1,6 +1,7 @@
 //! Kafka's structures that the `kafka-protocol` crate lacks (records of the broker's own): one way to declare, write
 //! and read them.
 use super::Version;
+use bytes::Bytes;
 use uuid::Uuid;
 
 /// Why bytes are not the structure they should be.
@@ -218,6 +219,22 @@ impl Value for Option<String> {
     }
 }
 
+/// A field of Kafka's type `bytes`: what it holds is somebody else's format.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Blob(pub Bytes);
+
+impl Value for Blob {
+    fn put(&self, to: &mut Writer) {
+        to.length(Some(self.0.len()), 4);
+        to.bytes.extend_from_slice(&self.0);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Unreadable> {
+        let length = from.length(4)?.ok_or(Unreadable::Length(-1))?;
+        Ok(Blob(Bytes::copy_from_slice(from.take(length, "bytes")?)))
+    }
+}
+
 impl Value for String {
     fn put(&self, to: &mut Writer) {
         to.length(Some(self.len()), 2);
@@ -265,6 +282,7 @@ impl<T: Value> Value for Vec<T> {
 ///     pub struct TopicRecord {
 ///         name: String,               // in every version
 ///         rack: Option<String> [1],   // from version 1 on
+///         expires: i64 [1..=1] = -1,  // in version 1 only; its default where it is not 0, empty or none
 ///     } tagged {
 ///         0 => log_dirs: Vec<Uuid> [3] = Vec::new(),   // tag, field, first version, default
 ///     }
@@ -277,7 +295,10 @@ macro_rules! structures {
     ($(
         $(#[$about:meta])*
         pub struct $name:ident {
-            $($(#[$field_about:meta])* $field:ident: $type:ty $([$min:literal])?,)*
+            $(
+                $(#[$field_about:meta])*
+                $field:ident: $type:ty $([$min:literal $(..= $max:literal)?])? $(= $field_default:expr)?,
+            )*
         } tagged {
             $($(#[$tagged_about:meta])* $tag:literal => $tagged:ident: $tagged_type:ty [$tagged_min:literal] = $default:expr,)*
         }
@@ -291,14 +312,17 @@ macro_rules! structures {
 
         impl Default for $name {
             fn default() -> $name {
-                $name { $($field: Default::default(),)* $($tagged: $default,)* }
+                $name {
+                    $($field: $crate::wire::structure::default_or!($($field_default)?),)*
+                    $($tagged: $default,)*
+                }
             }
         }
 
         #[allow(unused_variables, unused_mut, reason = "not every structure has fields of every sort")]
         impl $crate::wire::structure::Value for $name {
             fn put(&self, to: &mut $crate::wire::structure::Writer) {
-                $(if true $(&& to.version >= $min)? {
+                $(if true $(&& to.version >= $min $(&& to.version <= $max)?)? {
                     $crate::wire::structure::Value::put(&self.$field, to);
                 })*
                 if to.flexible {
@@ -319,7 +343,7 @@ macro_rules! structures {
                 from: &mut $crate::wire::structure::Reader<'_>,
             ) -> Result<Self, $crate::wire::structure::Unreadable> {
                 let mut out = $name::default();
-                $(if true $(&& from.version >= $min)? {
+                $(if true $(&& from.version >= $min $(&& from.version <= $max)?)? {
                     out.$field = $crate::wire::structure::Value::read(from)?;
                 })*
                 if from.flexible {
@@ -339,6 +363,45 @@ macro_rules! structures {
     )*};
 }
 pub(crate) use structures;
+
+/// A field's own default, or that of its type.
+macro_rules! default_or {
+    () => {
+        Default::default()
+    };
+    ($default:expr) => {
+        $default
+    };
+}
+pub(crate) use default_or;
+
+/// Lets a structure be null where a schema says so: one byte tells, -1 for null.
+macro_rules! nullable_structures {
+    ($($name:ident)*) => {$(
+        impl $crate::wire::structure::Value for Option<$name> {
+            fn put(&self, to: &mut $crate::wire::structure::Writer) {
+                match self {
+                    None => $crate::wire::structure::Value::put(&-1i8, to),
+                    Some(inside) => {
+                        $crate::wire::structure::Value::put(&1i8, to);
+                        $crate::wire::structure::Value::put(inside, to);
+                    }
+                }
+            }
+
+            fn read(
+                from: &mut $crate::wire::structure::Reader<'_>,
+            ) -> Result<Self, $crate::wire::structure::Unreadable> {
+                let present: i8 = $crate::wire::structure::Value::read(from)?;
+                match present {
+                    -1 => Ok(None),
+                    _ => Ok(Some($crate::wire::structure::Value::read(from)?)),
+                }
+            }
+        }
+    )*};
+}
+pub(crate) use nullable_structures;
 
 #[cfg(test)]
 mod tests {

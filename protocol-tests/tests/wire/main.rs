@@ -19,4 +19,5 @@ mod metadata;
 mod offset_for_leader_epoch;
 mod pipelining;
 mod produce;
+mod transaction_markers;
 mod validation;

@@ -126,6 +126,18 @@ fn metadata_requests_fit() {
         FindCoordinatorRequest::default().with_coordinator_keys(vec![protocol_string("a"), protocol_string("b")])
     });
     fits(ApiKey::InitProducerId, 0..=5, |_| InitProducerIdRequest::default());
+    fits(ApiKey::WriteTxnMarkers, 1..=1, |_| {
+        let topic = write_txn_markers_request::WritableTxnMarkerTopic::default()
+            .with_name(topic())
+            .with_partition_indexes(vec![0, 1]);
+        let marker = write_txn_markers_request::WritableTxnMarker::default().with_topics(vec![topic]);
+        WriteTxnMarkersRequest::default().with_markers(vec![marker])
+    });
+    fits(ApiKey::DescribeProducers, 0..=0, |_| {
+        let asked =
+            describe_producers_request::TopicRequest::default().with_name(topic()).with_partition_indexes(vec![0, 1]);
+        DescribeProducersRequest::default().with_topics(vec![asked])
+    });
     fits(ApiKey::DescribeCluster, 0..=2, |_| DescribeClusterRequest::default());
     fits(ApiKey::DescribeTopicPartitions, 0..=0, |_| {
         DescribeTopicPartitionsRequest::default()

@@ -1,0 +1,41 @@
+//! DescribeProducers 0 (KIP-664): who writes to a partition, and whose transaction is open there (TXN-25).
+use super::{Context, Reply, errors};
+use crate::{
+    log::ProducerView,
+    types::{ErrorCode, TopicName},
+};
+use kafka_protocol::messages::{
+    DescribeProducersRequest, DescribeProducersResponse, ProducerId,
+    describe_producers_response::{PartitionResponse, ProducerState, TopicResponse},
+};
+
+pub fn handle(cx: &Context, request: DescribeProducersRequest) -> Reply<DescribeProducersResponse> {
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partition_indexes.iter().map(|index| {
+            let blank = PartitionResponse::default().with_partition_index(*index).with_error_message(None);
+            match producers(cx, &topic.name, *index) {
+                Ok(producers) => blank.with_active_producers(producers.iter().map(state).collect()),
+                Err(code) => blank.with_error_code(cx.error(code)),
+            }
+        });
+        TopicResponse::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
+    });
+    Reply::Now(DescribeProducersResponse::default().with_topics(topics.collect()))
+}
+
+fn producers(cx: &Context, topic: &str, index: i32) -> Result<Vec<ProducerView>, ErrorCode> {
+    TopicName::parse(topic).map_err(|_| ErrorCode::InvalidTopicException)?;
+    let partition = cx.broker.partitions.partition(topic, index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    partition.check_leader(None).map_err(|fault| errors::unavailable(&fault))?;
+    Ok(partition.log().map_err(|fault| errors::unavailable(&fault))?.producers())
+}
+
+fn state(producer: &ProducerView) -> ProducerState {
+    ProducerState::default()
+        .with_producer_id(ProducerId(producer.id.get()))
+        .with_producer_epoch(producer.epoch.map_or(-1, |epoch| i32::from(epoch.get())))
+        .with_last_sequence(producer.last_sequence.unwrap_or(-1))
+        .with_last_timestamp(producer.last_timestamp_ms)
+        .with_coordinator_epoch(producer.coordinator_epoch)
+        .with_current_txn_start_offset(producer.transaction_start.map_or(-1, |start| start.get()))
+}
