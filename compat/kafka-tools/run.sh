@@ -17,11 +17,11 @@ failures=0
 
 start() {
     if [ "$served_by" = kafka ]; then
-        "$kafka" up "$instance" "$port" "log.dirs=$work/data"
+        "$kafka" up "$instance" "$port" "log.dirs=$work/data" log.cleaner.backoff.ms=300
         return
     fi
     "$ottla" serve --override "listeners=PLAINTEXT://$broker" --override "advertised.listeners=PLAINTEXT://$broker" \
-        --override "log.dirs=$work/data" --override ottla.http.listen=off > "$work/broker.log" 2>&1 &
+        --override "log.dirs=$work/data" --override log.cleaner.backoff.ms=300 --override ottla.http.listen=off > "$work/broker.log" 2>&1 &
     pid=$!
     for _ in $(seq 100); do "$ottla" status -q -b "$broker" 2> /dev/null && return; sleep 0.1; done
     cat "$work/broker.log"
@@ -98,6 +98,23 @@ produces() { # RECORDS, further producer settings
     says "$records records sent" tool producer-perf-test --topic tools --num-records "$records" --record-size 100 \
         --throughput -1 --producer-props "bootstrap.servers=$broker" "$@"
 }
+# 200,000 records of 1,000 keys become few, and each key has its last value.
+compacts() {
+    seq 200000 | awk '{ print ($1 % 1000) ":value number " $1 }' > "$work/keyed"
+    kcat -q -b "$broker" -P -t compacted -p 0 -K: -l "$work/keyed" || return 1
+    local newest='{ last[$1] = $2 } END { for (key in last) print key ":" last[key] }'
+    for _ in $(seq 100); do
+        kcat -q -b "$broker" -C -t compacted -p 0 -K: -o beginning -e -X check.crcs=true > "$work/kept" || return 1
+        [ "$(wc -l < "$work/kept")" -lt 40000 ] && break
+        sleep 0.3
+    done
+    wc -l < "$work/kept"
+    [ "$(wc -l < "$work/kept")" -lt 40000 ] && cmp <(awk -F: "$newest" "$work/kept" | sort) <(awk -F: "$newest" "$work/keyed" | sort)
+}
+deletes_records() { # TOPIC, OFFSET
+    echo '{"version":1,"partitions":[{"topic":"'"$1"'","partition":0,"offset":'"$2"'}]}' > "$work/offsets.json"
+    ask delete-records --offset-json-file "$work/offsets.json"
+}
 gone() { ! topics --list | grep -qx "$1"; }
 
 "$kafka" get || exit 99
@@ -146,6 +163,13 @@ for codec in none gzip snappy lz4 zstd; do
     check "kcat-$codec"        round_trip "$codec"
 done
 check kcat-count               offsets_add_up_to kcat-zstd -1 "$lines"
+check compacted-topic          topics --create --topic compacted --partitions 1 --config cleanup.policy=compact --config segment.bytes=1048576 --config min.cleanable.dirty.ratio=0.01
+check compacts                 compacts
+check delete-records           says 'low_watermark: 10' deletes_records kcat-none 10
+check delete-records-earliest  offsets_add_up_to kcat-none -2 10
+check delete-records-too-far   says 'OffsetOutOfRangeException' deletes_records kcat-none 999999999
+check delete-records-policy    says 'PolicyViolationException' deletes_records compacted 10
+check log-dirs                 says '"partition":"kcat-none-0"' ask log-dirs --describe --topic-list kcat-none
 check metadata-list            says 'topic "tools" with 5 partitions' kcat -L -b "$broker"
 check topics-delete            topics --delete --topic keyed
 check topics-deleted           gone keyed
@@ -156,14 +180,14 @@ check clean-stop               stop
 dump() { # ENDING, EXPECTED (in the output as often as there are files), OPTIONS: every file of that ending
     local ending=$1 expected=$2 files said
     shift 2
-    files=$(find "$work/data" -path '*-delete' -prune -o -path '*__cluster_metadata*' -prune -o -name "*.$ending" -size +0 -print)
+    files=$(find "$work/data" -path '*-delete' -prune -o -path '*__cluster_metadata*' -prune -o -path "${but:-none}" -prune -o -name "*.$ending" -size +0 -print)
     local wanted
     wanted=$(grep -c . <<< "$files")
     [ "$wanted" -gt 0 ] || { echo "no .$ending file"; return 1; }
     said=$work/said
     tool dump-log --files "$(paste -sd, <<< "$files")" "$@" > "$said" 2>&1 || { tail -5 "$said"; return 1; }
     if grep -iE 'exception|mismatch|not found|out of order|trailing|isvalid: false|corrupt|ignoring| is followed by' "$said" |
-        grep -vE -- '^ +-1 is followed by' | head -5 | grep .; then
+        grep -vE -- "^ +${gaps:--1} is followed by" | head -5 | grep .; then
         return 1
     fi
     local seen
@@ -171,7 +195,11 @@ dump() { # ENDING, EXPECTED (in the output as often as there are files), OPTIONS
     [ "$seen" -ge "$wanted" ] || { echo "$seen of $wanted files say '$expected'"; tail -5 "$said"; return 1; }
     echo "$wanted files"
 }
-check dump-segments            dump log '^Log starting offset' --deep-iteration
+# Compaction leaves gaps between offsets.
+without_gaps() { local but='*/compacted-*'; dump "$@"; }
+with_gaps() { local gaps='[0-9-]+'; dump "$@"; }
+check dump-segments            without_gaps log '^Log starting offset' --deep-iteration
+check dump-compacted           with_gaps log '^Log starting offset' --deep-iteration
 check dump-index-sanity        dump index 'passed sanity check' --index-sanity-check
 check dump-index               dump index '^offset: [0-9]+ position: [0-9]+'
 check dump-timeindex-sanity    dump timeindex 'passed sanity check' --index-sanity-check
