@@ -235,7 +235,7 @@ fn txn_24_what_was_aborted_survives_stops_kills_and_retention() {
         listed.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".txnindex")).count()
     };
     let before = files();
-    log.advance_start(Offset::new(30)).unwrap();
+    log.advance_start(Some(Offset::new(30))).unwrap().wait().unwrap();
     assert!(log.delete_old_segments().unwrap() > 2);
     fixture.directory.remove_left(std::time::Duration::from_secs(1 << 30));
     assert!(files() < before);
