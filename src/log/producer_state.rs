@@ -248,7 +248,13 @@ impl ProducerStates {
     pub fn update(&mut self, header: &BatchHeader, marker: Option<EndTransactionMarker>) -> Option<Completed> {
         let (id, base, last) = (ProducerId::from_wire(header.producer_id)?, header.base()?, header.last()?);
         if header.is_control() {
-            return self.end_transaction(id, header, marker?, last);
+            let Some(marker) = marker else {
+                if header.record_count == 0 {
+                    self.note_epoch(id, header);
+                }
+                return None;
+            };
+            return self.end_transaction(id, header, marker, last);
         }
         let producer = self.producers.entry(id).or_insert_with(|| Producer::new(header.producer_epoch));
         producer.set_epoch(header.producer_epoch);
@@ -265,6 +271,13 @@ impl ProducerStates {
             self.open.insert(base, id);
         }
         None
+    }
+
+    /// Compaction keeps a marker's batch without its record for the epoch in it alone (CMP-7).
+    fn note_epoch(&mut self, id: ProducerId, header: &BatchHeader) {
+        let producer = self.producers.entry(id).or_insert_with(|| Producer::new(header.producer_epoch));
+        producer.set_epoch(header.producer_epoch);
+        producer.last_timestamp_ms = producer.last_timestamp_ms.max(header.max_timestamp);
     }
 
     /// A marker ends what is open; its epoch may be a new one. Where nothing is open it only tells the epochs (TXN-27).

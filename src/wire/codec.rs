@@ -89,7 +89,7 @@ pub fn encode_response<T: Encodable>(
 
 /// Versions whose bytes equal those of an earlier one that the crate knows: ListOffsets 11 (KIP-1023) only gives a
 /// meaning to one more negative timestamp. Requests of DescribeLogDirs 5 (KIP-1066) are those of 4; its answers are not,
-/// see `encode_log_dirs`.
+/// see `encode_log_dirs`. Of WriteTxnMarkers 2 that is the answer; its request is read by ourselves.
 pub fn codec_version(key: ApiKey, version: Version) -> Version {
     match (key, version) {
         // The answer's; the request is read by ourselves.

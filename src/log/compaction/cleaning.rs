@@ -1,13 +1,17 @@
 //! One run of compaction over one log: keys are collected from its dirty part, then the segments are rewritten, group by
 //! group, each group put in place before the next begins.
 use super::{
-    core::{Aborted, Cleanable, Filter, FilterError, Full, Group, LastRecord, OffsetMap, Ongoing, Outcome, collect},
+    core::{
+        Aborted, AbortedRange, Cleanable, Filter, FilterError, Full, Group, LastRecord, OffsetMap, Ongoing, Outcome,
+        collect,
+    },
     output::{Cleaned, Output},
     reader::{BatchReader, ReadFault},
     undecided::aborted_from,
 };
 use crate::{
     log::{
+        aborted::AbortedEntry,
         append::is_disk_full,
         log::{Log, LogError},
         lookup::DECOMPRESSED_BYTES_MAX,
@@ -81,6 +85,13 @@ pub struct Cleaning<'a> {
     figures: CleanFigures,
 }
 
+/// What is known of transactions from one group to the next.
+#[derive(Default)]
+struct Carried {
+    ongoing: Ongoing,
+    aborted: BTreeMap<Offset, AbortedRange>,
+}
+
 /// A stretch of what the output gets: of what was read, or of what was made anew.
 enum Piece {
     Read(Range<usize>),
@@ -103,13 +114,13 @@ impl<'a> Cleaning<'a> {
             return Ok((plan.first_dirty, self.figures));
         }
         let count = segments.partition_point(|segment| segment.base() < end);
-        let mut ongoing = Ongoing::default();
+        let mut carried = Carried::default();
         let mut first = 0;
         while first < count {
             let next_of = |at: usize| segments.get(at + 1).map_or(end, |next| next.base());
             let last_of = |at: usize| next_of(at).get() - 1;
             let (members, cleaned) =
-                self.clean_group(&segments[first..count], &|at| last_of(first + at), &map, &aborted, &mut ongoing)?;
+                self.clean_group(&segments[first..count], &|at| last_of(first + at), &map, &aborted, &mut carried)?;
             let old = &segments[first..first + members];
             first += members;
             let clean_to = (first == count).then_some(end);
@@ -181,7 +192,7 @@ impl<'a> Cleaning<'a> {
         last_of: &dyn Fn(usize) -> i64,
         map: &OffsetMap,
         aborted: &Aborted,
-        ongoing: &mut Ongoing,
+        carried: &mut Carried,
     ) -> Result<(usize, Cleaned), CleanError> {
         let config = self.log.config();
         let producers = self.last_records();
@@ -190,7 +201,8 @@ impl<'a> Cleaning<'a> {
         filter.now_ms = self.log.shared.clock.wall_ms();
         filter.delete_retention_ms = config.delete_retention_ms;
         filter.decompressed_bytes_max = DECOMPRESSED_BYTES_MAX;
-        filter.ongoing = std::mem::take(ongoing);
+        filter.ongoing = std::mem::take(&mut carried.ongoing);
+        filter.aborted_kept = std::mem::take(&mut carried.aborted);
         let base = segments[0].base();
         let mut output =
             Output::create(self.log.folder.clone(), base, config.index_interval_bytes, config.segment_index_bytes)
@@ -212,8 +224,11 @@ impl<'a> Cleaning<'a> {
         }
         self.figures.written_bytes += output.bytes();
         self.figures.records_kept += filter.records_kept;
-        *ongoing = filter.ongoing;
-        let cleaned = output.finish().map_err(|source| {
+        let still =
+            aborted_still(&segments[..members], map.end(), &filter.aborted_kept).map_err(|source| self.io(source))?;
+        carried.aborted = filter.aborted_kept;
+        carried.ongoing = filter.ongoing;
+        let cleaned = output.finish(&still).map_err(|source| {
             super::output::discard(&self.log.folder, base);
             self.io(source)
         })?;
@@ -263,6 +278,23 @@ impl<'a> Cleaning<'a> {
     fn io(&self, source: io::Error) -> CleanError {
         io_fault(self.log, source)
     }
+}
+
+/// The aborted transactions that readers must know of: those with records that stay, and those whose records have gone just
+/// now, for readers who hold them still (CMP-6).
+fn aborted_still(
+    segments: &[Arc<Segment>],
+    end: Offset,
+    gone: &BTreeMap<Offset, AbortedRange>,
+) -> io::Result<Vec<AbortedEntry>> {
+    let mut still = Vec::new();
+    for segment in segments {
+        segment.read_aborted(|entries| {
+            let wanted = |entry: &&AbortedEntry| entry.last >= end || gone.contains_key(&entry.last);
+            still.extend(entries.iter().filter(wanted).copied());
+        })?;
+    }
+    Ok(still)
 }
 
 fn io_fault(log: &Log, source: io::Error) -> CleanError {

@@ -1,6 +1,7 @@
 //! The segment that a run of compaction writes: beside the log under its own suffix, synced before it is put in place.
 use crate::{
     log::{
+        aborted::AbortedEntry,
         file_cache::OpenFile,
         folder::Folder,
         index::{self, IndexEntry, LiveIndex},
@@ -99,13 +100,23 @@ impl Output {
         self.since_index += header.size() as u64;
     }
 
-    /// Writes the indexes and syncs all files: what is put in place is there after a crash (LOG-17).
-    pub fn finish(mut self) -> io::Result<Cleaned> {
+    /// Writes the indexes and syncs all files: what is put in place is there after a crash (LOG-17). `aborted` are the
+    /// transactions that readers of this segment must still know of.
+    pub fn finish(mut self, aborted: &[AbortedEntry]) -> io::Result<Cleaned> {
         if let Some(largest) = self.largest {
             self.times.push(largest);
         }
         self.file.sync_data()?;
-        for (suffix, bytes) in [(names::INDEX, self.index.pending().1), (names::TIME_INDEX, self.times.pending().1)] {
+        let mut transactions = Vec::new();
+        aborted.iter().for_each(|entry| entry.write(&mut transactions));
+        let files = [
+            (names::INDEX, self.index.pending().1),
+            (names::TIME_INDEX, self.times.pending().1),
+            (names::TXN_INDEX, transactions),
+        ];
+        for (suffix, bytes) in
+            files.into_iter().filter(|(suffix, bytes)| *suffix != names::TXN_INDEX || !bytes.is_empty())
+        {
             let path = self.folder.file(format!("{}{}", names::of_offset(self.base, suffix), names::CLEANED));
             let file = self.folder.disk().open(&path, OpenMode::Create)?;
             file.set_len(0)?;

@@ -23,6 +23,7 @@ fn compacted() -> LogConfig {
         delete: false,
         compact: true,
         dirty_ratio_min: 0.0,
+        verify_transactions: false,
         file_delete_delay_ms: 0,
         ..LogConfig::default()
     }

@@ -156,7 +156,7 @@ impl World {
             1 => {
                 let to = Offset::new((self.acknowledged - self.below(10) as i64).max(0)).max(log.bounds().start());
                 log.advance_high(Offset::new(self.acknowledged));
-                drop(log.advance_start(Some(to)).map_err(io)?);
+                log.advance_start(Some(to)).and_then(|moved| moved.wait()).map_err(io)?;
                 log.delete_old_segments().map_err(io)?;
             }
             2 if self.truncating => self.truncate(log)?,

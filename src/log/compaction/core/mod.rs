@@ -14,4 +14,4 @@ pub use filter::{Filter, FilterError, LastRecord, Outcome};
 pub use grouping::Group;
 pub use offset_map::{Full, OffsetMap};
 pub use pace::Pace;
-pub use transactions::{Aborted, Ongoing, control_of};
+pub use transactions::{Aborted, AbortedRange, Ongoing, control_of};

@@ -151,3 +151,28 @@ fn cmp_7_the_marker_of_a_living_producers_epoch_stays_if_empty() {
     let known = &log.producers()[0];
     assert_eq!((known.epoch, known.transaction_start), (ProducerEpoch::from_wire(1), None));
 }
+
+#[test]
+fn cmp_6_readers_learn_of_aborted_transactions_while_their_records_may_be_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = directory(Arc::new(RealDisk), dir.path());
+    let log = fixture.log(compacted());
+    write(&log, 1, 0, "a", "aborted");
+    write(&log, 2, 0, "b", "undecided");
+    end(&log, 1, TransactionResult::Abort);
+    (0..12).for_each(|_| _ = put(&log, "k", Some("v")));
+    end(&log, 2, TransactionResult::Abort);
+    seal(&log);
+    let all = || log.aborted_between(Offset::ZERO, log.bounds().end()).unwrap();
+    let before = all();
+    assert_eq!(before.len(), 2);
+    assert!(cleaner(&fixture).clean_dirtiest());
+    assert_eq!(all(), before);
+    assert!(dir.path().join("t-0/00000000000000000000.txnindex").exists());
+    // The next run finds nothing of their records any more.
+    seal(&log);
+    assert!(cleaner(&fixture).clean_dirtiest());
+    assert_eq!(all(), []);
+    assert!(!dir.path().join("t-0/00000000000000000000.txnindex").exists());
+    assert_eq!(markers(&log).len(), 2);
+}
