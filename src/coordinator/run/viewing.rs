@@ -138,6 +138,10 @@ impl<M: Coordinated> Sharded<M> {
                 }
             }
         }
+        // A view that was begun in this life is read by no load; without a word it would be doubted after a crash.
+        if result.is_ok() && self.figures().loading == 0 {
+            result = view.settle();
+        }
         self.judge_view(view, result);
     }
 

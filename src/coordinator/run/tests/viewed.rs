@@ -56,6 +56,8 @@ async fn a_view_of_a_deleted_topic_or_of_another_journal_is_forgotten() {
     rig.load_all();
     rig.tally.submit("a", put("a", "1")).await.unwrap();
     rig.tally.follow_all(&rig.tally.table.load_full());
+    let marker = || std::fs::read_to_string(path.path().join("ottla-state/state.properties")).unwrap();
+    assert!(marker().contains("stage=open\n"), "nothing is left to be read from it");
     let view = rig.view.clone().unwrap();
     assert_eq!(view.journals().unwrap().len(), 1);
     rig.remove();
