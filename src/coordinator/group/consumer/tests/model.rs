@@ -11,7 +11,6 @@ const TOPICS: [&str; 4] = ["ta", "tb", "u", "v"];
 
 /// Seeds are drawn from 0 on; more of them on demand.
 fn seeds() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "how long a test runs is no setting of the broker")]
     let asked = std::env::var("OTTLA_GROUP_SEEDS");
     asked.ok().and_then(|text| text.parse().ok()).unwrap_or(300)
 }
@@ -54,7 +53,7 @@ impl World {
         let chance = SeededChance::new(seed);
         let mut shard = Shard::new(&[]);
         shard.settings.consumer.assignment_interval_ms.default = [0, 1_000][(seed % 2) as usize];
-        for topic in TOPICS.into_iter().filter(|_| Chance::u64(&chance) % 2 == 0) {
+        for topic in TOPICS.into_iter().filter(|_| Chance::u64(&chance).is_multiple_of(2)) {
             shard.create(topic, (Chance::u64(&chance) % 5) as i32 + 1);
         }
         let (clients, member_epochs) = (Vec::new(), BTreeMap::new());
