@@ -183,13 +183,14 @@ impl World {
         let heartbeat = self.heartbeat(at);
         let answer = self.shard.beat(&heartbeat);
         if self.draw(8) == 0 {
-            // The answer is lost, or the request was there twice.
+            // The answer is lost. The client may ask again at once, which the coordinator then hears twice.
+            (self.clients[at].full, self.clients[at].is_behind) = (true, true);
             if self.draw(2) == 0 {
-                let _ = self.shard.beat(&heartbeat);
-            } else {
-                (self.clients[at].full, self.clients[at].is_behind) = (true, true);
-                return;
+                let again = self.heartbeat(at);
+                let answer = self.shard.beat(&again);
+                self.hear(at, answer.map_err(|refused| refused.code));
             }
+            return;
         }
         self.hear(at, answer.map_err(|refused| refused.code));
     }
