@@ -37,12 +37,19 @@ pub fn new_group() -> String {
     group
 }
 
-/// A member that knows these protocols; its metadata is the protocol's name.
+/// A consumer's metadata, version 0: subscribed to one topic.
+pub fn subscription(topic: &str) -> Bytes {
+    let mut bytes = vec![0, 0, 0, 0, 0, 1];
+    bytes.extend((topic.len() as i16).to_be_bytes());
+    bytes.extend(topic.as_bytes());
+    bytes.extend((-1i32).to_be_bytes());
+    bytes.into()
+}
+
+/// A consumer that knows these protocols; by each it is subscribed to a topic of the protocol's name.
 pub fn joining(group: &str, member_id: &str, protocols: &[&str]) -> JoinGroupRequest {
-    let protocol = |name: &&str| {
-        let metadata = Bytes::copy_from_slice(name.as_bytes());
-        JoinGroupRequestProtocol::default().with_name(text(*name)).with_metadata(metadata)
-    };
+    let protocol =
+        |name: &&str| JoinGroupRequestProtocol::default().with_name(text(*name)).with_metadata(subscription(name));
     JoinGroupRequest::default()
         .with_group_id(group_id(group))
         .with_member_id(text(member_id))

@@ -1,5 +1,6 @@
 //! Frames no client would send, made from a seed: good requests cut, stretched, flipped and lied about, and pure noise.
 use crate::connection::encode_request;
+use crate::groups::{group_id, identity, joining};
 use crate::random::Random;
 use crate::wire::put_unsigned_varint;
 use crate::{Batch, Codec, Topic, fetch_request, from_offset, produce_request, text, topic_name};
@@ -9,9 +10,11 @@ use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
-    DescribeTopicPartitionsRequest, FindCoordinatorRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest,
+    ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, DescribeGroupsRequest,
+    DescribeTopicPartitionsRequest, FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest,
+    LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest, SyncGroupRequest,
 };
 use kafka_protocol::protocol::Request;
 
@@ -92,6 +95,7 @@ pub fn good_requests(topic: &Topic) -> Vec<Vec<u8>> {
     add(&mut all, 0, &DescribeTopicPartitionsRequest::default().with_topics(vec![one]));
     add(&mut all, 1, &FindCoordinatorRequest::default().with_key(text("hostile")));
     add(&mut all, 4, &FindCoordinatorRequest::default().with_coordinator_keys(vec![text("hostile")]));
+    add_groups(&mut all);
     // Refused whatever is flipped: no topic has such a name.
     let one =
         CreatableTopic::default().with_name(topic_name("/ / /")).with_num_partitions(1).with_replication_factor(1);
@@ -101,6 +105,29 @@ pub fn good_requests(topic: &Topic) -> Vec<Vec<u8>> {
     let one = DeleteTopicState::default().with_name(Some(topic_name("/ / /")));
     add(&mut all, 6, &DeleteTopicsRequest::default().with_topics(vec![one]));
     all
+}
+
+/// Of a group that nobody is in; the session timeout is refused, so that hardly a flip makes a member.
+fn add_groups(all: &mut Vec<Vec<u8>>) {
+    let group = || group_id("hostile");
+    for version in [0, 4, 5, 9] {
+        let request: JoinGroupRequest = joining("hostile", "", &["range", "sticky"]).with_session_timeout_ms(0);
+        add(all, version, &request);
+    }
+    for version in [0, 3, 5] {
+        let assigned = SyncGroupRequestAssignment::default().with_assignment(vec![7; 20].into());
+        let request = SyncGroupRequest::default().with_group_id(group()).with_assignments(vec![assigned]);
+        add(all, version, &request.with_protocol_type(None).with_protocol_name(None).with_group_instance_id(None));
+        let request = HeartbeatRequest::default().with_group_id(group()).with_group_instance_id(None);
+        add(all, version.min(4), &request);
+    }
+    add(all, 0, &LeaveGroupRequest::default().with_group_id(group()).with_member_id(text("nobody")));
+    let many = vec![identity("nobody", None), identity("", Some("nothing"))];
+    add(all, 5, &LeaveGroupRequest::default().with_group_id(group()).with_members(many));
+    for version in [0, 6] {
+        add(all, version, &DescribeGroupsRequest::default().with_groups(vec![group()]));
+        add(all, version.min(5), &ListGroupsRequest::default());
+    }
 }
 
 fn add<R: Request>(all: &mut Vec<Vec<u8>>, version: i16, request: &R) {

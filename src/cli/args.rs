@@ -1,5 +1,7 @@
 //! The command line: one list of commands and flags, from which parsing and help come.
-use super::{consume::ConsumeArgs, log_dump::LogCommand, produce::ProduceArgs, topic::TopicCommand};
+use super::{
+    consume::ConsumeArgs, group::GroupCommand, log_dump::LogCommand, produce::ProduceArgs, topic::TopicCommand,
+};
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, time::Duration};
 
@@ -53,6 +55,9 @@ pub enum Command {
     /// Read records
     #[command(visible_alias = "c")]
     Consume(ConsumeArgs),
+    /// Groups of consumers: who reads what, how far behind; reset, delete
+    #[command(subcommand, visible_aliases = ["groups", "g"])]
+    Group(GroupCommand),
     /// Look into log files, without a broker
     #[command(subcommand)]
     Log(LogCommand),

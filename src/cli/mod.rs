@@ -3,6 +3,7 @@ mod args;
 mod cluster;
 mod consume;
 mod error;
+mod group;
 mod log_dump;
 mod output;
 mod produce;
@@ -57,6 +58,7 @@ fn client_command(global: &Global, command: Command) -> Result<(), CliError> {
             Command::Topic(command) => topic::run(global, command, &mut output).await,
             Command::Produce(args) => produce::run(global, args, &mut output).await,
             Command::Consume(args) => consume::run(global, args, &mut output).await,
+            Command::Group(command) => group::run(global, command, &mut output).await,
             Command::Log(command) => log_dump::run(command, &mut output),
             Command::Status => status::run(global, &mut output).await,
             Command::Version => version(&mut output),

@@ -32,11 +32,22 @@ const ANSWERS: &[Shape] = &[
     answer(1, 12, FETCH),
     answer(2, 6, LIST_OFFSETS),
     answer(3, 9, METADATA),
+    answer(8, 8, &[from(3, I32), all(Array(&[upto(9, String), from(10, Uuid), all(Array(&[all(I32), all(I16)]))]))]),
+    answer(9, 6, OFFSET_FETCH),
+    answer(10, 3, FIND_COORDINATOR),
+    answer(11, 6, JOIN_GROUP),
+    answer(12, 4, &[from(1, I32), all(I16)]),
+    answer(13, 4, &[from(1, I32), all(I16), from(3, Array(&[all(String), all(NullableString), all(I16)]))]),
+    answer(14, 4, &[from(1, I32), all(I16), from(5, NullableString), from(5, NullableString), all(Bytes)]),
+    answer(15, 5, DESCRIBE_GROUPS),
+    answer(16, 3, LIST_GROUPS),
     answer(18, 3, API_VERSIONS),
     answer(19, 5, CREATE_TOPICS),
     answer(20, 4, DELETE_TOPICS),
     answer(22, 2, &[all(I32), all(I16), all(I64), all(I16), from(6, I64), from(6, I16)]),
     answer(32, 4, DESCRIBE_CONFIGS),
+    answer(42, 2, &[all(I32), all(Array(&[all(String), all(I16)]))]),
+    answer(69, 0, CONSUMER_GROUP_DESCRIBE),
     answer(37, 2, &[all(I32), all(Array(&[all(String), all(I16), all(NullableString)]))]),
 ];
 
@@ -95,6 +106,93 @@ const FETCH: &[Versioned] = &[
         ])),
     ])),
     from(16, Tagged(0, &ENDPOINTS)),
+];
+
+const FIND_COORDINATOR: &[Versioned] = &[
+    from(1, I32),
+    upto(3, I16),
+    between(1, 3, NullableString),
+    upto(3, I32),
+    upto(3, String),
+    upto(3, I32),
+    from(4, Array(&[all(String), all(I32), all(String), all(I32), all(I16), all(NullableString)])),
+];
+
+const OFFSET_FETCH: &[Versioned] = &[
+    from(3, I32),
+    upto(7, Array(&[all(String), all(Array(&[all(I32), all(I64), from(5, I32), all(NullableString), all(I16)]))])),
+    between(2, 7, I16),
+    from(
+        8,
+        Array(&[
+            all(String),
+            all(Array(&[
+                upto(9, String),
+                from(10, Uuid),
+                all(Array(&[all(I32), all(I64), all(I32), all(NullableString), all(I16)])),
+            ])),
+            all(I16),
+        ]),
+    ),
+];
+
+const JOIN_GROUP: &[Versioned] = &[
+    from(2, I32),
+    all(I16),
+    all(I32),
+    from(7, NullableString),
+    upto(6, String),
+    from(7, NullableString),
+    all(String),
+    from(9, I8),
+    all(String),
+    all(Array(&[all(String), from(5, NullableString), all(Bytes)])),
+];
+
+const DESCRIBE_GROUPS: &[Versioned] = &[
+    from(1, I32),
+    all(Array(&[
+        all(I16),
+        from(6, NullableString),
+        all(String),
+        all(String),
+        all(String),
+        all(String),
+        all(Array(&[all(String), from(4, NullableString), all(String), all(String), all(Bytes), all(Bytes)])),
+        from(3, I32),
+    ])),
+];
+
+const LIST_GROUPS: &[Versioned] =
+    &[from(1, I32), all(I16), all(Array(&[all(String), all(String), from(4, String), from(5, String)]))];
+
+const ASSIGNMENT: Field = Struct(&[all(Array(&[all(Uuid), all(String), all(List(&I32))]))]);
+
+const CONSUMER_GROUP_DESCRIBE: &[Versioned] = &[
+    all(I32),
+    all(Array(&[
+        all(I16),
+        all(NullableString),
+        all(String),
+        all(String),
+        all(I32),
+        all(I32),
+        all(String),
+        all(Array(&[
+            all(String),
+            all(NullableString),
+            all(NullableString),
+            all(I32),
+            all(String),
+            all(String),
+            all(List(&String)),
+            all(NullableString),
+            all(ASSIGNMENT),
+            all(ASSIGNMENT),
+            from(1, I8),
+        ])),
+        all(I32),
+    ])),
 ];
 
 const LIST_OFFSETS: &[Versioned] = &[
@@ -241,6 +339,46 @@ mod tests {
         fits_at_every_version(ApiKey::DescribeConfigs, &DescribeConfigsResponse::default().with_results(vec![result]));
         let grown = create_partitions_response::CreatePartitionsTopicResult::default();
         fits_at_every_version(ApiKey::CreatePartitions, &CreatePartitionsResponse::default().with_results(vec![grown]));
+    }
+
+    #[test]
+    fn answers_about_groups_have_their_shape() {
+        let text = StrBytes::from_static_str;
+        fits_at_every_version(ApiKey::FindCoordinator, &FindCoordinatorResponse::default());
+        let found = find_coordinator_response::Coordinator::default();
+        fits_at_every_version(
+            ApiKey::FindCoordinator,
+            &FindCoordinatorResponse::default().with_coordinators(vec![found]),
+        );
+        let told = offset_fetch_response::OffsetFetchResponsePartition::default().with_metadata(Some(text("m")));
+        let told = offset_fetch_response::OffsetFetchResponseTopic::default().with_partitions(vec![told]);
+        fits_at_every_version(ApiKey::OffsetFetch, &OffsetFetchResponse::default().with_topics(vec![told]));
+        let told = offset_fetch_response::OffsetFetchResponsePartitions::default();
+        let told = offset_fetch_response::OffsetFetchResponseTopics::default().with_partitions(vec![told]);
+        let told = offset_fetch_response::OffsetFetchResponseGroup::default().with_topics(vec![told]);
+        fits_at_every_version(ApiKey::OffsetFetch, &OffsetFetchResponse::default().with_groups(vec![told]));
+        let done = offset_commit_response::OffsetCommitResponsePartition::default();
+        let done = offset_commit_response::OffsetCommitResponseTopic::default().with_partitions(vec![done]);
+        fits_at_every_version(ApiKey::OffsetCommit, &OffsetCommitResponse::default().with_topics(vec![done]));
+        let gone = delete_groups_response::DeletableGroupResult::default();
+        fits_at_every_version(ApiKey::DeleteGroups, &DeleteGroupsResponse::default().with_results(vec![gone]));
+        let listed = list_groups_response::ListedGroup::default();
+        fits_at_every_version(ApiKey::ListGroups, &ListGroupsResponse::default().with_groups(vec![listed]));
+        let member = describe_groups_response::DescribedGroupMember::default();
+        let group = describe_groups_response::DescribedGroup::default().with_members(vec![member]);
+        fits_at_every_version(ApiKey::DescribeGroups, &DescribeGroupsResponse::default().with_groups(vec![group]));
+        let topic = consumer_group_describe_response::TopicPartitions::default().with_partitions(vec![1]);
+        let assignment = consumer_group_describe_response::Assignment::default().with_topic_partitions(vec![topic]);
+        let member = consumer_group_describe_response::Member::default().with_assignment(assignment);
+        let group = consumer_group_describe_response::DescribedGroup::default().with_members(vec![member]);
+        let described = ConsumerGroupDescribeResponse::default().with_groups(vec![group]);
+        fits_at_every_version(ApiKey::ConsumerGroupDescribe, &described);
+        let member = join_group_response::JoinGroupResponseMember::default();
+        fits_at_every_version(ApiKey::JoinGroup, &JoinGroupResponse::default().with_members(vec![member]));
+        fits_at_every_version(ApiKey::SyncGroup, &SyncGroupResponse::default());
+        fits_at_every_version(ApiKey::Heartbeat, &HeartbeatResponse::default());
+        let member = leave_group_response::MemberResponse::default();
+        fits_at_every_version(ApiKey::LeaveGroup, &LeaveGroupResponse::default().with_members(vec![member]));
     }
 
     #[test]

@@ -8,12 +8,14 @@ use protocol_tests::{Code, Connection, assert_error, assert_ok, text};
 
 const API_VERSIONS: i16 = 18;
 
-/// Key, least and greatest version of every API served, as Apache Kafka 4.3 advertises them.
-const SERVED: [(i16, i16, i16, &str); 22] = [
+/// Key, least and greatest version of every API, as Apache Kafka 4.3 advertises them.
+const SERVED: [(i16, i16, i16, &str); 26] = [
     (0, 0, 13, "Produce"),
     (1, 4, 18, "Fetch"),
     (2, 1, 11, "ListOffsets"),
     (3, 0, 13, "Metadata"),
+    (8, 2, 10, "OffsetCommit"),
+    (9, 1, 10, "OffsetFetch"),
     (10, 0, 6, "FindCoordinator"),
     (11, 0, 9, "JoinGroup"),
     (12, 0, 4, "Heartbeat"),
@@ -29,7 +31,9 @@ const SERVED: [(i16, i16, i16, &str); 22] = [
     (32, 1, 4, "DescribeConfigs"),
     (33, 0, 2, "AlterConfigs"),
     (37, 0, 3, "CreatePartitions"),
+    (42, 0, 2, "DeleteGroups"),
     (44, 0, 1, "IncrementalAlterConfigs"),
+    (47, 0, 0, "OffsetDelete"),
     (60, 0, 2, "DescribeCluster"),
     (75, 0, 0, "DescribeTopicPartitions"),
 ];

@@ -1,10 +1,10 @@
 //! Classic groups from join to leave: SyncGroup, Heartbeat, LeaveGroup, DescribeGroups, ListGroups.
 use kafka_protocol::messages::{
-    DescribeGroupsRequest, JoinGroupRequest, JoinGroupResponse, ListGroupsRequest, SyncGroupRequest,
+    ApiVersionsRequest, DescribeGroupsRequest, JoinGroupRequest, JoinGroupResponse, ListGroupsRequest, SyncGroupRequest,
 };
 use protocol_tests::groups::*;
 use protocol_tests::time::eventually;
-use protocol_tests::{Code, Connection, assert_error, assert_ok, text};
+use protocol_tests::{Code, Connection, assert_error, assert_ok, on_kafka, text};
 
 /// A group of one, stable.
 fn alone(connection: &mut Connection) -> (String, JoinGroupResponse) {
@@ -42,7 +42,7 @@ fn grp_10_two_members_from_join_to_leave() {
     for member in &described.members {
         assert!(member.member_id.starts_with(member.client_id.as_str()));
         assert_eq!(member.member_assignment, *member.client_id.as_bytes());
-        assert_eq!((member.client_host.as_str(), &member.member_metadata[..]), ("/127.0.0.1", &b"range"[..]));
+        assert_eq!((member.client_host.as_str(), &member.member_metadata), ("/127.0.0.1", &subscription("range")));
     }
     let left = leave(&mut one, LEAVE, &group, vec![identity(&leader.member_id, None)]);
     assert_ok(left.members[0].error_code);
@@ -198,4 +198,18 @@ fn list_at_every_version_with_its_filters() {
     }
     assert!(list(5, &[], &["Classic"]).is_some() && list(5, &["stable"], &["classic"]).is_some());
     assert!(list(5, &[], &["consumer"]).is_none());
+}
+
+#[test]
+fn why_a_group_rebalanced_is_told_to_our_own_commands_alone() {
+    let mut stranger = Connection::open();
+    let (group, _) = alone(&mut stranger);
+    assert!(describe(&mut stranger, DESCRIBE, &group).unknown_tagged_fields.is_empty());
+    let mut own = Connection::open();
+    let software = ApiVersionsRequest::default().with_client_software_name(text("ottla"));
+    assert_ok(own.call(3, &software.with_client_software_version(text("0"))).error_code);
+    let told = describe(&mut own, DESCRIBE, &group).unknown_tagged_fields;
+    assert_eq!(told.len(), usize::from(!on_kafka()));
+    assert!(told.values().all(|text| text.windows(15).any(|words| words == b"a member joined")));
+    assert!(describe(&mut own, 4, &group).unknown_tagged_fields.is_empty());
 }

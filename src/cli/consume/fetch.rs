@@ -43,6 +43,8 @@ pub struct Consumer {
     topic: Topic,
     /// In the order they are asked for: whoever got records goes to the end, so that none starves.
     readings: Vec<Reading>,
+    /// Those at their stop.
+    done: Vec<Reading>,
     isolation: Isolation,
     /// Time spent waiting for leaders since the last answer that was of use.
     waited: Duration,
@@ -60,15 +62,25 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Consumer {
     pub fn new(cluster: Cluster, topic: Topic, readings: Vec<Reading>, isolation: Isolation) -> Consumer {
-        Consumer { cluster, topic, readings, isolation, waited: Duration::ZERO }
+        Consumer { cluster, topic, readings, done: Vec::new(), isolation, waited: Duration::ZERO }
     }
 
-    /// Until every partition is at its stop or the sink is full; else for ever.
-    pub async fn run(mut self, sink: &mut Sink<'_>) -> Result<(), CliError> {
+    /// How far each partition has been read.
+    pub fn positions(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.readings.iter().chain(&self.done).map(|reading| (reading.partition, reading.next))
+    }
+
+    pub fn into_cluster(self) -> Cluster {
+        self.cluster
+    }
+
+    /// Until every partition is at its stop or the sink is full; else for ever. May be dropped at any time and run
+    /// again: what was printed is not printed twice.
+    pub async fn run(&mut self, sink: &mut Sink<'_>) -> Result<(), CliError> {
         let mut in_flight: FuturesUnordered<LocalBoxFuture<'static, Answer>> = FuturesUnordered::new();
         let mut asked = BTreeSet::new();
         loop {
-            self.readings.retain(|reading| !reading.done());
+            self.done.extend(self.readings.extract_if(.., |reading| reading.done()));
             if self.readings.is_empty() {
                 return Ok(());
             }

@@ -2,6 +2,8 @@
 mod committed;
 mod fetch;
 mod format;
+mod member;
+mod membership;
 pub mod offsets;
 
 pub use format::unescape;
@@ -30,6 +32,7 @@ use std::{io::Write, time::Duration};
   ottla consume orders -o @2h -f '%d %k: %s\\n'
   ottla consume orders -o @2026-11-21T10:00:end --json | jq .payload
   ottla consume orders -p 3 -o 1000:2000 -n 5
+  ottla consume orders -g billing            as a member of a group, which remembers how far it has read
 
 Places in a format:
   %t topic    %p partition    %o offset    %h headers    %T timestamp in ms    %d timestamp as a date
@@ -39,6 +42,10 @@ pub struct ConsumeArgs {
     /// The topic to read
     #[arg(value_name = "TOPIC")]
     pub topic: String,
+    /// Share the partitions with the other members of this group, and go on where it stopped; -o is where to begin
+    /// when it never read
+    #[arg(short, long, value_name = "GROUP", conflicts_with = "partitions")]
+    pub group: Option<String>,
     /// Only these partitions; may be repeated or separated by commas
     #[arg(short, long = "partition", value_name = "N", value_delimiter = ',')]
     pub partitions: Vec<i32>,
@@ -74,13 +81,19 @@ pub async fn run(global: &Global, args: ConsumeArgs, output: &mut Output) -> Res
     let isolation = if args.read_committed { Isolation::ReadCommitted } else { Isolation::ReadUncommitted };
     let mut cluster = Cluster::connect(global, TIMEOUT_DEFAULT).await?;
     let topic = cluster.topic(&args.topic).await?;
-    let readings = readings(&mut cluster, &topic, &args, isolation).await?;
+    let readings = match &args.group {
+        Some(_) => Vec::new(),
+        None => readings(&mut cluster, &topic, &args, isolation).await?,
+    };
     let mut sink = Sink { format, output, left: args.count.unwrap_or(u64::MAX), count: 0, progress: None };
     if sink.left == 0 {
         return Ok(());
     }
     sink.progress = (sink.output.shows_progress() && !stdout_is_terminal()).then(progress);
-    let result = Consumer::new(cluster, topic, readings, isolation).run(&mut sink).await;
+    let result = match &args.group {
+        Some(group) => member::run(cluster, topic, group, &args, isolation, &mut sink).await,
+        None => Consumer::new(cluster, topic, readings, isolation).run(&mut sink).await,
+    };
     if let Some(progress) = sink.progress.take() {
         progress.finish_and_clear();
     }

@@ -133,14 +133,14 @@ pub async fn run(global: &Global, command: TopicCommand, output: &mut Output) ->
 /// What came of several topics: successes go to stdout as they are, failures to stderr, the first kind of failure
 /// decides the exit code.
 #[derive(Default)]
-struct Tally {
+pub struct Tally {
     results: Vec<serde_json::Value>,
     failures: Vec<CliError>,
     all: usize,
 }
 
 impl Tally {
-    fn done(&mut self, output: &mut Output, text: &str, json: serde_json::Value) -> Result<(), CliError> {
+    pub fn done(&mut self, output: &mut Output, text: &str, json: serde_json::Value) -> Result<(), CliError> {
         self.all += 1;
         match output.json {
             true => self.results.push(json),
@@ -150,13 +150,19 @@ impl Tally {
         Ok(())
     }
 
-    fn failed(&mut self, name: &str, error: CliError) {
+    /// What was shown as text already, for JSON.
+    pub fn told(&mut self, json: serde_json::Value) {
+        self.all += 1;
+        self.results.push(json);
+    }
+
+    pub fn failed(&mut self, name: &str, error: CliError) {
         self.all += 1;
         self.results.push(serde_json::json!({ "name": name, "error": error.to_string() }));
         self.failures.push(error);
     }
 
-    fn finish(mut self, output: &mut Output) -> Result<(), CliError> {
+    pub fn finish(mut self, output: &mut Output) -> Result<(), CliError> {
         if output.json {
             output.json(&serde_json::Value::Array(self.results))?;
         }

@@ -30,7 +30,7 @@ pub fn list(hard: &Groups, soft: &Soft, filter: &Filter) -> Vec<Listed> {
             group: id.clone(),
             protocol_type: "consumer".to_owned(),
             state: group.state().name(),
-            kind: "Consumer",
+            kind: "consumer",
         },
         Members::Classic(record) => {
             let from_record = if record.members.is_empty() { State::Empty } else { State::Stable };

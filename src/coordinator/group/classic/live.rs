@@ -67,8 +67,9 @@ pub struct Live {
     pub history: History,
 }
 
-impl Live {
-    pub fn new() -> Live {
+impl Default for Live {
+    /// A new group: empty, of no kind so far.
+    fn default() -> Live {
         Live {
             state: State::Empty,
             generation: 0,
@@ -87,10 +88,12 @@ impl Live {
             history: History::default(),
         }
     }
+}
 
+impl Live {
     /// What the last record says, with nobody waiting.
     pub fn from_record(group: &Group) -> Live {
-        let mut live = Live::new();
+        let mut live = Live::default();
         let protocol: Arc<str> = group.protocol.as_deref().unwrap_or_default().into();
         for member in &group.members {
             live.insert(member.member_id.as_str().into(), from_record(member, &protocol));

@@ -38,7 +38,7 @@ impl Lives {
     pub(super) fn enter(&mut self, id: &GroupId, record: Option<&Group>) -> (&mut Live, bool) {
         let fresh = self.by_id.get(id).is_none_or(|live| is_stale(live, record));
         if fresh {
-            self.by_id.insert(id.clone(), record.map_or_else(Live::new, Live::from_record));
+            self.by_id.insert(id.clone(), record.map_or_else(Live::default, Live::from_record));
         }
         (self.by_id.get_mut(id).expect("it was put there when missing"), fresh)
     }

@@ -1,0 +1,298 @@
+//! One member of a classic group: joining, sharing partitions out as range does, heartbeats, commits, leaving.
+use crate::{
+    cli::{
+        CliError,
+        cluster::{Cluster, Topic, is_passing, wire_name},
+        group::coordinator::{self, is_moving, refused},
+    },
+    net::Client,
+    types::ErrorCode,
+    wire::{
+        StrBytes,
+        messages::{
+            GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
+            OffsetFetchRequest, SyncGroupRequest,
+            join_group_request::JoinGroupRequestProtocol,
+            offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
+            offset_fetch_request::OffsetFetchRequestTopic,
+            sync_group_request::SyncGroupRequestAssignment,
+        },
+        structure::{Reader, Value, Writer},
+    },
+};
+use bytes::Bytes;
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+
+const SESSION_MS: i32 = 30_000;
+const REBALANCE_MS: i32 = 60_000;
+const PAUSE: Duration = Duration::from_millis(200);
+const RANGE: StrBytes = StrBytes::from_static_str("range");
+
+/// What the coordinator wants of us next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    GoOn,
+    /// Join again: others came or went, or we were taken for dead.
+    Rejoin,
+}
+
+/// Our place in the group.
+pub struct Membership {
+    group: GroupId,
+    client: Rc<Client>,
+    member_id: StrBytes,
+    generation: i32,
+    /// Ours, of the topic.
+    pub partitions: Vec<i32>,
+}
+
+impl Membership {
+    /// Joins, waits for the others, and has partitions, maybe none.
+    pub async fn join(cluster: &mut Cluster, topic: &Topic, group: &str, before: &str) -> Result<Membership, CliError> {
+        let id = GroupId(StrBytes::from_string(group.to_owned()));
+        let mut member_id = StrBytes::from_string(before.to_owned());
+        loop {
+            let client = coordinator::find(cluster, group).await?;
+            let joined = ask_to_join(&client, &id, &member_id, &topic.name).await?;
+            match ErrorCode::from_wire(joined.error_code) {
+                Some(ErrorCode::None) => {}
+                Some(ErrorCode::MemberIdRequired) => {
+                    member_id = joined.member_id;
+                    continue;
+                }
+                Some(ErrorCode::UnknownMemberId) => {
+                    member_id = StrBytes::default();
+                    continue;
+                }
+                _ if is_moving(joined.error_code) || is_passing(joined.error_code) => {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                _ => return Err(refused(group, joined.error_code)),
+            }
+            member_id = joined.member_id.clone();
+            let generation = joined.generation_id;
+            let shares = match joined.leader == joined.member_id {
+                true => share_out(cluster, &joined).await?,
+                false => Vec::new(),
+            };
+            let request = SyncGroupRequest::default()
+                .with_group_id(id.clone())
+                .with_generation_id(generation)
+                .with_member_id(member_id.clone())
+                .with_assignments(shares);
+            let version = client.version_up_to::<SyncGroupRequest>(4)?;
+            let synced = client.begin(&request, version).await?.answer().await?;
+            match ErrorCode::from_wire(synced.error_code) {
+                Some(ErrorCode::None) => {
+                    let mut partitions = assigned(&synced.assignment, &topic.name)
+                        .ok_or_else(|| CliError::Failed(format!("group {group}: the assignment cannot be read")))?;
+                    partitions.sort_unstable();
+                    return Ok(Membership { group: id, client, member_id, generation, partitions });
+                }
+                Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration) => {}
+                Some(ErrorCode::UnknownMemberId) => member_id = StrBytes::default(),
+                _ if is_moving(synced.error_code) => tokio::time::sleep(PAUSE).await,
+                _ => return Err(refused(group, synced.error_code)),
+            }
+        }
+    }
+
+    /// To join again with.
+    pub fn member_id(&self) -> &str {
+        &self.member_id
+    }
+
+    pub async fn heartbeat(&self) -> Result<Next, CliError> {
+        let request = HeartbeatRequest::default()
+            .with_group_id(self.group.clone())
+            .with_generation_id(self.generation)
+            .with_member_id(self.member_id.clone());
+        let answer = self.client.ask(&request).await?;
+        self.next(answer.error_code)
+    }
+
+    fn next(&self, code: i16) -> Result<Next, CliError> {
+        match ErrorCode::from_wire(code) {
+            Some(ErrorCode::None) => Ok(Next::GoOn),
+            Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId) => {
+                Ok(Next::Rejoin)
+            }
+            _ if is_moving(code) => Ok(Next::Rejoin),
+            _ => Err(refused(&self.group, code)),
+        }
+    }
+
+    /// The next offset wanted of each of our partitions that has one.
+    pub async fn committed(&self, topic: &str) -> Result<BTreeMap<i32, i64>, CliError> {
+        let wanted = OffsetFetchRequestTopic::default()
+            .with_name(wire_name(topic))
+            .with_partition_indexes(self.partitions.clone());
+        let request = OffsetFetchRequest::default().with_group_id(self.group.clone()).with_topics(Some(vec![wanted]));
+        let version = self.client.version_up_to::<OffsetFetchRequest>(7)?;
+        let answer = self.client.begin(&request, version).await?.answer().await?;
+        if answer.error_code != 0 {
+            return Err(refused(&self.group, answer.error_code));
+        }
+        let told = answer.topics.iter().flat_map(|topic| &topic.partitions);
+        Ok(told
+            .filter(|told| told.committed_offset >= 0)
+            .map(|told| (told.partition_index, told.committed_offset))
+            .collect())
+    }
+
+    pub async fn commit(&self, topic: &str, offsets: &BTreeMap<i32, i64>) -> Result<Next, CliError> {
+        let partition = |(index, offset): (&i32, &i64)| {
+            OffsetCommitRequestPartition::default()
+                .with_partition_index(*index)
+                .with_committed_offset(*offset)
+                .with_committed_metadata(Some(StrBytes::default()))
+        };
+        let wanted = OffsetCommitRequestTopic::default()
+            .with_name(wire_name(topic))
+            .with_partitions(offsets.iter().map(partition).collect());
+        let request = OffsetCommitRequest::default()
+            .with_group_id(self.group.clone())
+            .with_generation_id_or_member_epoch(self.generation)
+            .with_member_id(self.member_id.clone())
+            .with_topics(vec![wanted]);
+        let answer = self.client.ask(&request).await?;
+        let codes = answer.topics.iter().flat_map(|topic| &topic.partitions).map(|told| told.error_code);
+        self.next(codes.into_iter().find(|code| *code != 0).unwrap_or(0))
+    }
+
+    /// The others need not wait for our session to end.
+    pub async fn leave(&self) -> Result<(), CliError> {
+        let request =
+            LeaveGroupRequest::default().with_group_id(self.group.clone()).with_member_id(self.member_id.clone());
+        let version = self.client.version_up_to::<LeaveGroupRequest>(2)?;
+        self.client.begin(&request, version).await?.answer().await?;
+        Ok(())
+    }
+}
+
+async fn ask_to_join(
+    client: &Client,
+    group: &GroupId,
+    member_id: &StrBytes,
+    topic: &str,
+) -> Result<JoinGroupResponse, CliError> {
+    let mut metadata = Writer::new(0, false);
+    0i16.put(&mut metadata);
+    vec![topic.to_owned()].put(&mut metadata);
+    (-1i32).put(&mut metadata);
+    let range = JoinGroupRequestProtocol::default().with_name(RANGE).with_metadata(metadata.into_bytes().into());
+    let request = JoinGroupRequest::default()
+        .with_group_id(group.clone())
+        .with_session_timeout_ms(SESSION_MS)
+        .with_rebalance_timeout_ms(REBALANCE_MS)
+        .with_member_id(member_id.clone())
+        .with_protocol_type(StrBytes::from_static_str("consumer"))
+        .with_protocols(vec![range]);
+    let version = client.version_up_to::<JoinGroupRequest>(6)?;
+    let request = if version == 0 { request.with_rebalance_timeout_ms(-1) } else { request };
+    // The coordinator answers when all have joined.
+    Ok(client.begin(&request, version).await?.answer().await?)
+}
+
+/// Each topic's partitions in runs, over the members that subscribe to it in the order of their ids.
+async fn share_out(
+    cluster: &mut Cluster,
+    joined: &JoinGroupResponse,
+) -> Result<Vec<SyncGroupRequestAssignment>, CliError> {
+    let mut subscribers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for member in &joined.members {
+        for topic in subscription(&member.metadata).unwrap_or_default() {
+            subscribers.entry(topic).or_default().push(&member.member_id);
+        }
+    }
+    let mut shares: BTreeMap<&str, Vec<(String, Vec<i32>)>> = BTreeMap::new();
+    for (name, mut members) in subscribers {
+        let count = match cluster.topic(&name).await {
+            Ok(topic) => topic.partitions.len(),
+            Err(CliError::NotFound(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        members.sort_unstable();
+        members.dedup();
+        for (member, run) in members.iter().zip(runs(count, members.len())) {
+            shares.entry(member).or_default().push((name.clone(), run));
+        }
+    }
+    let share = |member: &crate::wire::messages::join_group_response::JoinGroupResponseMember| {
+        let topics = shares.get(&*member.member_id).map_or(&[][..], Vec::as_slice);
+        SyncGroupRequestAssignment::default()
+            .with_member_id(member.member_id.clone())
+            .with_assignment(assignment(topics))
+    };
+    Ok(joined.members.iter().map(share).collect())
+}
+
+/// `count` partitions over so many members: the first ones have one more.
+fn runs(count: usize, members: usize) -> impl Iterator<Item = Vec<i32>> {
+    (0..members).map(move |member| {
+        let (each, rest) = (count / members, count % members);
+        let start = member * each + member.min(rest);
+        let end = start + each + usize::from(member < rest);
+        (start as i32..end as i32).collect()
+    })
+}
+
+/// `ConsumerProtocolAssignment` of version 0.
+fn assignment(topics: &[(String, Vec<i32>)]) -> Bytes {
+    let mut to = Writer::new(0, false);
+    0i16.put(&mut to);
+    (topics.len() as i32).put(&mut to);
+    for (topic, partitions) in topics {
+        topic.put(&mut to);
+        partitions.put(&mut to);
+    }
+    (-1i32).put(&mut to);
+    to.into_bytes().into()
+}
+
+fn subscription(bytes: &[u8]) -> Option<Vec<String>> {
+    let mut from = Reader::new(bytes, 0, false);
+    i16::read(&mut from).ok().filter(|version| *version >= 0)?;
+    Vec::<String>::read(&mut from).ok()
+}
+
+/// What an assignment gives of one topic; nothing at all is no bytes.
+fn assigned(bytes: &[u8], topic: &str) -> Option<Vec<i32>> {
+    if bytes.is_empty() {
+        return Some(Vec::new());
+    }
+    let mut from = Reader::new(bytes, 0, false);
+    i16::read(&mut from).ok().filter(|version| *version >= 0)?;
+    let count = i32::read(&mut from).ok()?;
+    let mut ours = Vec::new();
+    for _ in 0..count {
+        let (name, partitions) = (String::read(&mut from).ok()?, Vec::<i32>::read(&mut from).ok()?);
+        if name == topic {
+            ours.extend(partitions);
+        }
+    }
+    Some(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_are_shared_out_in_runs() {
+        let of = |count: usize, members: usize| runs(count, members).collect::<Vec<_>>();
+        assert_eq!(of(5, 2), [vec![0, 1, 2], vec![3, 4]]);
+        assert_eq!(of(1, 3), [vec![0], vec![], vec![]]);
+        assert_eq!(of(0, 1), [Vec::<i32>::new()]);
+    }
+
+    #[test]
+    fn an_assignment_is_read_back() {
+        let bytes = assignment(&[("a".to_owned(), vec![1, 2]), ("b".to_owned(), vec![0])]);
+        assert_eq!(assigned(&bytes, "a"), Some(vec![1, 2]));
+        assert_eq!(assigned(&bytes, "c"), Some(vec![]));
+        assert_eq!(assigned(b"", "a"), Some(vec![]));
+        assert_eq!(assigned(&bytes[..9], "a"), None);
+    }
+}

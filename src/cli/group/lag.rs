@@ -1,0 +1,165 @@
+//! `ottla group lag`: what is committed, what is there, and what lies between.
+use super::{LagArgs, offsets};
+use crate::{
+    cli::{
+        CliError, Output,
+        cluster::{Cluster, Topic, wire_name},
+        consume::offsets::{At, resolve},
+    },
+    platform::{Clock, SystemClock},
+    record::{records, walk},
+    types::Isolation,
+    wire::messages::{
+        FetchRequest,
+        fetch_request::{FetchPartition, FetchTopic},
+    },
+};
+use serde_json::json;
+use std::time::Duration;
+
+struct Lag {
+    group: String,
+    topic: String,
+    partition: i32,
+    committed: i64,
+    /// `None` when the topic is gone.
+    end: Option<i64>,
+    /// Of the first record that is not read; `None`: there is none, or it was not asked for.
+    unread_since_ms: Option<i64>,
+}
+
+impl Lag {
+    fn records(&self) -> Option<i64> {
+        self.end.map(|end| (end - self.committed).max(0))
+    }
+}
+
+const WATCH_PAUSE: Duration = Duration::from_secs(2);
+
+pub async fn run(cluster: &mut Cluster, args: &LagArgs, output: &mut Output) -> Result<(), CliError> {
+    loop {
+        let mut lags = Vec::new();
+        for group in &args.groups {
+            lags.extend(of_group(cluster, group, args.seconds).await?);
+        }
+        show(&lags, args.seconds, output)?;
+        if !args.watch {
+            return Ok(());
+        }
+        output.flush()?;
+        tokio::time::sleep(WATCH_PAUSE).await;
+        if !output.json {
+            output.line("")?;
+        }
+    }
+}
+
+async fn of_group(cluster: &mut Cluster, group: &str, seconds: bool) -> Result<Vec<Lag>, CliError> {
+    let mut lags = Vec::new();
+    for (name, committed) in offsets::committed(cluster, group).await? {
+        let topic = match cluster.topic(&name).await {
+            Ok(topic) => Some(topic),
+            Err(CliError::NotFound(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let known: Vec<i32> = committed.keys().copied().collect();
+        let ends = match &topic {
+            Some(topic) => {
+                let led: Vec<i32> = known.into_iter().filter(|index| topic.leader_of(*index).is_some()).collect();
+                resolve(cluster, topic, &led, At::End, Isolation::ReadUncommitted, 0).await?
+            }
+            None => Default::default(),
+        };
+        for (partition, committed) in committed {
+            let end = ends.get(&partition).copied();
+            let mut lag =
+                Lag { group: group.to_owned(), topic: name.clone(), partition, committed, end, unread_since_ms: None };
+            if let Some(topic) = topic.as_ref().filter(|_| seconds && lag.records().is_some_and(|count| count > 0)) {
+                lag.unread_since_ms = first_unread(cluster, topic, partition, committed).await?;
+            }
+            lags.push(lag);
+        }
+    }
+    Ok(lags)
+}
+
+const FETCH_BYTES_MAX: i32 = 1 << 20;
+const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
+
+/// The timestamp of the first record at `offset` or behind it. A batch that is larger than the fetch comes whole.
+async fn first_unread(
+    cluster: &mut Cluster,
+    topic: &Topic,
+    partition: i32,
+    offset: i64,
+) -> Result<Option<i64>, CliError> {
+    let Some(leader) = topic.leader_of(partition) else { return Ok(None) };
+    let client = cluster.broker(leader).await?;
+    let wanted = FetchPartition::default()
+        .with_partition(partition)
+        .with_fetch_offset(offset)
+        .with_partition_max_bytes(FETCH_BYTES_MAX);
+    let wanted = FetchTopic::default().with_topic(wire_name(&topic.name)).with_partitions(vec![wanted]);
+    let request = FetchRequest::default()
+        .with_max_wait_ms(0)
+        .with_min_bytes(0)
+        .with_max_bytes(FETCH_BYTES_MAX)
+        .with_topics(vec![wanted]);
+    // Version 12 is the last that names topics.
+    let version = client.version_up_to::<FetchRequest>(12)?;
+    let answer = client.begin(&request, version).await?.answer().await?;
+    let data = answer.responses.iter().flat_map(|topic| &topic.partitions).next();
+    let Some(bytes) = data.and_then(|data| data.records.as_deref()) else { return Ok(None) };
+    for batch in walk(bytes) {
+        let Ok(batch) = batch else { return Ok(None) };
+        if batch.header.is_control() || !batch.crc_matches() {
+            continue;
+        }
+        let Ok(set) = records(&batch.header, batch.bytes, DECOMPRESSED_BYTES_MAX) else { return Ok(None) };
+        for record in &set {
+            let Ok(record) = record else { return Ok(None) };
+            if batch.header.base_offset.saturating_add(i64::from(record.offset_delta)) >= offset {
+                return Ok(Some(record.timestamp));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn show(lags: &[Lag], seconds: bool, output: &mut Output) -> Result<(), CliError> {
+    let now_ms = SystemClock::new().wall_ms();
+    // Nothing unread is no time behind.
+    let age = |lag: &Lag| match (lag.records(), lag.unread_since_ms) {
+        (Some(0), _) => Some(0),
+        (_, since) => since.map(|since| ((now_ms - since).max(0) + 500) / 1_000),
+    };
+    if output.json {
+        let row = |lag: &Lag| {
+            json!({
+                "group": lag.group, "topic": lag.topic, "partition": lag.partition, "committed": lag.committed,
+                "end_offset": lag.end, "lag": lag.records(), "lag_seconds": age(lag).filter(|_| seconds),
+            })
+        };
+        return output.json(&serde_json::Value::Array(lags.iter().map(row).collect()));
+    }
+    if lags.is_empty() {
+        output.remark("nothing is committed");
+        return Ok(());
+    }
+    let or_dash = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+    let mut head = vec!["GROUP", "TOPIC", "PARTITION", "COMMITTED", "END", "LAG"];
+    head.extend(seconds.then_some("SECONDS"));
+    let row = |lag: &Lag| {
+        let mut row = vec![
+            lag.group.clone(),
+            lag.topic.clone(),
+            lag.partition.to_string(),
+            lag.committed.to_string(),
+            or_dash(lag.end),
+            or_dash(lag.records()),
+        ];
+        row.extend(seconds.then(|| or_dash(age(lag))));
+        row
+    };
+    output.table(&head, &lags.iter().map(row).collect::<Vec<_>>())
+}
