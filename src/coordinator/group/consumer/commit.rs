@@ -7,7 +7,7 @@ pub enum Fence {
     Open,
     /// A member that does not know its newest epoch yet: only what it has had since the one it names.
     Since {
-        member: Member,
+        member: Box<Member>,
         epoch: i32,
     },
 }
@@ -50,7 +50,7 @@ impl Group {
         match epoch.cmp(&member.current.epoch) {
             std::cmp::Ordering::Equal => Ok(Fence::Open),
             std::cmp::Ordering::Greater => Err(stale(member)),
-            std::cmp::Ordering::Less => Ok(Fence::Since { member: member.clone(), epoch }),
+            std::cmp::Ordering::Less => Ok(Fence::Since { member: Box::new(member.clone()), epoch }),
         }
     }
 

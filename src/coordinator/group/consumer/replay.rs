@@ -96,12 +96,10 @@ impl Group {
             ConsumerGroupCurrentMemberAssignment(key, Some(value)) => {
                 self.put_current(key.member_id.into(), value.into());
             }
-            ConsumerGroupCurrentMemberAssignment(key, None) => {
-                // The tombstone of its metadata follows.
-                if self.members.contains_key(&*key.member_id) {
-                    let gone = Current { epoch: -1, previous_epoch: -1, ..Current::default() };
-                    self.put_current(key.member_id.into(), gone);
-                }
+            // The tombstone of its metadata follows.
+            ConsumerGroupCurrentMemberAssignment(key, None) if self.members.contains_key(&*key.member_id) => {
+                let gone = Current { epoch: -1, previous_epoch: -1, ..Current::default() };
+                self.put_current(key.member_id.into(), gone);
             }
             ConsumerGroupRegularExpression(key, Some(value)) => {
                 let topics = value.topics.into_iter().collect();

@@ -70,3 +70,30 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) {
 fn put_number(bytes: &mut Vec<u8>, number: usize) {
     bytes.extend_from_slice(&(number as i32).to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        image::Delta,
+        types::TopicId,
+        wire::metadata::{PartitionRecord, TopicRecord},
+    };
+
+    #[test]
+    fn cg_3_the_hash_is_that_of_apache_kafka() {
+        let topic_id = TopicId::parse("vwPxgs73SRmyBAXE-QtZKA").unwrap().0;
+        let mut image = Image::default();
+        let mut apply = |record| image.apply(&record, &mut Delta::default()).unwrap();
+        apply(TopicRecord { name: "hashed".into(), topic_id }.into());
+        for partition_id in 0..3 {
+            let at = PartitionRecord { partition_id, topic_id, replicas: vec![1], isr: vec![1], ..Default::default() };
+            apply(PartitionRecord { leader: 1, directories: vec![uuid::Uuid::from_u128(7)], ..at }.into());
+        }
+        let mut topics = Topics::default();
+        // What a broker of release 4.3.1 wrote for a group that subscribes to this topic.
+        assert_eq!(topics.hash(&image, ["hashed"]), 4_078_616_514_750_745_001);
+        assert_eq!(topics.hash(&image, ["hashed", "missing"]), 4_078_616_514_750_745_001);
+        assert_eq!(topics.hash(&image, ["missing"]), 0);
+    }
+}
