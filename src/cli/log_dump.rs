@@ -1,6 +1,7 @@
 //! `ottla log dump`: what stands in segment and index files, read without a broker.
 use super::{CliError, Output, timestamp::show_timestamp};
 use crate::{
+    log::AbortedEntry,
     platform::{Disk, DiskFile, OpenMode, RealDisk},
     record::{BatchHeader, HEADER_BYTES, TimestampType, records},
 };
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Subcommand, Debug)]
 pub enum LogCommand {
-    /// Show the batches of .log files and the entries of .index and .timeindex files
+    /// Show the batches of .log files and the entries of .index, .timeindex and .txnindex files
     Dump(DumpArgs),
 }
 
@@ -47,8 +48,10 @@ pub fn run(LogCommand::Dump(args): LogCommand, output: &mut Output) -> Result<()
             Some("log") => dump.segment(output)?,
             Some("index") => dump.offset_index(output)?,
             Some("timeindex") => dump.time_index(output)?,
+            Some("txnindex") => dump.aborted(output)?,
             _ => {
-                let text = format!("{}: only .log, .index and .timeindex files can be shown", path.display());
+                let text =
+                    format!("{}: only .log, .index, .timeindex and .txnindex files can be shown", path.display());
                 return Err(CliError::Usage(text));
             }
         }
@@ -189,6 +192,26 @@ impl Dump<'_> {
                 }
             }
             _ => Ok(()),
+        })
+    }
+
+    /// Entries of 34 bytes: the transactions that markers in the segment aborted.
+    fn aborted(&self, output: &mut Output) -> Result<(), CliError> {
+        let mut position = 0;
+        self.entries(AbortedEntry::BYTES, |bytes| {
+            let entry = bytes.first_chunk().and_then(AbortedEntry::read);
+            let entry = entry.ok_or_else(|| self.damaged(position, "the entry is impossible"))?;
+            position += AbortedEntry::BYTES as u64;
+            let (producer, first) = (entry.producer.get(), entry.first.get());
+            let (last, stable) = (entry.last.get(), entry.stable.get());
+            match output.json {
+                true => output.json(&json!({
+                    "type": "txnindex", "producer_id": producer, "first_offset": first, "last_offset": last,
+                    "last_stable_offset": stable,
+                })),
+                false => output
+                    .line(&format!("aborted offsets {first}-{last}  producer {producer}  last stable offset {stable}")),
+            }
         })
     }
 

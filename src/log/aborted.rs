@@ -3,7 +3,6 @@
 //! all i64, big-endian. Unlike the other indexes it is truth: what it lacks, a committed reader takes for committed.
 use crate::types::{Offset, ProducerId};
 
-pub const ENTRY_BYTES: usize = 34;
 const VERSION: i16 = 0;
 
 /// One aborted transaction of one partition (OFF-3).
@@ -20,6 +19,8 @@ pub struct AbortedEntry {
 }
 
 impl AbortedEntry {
+    pub const BYTES: usize = 34;
+
     pub fn write(&self, into: &mut Vec<u8>) {
         into.extend_from_slice(&VERSION.to_be_bytes());
         for number in [self.producer.get(), self.first.get(), self.last.get(), self.stable.get()] {
@@ -27,7 +28,7 @@ impl AbortedEntry {
         }
     }
 
-    pub fn read(bytes: &[u8; ENTRY_BYTES]) -> Option<AbortedEntry> {
+    pub fn read(bytes: &[u8; Self::BYTES]) -> Option<AbortedEntry> {
         let (version, rest) = bytes.split_first_chunk::<2>()?;
         let number = |at: usize| Some(i64::from_be_bytes(*rest.get(at * 8..)?.first_chunk()?));
         let entry = AbortedEntry {
@@ -42,8 +43,8 @@ impl AbortedEntry {
 
 /// A whole file's entries; a torn last one is left out. `None` when they are impossible or their markers do not rise.
 pub fn parse(bytes: &[u8]) -> Option<Vec<AbortedEntry>> {
-    let mut entries: Vec<AbortedEntry> = Vec::with_capacity(bytes.len() / ENTRY_BYTES);
-    for chunk in bytes.chunks_exact(ENTRY_BYTES) {
+    let mut entries: Vec<AbortedEntry> = Vec::with_capacity(bytes.len() / AbortedEntry::BYTES);
+    for chunk in bytes.chunks_exact(AbortedEntry::BYTES) {
         let entry = AbortedEntry::read(chunk.first_chunk()?)?;
         if entries.last().is_some_and(|last| entry.last <= last.last) {
             return None;
@@ -96,7 +97,7 @@ impl AbortedIndex {
         let AbortedIndex::Loaded { entries, written } = self else { return None };
         let mut bytes = Vec::new();
         entries.get(*written..)?.iter().for_each(|entry| entry.write(&mut bytes));
-        (!bytes.is_empty()).then_some(((written * ENTRY_BYTES) as u64, bytes))
+        (!bytes.is_empty()).then_some(((written * AbortedEntry::BYTES) as u64, bytes))
     }
 
     /// All entries are in the file now.
@@ -162,7 +163,7 @@ mod tests {
         let mut other = bytes(&[entry(7, 3, 9, 10)]);
         other[1] = 1;
         assert_eq!(parse(&other), None);
-        assert_eq!(parse(&[0xFF; ENTRY_BYTES]), None);
+        assert_eq!(parse(&[0xFF; AbortedEntry::BYTES]), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! what is torn behind the synced part is cut, damage within it is reported (LOG-14).
 use crate::{
     log::{
-        aborted::{self, AbortedEntry, AbortedIndex},
+        aborted::{AbortedEntry, AbortedIndex},
         index::{self, LiveIndex},
         log::LogError,
         names,
@@ -204,8 +204,8 @@ impl Opening<'_> {
         let file = self.folder.disk().open(&segment.path(names::TXN_INDEX), OpenMode::Write);
         match file {
             // A torn last entry goes too.
-            Ok(file) if had > entries.len() || file.len()? != (had * aborted::ENTRY_BYTES) as u64 => {
-                file.set_len((entries.len() * aborted::ENTRY_BYTES) as u64)?;
+            Ok(file) if had > entries.len() || file.len()? != (had * AbortedEntry::BYTES) as u64 => {
+                file.set_len((entries.len() * AbortedEntry::BYTES) as u64)?;
                 segment.set_aborted_unsynced();
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

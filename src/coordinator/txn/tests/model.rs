@@ -82,6 +82,10 @@ impl World {
             self.crash();
             return None;
         }
+        if self.below(3) == 0 {
+            // Decided and not committed yet: who asked has no patience.
+            return None;
+        }
         // An answer leaves when all it saw is committed.
         self.committed = self.shard.runtime.journal().end();
         (self.below(8) > 0).then_some(reply)
@@ -264,5 +268,5 @@ fn txn_30_transactions_are_whole_or_not_there_through_any_crash() {
         world.check(seed);
         committed += world.all.values().filter(|known| known.told == Some(Commit)).count();
     }
-    assert!(committed > 1_000, "{committed} commits are too few to prove anything");
+    assert!(committed > 300, "{committed} commits are too few to prove anything");
 }
