@@ -46,6 +46,23 @@ fn cg_7_a_static_member_comes_back_to_what_it_had_and_nothing_moves() {
     assert_eq!(shard.group().epoch(), epoch + 1);
 }
 
+/// As with Apache Kafka: what a join leaves out is as before, also where it was told under the former id.
+#[test]
+fn cg_7_who_takes_a_static_members_place_has_its_regular_expression_until_it_tells_of_another() {
+    let mut shard = Shard::new(&[("t", 4), ("u", 2)]);
+    let regex = |text: &str, heartbeat: Heartbeat| Heartbeat { regex: Some(text.into()), ..is_static("i", heartbeat) };
+    let regex_of = |shard: &Shard, id: &str| shard.group().member(id).and_then(|member| member.metadata.regex.clone());
+    shard.beat(&regex("u", joining("a", &[]))).unwrap();
+    shard.beat(&is_static("i", staying("a", -2))).unwrap();
+    shard.pass(1_000);
+    shard.beat(&is_static("i", joining("b", &["t"]))).unwrap();
+    assert_eq!((regex_of(&shard, "b").as_deref(), shard.count("b")), (Some("u"), 6));
+    shard.beat(&is_static("i", staying("b", -2))).unwrap();
+    shard.pass(1_000);
+    shard.beat(&regex("", joining("c", &["t"]))).unwrap();
+    assert_eq!((regex_of(&shard, "c").as_deref(), shard.count("c")), (Some(""), 4));
+}
+
 #[test]
 fn cg_7_a_static_member_that_does_not_come_back_is_out_in_the_end() {
     let mut shard = Shard::new(&[("t", 4)]);

@@ -1,7 +1,7 @@
 //! Clients, topics and coordinators at random, by seed: what must always hold, and that all comes to rest (CG-10).
 use super::shard::{Shard, joining, staying};
 use crate::{
-    coordinator::group::consumer::{Group, Heartbeat, HeartbeatReply, Partitions, State},
+    coordinator::group::consumer::{Group, Heartbeat, HeartbeatReply, Metadata, Partitions, State},
     platform::{Chance, SeededChance},
     types::{ErrorCode, TopicId},
 };
@@ -180,19 +180,33 @@ impl World {
     }
 
     fn beat(&mut self, at: usize) {
-        let heartbeat = self.heartbeat(at);
-        let answer = self.shard.beat(&heartbeat);
+        let answer = self.send(at);
         if self.draw(8) == 0 {
             // The answer is lost. The client may ask again at once, which the coordinator then hears twice.
             (self.clients[at].full, self.clients[at].is_behind) = (true, true);
             if self.draw(2) == 0 {
-                let again = self.heartbeat(at);
-                let answer = self.shard.beat(&again);
-                self.hear(at, answer.map_err(|refused| refused.code));
+                let answer = self.send(at);
+                self.hear(at, answer);
             }
             return;
         }
-        self.hear(at, answer.map_err(|refused| refused.code));
+        self.hear(at, answer);
+    }
+
+    /// Who comes in the place of a static member has its regular expression too, unless it tells of another (CG-7).
+    fn send(&mut self, at: usize) -> Result<HeartbeatReply, ErrorCode> {
+        let heartbeat = self.heartbeat(at);
+        let regex = self.shard.find().and_then(|group| {
+            let mut members = group.members().map(|(_, member)| &member.metadata);
+            let is_before = |metadata: &&Metadata| metadata.instance_id == heartbeat.instance_id;
+            members.find(is_before).filter(|_| heartbeat.instance_id.is_some())?.regex.clone()
+        });
+        let answer = self.shard.beat(&heartbeat);
+        if answer.is_ok() && heartbeat.joins() {
+            let client = &mut self.clients[at];
+            client.regex = client.regex.take().or(regex);
+        }
+        answer.map_err(|refused| refused.code)
     }
 
     fn heartbeat(&self, at: usize) -> Heartbeat {
@@ -276,9 +290,8 @@ impl World {
             for at in 0..self.clients.len() {
                 self.work(at);
                 self.work(at);
-                let heartbeat = self.heartbeat(at);
-                let answer = self.shard.beat(&heartbeat);
-                self.hear(at, answer.map_err(|refused| refused.code));
+                let answer = self.send(at);
+                self.hear(at, answer);
                 self.check();
             }
             self.shard.pass(2_500);
