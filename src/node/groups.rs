@@ -71,10 +71,44 @@ impl Publisher for GroupSettingsPublisher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Scope, table};
 
     #[test]
     fn kafkas_defaults_come_through() {
         let config = NodeConfig::resolve(&RawSettings::default()).unwrap();
         assert_eq!(group_settings(&config.groups), GroupSettings::default());
+    }
+
+    #[test]
+    fn every_setting_of_consumer_groups_comes_through() {
+        let set = [
+            ("group.consumer.session.timeout.ms", "50001"),
+            ("group.consumer.min.session.timeout.ms", "50000"),
+            ("group.consumer.max.session.timeout.ms", "50002"),
+            ("group.consumer.heartbeat.interval.ms", "7001"),
+            ("group.consumer.min.heartbeat.interval.ms", "7000"),
+            ("group.consumer.max.heartbeat.interval.ms", "7002"),
+            ("group.consumer.assignment.interval.ms", "2001"),
+            ("group.consumer.min.assignment.interval.ms", "2000"),
+            ("group.consumer.max.assignment.interval.ms", "2002"),
+            ("group.consumer.max.size", "77"),
+            ("group.consumer.assignors", "range,uniform"),
+            ("group.consumer.regex.refresh.interval.ms", "12345"),
+        ];
+        let cluster = set.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let raw = RawSettings::default().with_dynamic(&cluster, &Default::default());
+        let around = |middle: i32| Bounded { default: middle, min: middle - 1, max: middle + 1 };
+        let wanted = ConsumerSettings {
+            session_timeout_ms: around(50_001),
+            heartbeat_interval_ms: around(7_001),
+            assignment_interval_ms: around(2_001),
+            members_max: 77,
+            assignors: vec![Assignor::Range, Assignor::Uniform],
+            regex_refresh_ms: 12_345,
+        };
+        assert_eq!(group_settings(&NodeConfig::resolve(&raw).unwrap().groups).consumer, wanted);
+        // None of the table's settings for them is left out: each is above, or says that it has no effect.
+        let of_consumers = table::all(Scope::Broker).filter(|setting| setting.name.starts_with("group.consumer."));
+        assert_eq!(of_consumers.filter(|setting| table::has_effect(setting)).count(), set.len());
     }
 }

@@ -119,6 +119,23 @@ fn reading_begins_and_stops_where_it_is_told() {
 }
 
 #[test]
+fn a_group_goes_on_behind_what_was_printed_also_in_the_middle_of_a_batch() {
+    let broker = broker();
+    let (name, group) = (topic("shared"), topic("readers"));
+    broker.ok(&["topic", "create", &name], b"");
+    let input: String = (0..100).map(|n| format!("{n}\n")).collect();
+    broker.ok(&["produce", &name], input.as_bytes());
+    let lines = |args: &[&str]| {
+        let shown = broker.ok(&[&["consume", &name, "-g", &group], args].concat(), b"");
+        shown.lines().map(|line| line.parse().unwrap()).collect::<Vec<i32>>()
+    };
+    assert_eq!(lines(&["-n", "30"]), (0..30).collect::<Vec<_>>());
+    assert_eq!(lines(&["-o", "start:50"]), (30..50).collect::<Vec<_>>());
+    assert_eq!(lines(&["-e"]), (50..100).collect::<Vec<_>>());
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
 fn generated_records_arrive_with_every_acks() {
     let broker = broker();
     let name = topic("generated");

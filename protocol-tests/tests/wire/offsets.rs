@@ -1,14 +1,16 @@
 //! Committed offsets: OffsetCommit 2 to 10, OffsetFetch 1 to 10, OffsetDelete 0, DeleteGroups 0 to 2 (GRP-15, GRP-22,
 //! GRP-23).
 use bytes::BufMut;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::{
-    DeleteGroupsRequest, FindCoordinatorRequest, GroupId, OffsetCommitRequest, OffsetCommitResponse,
-    OffsetDeleteRequest, OffsetFetchRequest, OffsetFetchResponse,
+    CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, FindCoordinatorRequest, GroupId,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetFetchRequest, OffsetFetchResponse,
 };
 use protocol_tests::time::eventually;
 use protocol_tests::wire::{put_compact_string, put_unsigned_varint, request_start};
@@ -331,4 +333,28 @@ fn grp_22_groups_are_deleted_with_their_offsets() {
         assert_eq!(told, [(group.clone(), 0), (unknown, Code::GroupIdNotFound.code())], "version {version}");
         assert_eq!(one(fetch(&mut connection, 5, &group, None)), (0, vec![]));
     }
+}
+
+#[test]
+fn grp_22_a_topic_made_anew_does_not_inherit_offsets() {
+    let (mut connection, group, topic) = prepared();
+    let other = new_topic(&mut connection, 1);
+    connection.call(8, &commit_request(&group, &topic.name, vec![at(0, 5, -1, None), at(1, 6, -1, None)]));
+    connection.call(8, &commit_request(&group, &other.name, vec![at(0, 7, -1, None)]));
+    let state = DeleteTopicState::default().with_name(Some(topic_name(&*topic.name)));
+    let request = DeleteTopicsRequest::default().with_topics(vec![state]).with_timeout_ms(10_000);
+    assert_ok(connection.call(6, &request).responses[0].error_code);
+    // The broker forgets in its own time: no member is there that could object.
+    eventually(20_000, "offsets of the deleted topic go", || {
+        let (_, told) = one(fetch(&mut connection, 5, &group, None));
+        (told.iter().map(|told| (told.0, told.1)).collect::<Vec<_>>() == [(0, 7)]).then_some(())
+    });
+    let wanted =
+        CreatableTopic::default().with_name(topic_name(&*topic.name)).with_num_partitions(3).with_replication_factor(1);
+    let request = CreateTopicsRequest::default().with_topics(vec![wanted]).with_timeout_ms(10_000);
+    eventually(20_000, "the name is free again", || {
+        (connection.call(7, &request).topics[0].error_code == 0).then_some(())
+    });
+    let (_, told) = one(fetch(&mut connection, 5, &group, Some((&topic.name, vec![0, 1]))));
+    assert_eq!(told.iter().map(|told| told.1).collect::<Vec<_>>(), [-1, -1]);
 }

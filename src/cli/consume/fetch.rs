@@ -297,11 +297,14 @@ fn print_records(
                 break;
             }
             sink.put(&Found { topic, partition, offset, timestamp_type: header.timestamp_type(), record })?;
+            // A group commits this: neither more than was printed nor less, also in the middle of a batch.
+            reading.next = offset + 1;
             if sink.is_full() {
                 return Ok(());
             }
         }
-        reading.next = last.get() + 1;
+        let behind = last.get() + 1;
+        reading.next = reading.stop.map_or(behind, |stop| behind.min(stop)).max(reading.next);
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The group coordinator: groups on the partitions of `__consumer_offsets`.
 use super::{Coordinated, Given, Sharded};
 use crate::{
-    coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Never, Op, Request, Soft, offsets},
+    coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Never, Op, Reply, Request, Soft, offsets},
     record::TransactionResult,
-    types::{Offset, ProducerId},
+    types::{Offset, ProducerId, TopicId},
     wire::coordinator::{GroupRecord, GroupRecordError},
 };
 
@@ -26,6 +26,15 @@ impl Coordinated for GroupMachine {
 
     fn due() -> Request {
         Request::Due
+    }
+
+    fn topics_deleted(topics: Vec<(String, TopicId)>) -> Request {
+        let topics = topics.into_iter().map(|(name, id)| (name, id.0)).collect();
+        Request::Offsets(offsets::Request::TopicsDeleted(topics))
+    }
+
+    fn is_more(reply: &Reply) -> bool {
+        matches!(reply, Reply::Offsets(offsets::Reply::More))
     }
 
     fn entries(groups: &Groups) -> usize {

@@ -24,6 +24,8 @@ impl<M: Coordinated> Sharded<M> {
         }
         let viewing = tokio::spawn(self.clone().keep_view(stopping.clone()));
         let mut loaders = JoinSet::new();
+        let forgetting = self.clone().keep_forgetting();
+        tokio::pin!(forgetting);
         while !*stopping.borrow_and_update() {
             while let Some(ended) = loaders.try_join_next() {
                 report(ended);
@@ -33,6 +35,7 @@ impl<M: Coordinated> Sharded<M> {
                 changed = stopping.changed() => if changed.is_err() { break },
                 () = self.alarm.rung() => {}
                 () = self.handle_due() => {}
+                () = &mut forgetting => {}
             }
         }
         let table = self.table.load_full();

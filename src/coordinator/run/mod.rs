@@ -1,5 +1,6 @@
 //! Runs a machine on every partition of its internal topic that this broker leads: loads it, writes for it, wakes it.
 mod due;
+mod forget;
 mod groups;
 mod hash;
 mod journal;
@@ -20,7 +21,7 @@ use crate::{
     image::Image,
     machine::{Machine, NotWritten},
     record::TransactionResult,
-    types::{Offset, ProducerId},
+    types::{Offset, ProducerId, TopicId},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -61,6 +62,9 @@ pub trait Coordinated:
     fn loaded() -> Self::Request;
     /// Asked when [`Coordinated::next_due`] has come.
     fn due() -> Self::Request;
+    /// Asked when topics, by name and id, are gone; again while the reply [`Coordinated::is_more`].
+    fn topics_deleted(topics: Vec<(String, TopicId)>) -> Self::Request;
+    fn is_more(reply: &Self::Reply) -> bool;
     /// How many things it coordinates: for the metrics.
     fn entries(hard: &Self::Hard) -> usize;
     /// When the first timer is due, in monotonic milliseconds.

@@ -25,6 +25,7 @@ impl<M: Coordinated> Publisher for CoordinatorPublisher<M> {
         if removed || changed {
             self.0.bring(topic.map(|topic| &**topic));
         }
+        self.0.tell_deleted(delta);
     }
 }
 

@@ -1,5 +1,5 @@
 //! One partition of the internal topic with its machine: waiting to be loaded, loading, serving, or not to be had.
-use super::{Coordinated, CoordinatorError, Sharded, journal::PartitionJournal, load, load::Volume};
+use super::{Coordinated, CoordinatorError, Sharded, forget::Untold, journal::PartitionJournal, load, load::Volume};
 use crate::{
     log::Log,
     machine::{NotWritten, Pending, Runtime},
@@ -27,6 +27,8 @@ pub(super) struct Shard<M: Coordinated> {
     due_ms: AtomicU64,
     /// How far the view follows; negative until this shard has served.
     viewed: AtomicI64,
+    /// Topics that are gone; it is told once it serves.
+    pub(super) untold: Untold,
 }
 
 enum State<M: Coordinated> {
@@ -49,6 +51,7 @@ impl<M: Coordinated> Shard<M> {
             state: Mutex::new(state),
             due_ms: AtomicU64::new(NEVER_MS),
             viewed: AtomicI64::new(-1),
+            untold: Untold::default(),
         })
     }
 
@@ -82,8 +85,20 @@ impl<M: Coordinated> Shard<M> {
         of: &Sharded<M>,
         request: impl FnOnce() -> M::Request,
     ) -> Option<Result<Pending<M::Reply>, CoordinatorError>> {
-        let unwritten = matches!(&*self.state.lock(), State::Unwritten);
-        (!unwritten).then(|| self.run(of, request()))
+        (!self.was_never_written()).then(|| self.run(of, request()))
+    }
+
+    pub(super) fn was_never_written(&self) -> bool {
+        matches!(&*self.state.lock(), State::Unwritten)
+    }
+
+    /// Has a partition that serves let go of topics that are gone: how many it was asked about, and its answer.
+    pub(super) fn forget(&self, of: &Sharded<M>) -> Option<(usize, Pending<M::Reply>)> {
+        let mut state = self.state.lock();
+        let State::Serving(runtime) = &mut *state else { return None };
+        let topics = self.untold.all();
+        let count = topics.len();
+        (count > 0).then(|| (count, self.decide(of, runtime, M::topics_deleted(topics))))
     }
 
     fn decide(
@@ -151,6 +166,7 @@ impl<M: Coordinated> Shard<M> {
                 let took = of.clock.monotonic() - begun;
                 of.count_load(took);
                 self.tell(volume, took.as_millis());
+                of.forgetting.ring();
             }
             Err(why) if !why.is_damage() => {
                 tracing::error!(partition = %self.partition.id(), %why, "the coordinator's partition is not loaded yet");

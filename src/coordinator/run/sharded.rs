@@ -1,5 +1,5 @@
 //! All partitions of one internal topic that this broker leads, and the way of a request to its own.
-use super::{Coordinated, CoordinatorError, Given, due::Alarm, hash::partition_of, shard::Shard};
+use super::{Coordinated, CoordinatorError, Given, due::Alarm, forget::Forgetting, hash::partition_of, shard::Shard};
 use crate::{
     image::Image,
     machine::{NotWritten, Pending},
@@ -43,6 +43,7 @@ pub struct Sharded<M: Coordinated> {
     pub(super) removed: Mutex<Vec<JournalId>>,
     pub(super) table: ArcSwap<Table<M>>,
     pub(super) alarm: Alarm,
+    pub(super) forgetting: Forgetting,
     /// To be loaded, in this order. Held for a push or a pop.
     pub(super) queue: Mutex<VecDeque<Arc<Shard<M>>>>,
     /// How many, and the seconds they took. Held for an addition.
@@ -87,6 +88,7 @@ impl<M: Coordinated> Sharded<M> {
             removed: Mutex::default(),
             table: ArcSwap::from_pointee(Table::empty()),
             alarm: Alarm::default(),
+            forgetting: Forgetting::default(),
             queue: Mutex::default(),
             loads: Mutex::default(),
             started: AtomicBool::new(false),

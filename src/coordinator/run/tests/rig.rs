@@ -8,7 +8,7 @@ use crate::{
     platform::{ManualClock, RealDisk, SeededChance},
     replica::{Partition, Partitions, TopicPublisher},
     store::View,
-    types::NodeId,
+    types::{NodeId, TopicId},
     wire::metadata::{MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
 };
 use std::{
@@ -31,6 +31,8 @@ pub enum Ask {
     Wait(String, u64),
     Loaded,
     Due,
+    /// Keys that begin with one of these, two at a time.
+    Forget(Vec<String>),
 }
 
 pub struct Op {
@@ -54,6 +56,7 @@ pub struct Soft {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
     Done,
+    More,
     Value(String),
     TimedOut,
 }
@@ -95,6 +98,12 @@ impl Machine for Tally {
                 soft.timers.set("alive".into(), op.at_ms + 1_000_000);
                 Outcome::answer(turn, vec![], Told::Done)
             }
+            Ask::Forget(names) => {
+                let named = hard.rows.keys().filter(|key| names.iter().any(|name| key.starts_with(name)));
+                let records: Vec<Row> = named.take(2).map(|key| (key.clone(), None)).collect();
+                let told = if records.len() < 2 { Told::Done } else { Told::More };
+                Outcome::answer(turn, records, told)
+            }
             Ask::Due => {
                 let key = soft.timers.take_due(op.at_ms).unwrap_or_default();
                 let waiting = soft.waiting.remove(&key).unwrap_or_default();
@@ -132,6 +141,14 @@ impl Coordinated for Tally {
 
     fn due() -> Ask {
         Ask::Due
+    }
+
+    fn topics_deleted(topics: Vec<(String, TopicId)>) -> Ask {
+        Ask::Forget(topics.into_iter().map(|(name, _)| name).collect())
+    }
+
+    fn is_more(told: &Told) -> bool {
+        *told == Told::More
     }
 
     fn entries(hard: &Rows) -> usize {
@@ -259,6 +276,13 @@ impl Rig {
 
     pub fn remove(&mut self) {
         self.publish(vec![RemoveTopicRecord { topic_id: Uuid::from_u128(9) }.into()]);
+    }
+
+    /// A topic of this name comes and goes.
+    pub fn delete_other(&mut self, name: &str) {
+        let topic_id = Uuid::from_u128(10);
+        self.publish(vec![TopicRecord { name: name.into(), topic_id }.into()]);
+        self.publish(vec![RemoveTopicRecord { topic_id }.into()]);
     }
 
     fn publish(&mut self, records: Vec<MetadataRecord>) {

@@ -144,3 +144,42 @@ async fn the_task_loads_fires_timers_in_real_time_and_frees_everyone_at_the_end(
     assert!(partition_of("a", COUNT) < COUNT);
     rig.end(true);
 }
+
+#[tokio::test]
+async fn grp_22_partitions_are_told_of_deleted_topics_until_nothing_is_left_of_them() {
+    let path = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(path.path(), 0);
+    rig.load_all();
+    rig.create(COUNT, 0);
+    let keep = rig.tally.submit("a", put("kept", "1")).await;
+    assert_eq!(keep, Ok(Told::Done));
+    for index in 0..40 {
+        let key = format!("gone-{index}");
+        rig.tally.submit(&key, put(&key, "1")).await.unwrap();
+    }
+    rig.delete_other("gone");
+    // The first part at once, the rest by the task.
+    assert!(rig.rows().len() <= 31, "{}", rig.rows().len());
+    assert!(rig.tally.forget_topics().await);
+    assert_eq!(rig.rows().into_keys().collect::<Vec<_>>(), ["kept"]);
+    rig.tally.submit("a", put("gone-back", "1")).await.unwrap();
+    assert!(rig.tally.forget_topics().await);
+    assert_eq!(rig.rows().len(), 2, "what is told once is not told again");
+    rig.end(true);
+}
+
+#[tokio::test]
+async fn grp_22_a_partition_that_is_loaded_later_is_told_then() {
+    let path = tempfile::tempdir().unwrap();
+    let mut rig = Rig::start(path.path(), 0);
+    rig.load_all();
+    rig.create(COUNT, 0);
+    rig.tally.submit("a", put("gone", "1")).await.unwrap();
+    rig.create(COUNT, 1);
+    rig.delete_other("gone");
+    rig.load_all();
+    assert_eq!(rig.rows().len(), 1);
+    assert!(rig.tally.forget_topics().await);
+    assert!(rig.rows().is_empty());
+    rig.end(true);
+}
