@@ -1,8 +1,8 @@
 //! The group coordinator: groups on the partitions of `__consumer_offsets`.
-use super::{Coordinated, Given, Sharded};
+use super::{Coordinated, Given, Sharded, Transactional};
 use crate::{
     coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Never, Op, Request, Soft, offsets},
-    record::TransactionResult,
+    record::{EndTransactionMarker, TransactionResult},
     types::{Offset, ProducerId},
     wire::coordinator::{GroupRecord, GroupRecordError},
 };
@@ -46,6 +46,18 @@ impl Coordinated for GroupMachine {
             Err(GroupRecordError::UnknownType(_)) => Ok(None),
             Err(damaged) => Err(damaged.to_string()),
         }
+    }
+
+    fn transactional(record: &GroupRecord) -> Option<Transactional> {
+        Some(match record {
+            GroupRecord::PendingOffsetCommit(producer, ..) => Transactional::Open(producer.id, producer.epoch),
+            GroupRecord::EndTransaction(producer, marker) => {
+                let result = if marker.commit { TransactionResult::Commit } else { TransactionResult::Abort };
+                let marker = EndTransactionMarker { result, coordinator_epoch: marker.coordinator_epoch };
+                Transactional::End(producer.id, producer.epoch, marker)
+            }
+            _ => return None,
+        })
     }
 
     fn replay_open(

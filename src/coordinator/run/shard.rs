@@ -52,6 +52,10 @@ impl<M: Coordinated> Shard<M> {
         })
     }
 
+    pub(super) fn is_serving(&self) -> bool {
+        matches!(&*self.state.lock(), State::Serving(_))
+    }
+
     /// When its first timer is due.
     pub(super) fn due_ms(&self) -> u64 {
         self.due_ms.load(Ordering::Acquire)
@@ -59,12 +63,25 @@ impl<M: Coordinated> Shard<M> {
 
     /// Decides one request now; what comes back only waits for the commit.
     pub(super) fn run(&self, of: &Sharded<M>, request: M::Request) -> Result<Pending<M::Reply>, CoordinatorError> {
+        self.run_if(of, request, |_| Ok(()))
+    }
+
+    /// As `run`, where `admit` agrees: it looks at the journal while nobody can write there.
+    pub(super) fn run_if(
+        &self,
+        of: &Sharded<M>,
+        request: M::Request,
+        admit: impl FnOnce(&Arc<Log>) -> Result<(), CoordinatorError>,
+    ) -> Result<Pending<M::Reply>, CoordinatorError> {
         let mut state = self.state.lock();
         if let State::Unwritten = &*state {
             self.begin(of, &mut state)?;
         }
         match &mut *state {
-            State::Serving(runtime) => Ok(self.decide(of, runtime, request)),
+            State::Serving(runtime) => {
+                admit(runtime.journal().log())?;
+                Ok(self.decide(of, runtime, request))
+            }
             State::Waiting => {
                 // Somebody is here: before those that nobody asked for.
                 of.wants_loading(self.partition.id().partition);
@@ -150,6 +167,7 @@ impl<M: Coordinated> Shard<M> {
                 *state = State::Serving(self.start(of, hard, log));
                 let took = of.clock.monotonic() - begun;
                 of.count_load(took);
+                of.loaded.notify_one();
                 self.tell(volume, took.as_millis());
             }
             Err(why) if !why.is_damage() => {
