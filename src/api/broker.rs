@@ -3,7 +3,7 @@ use super::SessionCache;
 use crate::{
     config::{NodeConfig, RawSettings},
     controller::{ControllerHandle, ProducerIdSource},
-    coordinator::GroupCoordinator,
+    coordinator::{GroupCoordinator, TransactionCoordinator, TransactionEnds},
     image::{Image, Resource, Settings},
     metrics::Metrics,
     platform::{Chance, Clock},
@@ -30,6 +30,9 @@ pub struct Broker {
     pub partitions: Arc<Partitions>,
     pub producer_ids: Arc<ProducerIdSource>,
     pub groups: Arc<GroupCoordinator>,
+    pub transactions: Arc<TransactionCoordinator>,
+    /// Writes markers once the end of a transaction is decided.
+    pub transaction_ends: Arc<TransactionEnds>,
     pub sessions: SessionCache,
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<dyn Chance>,

@@ -114,12 +114,10 @@ const KAFKA: &[(i16, &str, Version, Version, Subject)] = &[
 /// What a client may meet although the version is served.
 fn note(key: i16) -> &'static str {
     match key {
-        0 => "0 to 2 are advertised but not served, as by Kafka; batches of a transaction are refused",
-        27 => "markers for `__consumer_offsets` are written, offsets committed in transactions are not kept yet",
+        0 => "0 to 2 are advertised but not served, as by Kafka",
         1 => "consumers only: there are no other replicas yet",
         2 => "nothing is tiered: its special timestamps find no offset",
-        10 => "the answer is always `COORDINATOR_NOT_AVAILABLE`",
-        22 => "idempotent producers; with a transactional id `COORDINATOR_NOT_AVAILABLE`",
+        10 => "groups and transactional ids; share groups are `INVALID_REQUEST`",
         32 | 33 | 44 => "topics and brokers; other resources are `INVALID_REQUEST`",
         _ => "",
     }

@@ -96,6 +96,7 @@ pub fn coordinator(fault: &CoordinatorError) -> ErrorCode {
         CoordinatorError::NotCoordinator => ErrorCode::NotCoordinator,
         CoordinatorError::Loading => ErrorCode::CoordinatorLoadInProgress,
         CoordinatorError::Unavailable => ErrorCode::CoordinatorNotAvailable,
+        CoordinatorError::Producer(fault) => producer(fault),
         CoordinatorError::NotWritten(why) => match why {
             NotWritten::NotLeader | NotWritten::Stopping | NotWritten::Storage(_) => ErrorCode::NotCoordinator,
             NotWritten::TooFewReplicas | NotWritten::Voided => ErrorCode::CoordinatorNotAvailable,

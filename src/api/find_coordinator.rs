@@ -1,15 +1,16 @@
 //! FindCoordinator 0-6: who coordinates a group or a transactional id. Version 1 adds key types, 3 is flexible, 4 asks
 //! for several keys at once (KIP-699), 6 adds share groups.
 //!
-//! The first question makes the topic that groups are kept in; the answer waits for it, so that clients need not ask
-//! twice. Transactions have no coordinator on this broker yet: the answer is the retriable COORDINATOR_NOT_AVAILABLE.
+//! The first question makes the topic that groups, or transactional ids, are kept in; the answer waits for it, so that
+//! clients need not ask twice.
 use super::{Context, Reply, internal_topics};
 use crate::{
-    coordinator::{Coordinated, GroupMachine, partition_of},
+    coordinator::{Coordinated, GroupMachine, TransactionMachine, partition_of},
     image::Image,
     types::ErrorCode,
     wire::StrBytes,
 };
+use futures_util::future::BoxFuture;
 use kafka_protocol::messages::{
     BrokerId, FindCoordinatorRequest, FindCoordinatorResponse, find_coordinator_response::Coordinator,
 };
@@ -22,12 +23,15 @@ type Found = Result<(BrokerId, StrBytes, i32), (ErrorCode, &'static str)>;
 
 pub fn handle(cx: &Context, request: FindCoordinatorRequest) -> Reply<FindCoordinatorResponse> {
     let image = cx.broker.image.load_full();
-    let is_missing = image.topics.named(GroupMachine::TOPIC).is_none();
+    let is_missing = |topic| image.topics.named(topic).is_none();
     let asked = cx.version < 4 || !request.coordinator_keys.is_empty();
-    if request.key_type != GROUP || !is_missing || !asked {
-        return Reply::Now(answer(cx, &image, &request));
-    }
-    let made = internal_topics::make_offsets(cx);
+    let made: BoxFuture<'static, ()> = match request.key_type {
+        GROUP if asked && is_missing(GroupMachine::TOPIC) => Box::pin(internal_topics::make_offsets(cx)),
+        TRANSACTION if asked && is_missing(TransactionMachine::TOPIC) => {
+            Box::pin(internal_topics::make_transactions(cx))
+        }
+        _ => return Reply::Now(answer(cx, &image, &request)),
+    };
     let cx = cx.clone();
     Reply::later(async move {
         made.await;
@@ -63,20 +67,21 @@ fn answer(cx: &Context, image: &Image, request: &FindCoordinatorRequest) -> Find
 
 fn find(cx: &Context, image: &Image, key_type: i8, key: &str) -> Found {
     match key_type {
-        GROUP => group(cx, image, key).ok_or((
+        GROUP => leader(cx, image, GroupMachine::TOPIC, key).ok_or((
             ErrorCode::CoordinatorNotAvailable,
             "The coordinator is not available: no broker leads its partition of __consumer_offsets right now.",
         )),
-        TRANSACTION => {
-            Err((ErrorCode::CoordinatorNotAvailable, "This broker has no coordinator for transactions yet."))
-        }
+        TRANSACTION => leader(cx, image, TransactionMachine::TOPIC, key).ok_or((
+            ErrorCode::CoordinatorNotAvailable,
+            "The coordinator is not available: no broker leads its partition of __transaction_state right now.",
+        )),
         _ => Err((ErrorCode::InvalidRequest, "Unknown key type.")),
     }
 }
 
-/// Whoever leads the group's partition, as the client reaches it through its listener.
-fn group(cx: &Context, image: &Image, key: &str) -> Option<(BrokerId, StrBytes, i32)> {
-    let topic = image.topics.named(GroupMachine::TOPIC)?;
+/// Whoever leads the key's partition, as the client reaches it through its listener.
+fn leader(cx: &Context, image: &Image, topic: &str, key: &str) -> Option<(BrokerId, StrBytes, i32)> {
+    let topic = image.topics.named(topic)?;
     let partition = partition_of(key, topic.partitions.len() as i32);
     let leader = topic.partitions.get(&partition)?.leader?;
     let broker = image.cluster.broker(leader).filter(|broker| !broker.fenced)?;

@@ -1,18 +1,46 @@
-//! InitProducerId 0-5: a producer id for idempotent producers. Version 2 is flexible, 3 lets a producer bump its epoch
-//! (KIP-360). Transactional ids need the transaction coordinator, which is not there yet.
-use super::{Context, Reply};
-use crate::types::ErrorCode;
+//! InitProducerId 0-5: a producer id for idempotent producers, and the next epoch of a transactional id. Version 2 is
+//! flexible, 3 lets a producer bump its epoch (KIP-360), 4 knows PRODUCER_FENCED.
+use super::{Context, Reply, transactions};
+use crate::{
+    coordinator::txn::{self, Producer},
+    types::ErrorCode,
+};
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
 
 pub fn handle(cx: &Context, request: InitProducerIdRequest) -> Reply<InitProducerIdResponse> {
     if let Err(code) = check(&request) {
         return Reply::Now(failed(cx, code));
     }
+    match &request.transactional_id {
+        Some(id) => transactional(cx, id, &request),
+        None => idempotent(cx),
+    }
+}
+
+fn transactional(cx: &Context, id: &str, request: &InitProducerIdRequest) -> Reply<InitProducerIdResponse> {
+    let named = Producer { id: request.producer_id.0, epoch: request.producer_epoch };
+    let asked = txn::Request::Init {
+        id: id.into(),
+        timeout_ms: request.transaction_timeout_ms,
+        expected: (named.id >= 0).then_some(named),
+    };
+    let asked = transactions::ask(&cx.broker, id, asked);
+    let cx = cx.clone();
+    Reply::later(async move {
+        match asked.await {
+            Ok(txn::Reply::Producer(producer)) => given(producer.id, producer.epoch),
+            Ok(other) => failed(&cx, transactions::unexpected("InitProducerId", &other)),
+            Err(code) => failed(&cx, transactions::fenced_since(cx.version, 4, code)),
+        }
+    })
+}
+
+fn idempotent(cx: &Context) -> Reply<InitProducerIdResponse> {
     let producer_ids = cx.broker.producer_ids.clone();
     let cx = cx.clone();
     Reply::later(async move {
         match producer_ids.next().await {
-            Ok(id) => InitProducerIdResponse::default().with_producer_id(ProducerId(id.get())).with_producer_epoch(0),
+            Ok(id) => given(id.get(), 0),
             Err(error) => {
                 tracing::warn!(%error, "no producer id can be given out");
                 failed(&cx, ErrorCode::CoordinatorNotAvailable)
@@ -27,17 +55,17 @@ fn check(request: &InitProducerIdRequest) -> Result<(), ErrorCode> {
         return Err(ErrorCode::InvalidRequest);
     }
     match &request.transactional_id {
-        None => Ok(()),
         Some(id) if id.is_empty() => Err(ErrorCode::InvalidRequest),
-        Some(_) => Err(ErrorCode::CoordinatorNotAvailable),
+        _ => Ok(()),
     }
 }
 
+fn given(id: i64, epoch: i16) -> InitProducerIdResponse {
+    InitProducerIdResponse::default().with_producer_id(ProducerId(id)).with_producer_epoch(epoch)
+}
+
 fn failed(cx: &Context, code: ErrorCode) -> InitProducerIdResponse {
-    InitProducerIdResponse::default()
-        .with_error_code(cx.error(code))
-        .with_producer_id(ProducerId(-1))
-        .with_producer_epoch(-1)
+    given(-1, -1).with_error_code(cx.error(code))
 }
 
 #[cfg(test)]

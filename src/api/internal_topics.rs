@@ -3,7 +3,7 @@ use super::Context;
 use crate::{
     config::InternalTopic,
     controller::{CreateTopics, NewTopic},
-    coordinator::{Coordinated, GroupMachine},
+    coordinator::{Coordinated, GroupMachine, TransactionMachine},
     image::Image,
     types::ErrorCode,
 };
@@ -11,15 +11,30 @@ use std::future::Future;
 
 /// Makes `__consumer_offsets`. When it cannot be made, the log says why and clients ask again.
 pub fn make_offsets(cx: &Context) -> impl Future<Output = ()> + Send + 'static + use<> {
-    make(cx, GroupMachine::TOPIC, &cx.broker.config.internal_topics.offsets)
+    let own = vec![("compression.type", "producer".to_owned())];
+    make(cx, GroupMachine::TOPIC, &cx.broker.config.internal_topics.offsets, own)
 }
 
-fn make(cx: &Context, name: &'static str, wanted: &InternalTopic) -> impl Future<Output = ()> + Send + 'static + use<> {
-    let configs = [
-        ("cleanup.policy", "compact".to_owned()),
-        ("compression.type", "producer".to_owned()),
-        ("segment.bytes", wanted.segment_bytes.to_string()),
+/// Makes `__transaction_state` (TXN-19), likewise.
+pub fn make_transactions(cx: &Context) -> impl Future<Output = ()> + Send + 'static + use<> {
+    let wanted = &cx.broker.config.internal_topics.transactions;
+    let own = [
+        ("compression.type", "uncompressed".to_owned()),
+        ("unclean.leader.election.enable", "false".to_owned()),
+        ("min.insync.replicas", wanted.min_insync_replicas.to_string()),
     ];
+    make(cx, TransactionMachine::TOPIC, wanted, own.into())
+}
+
+fn make(
+    cx: &Context,
+    name: &'static str,
+    wanted: &InternalTopic,
+    own: Vec<(&'static str, String)>,
+) -> impl Future<Output = ()> + Send + 'static + use<> {
+    let mut configs =
+        vec![("cleanup.policy", "compact".to_owned()), ("segment.bytes", wanted.segment_bytes.to_string())];
+    configs.extend(own);
     let topic = NewTopic {
         partitions: wanted.partitions,
         replication_factor: replication_factor(wanted, &cx.broker.image.load()),

@@ -1,4 +1,6 @@
 //! One file per Kafka API, and the one table of them.
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod api_versions;
 mod broker;
@@ -17,6 +19,8 @@ mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
+mod describe_transactions;
+mod end_txn;
 mod errors;
 mod fetch;
 mod find_coordinator;
@@ -29,6 +33,7 @@ mod join_group;
 mod leave_group;
 mod list_groups;
 mod list_offsets;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -39,6 +44,8 @@ mod produce;
 mod reply;
 mod sync_group;
 mod table;
+mod transactions;
+mod txn_offset_commit;
 mod write_txn_markers;
 
 pub use broker::Broker;

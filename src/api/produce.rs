@@ -3,14 +3,17 @@
 //! Version 5 adds the log start offset to the answer, 7 allows zstd, 8 adds record errors and a message, 9 is
 //! flexible, 10 adds the current leader, 13 names topics by id (KIP-516). The append happens before the handler
 //! returns; only the waiting comes later, so pipelined requests keep their order (IDEM-14).
+mod joining;
+
 use super::{Closing, Context, Reply, Response, errors, reply};
 use crate::{
-    log::{AppendOrigin, Reached},
+    log::{AppendOrigin, AppendTerms, Reached},
     record::{self, BatchError, BatchHeader, BatchRules},
     replica::{Partition, ProduceError, Topic},
     types::{Acks, ErrorCode, Offset, TopicId},
 };
 use bytes::Bytes;
+use joining::Joined;
 use kafka_protocol::messages::{
     ProduceRequest, ProduceResponse,
     produce_request::{PartitionProduceData, TopicProduceData},
@@ -26,6 +29,19 @@ struct Waiting {
 }
 
 pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
+    let Some(joining) = joining::begin(cx, &request) else { return write(cx, request, &Joined::default()) };
+    // The coordinator is asked first: what comes behind on this connection waits, so that the order stays (IDEM-14).
+    let cx = cx.clone();
+    Reply::Held(Box::pin(async move {
+        let joined = joining.await;
+        match write(&cx, request, &joined) {
+            Reply::Now(response) => response,
+            Reply::Later(response) | Reply::Held(response) => response.await,
+        }
+    }))
+}
+
+fn write(cx: &Context, request: ProduceRequest, joined: &Joined) -> Reply<Response> {
     let timeout = Duration::from_millis(request.timeout_ms.max(0) as u64);
     let acks = Acks::from_wire(request.acks);
     let mut waiting = Vec::new();
@@ -46,7 +62,7 @@ pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
                 (Some(acks), false) => topic
                     .clone()
                     .map_err(Refused::code)
-                    .and_then(|topic| append(cx, acks, &topic, partition, transactional)),
+                    .and_then(|topic| append(cx, acks, &topic, partition, (transactional, joined))),
             };
             let answer = PartitionProduceResponse::default().with_index(number);
             answers.push(match outcome {
@@ -110,7 +126,7 @@ fn append(
     acks: Acks,
     topic: &Topic,
     data: PartitionProduceData,
-    transactional: bool,
+    (transactional, joined): (bool, &Joined),
 ) -> Result<Answered, Refused> {
     let partition = topic.partition(data.index).ok_or(Refused::code(ErrorCode::UnknownTopicOrPartition))?;
     let bytes = data.records.unwrap_or_default();
@@ -122,7 +138,13 @@ fn append(
         record::check(bytes, &rules, cx.broker.clock.wall_ms()).map_err(|fault| Refused::batch(fault, data.index))?
     };
     let (size, count) = (checked.bytes().len(), checked.header().record_count);
-    let appended = partition.append(checked, acks, AppendOrigin::Client).map_err(Refused::produce)?;
+    let guard = match joined.get(&(topic.name.clone(), data.index)) {
+        None => None,
+        Some(Ok(guard)) => Some(*guard),
+        Some(Err(code)) => return Err(Refused::code(*code)),
+    };
+    let terms = AppendTerms { guard, ..AppendOrigin::Client.into() };
+    let appended = partition.append(checked, acks, terms).map_err(Refused::produce)?;
     cx.broker.metrics.produced_bytes.inc_by(size as u64);
     cx.broker.metrics.produced_records.inc_by(count.max(0) as u64);
     let answer = PartitionProduceResponse::default()
@@ -141,14 +163,12 @@ fn wait_for(acks: Acks, partition: &Arc<Partition>, last: Offset) -> Result<Opti
     Ok((high.get() < last.next()).then(|| high.reached(last.next())))
 }
 
-/// A batch of a transaction needs a transactional id that may be written (VAL-5). There is no coordinator for
-/// transactions yet, so none is open.
+/// A batch of a transaction needs a transactional id that may be written (VAL-5).
 fn check_transaction(bytes: &Bytes, has_transactional_id: bool) -> Result<(), Refused> {
     match BatchHeader::parse(bytes) {
-        Ok(header) if header.is_transactional() && has_transactional_id => {
-            Err(Refused::code(ErrorCode::InvalidTxnState))
+        Ok(header) if header.is_transactional() && !has_transactional_id => {
+            Err(Refused::code(ErrorCode::TransactionalIdAuthorizationFailed))
         }
-        Ok(header) if header.is_transactional() => Err(Refused::code(ErrorCode::TransactionalIdAuthorizationFailed)),
         _ => Ok(()),
     }
 }

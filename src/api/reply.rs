@@ -65,6 +65,8 @@ pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub enum Reply<T> {
     Now(T),
     Later(Later<T>),
+    /// What the request does is not done yet: nothing behind it on its connection is handled before it is answered.
+    Held(Later<T>),
 }
 
 impl<T: Send + 'static> Reply<T> {
@@ -77,6 +79,7 @@ impl<T: Send + 'static> Reply<T> {
         match self {
             Reply::Now(answer) => Reply::Now(change(answer)),
             Reply::Later(answer) => Reply::Later(Box::pin(async move { change(answer.await) })),
+            Reply::Held(answer) => Reply::Held(Box::pin(async move { change(answer.await) })),
         }
     }
 }

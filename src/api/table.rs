@@ -58,7 +58,11 @@ apis! {
     DeleteRecords           0, 0..=2  => super::delete_records::handle;
     InitProducerId          0, 0..=5  => super::init_producer_id::handle;
     OffsetForLeaderEpoch    2, 2..=4  => super::offset_for_leader_epoch::handle;
+    AddPartitionsToTxn      0, 0..=5  => super::add_partitions_to_txn::handle;
+    AddOffsetsToTxn         0, 0..=4  => super::add_offsets_to_txn::handle;
+    EndTxn                  0, 0..=5  => super::end_txn::handle;
     WriteTxnMarkers         1, 1..=2  => super::write_txn_markers::handle;
+    TxnOffsetCommit         0, 0..=5  => super::txn_offset_commit::handle;
     DescribeConfigs         1, 1..=4  => super::describe_configs::handle;
     AlterConfigs            0, 0..=2  => super::alter_configs::handle;
     DescribeLogDirs         1, 1..=5  => super::describe_log_dirs::handle;
@@ -68,6 +72,8 @@ apis! {
     OffsetDelete            0, 0..=0  => super::offset_delete::handle;
     DescribeCluster         0, 0..=2  => super::describe_cluster::handle;
     DescribeProducers       0, 0..=0  => super::describe_producers::handle;
+    DescribeTransactions    0, 0..=0  => super::describe_transactions::handle;
+    ListTransactions        0, 0..=2  => super::list_transactions::handle;
     ConsumerGroupHeartbeat  0, 0..=1  => super::consumer_group_heartbeat::handle;
     ConsumerGroupDescribe   0, 0..=1  => super::consumer_group_describe::handle;
     DescribeTopicPartitions 0, 0..=0  => super::describe_topic_partitions::handle;
@@ -102,6 +108,10 @@ fn serve<T: Body, R: IntoResponse>(
         Reply::Later(answer) => {
             let cx = cx.clone();
             Reply::later(async move { answer.await.into_response(&cx) })
+        }
+        Reply::Held(answer) => {
+            let cx = cx.clone();
+            Reply::Held(Box::pin(async move { answer.await.into_response(&cx) }))
         }
     })
 }

@@ -2,15 +2,17 @@
 //! by which protocol they were run (KIP-1228). Answered when every marker is committed (TXN-9).
 use super::{Context, Reply, errors};
 use crate::{
-    log::Reached,
+    coordinator::{Coordinated, CoordinatorError, GroupMachine, TransactionMachine, end_offsets},
     record::{EndTransactionMarker, TransactionResult},
     types::{ErrorCode, ProducerEpoch, ProducerId, TransactionVersion},
     wire::{
         StrBytes,
+        coordinator::Producer,
         messages::{self, TopicName, WriteTxnMarkersResponse, write_txn_markers_response as response},
         transaction::{TxnMarker, WriteTxnMarkersRequest},
     },
 };
+use futures_util::future::BoxFuture;
 use std::{collections::BTreeMap, time::Duration};
 
 /// How long a marker may wait for its commit: `request.timeout.ms` of Kafka's brokers.
@@ -23,7 +25,7 @@ struct Waiting {
     producer_id: i64,
     topic: String,
     partition: i32,
-    reached: Reached,
+    committed: BoxFuture<'static, Result<(), ErrorCode>>,
 }
 
 pub fn handle(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMarkersResponse> {
@@ -36,9 +38,9 @@ pub fn handle(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMa
         {
             let outcome = append(cx, marker, &topic.name, partition);
             told.insert((topic.name.clone(), partition), outcome.as_ref().err().copied().unwrap_or(ErrorCode::None));
-            if let Ok(Some(reached)) = outcome {
+            if let Ok(Some(committed)) = outcome {
                 let topic = topic.name.clone();
-                waiting.push(Waiting { producer_id: marker.producer_id, topic, partition, reached });
+                waiting.push(Waiting { producer_id: marker.producer_id, topic, partition, committed });
             }
         }
     }
@@ -49,10 +51,10 @@ pub fn handle(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMa
     Reply::later(async move {
         let deadline = tokio::time::sleep(COMMIT_WAIT_MAX);
         tokio::pin!(deadline);
-        for Waiting { producer_id, topic, partition, reached } in waiting {
+        for Waiting { producer_id, topic, partition, committed } in waiting {
             let code = tokio::select! {
                 biased;
-                reached = reached => reached.err().map(errors::closed),
+                committed = committed => committed.err(),
                 () = &mut deadline => Some(ErrorCode::RequestTimedOut),
             };
             if let Some(code) = code {
@@ -64,19 +66,46 @@ pub fn handle(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMa
 }
 
 /// The marker of one partition; what is answered is the wait for its commit.
-fn append(cx: &Context, marker: &TxnMarker, topic: &str, partition: i32) -> Result<Option<Reached>, ErrorCode> {
-    let partition = cx.broker.partitions.partition(topic, partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+fn append(
+    cx: &Context,
+    marker: &TxnMarker,
+    topic: &str,
+    index: i32,
+) -> Result<Option<BoxFuture<'static, Result<(), ErrorCode>>>, ErrorCode> {
+    let partition = cx.broker.partitions.partition(topic, index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let producer = ProducerId::from_wire(marker.producer_id).ok_or(ErrorCode::InvalidRequest)?;
     let epoch = ProducerEpoch::from_wire(marker.producer_epoch).ok_or(ErrorCode::InvalidProducerEpoch)?;
     let result = if marker.commit { TransactionResult::Commit } else { TransactionResult::Abort };
     let ends = EndTransactionMarker { result, coordinator_epoch: marker.coordinator_epoch };
     let version = TransactionVersion::from_wire(marker.transaction_version);
+    if topic == GroupMachine::TOPIC {
+        // Only their coordinator writes there, and offsets become real in its memory too (TXN-22).
+        let ended = end_offsets(&cx.broker.groups, index, Producer { id: producer, epoch }, ends, version);
+        return Ok(Some(Box::pin(async move { ended.await.map_err(|fault| offsets_fault(&fault)) })));
+    }
+    if topic == TransactionMachine::TOPIC {
+        return Err(ErrorCode::TopicAuthorizationFailed);
+    }
     let appended = partition.append_marker(producer, epoch, ends, version).map_err(|fault| {
         tracing::debug!(partition = %partition.id(), %producer, %fault, "a transaction marker was refused");
         errors::produce(&fault)
     })?;
     let high = partition.log().map_err(|fault| errors::unavailable(&fault))?.high_mark();
-    Ok((high.get() < appended.last.next()).then(|| high.reached(appended.last.next())))
+    if high.get() >= appended.last.next() {
+        return Ok(None);
+    }
+    let reached = high.reached(appended.last.next());
+    Ok(Some(Box::pin(async move { reached.await.map(|_| ()).map_err(errors::closed) })))
+}
+
+/// Whoever sends markers looks for the partition's leader, not for a coordinator.
+fn offsets_fault(fault: &CoordinatorError) -> ErrorCode {
+    match errors::coordinator(fault) {
+        ErrorCode::NotCoordinator | ErrorCode::CoordinatorLoadInProgress | ErrorCode::CoordinatorNotAvailable => {
+            ErrorCode::NotLeaderOrFollower
+        }
+        code => code,
+    }
 }
 
 fn answer(cx: &Context, outcomes: Outcomes) -> WriteTxnMarkersResponse {

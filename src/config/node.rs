@@ -116,7 +116,20 @@ pub struct FetchRules {
 pub struct ProducerRules {
     pub id_expiration_ms: u64,
     pub id_expiration_check_interval_ms: u64,
-    pub transaction_timeout_ms_max: u32,
+    pub transactions: TransactionRules,
+}
+
+/// Transactions and their coordinator; milliseconds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TransactionRules {
+    pub timeout_ms_max: i32,
+    /// How long a transactional id is remembered that nobody uses.
+    pub id_expiration_ms: i64,
+    pub abort_every_ms: u64,
+    pub expire_every_ms: u64,
+    /// A partition that joins a transaction while the one before is being ended is tried again for so long.
+    pub join_retry_ms_max: u64,
+    pub join_retry_every_ms: u64,
 }
 
 /// The shape of topics that the broker makes for itself.
@@ -339,7 +352,14 @@ fn producer_rules(reader: &Reader<'_>) -> Result<ProducerRules, NodeConfigError>
     Ok(ProducerRules {
         id_expiration_ms: reader.count("producer.id.expiration.ms")?,
         id_expiration_check_interval_ms: reader.count("producer.id.expiration.check.interval.ms")?,
-        transaction_timeout_ms_max: reader.count_u32("transaction.max.timeout.ms")?,
+        transactions: TransactionRules {
+            timeout_ms_max: reader.int("transaction.max.timeout.ms")?,
+            id_expiration_ms: i64::from(reader.int("transactional.id.expiration.ms")?),
+            abort_every_ms: reader.count("transaction.abort.timed.out.transaction.cleanup.interval.ms")?,
+            expire_every_ms: reader.count("transaction.remove.expired.transaction.cleanup.interval.ms")?,
+            join_retry_ms_max: reader.count("add.partitions.to.txn.retry.backoff.max.ms")?,
+            join_retry_every_ms: reader.count("add.partitions.to.txn.retry.backoff.ms")?,
+        },
     })
 }
 

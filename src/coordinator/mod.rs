@@ -4,4 +4,8 @@ mod run;
 pub mod txn;
 
 pub use group::GroupMachine;
-pub use run::{Coordinated, CoordinatorError, CoordinatorPublisher, GroupCoordinator, Parts, Sharded, partition_of};
+pub use run::{
+    Coordinated, CoordinatorError, CoordinatorPublisher, GroupCoordinator, Parts, Sharded, TransactionAsk,
+    TransactionCoordinator, TransactionEnds, TransactionSweeps, Woken, end_offsets, partition_of,
+};
+pub use txn::TransactionMachine;

@@ -12,6 +12,8 @@ pub struct Features {
 impl Features {
     /// The feature that says which records may be written (Kafka's `MetadataVersion`).
     pub const METADATA_VERSION: &str = "metadata.version";
+    /// By which protocol transactions are run (KIP-890).
+    pub const TRANSACTION_VERSION: &str = "transaction.version";
 
     /// Zero: not in use.
     pub fn level(&self, name: &str) -> i16 {

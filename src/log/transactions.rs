@@ -10,7 +10,7 @@ use crate::{
         verification::{Question, VerificationGuard},
     },
     record::{BatchHeader, EndTransactionMarker},
-    types::{Offset, TransactionVersion},
+    types::{Offset, ProducerEpoch, ProducerId, TransactionVersion},
 };
 use std::{collections::BTreeMap, io, sync::Arc};
 
@@ -75,6 +75,39 @@ impl Log {
         self.check_usable(&writer)?;
         let Writer { producers, verifications, .. } = &mut *writer;
         Ok(verifications.start(producers, question, now_ms)?)
+    }
+
+    /// The guard of a question that is still open.
+    pub fn verification_of(&self, producer: ProducerId) -> Option<VerificationGuard> {
+        self.writer.lock().verifications.guard_of(producer)
+    }
+
+    /// Would a batch of this producer's transaction be taken, by the guard that it got before the coordinator was asked?
+    pub fn check_transactional(
+        &self,
+        producer: ProducerId,
+        epoch: ProducerEpoch,
+        guard: Option<VerificationGuard>,
+    ) -> Result<(), ProducerError> {
+        let writer = self.writer.lock();
+        if writer.producers.has_open(producer, epoch.get()) {
+            return Ok(());
+        }
+        writer.producers.check_epoch(producer, epoch.get())?;
+        let verified = guard.is_some() && writer.verifications.guard_of(producer) == guard;
+        if verified { Ok(()) } else { Err(ProducerError::NotVerified { id: producer }) }
+    }
+
+    /// Would the marker be taken that ends a transaction of this protocol?
+    pub fn check_marker(
+        &self,
+        producer: ProducerId,
+        epoch: ProducerEpoch,
+        marker: EndTransactionMarker,
+        version: TransactionVersion,
+    ) -> Result<(), ProducerError> {
+        let batch = marker.batch(producer, epoch, self.wall_ms());
+        self.writer.lock().producers.check_marker(batch.header(), &marker, version)
     }
 
     /// Aborted transactions with records or a marker from `from` on that begin below `upper`, by their markers (OFF-4).

@@ -76,6 +76,10 @@ impl Verifications {
         Ok(Some(verification.guard))
     }
 
+    pub fn guard_of(&self, id: ProducerId) -> Option<VerificationGuard> {
+        self.open.get(&id).map(|verification| verification.guard)
+    }
+
     /// May a batch of a transaction be appended by this guard? A stale epoch comes first: the client recovers from that
     /// (IDEM-6).
     pub fn check(

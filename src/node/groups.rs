@@ -1,14 +1,17 @@
 //! Settings of groups as their coordinator wants them, at the start and whenever they are changed at run time.
+use super::NodeParts;
 use crate::{
     config::{BoundedMs, ConsumerGroupRules, GroupRules, NodeConfig, RawSettings},
     coordinator::{
-        GroupCoordinator,
+        GroupCoordinator, GroupMachine, Parts,
         group::{
             GroupSettings,
             consumer::{Bounded, ConsumerSettings, assignor::Assignor},
         },
     },
     image::{Delta, Image, Publisher, Resource, ResourceKind, Settings},
+    replica::Partitions,
+    store::View,
     types::NodeId,
 };
 use std::sync::Arc;
@@ -40,6 +43,21 @@ fn consumer_settings(rules: &ConsumerGroupRules) -> ConsumerSettings {
         assignors: rules.assignors.iter().filter_map(|name| Assignor::from_name(name)).collect(),
         regex_refresh_ms: rules.regex_refresh_ms,
     }
+}
+
+pub fn group_coordinator(
+    parts: &NodeParts,
+    partitions: &Arc<Partitions>,
+    view: Option<Arc<View>>,
+) -> Arc<GroupCoordinator> {
+    GroupCoordinator::new(Parts {
+        machine: GroupMachine,
+        settings: group_settings(&parts.config.groups),
+        partitions: partitions.clone(),
+        clock: parts.clock.clone(),
+        chance: parts.chance.clone(),
+        view,
+    })
 }
 
 /// Tells the coordinator of changed settings.

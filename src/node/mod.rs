@@ -1,5 +1,6 @@
 //! Wiring: builds every layer in order, runs it, takes it down in reverse.
 mod cleaning;
+mod features;
 mod format;
 mod groups;
 mod limits;
@@ -10,6 +11,7 @@ mod settings;
 mod start;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 pub use format::FormatError;
 pub use process::serve;

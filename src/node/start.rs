@@ -2,20 +2,21 @@
 use super::{
     FormatError, NodeSettings,
     cleaning::{CleanerPublisher, cleaner_settings},
+    features::{features, first_levels},
     format::identify,
-    groups::{GroupSettingsPublisher, group_settings},
+    groups::{GroupSettingsPublisher, group_coordinator},
     limits::{LimitsPublisher, connection_rules, socket_settings},
     observe::{MetadataGauges, NodePages},
     retention, topic_settings,
+    transactions::{transaction_coordinator, transaction_ends, transaction_sweeps},
 };
 use crate::{
     api::{Broker, Router, SessionCache, SessionSettings},
     config::{Listener as ListenerConfig, NetworkConfig, NodeConfig, RawSettings},
     controller::{
-        self, BrokerRegistration, Controller, ControllerHandle, ControllerRegistration, METADATA_VERSION,
-        METADATA_VERSION_MIN, ProducerIdSource, Rules,
+        self, BrokerRegistration, Controller, ControllerHandle, ControllerRegistration, ProducerIdSource, Rules,
     },
-    coordinator::{CoordinatorPublisher, GroupCoordinator, GroupMachine, Parts},
+    coordinator::{CoordinatorPublisher, GroupCoordinator, TransactionCoordinator, TransactionEnds},
     http::{Http, HttpBindError},
     image::Publisher,
     log::{Cleaner, Closed, LogDir, LogDirError, LogDirSettings, LogError},
@@ -26,7 +27,7 @@ use crate::{
     server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts, SocketSettings},
     store::View,
     types::TopicId,
-    wire::metadata::{self, FeatureRange},
+    wire::metadata,
 };
 use std::{
     collections::BTreeMap,
@@ -121,13 +122,23 @@ impl Node {
             Some(address) => Some(Http::bind(&format!("{}:{}", address.host, address.port)).await?),
             None => None,
         };
-        let Opened { storage, controller, partitions, groups, cleaner } = {
+        let Opened { storage, controller, partitions, groups, transactions, cleaner } = {
             let (parts, advertised, metrics) = (parts.clone(), advertised.clone(), metrics.clone());
             let limits = limits.clone();
             tokio::task::spawn_blocking(move || open(&parts, &advertised, &metrics, limits)).await??
         };
         let (stop, stopping) = watch::channel(false);
-        let broker = broker(&parts, &storage, controller.handle(), &partitions, &groups, &metrics, &stopping);
+        let producer_ids = Arc::new(ProducerIdSource::new(controller.handle().clone()));
+        let (ends, woken) = transaction_ends(controller.handle(), &producer_ids, &transactions, &groups, &partitions);
+        let broker = broker(
+            &parts,
+            &storage,
+            controller.handle(),
+            &partitions,
+            (&groups, &ends, &producer_ids),
+            &metrics,
+            &stopping,
+        );
         let ready = Arc::new(AtomicBool::new(false));
         let mut tasks = Vec::new();
         let http_address = http.as_ref().and_then(|http| http.address().ok());
@@ -139,6 +150,9 @@ impl Node {
             })));
         }
         tasks.push(tokio::spawn(groups.run(stopping.clone())));
+        tasks.push(tokio::spawn(transactions.run(stopping.clone())));
+        let sweeps = transaction_sweeps(&parts.config.producers.transactions);
+        tasks.push(tokio::spawn(ends.run(woken, sweeps, stopping.clone())));
         let log = &parts.config.log;
         let first = Duration::from_millis(log.initial_task_delay_ms);
         let every = Duration::from_millis(log.retention_check_interval_ms.max(1));
@@ -233,6 +247,7 @@ pub(super) struct Opened {
     pub controller: Controller,
     pub partitions: Arc<Partitions>,
     pub groups: Arc<GroupCoordinator>,
+    pub transactions: Arc<TransactionCoordinator>,
     pub cleaner: Arc<Cleaner>,
 }
 
@@ -246,6 +261,7 @@ pub(super) fn open(
     let storage = open_directories(parts)?;
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
     let groups = group_coordinator(parts, &partitions, storage.view.clone());
+    let transactions = transaction_coordinator(parts, &partitions);
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
     let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
     let settings = cleaner_settings(&parts.config.log.cleaner);
@@ -254,6 +270,7 @@ pub(super) fn open(
         Box::new(TopicPublisher::new(partitions.clone(), resolver(parts))),
         Box::new(GroupSettingsPublisher { groups: groups.clone(), node: parts.config.node_id, raw: parts.raw.clone() }),
         Box::new(CoordinatorPublisher(groups.clone())),
+        Box::new(CoordinatorPublisher(transactions.clone())),
         Box::new(MetadataGauges { metrics: metrics.clone() }),
         Box::new(CleanerPublisher { cleaner: cleaner.clone(), node: parts.config.node_id, raw: parts.raw.clone() }),
         Box::new(LimitsPublisher { limits, node: parts.config.node_id, raw: parts.raw.clone() }),
@@ -263,22 +280,7 @@ pub(super) fn open(
     recover(&storage, &partitions)?;
     let (_, epoch) = controller.handle().broker();
     storage.directories.iter().for_each(|directory| directory.set_broker_epoch(epoch));
-    Ok(Opened { storage, controller, partitions, groups, cleaner })
-}
-
-fn group_coordinator(
-    parts: &NodeParts,
-    partitions: &Arc<Partitions>,
-    view: Option<Arc<View>>,
-) -> Arc<GroupCoordinator> {
-    GroupCoordinator::new(Parts {
-        machine: GroupMachine,
-        settings: group_settings(&parts.config.groups),
-        partitions: partitions.clone(),
-        clock: parts.clock.clone(),
-        chance: parts.chance.clone(),
-        view,
-    })
+    Ok(Opened { storage, controller, partitions, groups, transactions, cleaner })
 }
 
 fn open_directories(parts: &NodeParts) -> Result<Storage, StartError> {
@@ -372,7 +374,7 @@ fn registration(
             settings: Arc::new(NodeSettings { raw: parts.raw.clone() }),
             features: features.clone(),
         },
-        levels: Vec::new(),
+        levels: first_levels(),
         controller: ControllerRegistration {
             id: node.node_id,
             incarnation,
@@ -391,15 +393,6 @@ fn registration(
         chance: parts.chance.clone(),
         publishers,
     }
-}
-
-/// What this node can work at; a feature is named once it is served.
-fn features() -> Vec<FeatureRange> {
-    vec![FeatureRange {
-        name: "metadata.version".into(),
-        min_supported_version: METADATA_VERSION_MIN,
-        max_supported_version: METADATA_VERSION,
-    }]
 }
 
 /// Logs with entries in the write-ahead log are opened now, which replays them; all others when they are first used.
@@ -441,7 +434,7 @@ fn broker(
     storage: &Storage,
     controller: &ControllerHandle,
     partitions: &Arc<Partitions>,
-    groups: &Arc<GroupCoordinator>,
+    (groups, ends, producer_ids): (&Arc<GroupCoordinator>, &Arc<TransactionEnds>, &Arc<ProducerIdSource>),
     metrics: &Arc<Metrics>,
     stopping: &watch::Receiver<bool>,
 ) -> Arc<Broker> {
@@ -456,7 +449,9 @@ fn broker(
         controller: controller.clone(),
         partitions: partitions.clone(),
         groups: groups.clone(),
-        producer_ids: Arc::new(ProducerIdSource::new(controller.clone())),
+        transactions: ends.transactions.clone(),
+        transaction_ends: ends.clone(),
+        producer_ids: producer_ids.clone(),
         sessions: SessionCache::new(SessionSettings { slots, eviction: SESSION_EVICTION }),
         clock: parts.clock.clone(),
         chance: parts.chance.clone(),

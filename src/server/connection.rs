@@ -79,6 +79,8 @@ struct Pending {
     wait: Wait,
     /// It wrote records that are not committed: reads behind it wait, so that they see what was written before them.
     writes: bool,
+    /// Nothing behind it is handled before it is answered.
+    holds: bool,
     metrics: Option<Arc<ApiMetrics>>,
     handled_at: Duration,
     request_bytes: u64,
@@ -94,6 +96,8 @@ pub(super) struct Connection {
     pending: VecDeque<Pending>,
     /// How many of `pending` are writes that wait.
     writes_waiting: usize,
+    /// Whether the last of `pending` holds what comes behind it.
+    is_held: bool,
     /// Bytes of the requests in `pending`.
     inflight_bytes: u64,
     outgoing: Outgoing,
@@ -122,6 +126,7 @@ impl Connection {
             shared,
             pending: VecDeque::new(),
             writes_waiting: 0,
+            is_held: false,
             inflight_bytes: 0,
             outgoing: Outgoing::default(),
             warming: None,
@@ -224,6 +229,7 @@ impl Connection {
             }
             let Some(pending) = self.pending.pop_front() else { break };
             self.writes_waiting -= usize::from(pending.writes);
+            self.is_held &= !pending.holds;
             self.inflight_bytes -= pending.request_bytes;
             if let Some(metrics) = pending.metrics {
                 metrics.response_bytes.inc_by((self.outgoing.bytes() - bytes_before) as u64);
@@ -264,6 +270,9 @@ impl Connection {
     fn handle_frames(&mut self, cx: &mut Context<'_>, burst: &mut usize) -> Result<usize, Ended> {
         let mut handled = 0;
         while *burst < BURST_MAX && self.may_read() {
+            if self.is_held {
+                break;
+            }
             if self.writes_waiting > 0 && self.frames.next_key().is_some_and(api::reads_records) {
                 break;
             }
@@ -271,9 +280,10 @@ impl Connection {
             let begun_at = self.shared.clock.monotonic();
             let request_bytes = frame.len() as u64;
             let routed = self.shared.router.route(&self.client, frame);
-            let mut wait = match routed.reply {
-                Reply::Now(response) => Wait::Ready(response),
-                Reply::Later(later) => Wait::Later(later),
+            let (mut wait, holds) = match routed.reply {
+                Reply::Now(response) => (Wait::Ready(response), false),
+                Reply::Later(later) => (Wait::Later(later), false),
+                Reply::Held(later) => (Wait::Later(later), true),
             };
             // Futures do nothing until they are asked: asked once here, so that effects keep the order of requests.
             if let Wait::Later(later) = &mut wait
@@ -286,10 +296,12 @@ impl Connection {
                 metrics.request_bytes.inc_by(request_bytes);
                 metrics.local_seconds.observe(handled_at.saturating_sub(begun_at).as_secs_f64());
             }
+            let holds = holds && matches!(wait, Wait::Later(_));
+            self.is_held |= holds;
             let writes = routed.writes && matches!(wait, Wait::Later(_));
             self.writes_waiting += usize::from(writes);
             self.inflight_bytes += request_bytes;
-            self.pending.push_back(Pending { wait, writes, metrics: routed.metrics, handled_at, request_bytes });
+            self.pending.push_back(Pending { wait, writes, holds, metrics: routed.metrics, handled_at, request_bytes });
             if self.ticket.covers(1) {
                 self.ticket = Ticket::default();
                 self.beyond_until = None;

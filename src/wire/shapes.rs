@@ -192,6 +192,19 @@ pub const SHAPES: &[Shape] = &[
         fields: &[from(3, I32), all(Array(&[all(String), all(Array(&[all(I32), from(2, I32), all(I32)]))]))],
     },
     Shape {
+        key: 24, // AddPartitionsToTxn
+        flexible_from: 3,
+        fields: &[
+            from(4, Array(&[all(String), all(I64), all(I16), all(I8), all(Array(TXN_TOPIC))])),
+            upto(3, String),
+            upto(3, I64),
+            upto(3, I16),
+            upto(3, Array(TXN_TOPIC)),
+        ],
+    },
+    Shape { key: 25, flexible_from: 3, fields: &[all(String), all(I64), all(I16), all(String)] }, // AddOffsetsToTxn
+    Shape { key: 26, flexible_from: 3, fields: &[all(String), all(I64), all(I16), all(I8)] },     // EndTxn
+    Shape {
         key: 27, // WriteTxnMarkers
         flexible_from: 1,
         fields: &[all(Array(&[
@@ -202,6 +215,20 @@ pub const SHAPES: &[Shape] = &[
             all(I32),
             from(2, I8),
         ]))],
+    },
+    Shape {
+        key: 28, // TxnOffsetCommit
+        flexible_from: 3,
+        fields: &[
+            all(String),
+            all(String),
+            all(I64),
+            all(I16),
+            from(3, I32),
+            from(3, String),
+            from(3, NullableString),
+            all(Array(&[all(String), all(Array(&[all(I32), all(I64), from(2, I32), all(NullableString)]))])),
+        ],
     },
     Shape {
         key: 32, // DescribeConfigs
@@ -239,6 +266,12 @@ pub const SHAPES: &[Shape] = &[
     },
     Shape { key: 60, flexible_from: 0, fields: &[all(I8), from(1, I8), from(2, I8)] }, // DescribeCluster
     Shape { key: 61, flexible_from: 0, fields: &[all(Array(&[all(String), all(List(&I32))]))] }, // DescribeProducers
+    Shape { key: 65, flexible_from: 0, fields: &[all(List(&String))] },                // DescribeTransactions
+    Shape {
+        key: 66, // ListTransactions
+        flexible_from: 0,
+        fields: &[all(List(&String)), all(List(&I64)), from(1, I64), from(2, NullableString)],
+    },
     Shape {
         key: 68, // ConsumerGroupHeartbeat
         flexible_from: 0,
@@ -275,6 +308,8 @@ const FETCH_PARTITION: &[Versioned] = &[
 ];
 
 const OFFSET_FETCH_TOPIC: &[Versioned] = &[all(String), all(List(&I32))];
+
+const TXN_TOPIC: &[Versioned] = &[all(String), all(List(&I32))];
 
 const METADATA_TOPIC: &[Versioned] = &[from(10, Uuid), upto(9, String), from(10, NullableString)];
 

@@ -25,4 +25,5 @@ mod offsets;
 mod pipelining;
 mod produce;
 mod transaction_markers;
+mod transactions;
 mod validation;

@@ -1,8 +1,8 @@
 //! The group coordinator: groups on the partitions of `__consumer_offsets`.
-use super::{Coordinated, Given, Sharded};
+use super::{Coordinated, Given, Sharded, Transactional};
 use crate::{
     coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Never, Op, Reply, Request, Soft, offsets},
-    record::TransactionResult,
+    record::{EndTransactionMarker, TransactionResult},
     types::{Offset, ProducerId, TopicId},
     wire::coordinator::{GroupRecord, GroupRecordError},
 };
@@ -28,9 +28,9 @@ impl Coordinated for GroupMachine {
         Request::Due
     }
 
-    fn topics_deleted(topics: Vec<(String, TopicId)>) -> Request {
+    fn topics_deleted(topics: Vec<(String, TopicId)>) -> Option<Request> {
         let topics = topics.into_iter().map(|(name, id)| (name, id.0)).collect();
-        Request::Offsets(offsets::Request::TopicsDeleted(topics))
+        Some(Request::Offsets(offsets::Request::TopicsDeleted(topics)))
     }
 
     fn is_more(reply: &Reply) -> bool {
@@ -55,6 +55,18 @@ impl Coordinated for GroupMachine {
             Err(GroupRecordError::UnknownType(_)) => Ok(None),
             Err(damaged) => Err(damaged.to_string()),
         }
+    }
+
+    fn transactional(record: &GroupRecord) -> Option<Transactional> {
+        Some(match record {
+            GroupRecord::PendingOffsetCommit(producer, ..) => Transactional::Open(producer.id, producer.epoch),
+            GroupRecord::EndTransaction(producer, marker) => {
+                let result = if marker.commit { TransactionResult::Commit } else { TransactionResult::Abort };
+                let marker = EndTransactionMarker { result, coordinator_epoch: marker.coordinator_epoch };
+                Transactional::End(producer.id, producer.epoch, marker)
+            }
+            _ => return None,
+        })
     }
 
     fn replay_open(

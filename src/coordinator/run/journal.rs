@@ -1,14 +1,17 @@
 //! One partition of an internal topic as a machine's journal.
-use super::Coordinated;
+use super::{Coordinated, Transactional};
 use crate::{
-    log::{AppendError, AppendOrigin, Log, Watermark},
+    log::{AppendError, AppendOrigin, AppendTerms, Log, Watermark},
     machine::{Journal, NotWritten},
     platform::Clock,
-    record::BatchBuilder,
+    record::{BatchBuilder, BatchHeader},
     replica::{Partition, ProduceError, Unavailable},
-    types::{Acks, Offset},
+    types::{Acks, Offset, TransactionVersion},
 };
 use std::{marker::PhantomData, sync::Arc};
+
+/// A coordinator's batches are not numbered: their order is that of its decisions.
+const NO_SEQUENCE: i32 = -1;
 
 /// Only the coordinator of the partition writes to it: clients are refused (VAL-14).
 pub(super) struct PartitionJournal<M> {
@@ -22,12 +25,31 @@ impl<M> PartitionJournal<M> {
     pub(super) fn new(partition: Arc<Partition>, log: Arc<Log>, clock: Arc<dyn Clock>) -> Self {
         PartitionJournal { partition, log, clock, machine: PhantomData }
     }
+
+    pub(super) fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
 }
 
 impl<M: Coordinated> Journal<M::Record> for PartitionJournal<M> {
     fn append(&mut self, records: &[M::Record]) -> Result<Offset, NotWritten> {
         assert!(!records.is_empty(), "a batch has records");
-        let batch = records.iter().fold(BatchBuilder::new(self.clock.wall_ms()), |batch, record| {
+        let transactional = M::transactional(&records[0]);
+        if let Some(Transactional::End(producer, epoch, marker)) = transactional {
+            assert_eq!(records.len(), 1, "a marker stands alone");
+            // Judged before it was decided, and by the protocol of its transaction: see `Log::check_marker`.
+            let version = TransactionVersion::V0;
+            let appended = self.partition.append_marker(producer, epoch, marker, version);
+            return Ok(appended.map_err(not_written)?.base);
+        }
+        let mut batch = BatchBuilder::new(self.clock.wall_ms());
+        let mut terms = AppendTerms::from(AppendOrigin::Coordinator);
+        if let Some(Transactional::Open(producer, epoch)) = transactional {
+            batch = batch.attributes(BatchHeader::TRANSACTIONAL).producer(producer.get(), epoch.get(), NO_SEQUENCE);
+            // Nobody else writes here, so the guard is still the one that the request was admitted by.
+            terms.guard = self.log.verification_of(producer);
+        }
+        let batch = records.iter().fold(batch, |batch, record| {
             let (key, value) = M::encode(record);
             batch.record(Some(&key), value.as_deref())
         });
@@ -35,7 +57,7 @@ impl<M: Coordinated> Journal<M::Record> for PartitionJournal<M> {
         if bytes > bytes_max {
             return Err(NotWritten::TooLarge { bytes, bytes_max });
         }
-        let appended = self.partition.append(batch.build(), Acks::All, AppendOrigin::Coordinator);
+        let appended = self.partition.append(batch.build(), Acks::All, terms);
         Ok(appended.map_err(not_written)?.base)
     }
 

@@ -1,5 +1,6 @@
 //! Runs a machine on every partition of its internal topic that this broker leads: loads it, writes for it, wakes it.
 mod due;
+mod ending;
 mod forget;
 mod groups;
 mod hash;
@@ -10,18 +11,22 @@ mod publish;
 mod scan;
 mod shard;
 mod sharded;
+mod transactions;
 mod viewing;
 
+pub use ending::{TransactionEnds, TransactionSweeps, Woken, end_offsets};
 pub use groups::GroupCoordinator;
 pub use hash::partition_of;
 pub use publish::CoordinatorPublisher;
 pub use sharded::{Parts, Sharded};
+pub use transactions::{TransactionAsk, TransactionCoordinator};
 
 use crate::{
     image::Image,
+    log::ProducerError,
     machine::{Machine, NotWritten},
-    record::TransactionResult,
-    types::{Offset, ProducerId, TopicId},
+    record::{EndTransactionMarker, TransactionResult},
+    types::{Offset, ProducerEpoch, ProducerId, TopicId},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -36,6 +41,9 @@ pub enum CoordinatorError {
     /// It could not be loaded and is not served in part (TXN-15).
     #[error("the partition that coordinates it is damaged")]
     Unavailable,
+    /// The journal would not take what the request is about to write for this producer.
+    #[error(transparent)]
+    Producer(#[from] ProducerError),
     #[error(transparent)]
     NotWritten(#[from] NotWritten),
 }
@@ -47,6 +55,15 @@ pub struct Given<S> {
     pub id: Uuid,
     pub image: Arc<Image>,
     pub settings: Arc<S>,
+}
+
+/// A record's place in a transaction; the records of one decision agree on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transactional {
+    /// In a batch of the producer's open transaction.
+    Open(ProducerId, ProducerEpoch),
+    /// The marker that ends it: a control batch of its own.
+    End(ProducerId, ProducerEpoch, EndTransactionMarker),
 }
 
 /// What must be known of a machine to run it on the partitions of an internal topic.
@@ -62,8 +79,9 @@ pub trait Coordinated:
     fn loaded() -> Self::Request;
     /// Asked when [`Coordinated::next_due`] has come.
     fn due() -> Self::Request;
-    /// Asked when topics, by name and id, are gone; again while the reply [`Coordinated::is_more`].
-    fn topics_deleted(topics: Vec<(String, TopicId)>) -> Self::Request;
+    /// Asked when topics, by name and id, are gone; again while the reply [`Coordinated::is_more`]. `None`: it keeps
+    /// nothing of topics that must go with them.
+    fn topics_deleted(topics: Vec<(String, TopicId)>) -> Option<Self::Request>;
     fn is_more(reply: &Self::Reply) -> bool;
     /// How many things it coordinates: for the metrics.
     fn entries(hard: &Self::Hard) -> usize;
@@ -73,6 +91,11 @@ pub trait Coordinated:
     fn encode(record: &Self::Record) -> (Vec<u8>, Option<Vec<u8>>);
     /// `None`: of a type that later versions may know, to be passed over. The error tells what is damaged.
     fn decode(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Option<Self::Record>, String>;
+
+    /// Where a record does not stand in a plain batch.
+    fn transactional(_: &Self::Record) -> Option<Transactional> {
+        None
+    }
 
     /// Records inside a transaction of `producer`, the first of them at `base`: they count once it ended well.
     fn replay_open(

@@ -55,6 +55,10 @@ impl<M: Coordinated> Shard<M> {
         })
     }
 
+    pub(super) fn is_serving(&self) -> bool {
+        matches!(&*self.state.lock(), State::Serving(_))
+    }
+
     /// When its first timer is due.
     pub(super) fn due_ms(&self) -> u64 {
         self.due_ms.load(Ordering::Acquire)
@@ -62,12 +66,25 @@ impl<M: Coordinated> Shard<M> {
 
     /// Decides one request now; what comes back only waits for the commit.
     pub(super) fn run(&self, of: &Sharded<M>, request: M::Request) -> Result<Pending<M::Reply>, CoordinatorError> {
+        self.run_if(of, request, |_| Ok(()))
+    }
+
+    /// As `run`, where `admit` agrees: it looks at the journal while nobody can write there.
+    pub(super) fn run_if(
+        &self,
+        of: &Sharded<M>,
+        request: M::Request,
+        admit: impl FnOnce(&Arc<Log>) -> Result<(), CoordinatorError>,
+    ) -> Result<Pending<M::Reply>, CoordinatorError> {
         let mut state = self.state.lock();
         if let State::Unwritten = &*state {
             self.begin(of, &mut state)?;
         }
         match &mut *state {
-            State::Serving(runtime) => Ok(self.decide(of, runtime, request)),
+            State::Serving(runtime) => {
+                admit(runtime.journal().log())?;
+                Ok(self.decide(of, runtime, request))
+            }
             State::Waiting => {
                 // Somebody is here: before those that nobody asked for.
                 of.wants_loading(self.partition.id().partition);
@@ -98,7 +115,8 @@ impl<M: Coordinated> Shard<M> {
         let State::Serving(runtime) = &mut *state else { return None };
         let topics = self.untold.all();
         let count = topics.len();
-        (count > 0).then(|| (count, self.decide(of, runtime, M::topics_deleted(topics))))
+        let request = M::topics_deleted(topics).filter(|_| count > 0)?;
+        Some((count, self.decide(of, runtime, request)))
     }
 
     fn decide(
@@ -165,6 +183,7 @@ impl<M: Coordinated> Shard<M> {
                 *state = State::Serving(self.start(of, hard, log));
                 let took = of.clock.monotonic() - begun;
                 of.count_load(took);
+                of.loaded.notify_one();
                 self.tell(volume, took.as_millis());
                 of.forgetting.ring();
             }

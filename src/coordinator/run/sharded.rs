@@ -2,12 +2,13 @@
 use super::{Coordinated, CoordinatorError, Given, due::Alarm, forget::Forgetting, hash::partition_of, shard::Shard};
 use crate::{
     image::Image,
+    log::Log,
     machine::{NotWritten, Pending},
     metrics::CoordinatorFigures,
     platform::{Chance, Clock},
-    replica::Partitions,
+    replica::{Partition, Partitions},
     store::{JournalId, View},
-    types::TopicId,
+    types::{LeaderEpoch, TopicId},
 };
 use arc_swap::ArcSwap;
 use futures_util::future::{BoxFuture, join_all};
@@ -18,6 +19,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
+use tokio::sync::Notify;
 
 /// What a coordinator is made of.
 pub struct Parts<M: Coordinated> {
@@ -46,6 +48,7 @@ pub struct Sharded<M: Coordinated> {
     pub(super) forgetting: Forgetting,
     /// To be loaded, in this order. Held for a push or a pop.
     pub(super) queue: Mutex<VecDeque<Arc<Shard<M>>>>,
+    pub(super) loaded: Notify,
     /// How many, and the seconds they took. Held for an addition.
     loads: Mutex<(u64, f64)>,
     /// From here on, partitions of a new topic have never been written.
@@ -90,6 +93,7 @@ impl<M: Coordinated> Sharded<M> {
             alarm: Alarm::default(),
             forgetting: Forgetting::default(),
             queue: Mutex::default(),
+            loaded: Notify::new(),
             loads: Mutex::default(),
             started: AtomicBool::new(false),
         })
@@ -102,19 +106,68 @@ impl<M: Coordinated> Sharded<M> {
         key: &str,
         request: M::Request,
     ) -> impl Future<Output = Result<M::Reply, CoordinatorError>> + Send + 'static + use<M> {
-        self.start(key, request).reply()
+        self.start(self.partition_of(key), request, |_| Ok(())).reply()
     }
 
-    fn start(&self, key: &str, request: M::Request) -> Submitted<M::Reply> {
+    /// As [`Sharded::submit`], where `admit` agrees: it looks at the journal while nobody can write there.
+    pub fn submit_if(
+        &self,
+        key: &str,
+        request: M::Request,
+        admit: impl FnOnce(&Arc<Log>) -> Result<(), CoordinatorError>,
+    ) -> BoxFuture<'static, Result<M::Reply, CoordinatorError>> {
+        Box::pin(self.start(self.partition_of(key), request, admit).reply())
+    }
+
+    /// As [`Sharded::submit_if`], of one partition.
+    pub fn submit_at(
+        &self,
+        partition: i32,
+        request: M::Request,
+        admit: impl FnOnce(&Arc<Log>) -> Result<(), CoordinatorError>,
+    ) -> BoxFuture<'static, Result<M::Reply, CoordinatorError>> {
+        Box::pin(self.start(Some(partition), request, admit).reply())
+    }
+
+    /// Where what `key` names is coordinated; `None` while there is no such topic.
+    pub fn partition_of(&self, key: &str) -> Option<i32> {
+        let count = self.table.load().count;
+        (count > 0).then(|| partition_of(key, count))
+    }
+
+    fn start(
+        &self,
+        partition: Option<i32>,
+        request: M::Request,
+        admit: impl FnOnce(&Arc<Log>) -> Result<(), CoordinatorError>,
+    ) -> Submitted<M::Reply> {
         let table = self.table.load();
-        let shard = match table.count {
-            0 => None,
-            count => table.shards.get(&partition_of(key, count)),
-        };
-        Submitted(match shard {
-            Some(shard) => shard.run(self, request),
+        Submitted(match partition.and_then(|partition| table.shards.get(&partition)) {
+            Some(shard) => shard.run_if(self, request, admit),
             None => Err(CoordinatorError::NotCoordinator),
         })
+    }
+
+    /// The journal of one partition that is led here.
+    pub fn journal_at(&self, partition: i32) -> Option<Arc<Partition>> {
+        Some(self.table.load().shards.get(&partition)?.partition.clone())
+    }
+
+    /// The partitions that are served now, with the term in which this broker leads them.
+    pub fn served(&self) -> Vec<(i32, LeaderEpoch)> {
+        let table = self.table.load();
+        let served = table.shards.iter().filter(|(_, shard)| shard.is_serving());
+        served.map(|(index, shard)| (*index, shard.epoch)).collect()
+    }
+
+    /// The term in which this broker leads one partition.
+    pub fn term_of(&self, partition: i32) -> Option<LeaderEpoch> {
+        Some(self.table.load().shards.get(&partition)?.epoch)
+    }
+
+    /// Waits until a partition was loaded since the last call.
+    pub async fn loaded(&self) {
+        self.loaded.notified().await;
     }
 
     /// Asks every partition that is led here and was ever written. Each has decided before this returns.

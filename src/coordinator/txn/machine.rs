@@ -1,5 +1,7 @@
 //! One shard of transactions as a machine: every request is decided here, every record replayed here.
-use super::{Partition, Soft, Transaction, TransactionSettings, TransactionalId, Transactions, Unusable};
+use super::{
+    Filter, Partition, PendingMarkers, Soft, Transaction, TransactionSettings, TransactionalId, Transactions, Unusable,
+};
 use crate::{
     machine::{Machine, Outcome, Turn},
     record::TransactionResult,
@@ -68,6 +70,12 @@ pub enum Request {
     AbortLate,
     /// Forgets the transactional ids that nobody has used for long (TXN-18).
     Expire,
+    /// The markers still to be written: of one transactional id, or of all. Told once the decisions are committed.
+    Markers(Option<TransactionalId>),
+    List(Filter),
+    Describe(TransactionalId),
+    /// Asks nothing.
+    Nothing,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,11 +88,14 @@ pub enum Reply {
     /// Who the producer is from now on.
     Producer(Producer),
     Verified(BTreeMap<Partition, ErrorCode>),
+    Markers(Vec<PendingMarkers>),
+    Listed(Vec<(TransactionalId, Transaction)>),
     /// How many ids were aborted or forgotten.
     Swept(usize),
 }
 
 /// The rules have no state of their own.
+#[derive(Clone, Copy)]
 pub struct TransactionMachine;
 
 impl Machine for TransactionMachine {
@@ -131,6 +142,16 @@ impl Decision<'_> {
             Request::MarkerRefused { id, producer } => Ok(self.marker_refused(id, *producer)),
             Request::AbortLate => self.abort_late(),
             Request::Expire => Ok(self.expire()),
+            Request::Markers(of) => Ok(Reply::Markers(self.markers(of.as_ref()))),
+            Request::List(filter) => {
+                let listed = self.hard.list(filter, self.op.now_ms);
+                Ok(Reply::Listed(listed.map(|(id, one)| (id.clone(), one.clone())).collect()))
+            }
+            Request::Describe(id) => {
+                let described = self.hard.get(id).map(|one| (id.clone(), one.clone()));
+                Ok(Reply::Listed(described.into_iter().collect()))
+            }
+            Request::Nothing => Ok(Reply::Done),
         }
     }
 

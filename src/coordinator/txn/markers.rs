@@ -21,21 +21,23 @@ impl Transactions {
     /// The markers to be sent, of all transactions whose decision is committed (below `committed`). After a load that is
     /// every one of them (TXN-14).
     pub fn pending_markers(&self, soft: &Soft, committed: Offset) -> Vec<PendingMarkers> {
-        let due = self.prepared().filter(|(id, at)| *at < committed && !soft.given_up.contains(*id));
-        due.filter_map(|(id, _)| {
-            let transaction = self.get(id)?;
-            let State::Prepare(result) = transaction.state else { return None };
-            let marked = soft.marked.get(id);
-            let left = transaction.partitions.iter().filter(|one| marked.is_none_or(|marked| !marked.contains(one)));
-            Some(PendingMarkers {
-                id: id.clone(),
-                producer: Producer { id: transaction.producer_id, epoch: transaction.epoch },
-                result,
-                version: transaction.version,
-                partitions: left.cloned().collect(),
-            })
+        let due = self.prepared().filter(|(_, at)| *at < committed);
+        due.filter_map(|(id, _)| self.pending_markers_of(soft, id)).collect()
+    }
+
+    /// Those of one transactional id; `None` where nothing is to be sent.
+    pub fn pending_markers_of(&self, soft: &Soft, id: &TransactionalId) -> Option<PendingMarkers> {
+        let transaction = self.get(id).filter(|_| !soft.given_up.contains(id))?;
+        let State::Prepare(result) = transaction.state else { return None };
+        let marked = soft.marked.get(id);
+        let left = transaction.partitions.iter().filter(|one| marked.is_none_or(|marked| !marked.contains(one)));
+        Some(PendingMarkers {
+            id: id.clone(),
+            producer: Producer { id: transaction.producer_id, epoch: transaction.epoch },
+            result,
+            version: transaction.version,
+            partitions: left.cloned().collect(),
         })
-        .collect()
     }
 }
 
@@ -59,6 +61,14 @@ pub fn verdict(code: ErrorCode) -> MarkerVerdict {
 }
 
 impl Decision<'_> {
+    /// Who asks is answered behind the commit of all that this looks at.
+    pub fn markers(&self, of: Option<&TransactionalId>) -> Vec<PendingMarkers> {
+        match of {
+            Some(id) => self.hard.pending_markers_of(self.soft, id).into_iter().collect(),
+            None => self.hard.pending_markers(self.soft, Offset::new(i64::MAX)),
+        }
+    }
+
     /// Some partitions have the marker; with the last of them the transaction is complete (TXN-13).
     pub fn marked(&mut self, id: &TransactionalId, producer: Producer, partitions: &BTreeSet<Partition>) -> Reply {
         let Some((known, result)) = self.prepared(id, producer) else { return Reply::Done };

@@ -143,8 +143,8 @@ impl Coordinated for Tally {
         Ask::Due
     }
 
-    fn topics_deleted(topics: Vec<(String, TopicId)>) -> Ask {
-        Ask::Forget(topics.into_iter().map(|(name, _)| name).collect())
+    fn topics_deleted(topics: Vec<(String, TopicId)>) -> Option<Ask> {
+        Some(Ask::Forget(topics.into_iter().map(|(name, _)| name).collect()))
     }
 
     fn is_more(told: &Told) -> bool {

@@ -1,0 +1,27 @@
+//! What a node can work at, and the levels that an empty cluster begins with.
+use crate::{
+    controller::{METADATA_VERSION, METADATA_VERSION_MIN},
+    image::Features,
+    wire::metadata::FeatureRange,
+};
+
+/// The protocol of transactions (KIP-890) that an empty cluster begins with, and the last that there is.
+const TRANSACTION_VERSION: i16 = 2;
+
+/// What this node can work at; a feature is named once it is served.
+pub fn features() -> Vec<FeatureRange> {
+    let range = |name: &str, min_supported_version, max_supported_version| FeatureRange {
+        name: name.into(),
+        min_supported_version,
+        max_supported_version,
+    };
+    vec![
+        range(Features::METADATA_VERSION, METADATA_VERSION_MIN, METADATA_VERSION),
+        range(Features::TRANSACTION_VERSION, 0, TRANSACTION_VERSION),
+    ]
+}
+
+/// Beside `metadata.version`. A cluster that is older keeps the levels that it has.
+pub fn first_levels() -> Vec<(String, i16)> {
+    vec![(Features::TRANSACTION_VERSION.into(), TRANSACTION_VERSION)]
+}

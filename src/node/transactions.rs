@@ -1,0 +1,68 @@
+//! The coordinator of transactions with its settings, and what ends transactions.
+use super::NodeParts;
+use crate::{
+    config::TransactionRules,
+    controller::{ControllerHandle, ProducerIdSource},
+    coordinator::{
+        GroupCoordinator, Parts, TransactionCoordinator, TransactionEnds, TransactionMachine, TransactionSweeps, Woken,
+        txn::TransactionSettings,
+    },
+    replica::Partitions,
+};
+use std::{sync::Arc, time::Duration};
+
+fn transaction_settings(rules: &TransactionRules) -> TransactionSettings {
+    TransactionSettings {
+        timeout_ms_max: rules.timeout_ms_max,
+        id_expiration_ms: rules.id_expiration_ms,
+        ..TransactionSettings::default()
+    }
+}
+
+pub fn transaction_coordinator(parts: &NodeParts, partitions: &Arc<Partitions>) -> Arc<TransactionCoordinator> {
+    TransactionCoordinator::new(Parts {
+        machine: TransactionMachine,
+        settings: transaction_settings(&parts.config.producers.transactions),
+        partitions: partitions.clone(),
+        clock: parts.clock.clone(),
+        chance: parts.chance.clone(),
+        // Its journals are short: one record for each transactional id, once they are compacted.
+        view: None,
+    })
+}
+
+pub fn transaction_ends(
+    controller: &ControllerHandle,
+    producer_ids: &Arc<ProducerIdSource>,
+    transactions: &Arc<TransactionCoordinator>,
+    groups: &Arc<GroupCoordinator>,
+    partitions: &Arc<Partitions>,
+) -> (Arc<TransactionEnds>, Woken) {
+    let producer_ids = producer_ids.clone();
+    let fresh_id = move || -> futures_util::future::BoxFuture<'static, _> {
+        let producer_ids = producer_ids.clone();
+        Box::pin(async move { producer_ids.next().await.ok() })
+    };
+    let images = controller.images().clone();
+    TransactionEnds::new(transactions.clone(), groups.clone(), partitions.clone(), images, Box::new(fresh_id))
+}
+
+pub fn transaction_sweeps(rules: &TransactionRules) -> TransactionSweeps {
+    let every = |ms: u64| Duration::from_millis(ms.max(1));
+    TransactionSweeps { abort_every: every(rules.abort_every_ms), expire_every: every(rules.expire_every_ms) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{NodeConfig, RawSettings};
+
+    #[test]
+    fn kafkas_defaults_come_through() {
+        let config = NodeConfig::resolve(&RawSettings::default()).unwrap();
+        let rules = &config.producers.transactions;
+        assert_eq!(transaction_settings(rules), TransactionSettings::default());
+        let sweeps = transaction_sweeps(rules);
+        assert_eq!((sweeps.abort_every.as_secs(), sweeps.expire_every.as_secs()), (10, 3_600));
+    }
+}
