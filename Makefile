@@ -48,9 +48,8 @@ oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wr
 	@trap '$(KAFKA) down oracle || true' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
 	OTTLA_TEST_BROKER=127.0.0.1:$(ORACLE_PORT) $(CARGO) test --locked --no-fail-fast -p protocol-tests $(ARGS)
 
-crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): nothing acknowledged may be lost; then fill a small disk
+crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): nothing acknowledged may be lost
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill --test kill_groups -- --nocapture $(ARGS)
-	OTTLA_BIN=$(CURDIR)/target/release/ottla $(CARGO) test --locked -p protocol-tests --test full_disk -- --ignored --nocapture
 
 compat: build ## Run the rdkafka crate against Ottla; the first build compiles librdkafka (needs cc, make, zlib)
 	OTTLA_BIN=$(CURDIR)/target/release/ottla $(CARGO) test --locked -p compat-rdkafka $(ARGS)

@@ -279,10 +279,7 @@ impl LogDir {
         self.remove_left(now);
         self.flush_due();
         let much = self.shared.unsaved_bytes.load(Ordering::Relaxed) >= self.settings.checkpoint_wal_bytes;
-        let interval = Duration::from_millis(self.settings.checkpoint_interval_ms);
-        // On a full disk it may be the write-ahead log that takes the room.
-        let interval = if self.shared.space.is_short() { interval.min(LogDir::PUT_OFF) } else { interval };
-        let due = now >= state.checkpointed + interval;
+        let due = now >= state.checkpointed + Duration::from_millis(self.settings.checkpoint_interval_ms);
         let soon = self.checkpoint_soon.swap(false, Ordering::AcqRel);
         if (much || due || soon) && self.is_recovered() && self.shared.failure().is_none() {
             state.checkpointed = now;

@@ -117,8 +117,6 @@ impl LogDir {
             _ => LogDirError::Io { action: "lock", path: path.to_owned(), source },
         })?;
         let meta = read_meta(&*disk, path)?;
-        let settings =
-            settings.fitted_to(disk.total_bytes(path).map_err(LogDirError::io("ask for the size of", path))?);
         let marker = take_marker(&*disk, path)?;
         let wal_path = path.join(names::WAL);
         let (wal, recovered) = Wal::open(disk.clone(), clock.clone(), &wal_path, settings.wal.clone())?;
@@ -394,7 +392,6 @@ impl LogDir {
         match self.shared.disk.free_bytes(self.path()) {
             Ok(free) => {
                 if self.shared.space.refresh(free) {
-                    self.shared.wal.keep_few_spares(false);
                     tracing::info!(directory = %self.path().display(), free_bytes = free, "the disk has room again: records are taken");
                 }
             }

@@ -35,8 +35,6 @@ struct State {
     retired: Vec<Spare>,
     /// Spare files to keep at most.
     spares_max: usize,
-    /// The disk is short of room: one is kept, whatever is asked for.
-    scarce: bool,
     /// What went wrong beside the point; told to whoever takes the next file.
     trouble: Option<WalError>,
     closing: bool,
@@ -64,7 +62,6 @@ impl Supply {
                 ready: None,
                 retired: Vec::new(),
                 spares_max: 1,
-                scarce: false,
                 trouble: None,
                 closing: false,
             }),
@@ -132,17 +129,8 @@ impl Supply {
     pub fn retire(&self, files: impl IntoIterator<Item = Spare>, spares_max: usize) {
         let mut state = self.state.lock();
         state.retired.extend(files);
-        state.spares_max = if state.scarce { 1 } else { spares_max.max(1) };
+        state.spares_max = spares_max.max(1);
         self.changed.notify_all();
-    }
-
-    pub fn keep_few_spares(&self, few: bool) {
-        let mut state = self.state.lock();
-        state.scarce = few;
-        if few {
-            state.spares_max = 1;
-            self.changed.notify_all();
-        }
     }
 
     /// Finishes what was retired and stops.

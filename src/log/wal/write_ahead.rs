@@ -237,11 +237,6 @@ impl Wal {
         self.shared.state.lock().progress.unreleased_bytes()
     }
 
-    /// While the disk is short of room, released files are removed rather than kept for the next load.
-    pub fn keep_few_spares(&self, few: bool) {
-        self.shared.supply.keep_few_spares(few);
-    }
-
     /// Why nothing is taken any more, if so (LOG-9).
     pub fn failure(&self) -> Option<WalError> {
         self.shared.state.lock().stopped.clone()
