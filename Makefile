@@ -51,7 +51,8 @@ oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wr
 crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): nothing acknowledged may be lost
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill --test kill_groups -- --nocapture $(ARGS)
 
-compat: build ## Run the rdkafka crate against Ottla; the first build compiles librdkafka (needs cc, make, zlib)
+compat: build ## Run the rdkafka crate against Ottla, or a client's own suite (SUITE=librdkafka BROKER=kafka; see compat/)
+	@if [ -n "$(SUITE)" ]; then OTTLA_BIN=$(CURDIR)/target/release/ottla compat/$(SUITE)/run.sh $(or $(BROKER),ottla) $(ARGS); exit; fi; \
 	OTTLA_BIN=$(CURDIR)/target/release/ottla $(CARGO) test --locked -p compat-rdkafka $(ARGS)
 
 tools: build ## Run Apache Kafka's own tools and kcat against Ottla (LINES=10000 is short; needs java, mvn, python3, kcat)
