@@ -1,7 +1,7 @@
 //! Settings of groups as their coordinator wants them, at the start and whenever they are changed at run time.
 use super::NodeParts;
 use crate::{
-    config::{BoundedMs, ConsumerGroupRules, GroupRules, NodeConfig, RawSettings},
+    config::{BoundedMs, ConsumerGroupRules, GroupRules},
     coordinator::{
         GroupCoordinator, GroupMachine, Parts,
         group::{
@@ -9,10 +9,8 @@ use crate::{
             consumer::{Bounded, ConsumerSettings, assignor::Assignor},
         },
     },
-    image::{Delta, Image, Publisher, Resource, ResourceKind, Settings},
     replica::Partitions,
     store::View,
-    types::NodeId,
 };
 use std::sync::Arc;
 
@@ -60,36 +58,10 @@ pub fn group_coordinator(
     })
 }
 
-/// Tells the coordinator of changed settings.
-pub struct GroupSettingsPublisher {
-    pub groups: Arc<GroupCoordinator>,
-    pub node: NodeId,
-    pub raw: RawSettings,
-}
-
-impl Publisher for GroupSettingsPublisher {
-    fn name(&self) -> &'static str {
-        "group settings"
-    }
-
-    fn publish(&self, delta: &Delta, image: &Arc<Image>) {
-        if !delta.configs.iter().any(|resource| resource.kind == ResourceKind::Broker) {
-            return;
-        }
-        let none = Settings::new();
-        let of = |resource| image.configs.of(&resource).map_or(&none, |settings| &**settings).clone();
-        let raw = self.raw.with_dynamic(&of(Resource::all_brokers()), &of(Resource::broker(self.node)));
-        match NodeConfig::resolve(&raw) {
-            Ok(config) => self.groups.configure(group_settings(&config.groups)),
-            Err(error) => tracing::error!(%error, "changed settings of groups cannot be used; the former ones are"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Scope, table};
+    use crate::config::{NodeConfig, RawSettings, Scope, table};
 
     #[test]
     fn kafkas_defaults_come_through() {

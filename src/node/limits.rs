@@ -1,15 +1,10 @@
 //! Limits of connections as the settings give them, at the start and whenever they change.
 use super::NodeParts;
 use crate::{
-    config::{NetworkConfig, NodeConfig, RawSettings},
-    image::{Delta, Image, Publisher, Resource, ResourceKind, Settings},
-    server::{ConnectionLimits, ConnectionRules, SocketSettings},
-    types::NodeId,
+    config::NetworkConfig,
+    server::{ConnectionRules, SocketSettings},
 };
-use std::{
-    net::{IpAddr, ToSocketAddrs},
-    sync::Arc,
-};
+use std::net::{IpAddr, ToSocketAddrs};
 
 /// Addresses of the overrides are looked up here; a name without one limits nobody, and is told in the log.
 pub fn connection_rules(network: &NetworkConfig) -> ConnectionRules {
@@ -46,31 +41,5 @@ pub fn socket_settings(parts: &NodeParts) -> SocketSettings {
         receive_buffer_bytes: bytes("socket.receive.buffer.bytes", network.socket_receive_buffer_bytes),
         backlog: is_given("socket.listen.backlog.size")
             .then(|| i32::try_from(network.listen_backlog).unwrap_or(i32::MAX)),
-    }
-}
-
-/// Brings limits that are changed at run time into force.
-pub struct LimitsPublisher {
-    pub limits: Arc<ConnectionLimits>,
-    pub node: NodeId,
-    pub raw: RawSettings,
-}
-
-impl Publisher for LimitsPublisher {
-    fn name(&self) -> &'static str {
-        "limits"
-    }
-
-    fn publish(&self, delta: &Delta, image: &Arc<Image>) {
-        if !delta.configs.iter().any(|resource| resource.kind == ResourceKind::Broker) {
-            return;
-        }
-        let none = Settings::new();
-        let of = |resource| image.configs.of(&resource).map_or(&none, |settings| &**settings).clone();
-        let raw = self.raw.with_dynamic(&of(Resource::all_brokers()), &of(Resource::broker(self.node)));
-        match NodeConfig::resolve(&raw) {
-            Ok(config) => self.limits.update(connection_rules(&config.network)),
-            Err(error) => tracing::error!(%error, "changed limits of connections cannot be used; the former ones are"),
-        }
     }
 }

@@ -1,4 +1,5 @@
 //! Wiring: builds every layer in order, runs it, takes it down in reverse.
+mod changing;
 mod cleaning;
 mod features;
 mod format;

@@ -1,11 +1,12 @@
 //! A node from its settings to serving clients, and back.
 use super::{
     FormatError, NodeSettings,
-    cleaning::{CleanerPublisher, cleaner_settings},
+    changing::changes,
+    cleaning::cleaner_settings,
     features::{features, first_levels},
     format::identify,
-    groups::{GroupSettingsPublisher, group_coordinator},
-    limits::{LimitsPublisher, connection_rules, socket_settings},
+    groups::{group_coordinator, group_settings},
+    limits::{connection_rules, socket_settings},
     observe::{MetadataGauges, NodePages},
     retention, topic_settings,
     transactions::{transaction_coordinator, transaction_ends, transaction_sweeps},
@@ -266,14 +267,15 @@ pub(super) fn open(
     let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
     let settings = cleaner_settings(&parts.config.log.cleaner);
     let cleaner = Cleaner::new(storage.directories.clone(), parts.clock.clone(), settings);
+    let (its_groups, its_cleaner) = (groups.clone(), cleaner.clone());
     let publishers: Vec<Box<dyn Publisher>> = vec![
         Box::new(TopicPublisher::new(partitions.clone(), resolver(parts))),
-        Box::new(GroupSettingsPublisher { groups: groups.clone(), node: parts.config.node_id, raw: parts.raw.clone() }),
+        changes(parts, "groups", move |config| its_groups.configure(group_settings(&config.groups))),
         Box::new(CoordinatorPublisher(groups.clone())),
         Box::new(CoordinatorPublisher(transactions.clone())),
         Box::new(MetadataGauges { metrics: metrics.clone() }),
-        Box::new(CleanerPublisher { cleaner: cleaner.clone(), node: parts.config.node_id, raw: parts.raw.clone() }),
-        Box::new(LimitsPublisher { limits, node: parts.config.node_id, raw: parts.raw.clone() }),
+        changes(parts, "compaction", move |config| its_cleaner.update(cleaner_settings(&config.log.cleaner))),
+        changes(parts, "limits", move |config| limits.update(connection_rules(&config.network))),
     ];
     let new_terms = storage.directories.iter().any(|directory| !directory.was_clean());
     let controller = Controller::start(registration(parts, &storage, advertised, log, new_terms, publishers))?;
