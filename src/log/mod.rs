@@ -22,6 +22,7 @@ mod producer_state;
 mod properties;
 mod read;
 mod recovering;
+mod reindex;
 mod replay;
 mod scan;
 mod segment;

@@ -12,7 +12,7 @@ use crate::{
         names, producer_snapshot,
         producer_state::{Completed, ProducerStates},
         scan::{self, BadBatch, Scan, Step},
-        segment::Segment,
+        segment::{Segment, UNINDEXED_BYTES_MAX},
         time_index::{self, LiveTimeIndex, TimeEntry},
         transactions::Unstable,
         verification::Verifications,
@@ -21,9 +21,6 @@ use crate::{
     types::{LeaderEpoch, LogBounds, Offset},
 };
 use std::{collections::BTreeSet, io, path::Path, sync::Arc};
-
-/// A last segment of at most this size is walked from its beginning when it has no index.
-const UNINDEXED_BYTES_MAX: u64 = 1 << 20;
 
 /// What the directory's checkpoints know of a log.
 #[derive(Clone, Copy, Default, Debug)]
@@ -174,6 +171,8 @@ impl<'a> Opening<'a> {
             return self.restart_at(start, &segments);
         }
         self.epochs.truncate_start(start);
+        let sealed = &segments[..segments.len() - 1];
+        self.make_missing_indexes(sealed, listing).map_err(self.io("write the indexes of"))?;
         let mut bounds = LogBounds::loaded(start, end);
         let high = self.known.high.unwrap_or(start).clamp(start, end);
         let mut unstable = Unstable::default();

@@ -6,7 +6,7 @@ use crate::{
         folder::{Folder, LoadedIndex},
         hints::{Hints, Place},
         index::{self, IndexEntry, LiveIndex},
-        names, scan,
+        names, reindex, scan,
         scan::{Scan, Step},
         time_index::{self, LiveTimeIndex, TimeEntry, TimestampedOffset},
     },
@@ -26,6 +26,10 @@ use std::{
 
 /// Bytes read at a time between two index entries.
 const SEARCH_CHUNK_BYTES: usize = 4096;
+/// A last segment of at most this size is walked from its beginning when it has no index.
+pub(in crate::log) const UNINDEXED_BYTES_MAX: u64 = 64 << 10;
+/// Bytes between two entries of an index that is made again in memory: Kafka's `index.interval.bytes`.
+const REBUILT_INTERVAL_BYTES: u64 = 4096;
 /// Positions are 31 bits in Kafka's index files.
 pub const SEGMENT_BYTES_MAX: u64 = i32::MAX as u64;
 
@@ -281,6 +285,13 @@ impl Segment {
         Ok(())
     }
 
+    /// The indexes of the last segment at an orderly stop. A small one without entries gets no files: it is walked as soon as
+    /// they would be read, and thousands of small logs would each cost their creation.
+    pub fn close_indexes(&self) -> io::Result<()> {
+        let small = self.bytes() <= UNINDEXED_BYTES_MAX && self.index_entries() == (0, 0);
+        if small { self.write_aborted() } else { self.write_indexes(true) }
+    }
+
     /// True when many index entries wait in memory.
     pub fn indexes_gathered(&self) -> bool {
         self.index.lock().unwritten() >= 512
@@ -308,19 +319,7 @@ impl Segment {
 
     fn rebuilt_index(self: &Arc<Self>) -> io::Result<Vec<IndexEntry>> {
         tracing::warn!(segment = %self.path(names::LOG).display(), "the offset index is missing or damaged and is made again in memory");
-        let file = self.file()?;
-        let mut scan = Scan::headers(&*file, 0, self.bytes());
-        let mut entries = Vec::new();
-        let mut since = 0;
-        while let Step::Batch { position, header } = scan.next_step()? {
-            let last = header.last().and_then(|last| index::relative(self.base, last));
-            if let (true, Some(relative), Ok(position)) = (since > 4096, last, u32::try_from(position)) {
-                entries.push(IndexEntry { relative, position });
-                since = 0;
-            }
-            since += header.size();
-        }
-        Ok(entries)
+        Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.0)
     }
 
     /// A position at or before the batch that holds `offset`, as the index knows it.
@@ -473,16 +472,7 @@ impl Segment {
         if let Some(entries) = parsed {
             return Ok(entries);
         }
-        let file = self.file()?;
-        let mut scan = Scan::headers(&*file, 0, self.bytes());
-        let mut entries: Vec<TimeEntry> = Vec::new();
-        while let Step::Batch { header, .. } = scan.next_step()? {
-            let Some(relative) = header.last().and_then(|last| index::relative(self.base, last)) else { break };
-            if entries.last().is_none_or(|last| header.max_timestamp > last.timestamp_ms) {
-                entries.push(TimeEntry { timestamp_ms: header.max_timestamp, relative });
-            }
-        }
-        Ok(entries)
+        Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1)
     }
 }
 

@@ -46,8 +46,8 @@ pub struct Outgoing {
 
 /// Below this a range is copied into the answer; above it `sendfile` is cheaper.
 const SENDFILE_BYTES_MIN: usize = 32 * 1024;
-/// Up to here one look tells whether a range is in the page cache.
-const PROBE_ONCE_BYTES_MAX: u64 = 256 * 1024;
+/// The page cache is looked at once in so many bytes: what it loses or reads ahead at a time.
+const PROBE_EVERY_BYTES: usize = 128 * 1024;
 /// One `sendfile` call moves at most this much, so that one connection does not hold a thread.
 const SENDFILE_BYTES_MAX: usize = 1 << 20;
 
@@ -251,16 +251,17 @@ fn copied(range: &FileRange, warmed: bool) -> io::Result<Option<Bytes>> {
     Ok(Some(bytes.freeze()))
 }
 
-/// A guess by single bytes of what the next `sendfile` would send: the end, where read-ahead comes last, and of a long
-/// range also the begin.
+/// A guess by single bytes of what the next `sendfile` would send: one of each window, and the end, where read-ahead comes
+/// last. The two ends alone would not do: who looked for the batches has just read those.
 fn resident(range: &FileRange) -> bool {
     let Some(fd) = range.file.fd() else { return true };
-    let len = range.len.min(SENDFILE_BYTES_MAX) as u64;
-    let looks: &[u64] = if len > PROBE_ONCE_BYTES_MAX { &[0, len - 1] } else { &[len - 1] };
-    looks.iter().all(|at| {
+    let last = range.len.min(SENDFILE_BYTES_MAX).saturating_sub(1);
+    let within = (PROBE_EVERY_BYTES / 2..last).step_by(PROBE_EVERY_BYTES);
+    std::iter::once(last).chain(within).all(|at| {
         let mut byte = [0];
         let mut slices = [IoSliceMut::new(&mut byte)];
-        !matches!(rustix::io::preadv2(fd, &mut slices, range.position + *at, ReadWriteFlags::NOWAIT), Err(Errno::AGAIN))
+        let read = rustix::io::preadv2(fd, &mut slices, range.position + at as u64, ReadWriteFlags::NOWAIT);
+        !matches!(read, Err(Errno::AGAIN))
     })
 }
 

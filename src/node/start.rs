@@ -66,8 +66,8 @@ pub enum StartError {
     Quorum(#[from] LeadError),
     #[error(transparent)]
     Controller(#[from] controller::StartError),
-    #[error("the threads of compaction cannot be started: {0}")]
-    Cleaner(std::io::Error),
+    #[error("the threads of {0} cannot be started: {1}")]
+    Threads(&'static str, std::io::Error),
     #[error("a background task ended early: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -160,8 +160,9 @@ impl Node {
         tasks.push(tokio::spawn(retention::run(partitions.clone(), first, every, stopping)));
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
         tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image)));
-        cleaner.start().map_err(StartError::Cleaner)?;
-        let server = Server::start(bound, server_parts(&parts, broker, limits, &metrics));
+        cleaner.start().map_err(|error| StartError::Threads("compaction", error))?;
+        let server = Server::start(bound, server_parts(&parts, broker, limits, &metrics))
+            .map_err(|error| StartError::Threads("the network", error))?;
         metrics.broker_state.set(3);
         metrics.active_controller.set(1);
         ready.store(true, Ordering::Release);
@@ -490,6 +491,7 @@ fn server_parts(
         metrics: metrics.clone(),
         frame_bytes_max: network.request_bytes_max as usize,
         inflight_bytes_max: network.connection_inflight_bytes_max,
+        event_loops: std::thread::available_parallelism().map_or(1, usize::from),
         // A year stands for "never": timers do not reach further.
         idle_max: Duration::from_millis(network.connection_idle_ms_max.unwrap_or(u64::MAX).min(365 * 86_400_000)),
     }

@@ -3,10 +3,12 @@ mod chance;
 mod clock;
 mod disk;
 mod memory_disk;
+mod patience;
 mod real_disk;
 
 pub use chance::{Chance, SeededChance, SystemChance};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use disk::{Disk, DiskFile, Entry, OpenMode};
 pub use memory_disk::{Fault, FaultEffect, MemoryDisk, Operation, OperationKind};
+pub use patience::{hurried, is_hurried};
 pub use real_disk::RealDisk;

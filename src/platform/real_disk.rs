@@ -1,12 +1,15 @@
 //! The machine's own filesystem.
-use super::disk::{Disk, DiskFile, Entry, OpenMode};
+use super::{
+    disk::{Disk, DiskFile, Entry, OpenMode},
+    patience::is_hurried,
+};
 use rustix::{
     fs::{self, FlockOperation, OFlags},
     io::ReadWriteFlags,
 };
 use std::{
     fs::{File, OpenOptions},
-    io::{self, IoSlice},
+    io::{self, IoSlice, IoSliceMut},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd},
         unix::fs::{FileExt, OpenOptionsExt},
@@ -130,11 +133,25 @@ impl RealFile {
     }
 }
 
+impl RealFile {
+    /// One read; of the page cache alone where the thread must not wait.
+    fn read_some(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        if is_hurried() {
+            match rustix::io::preadv2(&self.0, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
+                // Filesystems without RWF_NOWAIT: read as always.
+                Err(rustix::io::Errno::OPNOTSUPP) => {}
+                answer => return Ok(answer?),
+            }
+        }
+        self.0.read_at(buffer, position)
+    }
+}
+
 impl DiskFile for RealFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self.0.read_at(&mut buffer[filled..], position + filled as u64) {
+            match self.read_some(&mut buffer[filled..], position + filled as u64) {
                 Ok(0) => break,
                 Ok(more) => filled += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

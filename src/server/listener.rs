@@ -2,6 +2,7 @@
 use super::{
     Admission, ConnectionLimits,
     connection::{Connection, Ended, Shared},
+    loops::Loops,
 };
 use crate::{
     api::{Connection as Client, Router},
@@ -142,10 +143,13 @@ pub struct ServerParts {
     pub idle_max: Duration,
     /// Bytes of requests that one connection may have unanswered before it is read no further.
     pub inflight_bytes_max: u64,
+    /// Threads that run connections.
+    pub event_loops: usize,
 }
 
 impl Server {
-    pub fn start(listeners: Vec<Listener>, parts: ServerParts) -> Server {
+    pub fn start(listeners: Vec<Listener>, parts: ServerParts) -> io::Result<Server> {
+        let loops = Arc::new(Loops::start(parts.event_loops)?);
         let (stop, stopping) = watch::channel(false);
         let shared = Arc::new(Shared {
             router: parts.router,
@@ -164,11 +168,12 @@ impl Server {
                     shared: shared.clone(),
                     limits: parts.limits.clone(),
                     metrics: parts.metrics.clone(),
+                    loops: loops.clone(),
                 };
                 tasks.spawn(accept.run(socket));
             }
         }
-        Server { stop, tasks }
+        Ok(Server { stop, tasks })
     }
 
     /// No new connections, no new requests; what was accepted is answered. Returns when every connection is gone.
@@ -183,6 +188,7 @@ struct Accept {
     shared: Arc<Shared>,
     limits: Arc<ConnectionLimits>,
     metrics: Arc<Metrics>,
+    loops: Arc<Loops>,
 }
 
 impl Accept {
@@ -235,8 +241,8 @@ impl Accept {
                 return;
             }
         };
-        let local = match configure(&socket) {
-            Ok(local) => local,
+        let (socket, local) = match configure(socket) {
+            Ok(configured) => configured,
             Err(error) => {
                 tracing::debug!(listener = %self.name, %from, %error, "the connection was gone before it began");
                 return;
@@ -246,8 +252,11 @@ impl Accept {
         self.metrics.connections.inc();
         let client = Arc::new(Client::new(self.name.clone(), from, local));
         let (shared, metrics) = (self.shared.clone(), self.metrics.clone());
-        connections.spawn(async move {
-            let ended = Connection::new(socket, client.clone(), shared, place).serve().await;
+        self.loops.spawn(connections, async move {
+            let ended = match TcpStream::from_std(socket) {
+                Ok(socket) => Connection::new(socket, client.clone(), shared, place).serve().await,
+                Err(error) => Ended::Io(error),
+            };
             metrics.connections.dec();
             report(&client, &ended);
         });
@@ -271,11 +280,13 @@ impl Seldom {
     }
 }
 
-fn configure(socket: &TcpStream) -> io::Result<SocketAddr> {
+/// The socket of no event loop yet, and its own address.
+fn configure(socket: TcpStream) -> io::Result<(std::net::TcpStream, SocketAddr)> {
     socket.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(120));
-    socket2::SockRef::from(socket).set_tcp_keepalive(&keepalive)?;
-    socket.local_addr()
+    socket2::SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+    let local = socket.local_addr()?;
+    Ok((socket.into_std()?, local))
 }
 
 /// One line where the client did something wrong, none where it just went away.

@@ -3,6 +3,7 @@ mod admission;
 mod connection;
 mod limits;
 mod listener;
+mod loops;
 
 pub use admission::{Admission, Ticket};
 pub use limits::{ConnectionLimits, ConnectionRules, Refusal};

@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
 };
 
-fn get(port: u16, path: &str) -> String {
+pub fn get(port: u16, path: &str) -> String {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
@@ -14,7 +14,7 @@ fn get(port: u16, path: &str) -> String {
 }
 
 /// The sum of all series of `name` that carry every one of `labels`.
-fn figure(page: &str, name: &str, labels: &[&str]) -> f64 {
+pub fn figure(page: &str, name: &str, labels: &[&str]) -> f64 {
     let series = page.lines().filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)));
     let series = series.filter(|line| matches!(line.as_bytes().get(name.len()), Some(b' ' | b'{')));
     series.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()

@@ -34,13 +34,21 @@ pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
     };
     drop(request);
     plan.resolve(cx);
-    let found = read::all(cx, &plan.items, &limits);
-    if wait.is_zero() || plan.items.is_empty() || enough(&found, bytes_min) {
-        return Reply::Now(finish(cx, plan, found));
-    }
+    let is_over =
+        move |plan: &Plan, found: &[Found]| wait.is_zero() || plan.items.is_empty() || enough(found, bytes_min);
+    let at_once = match read::at_once(cx, &plan.items, &limits) {
+        Some(found) if is_over(&plan, &found) => return Reply::Now(finish(cx, plan, found)),
+        at_once => at_once,
+    };
     let cx = cx.clone();
     Reply::later(async move {
-        let found = wait::for_data(&cx, &mut plan, &limits, found, wait, bytes_min).await;
+        let mut found = match at_once {
+            Some(found) => found,
+            None => read::patiently(&cx, &mut plan.items, &limits).await,
+        };
+        if !is_over(&plan, &found) {
+            found = wait::for_data(&cx, &mut plan, &limits, found, wait, bytes_min).await;
+        }
         finish(&cx, plan, found)
     })
 }

@@ -4,13 +4,15 @@ use crate::{
     api::{Context, errors},
     log::{AbortedTransaction, Read, ReadError, Slice},
     net::FileRange,
+    platform::{hurried, is_hurried},
     record::{BatchHeader, Codec, HEADER_BYTES},
     replica::{Partition, ReadFault, Unavailable},
     types::{ErrorCode, Isolation, LeaderEpoch, LogBounds, Offset, OffsetAndEpoch},
 };
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 /// What holds for all partitions of one fetch.
+#[derive(Clone, Copy)]
 pub struct Limits {
     pub isolation: Isolation,
     pub bytes_max: usize,
@@ -39,30 +41,73 @@ impl Found {
     }
 }
 
+/// A part of the answer is not in memory, and this thread must not wait for a disk.
+struct Cold;
+
+/// Reads what is in memory; `None` when some of it is not: then [`patiently`] is the way.
+pub fn at_once(cx: &Context, items: &[Item], limits: &Limits) -> Option<Vec<Found>> {
+    hurried(|| all(cx, items, limits)).ok()
+}
+
+/// Reads on a blocking thread, which may wait for disks.
+pub async fn patiently(cx: &Context, items: &mut Vec<Item>, limits: &Limits) -> Vec<Found> {
+    cx.broker.metrics.cold_fetches.inc();
+    let (of, limits, asked) = (cx.clone(), *limits, std::mem::take(items));
+    let reading = tokio::task::spawn_blocking(move || {
+        let found = all(&of, &asked, &limits);
+        (asked, found)
+    });
+    match reading.await {
+        Ok((asked, found)) => {
+            *items = asked;
+            // Nobody is hurried there, so nothing is left for want of patience.
+            found.unwrap_or_default()
+        }
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The process ends.
+            Err(_) => Vec::new(),
+        },
+    }
+}
+
+/// As [`at_once`], and where that does not do, [`patiently`].
+pub async fn read(cx: &Context, items: &mut Vec<Item>, limits: &Limits) -> Vec<Found> {
+    match at_once(cx, items, limits) {
+        Some(found) => found,
+        None => patiently(cx, items, limits).await,
+    }
+}
+
 /// Reads every partition in order. The first that has data gives at least one batch, whatever its size (FET-1).
-pub fn all(cx: &Context, items: &[Item], limits: &Limits) -> Vec<Found> {
+fn all(cx: &Context, items: &[Item], limits: &Limits) -> Result<Vec<Found>, Cold> {
     let mut left = limits.bytes_max;
     let mut empty = true;
     let mut found = Vec::with_capacity(items.len());
     for item in items {
-        let one = one(cx, item, limits, left, empty);
+        let one = one(cx, item, limits, left, empty)?;
         left = left.saturating_sub(one.bytes());
         empty &= one.bytes() == 0;
         found.push(one);
     }
-    found
+    Ok(found)
 }
 
-fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bool) -> Found {
+fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bool) -> Result<Found, Cold> {
     let partition = match &item.partition {
         Ok(partition) => partition,
-        Err(code) => return Found::error(*code),
+        Err(code) => return Ok(Found::error(*code)),
     };
     if limits.follower {
-        return Found::error(ErrorCode::UnknownLeaderEpoch);
+        return Ok(Found::error(ErrorCode::UnknownLeaderEpoch));
     }
-    match read(cx, partition, item, limits, left, at_least_one) {
-        Ok(found) => found,
+    if is_hurried() && partition.opened().is_none() {
+        // Opening a log reads its files, after a crash all that was not synced.
+        return Err(Cold);
+    }
+    match within(cx, partition, item, limits, left, at_least_one) {
+        Ok(found) => Ok(found),
+        Err(ReadFault::Read(ReadError::Io { source, .. })) if source.kind() == io::ErrorKind::WouldBlock => Err(Cold),
         Err(fault) => {
             let code = match (&fault, cx.version) {
                 // Clients of old versions do not know the storage error (OPS-2).
@@ -73,12 +118,12 @@ fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bo
             };
             // Also with an error the bounds are told where they are known (pitfall 20).
             let bounds = partition.opened().map(|log| log.bounds()).filter(|_| code == ErrorCode::OffsetOutOfRange);
-            Found { bounds, ..Found::error(code) }
+            Ok(Found { bounds, ..Found::error(code) })
         }
     }
 }
 
-fn read(
+fn within(
     cx: &Context,
     partition: &Arc<Partition>,
     item: &Item,
@@ -103,7 +148,10 @@ fn read(
     }
     let bytes_max = usize::try_from(item.partition_max_bytes).unwrap_or(0).min(left);
     let Read { slice, bounds, aborted } = partition.read(from, limits.isolation, bytes_max, at_least_one)?;
-    if cx.version < 10 && slice.as_ref().and_then(codec_of) == Some(Codec::Zstd) {
+    if cx.version < 10
+        && let Some(slice) = &slice
+        && codec_of(slice).map_err(|source| log.read_error(source))? == Some(Codec::Zstd)
+    {
         return Ok(Found { bounds: Some(bounds), ..Found::error(ErrorCode::UnsupportedCompressionType) });
     }
     Ok(Found {
@@ -116,8 +164,8 @@ fn read(
 }
 
 /// Readers below version 10 cannot read zstd; only they pay for this look at the first batch.
-fn codec_of(slice: &Slice) -> Option<Codec> {
+fn codec_of(slice: &Slice) -> io::Result<Option<Codec>> {
     let mut head = [0; HEADER_BYTES];
-    slice.file.read_at(&mut head, slice.position).ok()?;
-    BatchHeader::parse(&head).ok()?.codec()
+    slice.file.read_at(&mut head, slice.position)?;
+    Ok(BatchHeader::parse(&head).ok().and_then(|header| header.codec()))
 }

@@ -34,7 +34,7 @@ pub async fn for_data(
             _ = stopping.wait_for(|stop| *stop) => true,
         };
         plan.resolve(cx);
-        found = read::all(cx, &plan.items, limits);
+        found = read::read(cx, &mut plan.items, limits).await;
         if late || enough(&found, bytes_min) {
             return found;
         }

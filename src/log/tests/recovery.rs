@@ -4,7 +4,7 @@ use crate::{
     log::{LogError, SyncPolicy},
     platform::{Fault, FaultEffect, MemoryDisk, OperationKind},
 };
-use std::{fs, io, path::PathBuf};
+use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 fn paged() -> LogConfig {
     LogConfig { sync: SyncPolicy::PageCache, index_interval_bytes: 300, ..LogConfig::default() }
@@ -228,6 +228,59 @@ fn log_23_damaged_indexes_never_change_what_is_read() {
         }
         assert_eq!(read_all(&log, 2_000).len(), 60);
     }
+}
+
+#[test]
+fn log_23_missing_indexes_of_sealed_segments_are_on_disk_again_once_the_log_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = LogConfig { segment_bytes: 30_000, ..paged() };
+    let fixture = Fixture::real(dir.path());
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(config.clone());
+    for at in 0..60 {
+        append(&log, batch_at(NOW_MS + at, 2, &[7; 1_000])).unwrap();
+    }
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    let files = || {
+        let all = fs::read_dir(dir.path().join("t-0")).unwrap().map(|entry| entry.unwrap().path());
+        let indexes = all.filter(|path| path.extension().is_some_and(|kind| kind == "index" || kind == "timeindex"));
+        indexes.map(|path| (path.clone(), fs::read(path).unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    let before = files();
+    assert!(before.len() >= 10 && before.values().all(|bytes| !bytes.is_empty()), "{}", before.len());
+    let last = before.keys().next_back().unwrap().file_stem().unwrap().to_owned();
+    let sealed: Vec<_> = before.keys().filter(|path| path.file_stem() != Some(&last)).collect();
+    sealed.iter().for_each(|path| fs::remove_file(path).unwrap());
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(config);
+    let after = files();
+    for path in sealed {
+        assert_eq!(after.get(path), before.get(path), "{}", path.display());
+    }
+    assert_eq!(read_all(&log, 2_000).len(), 60);
+}
+
+#[test]
+fn log_12_a_small_log_leaves_no_index_files_at_a_stop_and_is_found_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let large_interval = LogConfig { sync: SyncPolicy::PageCache, ..LogConfig::default() };
+    let fixture = Fixture::real(dir.path());
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(large_interval.clone());
+    for at in 0..5 {
+        append(&log, batch_at(NOW_MS + at, 2, &[7; 100])).unwrap();
+    }
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    assert!(!dir.path().join("t-0/00000000000000000000.index").exists());
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(large_interval.clone());
+    assert_eq!((log.bounds().end(), read_all(&log, 300).len()), (Offset::new(10), 5));
+    let found = log.offset_for_timestamp(NOW_MS + 3, Offset::new(10)).unwrap();
+    assert_eq!(found.map(|found| found.offset), Some(Offset::new(6)));
+    append(&log, batch(1, &[1])).unwrap();
+    assert_eq!(log.bounds().end(), Offset::new(11));
 }
 
 #[test]
