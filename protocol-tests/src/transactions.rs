@@ -57,6 +57,7 @@ impl Producer {
         Producer { connection, id, pid: answer.producer_id.0, epoch: answer.producer_epoch }
     }
 
+    /// The codes in the order of partitions.
     pub fn add(&mut self, version: i16, topic: &Topic, partitions: Vec<i32>) -> Vec<i16> {
         let topic = AddPartitionsToTxnTopic::default().with_name(topic.wire_name()).with_partitions(partitions);
         let request = AddPartitionsToTxnRequest::default()
@@ -66,7 +67,8 @@ impl Producer {
             .with_v3_and_below_topics(vec![topic]);
         eventually(20_000, "the transaction before to end", || {
             let answer = self.connection.call(version, &request);
-            let results = &answer.results_by_topic_v3_and_below[0].results_by_partition;
+            let mut results = answer.results_by_topic_v3_and_below[0].results_by_partition.clone();
+            results.sort_by_key(|result| result.partition_index);
             let codes: Vec<i16> = results.iter().map(|result| result.partition_error_code).collect();
             (!codes.contains(&Code::ConcurrentTransactions.code())).then_some(codes)
         })

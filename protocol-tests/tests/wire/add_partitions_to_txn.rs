@@ -2,7 +2,7 @@
 use kafka_protocol::messages::AddPartitionsToTxnRequest;
 use kafka_protocol::messages::add_partitions_to_txn_request::{AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction};
 use protocol_tests::transactions::{Producer, settled};
-use protocol_tests::{Code, Connection, Topic, assert_ok, new_topic, topic_name};
+use protocol_tests::{Code, Connection, Topic, assert_ok, new_topic, on_kafka, topic_name};
 use std::collections::BTreeMap;
 
 fn asks(producer: &Producer, verify: bool, partitions: &[(&str, &[i32])]) -> AddPartitionsToTxnTransaction {
@@ -111,7 +111,9 @@ fn txn_5_one_transaction_with_a_partition_that_is_not_there_does_not_hold_up_the
 
 #[test]
 fn no_transactions_at_all_are_answered_with_nothing() {
-    for version in [4, 5] {
-        assert!(ask(version, Vec::new()).is_empty());
+    // Apache Kafka never answers that.
+    let versions: &[i16] = if on_kafka() { &[] } else { &[4, 5] };
+    for version in versions {
+        assert!(ask(*version, Vec::new()).is_empty());
     }
 }
