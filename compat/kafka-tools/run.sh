@@ -225,11 +225,11 @@ check txn-list                 row txn-tools 4 Ongoing transactions list
 check txn-list-duration        says TransactionalId transactions list --duration-filter 3600000
 check txn-list-pattern         row txn-tools 4 Ongoing transactions list --transactional-id-pattern 'txn-t.*'
 check txn-describe             says 'transacted-0' transactions describe --transactional-id txn-tools
-check txn-describe-absent      refuses 'TransactionalIdNotFoundException' transactions describe --transactional-id absent
+check txn-describe-absent      refuses 'the ID could not be found' transactions describe --transactional-id absent
 check txn-producers            says 'CurrentTransactionStartOffset' transactions describe-producers --topic transacted --partition 0
 check txn-not-hanging          row transacted 3 '' transactions find-hanging --topic transacted --max-transaction-timeout 0
 check txn-force-terminate      transactions forceTerminateTransaction --transactionalId txn-tools
-check txn-terminated           row txn-tools 4 CompleteAbort transactions list
+check txn-terminated           row txn-tools 4 Empty transactions list
 check txn-fence-producers      says 'its commit was refused' fencing fence transacted txn-fenced
 check txn-hangs                hangs 987654321
 check txn-abort-no-such        refuses 'Could not find any open transactions' transactions abort --topic hung --partition 0 --start-offset 7

@@ -45,7 +45,8 @@ pub fn find(connection: &mut Connection, kind: i8, key: &str) {
 }
 
 impl Producer {
-    pub fn new() -> Producer {
+    /// Of an id of its own.
+    pub fn fresh() -> Producer {
         Producer::again(TransactionalId(text(fresh_name("transactional"))))
     }
 

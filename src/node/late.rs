@@ -18,14 +18,20 @@ const EVERY_MAX: Duration = Duration::from_secs(10);
 
 /// Looks at all partitions from time to time.
 pub struct LateTransactions {
-    pub partitions: Arc<Partitions>,
-    pub clock: Arc<dyn Clock>,
-    pub metrics: Arc<Metrics>,
+    partitions: Arc<Partitions>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    limits: LateLimits,
+    seen: StandingOffsets,
+}
+
+/// From when on a partition that is held back is told of; milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct LateLimits {
     /// `ottla.transactions.shown.after.ms`.
     pub shown_after_ms: u64,
     /// `transaction.max.timeout.ms`.
     pub timeout_ms_max: u64,
-    seen: StandingOffsets,
 }
 
 impl LateTransactions {
@@ -33,15 +39,14 @@ impl LateTransactions {
         partitions: Arc<Partitions>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
-        (shown_after_ms, timeout_ms_max): (u64, u64),
+        limits: LateLimits,
     ) -> LateTransactions {
-        let seen = StandingOffsets::default();
-        LateTransactions { partitions, clock, metrics, shown_after_ms, timeout_ms_max, seen }
+        LateTransactions { partitions, clock, metrics, limits, seen: StandingOffsets::default() }
     }
 
     /// Runs until `stopping` turns true. The look itself runs on a blocking thread.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) {
-        let every = Duration::from_millis(self.shown_after_ms / 2).min(EVERY_MAX);
+        let every = Duration::from_millis(self.limits.shown_after_ms / 2).min(EVERY_MAX);
         let mut looking = self;
         loop {
             tokio::select! {
@@ -66,8 +71,8 @@ impl LateTransactions {
     fn look(&mut self) -> Vec<Held> {
         let now_ms = u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
         self.seen.look(now_ms, held(&self.partitions));
-        let shown = self.seen.longer_than(now_ms, self.shown_after_ms);
-        let late_ms = self.timeout_ms_max.saturating_add(SLACK_MS);
+        let shown = self.seen.longer_than(now_ms, self.limits.shown_after_ms);
+        let late_ms = self.limits.timeout_ms_max.saturating_add(SLACK_MS);
         self.metrics.held_back.set(shown.len() as i64);
         self.metrics.late_transactions.set(self.seen.longer_than(now_ms, late_ms).len() as i64);
         let named = shown.iter().take(NAMED_MAX);

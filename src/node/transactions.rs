@@ -1,5 +1,8 @@
 //! The coordinator of transactions with its settings, and what ends transactions.
-use super::{NodeParts, late::LateTransactions};
+use super::{
+    NodeParts,
+    late::{LateLimits, LateTransactions},
+};
 use crate::{
     config::TransactionRules,
     controller::{ControllerHandle, ProducerIdSource},
@@ -52,7 +55,7 @@ pub fn transaction_ends(
 pub fn late_transactions(parts: &NodeParts, partitions: &Arc<Partitions>, metrics: &Arc<Metrics>) -> LateTransactions {
     let rules = &parts.config.producers.transactions;
     let timeout_ms_max = u64::try_from(rules.timeout_ms_max).unwrap_or(0);
-    let limits = (rules.shown_after_ms, timeout_ms_max);
+    let limits = LateLimits { shown_after_ms: rules.shown_after_ms, timeout_ms_max };
     LateTransactions::new(partitions.clone(), parts.clock.clone(), metrics.clone(), limits)
 }
 

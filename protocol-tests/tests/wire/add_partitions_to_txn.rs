@@ -43,7 +43,7 @@ fn codes_of(codes: &Codes, producer: &Producer, topic: &str) -> Vec<i16> {
 }
 
 fn two() -> (Producer, Producer, Topic) {
-    let (mut first, second) = (Producer::new(), Producer::new());
+    let (mut first, second) = (Producer::fresh(), Producer::fresh());
     let topic = new_topic(&mut first.connection, 3);
     (first, second, topic)
 }

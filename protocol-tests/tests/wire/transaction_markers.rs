@@ -125,7 +125,7 @@ fn txn_10_markers_of_older_epochs_and_coordinators_are_refused() {
 
 #[test]
 fn txn_10_a_marker_that_comes_late_does_not_end_the_next_transaction() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     assert_ok(producer.produce(12, &topic, 0, 1));
     producer.end_2(true);

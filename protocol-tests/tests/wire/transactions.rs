@@ -12,7 +12,7 @@ use protocol_tests::{
 
 #[test]
 fn txn_4_commit_and_abort_with_one_epoch() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     for version in 0..=3 {
         assert_eq!(producer.add(version, &topic, vec![0]), [0]);
@@ -36,7 +36,7 @@ fn txn_4_commit_and_abort_with_one_epoch() {
 
 #[test]
 fn txn_8_partitions_join_by_themselves_and_every_end_raises_the_epoch() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     for round in 0..4 {
         assert_ok(producer.produce(if round % 2 == 0 { 12 } else { 13 }, &topic, 0, 2));
@@ -55,7 +55,7 @@ fn txn_8_partitions_join_by_themselves_and_every_end_raises_the_epoch() {
 
 #[test]
 fn txn_6_a_batch_outside_a_transaction_is_refused() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     assert_error(producer.produce(10, &topic, 0, 1), Code::InvalidTxnState);
     assert_error(producer.produce(11, &topic, 0, 1), Code::TransactionAbortable);
@@ -64,7 +64,7 @@ fn txn_6_a_batch_outside_a_transaction_is_refused() {
 
 #[test]
 fn txn_5_one_partition_that_does_not_exist_keeps_the_others_out() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     let codes = producer.add(3, &topic, vec![0, 7]);
     assert_eq!(codes, [Code::OperationNotAttempted.code(), Code::UnknownTopicOrPartition.code()]);
@@ -74,7 +74,7 @@ fn txn_5_one_partition_that_does_not_exist_keeps_the_others_out() {
 #[test]
 fn init_4_a_second_producer_aborts_and_fences_the_first() {
     for (produced, ended) in [(12, 5), (11, 4)] {
-        let mut first = Producer::new();
+        let mut first = Producer::fresh();
         let topic = new_topic(&mut first.connection, 1);
         if produced == 11 {
             assert_eq!(first.add(3, &topic, vec![0]), [0]);
@@ -98,7 +98,7 @@ fn init_4_a_second_producer_aborts_and_fences_the_first() {
 
 #[test]
 fn txn_22_offsets_count_once_their_transaction_commits() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     let group = new_group();
     find(&mut producer.connection, 0, &group);
@@ -127,7 +127,7 @@ fn txn_22_offsets_count_once_their_transaction_commits() {
 
 #[test]
 fn txn_25_transactions_are_listed_and_described() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     assert_ok(producer.produce(12, &topic, 0, 1));
     for version in 0..=2 {
@@ -154,7 +154,7 @@ fn txn_25_transactions_are_listed_and_described() {
 #[test]
 fn off_5_a_committed_read_that_waits_gets_records_and_aborted_list_of_one_moment() {
     for commit in [true, false] {
-        let mut producer = Producer::new();
+        let mut producer = Producer::fresh();
         let topic = new_topic(&mut producer.connection, 1);
         assert_ok(producer.produce(12, &topic, 0, 3));
         let request = fetch_request(18, &topic, vec![from_offset(0, 0)])

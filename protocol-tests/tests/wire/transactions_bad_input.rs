@@ -38,7 +38,7 @@ fn init_2_a_timeout_outside_its_bounds_is_refused_at_every_version() {
 #[test]
 fn txn_29_a_zombie_is_told_so_by_every_api_and_writes_nowhere() {
     for old in [true, false] {
-        let mut zombie = Producer::new();
+        let mut zombie = Producer::fresh();
         let group = new_group();
         find(&mut zombie.connection, 0, &group);
         let topic = new_topic(&mut zombie.connection, 2);
@@ -74,7 +74,7 @@ fn txn_29_a_zombie_is_told_so_by_every_api_and_writes_nowhere() {
 
 #[test]
 fn init_5_a_zombie_that_names_its_epoch_gets_no_other() {
-    let zombie = Producer::new();
+    let zombie = Producer::fresh();
     let next = Producer::again(zombie.id.clone());
     let naming = |producer: &Producer, epoch: i16| {
         InitProducerIdRequest::default()
@@ -101,7 +101,7 @@ fn init_5_a_zombie_that_names_its_epoch_gets_no_other() {
 
 #[test]
 fn txn_4_an_end_that_comes_again_does_not_touch_the_next_transaction() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     assert_ok(producer.produce(12, &topic, 0, 1));
     let (replayed, opposite) = (producer.end_request(true), producer.end_request(false));
@@ -131,7 +131,7 @@ fn txn_4_an_end_that_comes_again_does_not_touch_the_next_transaction() {
 
 #[test]
 fn txn_31_an_end_of_an_older_client_that_comes_again_ends_the_next_transaction() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     assert_eq!(producer.add(3, &topic, vec![0]), [0]);
     assert_ok(producer.produce(11, &topic, 0, 1));
@@ -149,7 +149,7 @@ fn txn_31_an_end_of_an_older_client_that_comes_again_ends_the_next_transaction()
 
 #[test]
 fn idem_5_a_gap_at_the_start_of_a_transaction_is_refused_and_it_can_be_aborted() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     // Nothing is known of the producer here, nor of this epoch of it.
     for round in 0..2 {
@@ -180,7 +180,7 @@ fn place(group: &str) -> u32 {
 
 #[test]
 fn txn_21_offsets_of_a_group_that_is_not_in_the_transaction_are_refused() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     let (mine, foreign) = (new_group(), (0..).map(|_| new_group()));
     let foreign = { foreign }.find(|group| place(group) != place(&mine)).unwrap();
@@ -215,7 +215,7 @@ fn commit_as(producer: &mut Producer, version: i16, group: &str, topic: &Topic, 
 
 #[test]
 fn txn_21_offsets_of_a_member_that_the_group_does_not_have_are_refused() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     let group = new_group();
     find(&mut producer.connection, 0, &group);
@@ -242,7 +242,7 @@ fn txn_21_offsets_of_a_member_that_the_group_does_not_have_are_refused() {
 #[test]
 fn txn_12_a_topic_that_is_deleted_inside_a_transaction_holds_up_neither_it_nor_the_next() {
     for commit in [true, false] {
-        let mut producer = Producer::new();
+        let mut producer = Producer::fresh();
         let (kept, gone) = (new_topic(&mut producer.connection, 1), new_topic(&mut producer.connection, 2));
         assert_ok(producer.produce(12, &kept, 0, 1));
         assert_ok(producer.produce(12, &gone, 0, 1));
@@ -260,7 +260,7 @@ fn txn_12_a_topic_that_is_deleted_inside_a_transaction_holds_up_neither_it_nor_t
 
 #[test]
 fn txn_5_ids_that_nobody_has_and_ids_of_others_are_refused() {
-    let (mut mine, other) = (Producer::new(), Producer::new());
+    let (mut mine, other) = (Producer::fresh(), Producer::fresh());
     let topic = new_topic(&mut mine.connection, 1);
     let group = new_group();
     find(&mut mine.connection, 0, &group);
@@ -285,7 +285,7 @@ fn txn_5_ids_that_nobody_has_and_ids_of_others_are_refused() {
 
 #[test]
 fn val_5_a_batch_of_a_transaction_needs_a_transactional_id() {
-    let mut producer = Producer::new();
+    let mut producer = Producer::fresh();
     let topic = new_topic(&mut producer.connection, 1);
     let batch = Batch::from_producer((producer.pid, producer.epoch), 0, 1).attributes(TRANSACTIONAL);
     for version in [9, 12, 13] {

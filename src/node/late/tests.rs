@@ -13,9 +13,6 @@ use crate::{
 use std::{collections::BTreeMap, path::Path};
 use uuid::Uuid;
 
-const SHOWN_MS: u64 = 60_000;
-const TIMEOUT_MS: u64 = 900_000;
-
 struct Rig {
     looking: LateTransactions,
     clock: Arc<ManualClock>,
@@ -46,8 +43,8 @@ fn rig() -> Rig {
     records.iter().for_each(|record| image.apply(record, &mut delta).unwrap());
     TopicPublisher::new(partitions.clone(), Box::new(resolve)).publish(&delta, &Arc::new(image));
     directory.finish_recovery().unwrap();
-    let looking =
-        LateTransactions::new(partitions.clone(), clock.clone(), Metrics::new("test"), (SHOWN_MS, TIMEOUT_MS));
+    let limits = LateLimits { shown_after_ms: 60_000, timeout_ms_max: 15 * 60_000 };
+    let looking = LateTransactions::new(partitions.clone(), clock.clone(), Metrics::new("test"), limits);
     Rig { looking, clock, partitions, _directory: directory }
 }
 

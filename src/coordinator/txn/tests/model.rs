@@ -186,8 +186,9 @@ impl World {
             self.next += 1;
             (self.next, BTreeSet::new())
         });
+        let given_up = self.version == V2 && self.below(10) == 0;
         let known = self.all.entry(number).or_default();
-        if self.version == V2 && self.chance.u64() % 10 == 0 {
+        if given_up {
             // No answer came in time: a client can only abort then, or die.
             self.late.push(Late { partition, producer, transaction: number, guard });
             self.clients[which].writing = Some((number, partitions));
