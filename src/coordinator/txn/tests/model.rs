@@ -120,7 +120,7 @@ impl World {
             self.crash();
             return None;
         }
-        if self.below(6) == 0 {
+        if self.below(4) == 0 {
             // Decided and not committed yet: who asked has no patience.
             return None;
         }
@@ -151,6 +151,7 @@ impl World {
         let Some(producer) = self.clients[which].producer else {
             if let Some(Reply::Producer(producer)) = self.ask(init(&id)) {
                 self.clients[which].producer = Some(producer);
+                assert!(producer.epoch < i16::MAX, "INIT-6");
                 let given = self.given.entry(producer.id).or_insert(-1);
                 *given = producer.epoch.max(*given);
             }
@@ -233,6 +234,7 @@ impl World {
         self.all.get_mut(&number).unwrap().asked_commit |= result == Commit;
         match self.ask(Request::End { id, producer, result, version: self.version }) {
             Some(Reply::Producer(next)) => {
+                assert!(next.epoch < i16::MAX, "INIT-6");
                 self.all.get_mut(&number).unwrap().told = Some(result);
                 let client = &mut self.clients[which];
                 (client.producer, client.writing, client.ending) = (Some(next), None, None);
@@ -280,7 +282,11 @@ impl World {
             // An answer that comes when another term has begun is not heard (TXN-16).
             if verdict(code) == MarkerVerdict::Written && term == self.term {
                 let partitions = BTreeSet::from([partition]);
-                self.ask(Request::Marked { id: marker.id, producer: marker.producer, partitions });
+                let marked = Request::Marked { id: marker.id, producer: marker.producer, partitions };
+                if self.version == V2 && self.below(3) == 0 {
+                    self.replays.push(marked.clone());
+                }
+                self.ask(marked);
             }
         }
     }
