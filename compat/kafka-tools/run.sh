@@ -137,6 +137,33 @@ deletes_records() { # TOPIC, OFFSET
     echo '{"version":1,"partitions":[{"topic":"'"$1"'","partition":0,"offset":'"$2"'}]}' > "$work/offsets.json"
     ask delete-records --offset-json-file "$work/offsets.json"
 }
+transactions() { ask transactions "$@"; }
+# A producer with an open transaction: `leave` leaves it so, `fence` has an admin fence it.
+fencing() { # leave|fence, TOPIC, ID
+    local jars=${OTTLA_KAFKA_HOME:-$HOME/.cache/ottla/apache-kafka}/jars
+    java -Dlog4j2.configurationFile="$root/compat/apache-kafka/log4j2.properties" -cp "$jars/*" "$here/Fencing.java" "$1" "$broker" "$2" "$3"
+}
+# What a tool says has this column in the row of an id or topic.
+row() { # KEY, COLUMN, EXPECTED, command
+    local key=$1 column=$2 expected=$3 said
+    shift 3
+    for _ in $(seq 20); do
+        said=$("$@" 2> /dev/null | awk -v key="$key" -v column="$column" '$1 == key { print $column }')
+        [ "$said" = "$expected" ] && return
+        sleep 0.5
+    done
+    echo "$key: '$said' instead of '$expected'"
+    return 1
+}
+hanging() { transactions find-hanging --topic hung; }
+# A transaction of a producer that no coordinator knows, in a topic of its own.
+hangs() {
+    configs --alter --entity-type brokers --entity-default --add-config transaction.partition.verification.enable=false > /dev/null &&
+        python3 "$here/hang.py" "$broker" hung "$1" &&
+        configs --alter --entity-type brokers --entity-default --delete-config transaction.partition.verification.enable > /dev/null &&
+        row hung 3 "$1" hanging
+}
+ends_the_hanging() { transactions abort --topic hung --partition 0 --start-offset "$1" && row hung 3 '' hanging; }
 gone() { ! topics --list | grep -qx "$1"; }
 
 "$kafka" get || exit 99
@@ -192,6 +219,28 @@ check groups-leave             leave_group
 check groups-delete-offsets    says Successful groups --group tools --topic keyed --delete-offsets
 check groups-delete            says 'was successful' groups --group tools --delete
 check groups-delete-absent     says GroupIdNotFoundException groups --group tools --delete
+check txn-topics                eval 'topics --create --topic transacted --partitions 1 && topics --create --topic hung --partitions 1'
+check txn-open                 says 'left open' fencing leave transacted txn-tools
+check txn-list                 row txn-tools 4 Ongoing transactions list
+check txn-list-duration        says TransactionalId transactions list --duration-filter 3600000
+check txn-list-pattern         row txn-tools 4 Ongoing transactions list --transactional-id-pattern 'txn-t.*'
+check txn-describe             says 'transacted-0' transactions describe --transactional-id txn-tools
+check txn-describe-absent      refuses 'the ID could not be found' transactions describe --transactional-id absent
+check txn-producers            says 'CurrentTransactionStartOffset' transactions describe-producers --topic transacted --partition 0
+check txn-not-hanging          row transacted 3 '' transactions find-hanging --topic transacted --max-transaction-timeout 0
+check txn-force-terminate      transactions forceTerminateTransaction --transactionalId txn-tools
+check txn-terminated           row txn-tools 4 Empty transactions list
+check txn-fence-producers      says 'its commit was refused' fencing fence transacted txn-fenced
+check txn-hangs                hangs 987654321
+check txn-abort-no-such        refuses 'Could not find any open transactions' transactions abort --topic hung --partition 0 --start-offset 7
+check txn-abort                ends_the_hanging 0
+check txn-hangs-by-broker      eval 'hangs 987654322 && transactions find-hanging --broker-id 1 | grep -q 987654322'
+if [ "$served_by" = ottla ]; then
+    check ottla-txn-dry        says 'would abort hung-0' "$ottla" txn abort-hanging --topic hung --dry-run -b "$broker"
+    check ottla-txn-abort      says 'aborted hung-0' "$ottla" txn abort-hanging --topic hung --partition 0 -b "$broker"
+    check ottla-txn-aborted    row hung 3 '' hanging
+    check ottla-txn-list       says txn-tools "$ottla" txn list -b "$broker"
+fi
 check get-offsets-newest-time  says 'keyed:0:' ask get-offsets --topic keyed --time -3
 check perf-idempotent          produces 200000 acks=all enable.idempotence=true
 check perf-acks-1              produces 50000 acks=1 enable.idempotence=false

@@ -12,6 +12,7 @@ pub mod hostile;
 pub mod random;
 pub mod steps;
 pub mod time;
+pub mod transactions;
 pub mod wire;
 
 pub use batch::{Batch, Codec, Record};

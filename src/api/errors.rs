@@ -104,3 +104,22 @@ pub fn coordinator(fault: &CoordinatorError) -> ErrorCode {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn txn_3_what_was_not_written_answers_what_clients_can_act_on() {
+        use ErrorCode::*;
+        let written = |why| coordinator(&CoordinatorError::NotWritten(why));
+        assert_eq!(written(NotWritten::TooFewReplicas), CoordinatorNotAvailable);
+        assert_eq!(written(NotWritten::Voided), CoordinatorNotAvailable);
+        for elsewhere in [NotWritten::NotLeader, NotWritten::Stopping, NotWritten::Storage("full".into())] {
+            assert_eq!(written(elsewhere), NotCoordinator);
+        }
+        assert_eq!(written(NotWritten::TooLarge { bytes: 2, bytes_max: 1 }), UnknownServerError);
+        assert_eq!(coordinator(&CoordinatorError::Loading), CoordinatorLoadInProgress);
+        assert_eq!(coordinator(&CoordinatorError::NotCoordinator), NotCoordinator);
+    }
+}

@@ -81,6 +81,9 @@ async fn verify(
     let index = cx.broker.groups.partition_of(&request.group_id).ok_or(ErrorCode::CoordinatorNotAvailable)?;
     let partition = cx.broker.groups.journal_at(index).ok_or(ErrorCode::NotCoordinator)?;
     let joins = cx.version >= JOINS_SINCE;
+    if !joins && !partition.settings().log.verify_transactions {
+        return Ok(None);
+    }
     let version = if joins { TransactionVersion::V2 } else { TransactionVersion::V0 };
     let question = Question { producer, epoch, sequence: -1, version };
     let guard = partition.start_verification(question).map_err(|fault| errors::produce(&fault))?;

@@ -1,6 +1,7 @@
 //! The command line: one list of commands and flags, from which parsing and help come.
 use super::{
     consume::ConsumeArgs, group::GroupCommand, log_dump::LogCommand, produce::ProduceArgs, topic::TopicCommand,
+    txn::TxnCommand,
 };
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, time::Duration};
@@ -58,6 +59,9 @@ pub enum Command {
     /// Groups of consumers: who reads what, how far behind; reset, delete
     #[command(subcommand, visible_aliases = ["groups", "g"])]
     Group(GroupCommand),
+    /// Transactions: which there are, what they write to; ending those that hang
+    #[command(subcommand, visible_aliases = ["transaction", "transactions"])]
+    Txn(TxnCommand),
     /// Look into log files, without a broker
     #[command(subcommand)]
     Log(LogCommand),

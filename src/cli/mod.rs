@@ -2,6 +2,7 @@
 mod args;
 mod cluster;
 mod consume;
+mod coordinator;
 mod error;
 mod group;
 mod log_dump;
@@ -10,6 +11,7 @@ mod produce;
 mod status;
 mod timestamp;
 mod topic;
+mod txn;
 
 pub use args::ServeArgs;
 use args::{Cli, Command, Global};
@@ -59,6 +61,7 @@ fn client_command(global: &Global, command: Command) -> Result<(), CliError> {
             Command::Produce(args) => produce::run(global, args, &mut output).await,
             Command::Consume(args) => consume::run(global, args, &mut output).await,
             Command::Group(command) => group::run(global, command, &mut output).await,
+            Command::Txn(command) => txn::run(global, command, &mut output).await,
             Command::Log(command) => log_dump::run(command, &mut output),
             Command::Status => status::run(global, &mut output).await,
             Command::Version => version(&mut output),

@@ -26,7 +26,8 @@ pub use listener::{Endpoint, Listener, ListenerError, Protocol};
 pub use load::{ConfigError, Loaded, Note, NoteLevel, UnknownKey, load};
 pub use node::{
     BoundedMs, CleanerRules, ConsumerGroupRules, FetchRules, GroupRules, HostPort, InternalTopic, InternalTopics,
-    LogRules, NetworkConfig, NodeConfig, NodeConfigError, ProducerRules, TopicRules, TransactionRules,
+    LogRules, NetworkConfig, NodeConfig, NodeConfigError, ProducerLogRules, ProducerRules, TopicRules,
+    TransactionRules,
 };
 pub use properties::{PropertiesError, Property, parse as parse_properties};
 pub use raw::{RawSettings, RawValue, Source};

@@ -114,9 +114,31 @@ pub struct FetchRules {
 /// Producers and transactions.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ProducerRules {
-    pub id_expiration_ms: u64,
+    pub logs: ProducerLogRules,
     pub id_expiration_check_interval_ms: u64,
     pub transactions: TransactionRules,
+}
+
+/// What every log is told of producers; both are changed at run time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProducerLogRules {
+    pub id_expiration_ms: u64,
+    /// The coordinator is asked before a partition joins a transaction.
+    pub verify_transactions: bool,
+}
+
+impl ProducerLogRules {
+    /// The rules in force on a broker with `raw`.
+    pub fn resolve(raw: &RawSettings) -> Result<ProducerLogRules, InvalidValue> {
+        ProducerLogRules::read(&Reader::of_broker(raw))
+    }
+
+    fn read(reader: &Reader<'_>) -> Result<ProducerLogRules, InvalidValue> {
+        Ok(ProducerLogRules {
+            id_expiration_ms: reader.count("producer.id.expiration.ms")?,
+            verify_transactions: reader.boolean("transaction.partition.verification.enable")?,
+        })
+    }
 }
 
 /// Transactions and their coordinator; milliseconds.
@@ -130,6 +152,8 @@ pub struct TransactionRules {
     /// A partition that joins a transaction while the one before is being ended is tried again for so long.
     pub join_retry_ms_max: u64,
     pub join_retry_every_ms: u64,
+    /// A partition that is held back for longer is named in the metrics.
+    pub shown_after_ms: u64,
 }
 
 /// The shape of topics that the broker makes for itself.
@@ -350,7 +374,7 @@ fn cleaner_rules(reader: &Reader<'_>) -> Result<CleanerRules, NodeConfigError> {
 
 fn producer_rules(reader: &Reader<'_>) -> Result<ProducerRules, NodeConfigError> {
     Ok(ProducerRules {
-        id_expiration_ms: reader.count("producer.id.expiration.ms")?,
+        logs: ProducerLogRules::read(reader)?,
         id_expiration_check_interval_ms: reader.count("producer.id.expiration.check.interval.ms")?,
         transactions: TransactionRules {
             timeout_ms_max: reader.int("transaction.max.timeout.ms")?,
@@ -359,6 +383,7 @@ fn producer_rules(reader: &Reader<'_>) -> Result<ProducerRules, NodeConfigError>
             expire_every_ms: reader.count("transaction.remove.expired.transaction.cleanup.interval.ms")?,
             join_retry_ms_max: reader.count("add.partitions.to.txn.retry.backoff.max.ms")?,
             join_retry_every_ms: reader.count("add.partitions.to.txn.retry.backoff.ms")?,
+            shown_after_ms: reader.count("ottla.transactions.shown.after.ms")?,
         },
     })
 }

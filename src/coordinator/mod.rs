@@ -5,7 +5,7 @@ pub mod txn;
 
 pub use group::GroupMachine;
 pub use run::{
-    Coordinated, CoordinatorError, CoordinatorPublisher, GroupCoordinator, Parts, Sharded, TransactionAsk,
-    TransactionCoordinator, TransactionEnds, TransactionSweeps, Woken, end_offsets, partition_of,
+    Coordinated, CoordinatorError, CoordinatorPublisher, GroupCoordinator, MarkerWriter, Parts, Sharded,
+    TransactionAsk, TransactionCoordinator, TransactionEnds, TransactionSweeps, Woken, end_offsets, partition_of,
 };
 pub use txn::TransactionMachine;

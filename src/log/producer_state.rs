@@ -170,7 +170,12 @@ impl ProducerStates {
 
     /// First offset of the oldest open transaction (OFF-2).
     pub fn first_undecided(&self) -> Option<Offset> {
-        self.open.first_key_value().map(|(first, _)| *first)
+        self.oldest_open().map(|(first, _)| first)
+    }
+
+    /// The same, with whose it is.
+    pub fn oldest_open(&self) -> Option<(Offset, ProducerId)> {
+        self.open.first_key_value().map(|(first, id)| (*first, *id))
     }
 
     pub fn knows(&self, id: ProducerId) -> bool {

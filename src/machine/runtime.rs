@@ -122,6 +122,11 @@ impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
         &self.journal
     }
 
+    #[cfg(test)]
+    pub fn journal_mut(&mut self) -> &mut J {
+        &mut self.journal
+    }
+
     /// Requests without an answer, parked by the machine.
     pub fn parked(&self) -> usize {
         self.waiting.len()

@@ -28,6 +28,8 @@ pub struct Metrics {
     pub groups: IntGauge,
     pub broker_state: IntGauge,
     pub uncleanable_partitions: IntGauge,
+    pub late_transactions: IntGauge,
+    pub held_back: IntGauge,
 }
 
 /// The handles of one API.
@@ -102,6 +104,8 @@ impl Metrics {
             fetch_session_evictions: counter("kafka_server_fetchsessioncache_incrementalfetchsessionevictions_total"),
             groups: int_gauge("kafka_coordinator_group_groupmetadatamanager_numgroups"),
             broker_state: int_gauge("kafka_server_kafkaserver_brokerstate"),
+            late_transactions: int_gauge("kafka_server_replicamanager_partitionswithlatetransactionscount"),
+            held_back: int_gauge("ottla_partitions_held_back"),
             uncleanable_partitions: int_gauge("kafka_log_logcleanermanager_uncleanable_partitions_count"),
             registry,
             families,
@@ -166,6 +170,15 @@ impl Metrics {
         };
         set("ottla_coordinator_loads_total", figures.loads as f64);
         set("ottla_coordinator_load_seconds_total", figures.load_seconds);
+    }
+
+    /// The partitions that transactions hold back, with the seconds; those of the last call are forgotten.
+    pub fn set_held_back<'a>(&self, held: impl Iterator<Item = (&'a str, i32, f64)>) {
+        let seconds = self.families.gauge_vec("ottla_partition_held_back_seconds");
+        seconds.reset();
+        for (topic, partition, for_seconds) in held {
+            seconds.with_label_values(&[topic, partition.to_string().as_str()]).set(for_seconds);
+        }
     }
 
     pub fn free_bytes(&self, directory: &str) -> Gauge {

@@ -4,6 +4,7 @@ mod cleaning;
 mod features;
 mod format;
 mod groups;
+mod late;
 mod limits;
 mod observe;
 mod process;

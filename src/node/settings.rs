@@ -1,6 +1,6 @@
 //! Settings as the layers below want them: a topic's as batch rules and log settings, the controller's as questions.
 use crate::{
-    config::{self, Compression, RawSettings, TopicConfig, TopicConfigError, ValueKind, table},
+    config::{self, Compression, ProducerLogRules, RawSettings, TopicConfig, TopicConfigError, ValueKind, table},
     controller::{Refused, SettingRules},
     image::{Resource, ResourceKind, Settings},
     log::{LogConfig, SyncPolicy},
@@ -15,14 +15,10 @@ const DECOMPRESSED_TIMES_MAX: usize = 100;
 const DECOMPRESSED_BYTES_MIN: usize = 64 << 20;
 
 /// A topic's effective settings, from the broker's and those that were set for it.
-pub fn topic_settings(
-    raw: &RawSettings,
-    set: &Settings,
-    producer_id_expiration_ms: u64,
-) -> Result<TopicSettings, TopicConfigError> {
+pub fn topic_settings(raw: &RawSettings, set: &Settings) -> Result<TopicSettings, TopicConfigError> {
     let config = TopicConfig::resolve(raw, set)?;
     let rules = rules(&config);
-    let log = Arc::new(log_config(&config, producer_id_expiration_ms));
+    let log = Arc::new(log_config(&config, ProducerLogRules::resolve(raw)?));
     let in_sync_replicas_min = usize::try_from(config.min_insync_replicas).unwrap_or(1);
     Ok(TopicSettings { config, rules, log, in_sync_replicas_min })
 }
@@ -64,7 +60,7 @@ fn rules(config: &TopicConfig) -> BatchRules {
     }
 }
 
-fn log_config(config: &TopicConfig, producer_id_expiration_ms: u64) -> LogConfig {
+fn log_config(config: &TopicConfig, producers: ProducerLogRules) -> LogConfig {
     LogConfig {
         segment_bytes: u64::from(config.segment_bytes),
         segment_ms: signed(config.segment_ms),
@@ -86,7 +82,8 @@ fn log_config(config: &TopicConfig, producer_id_expiration_ms: u64) -> LogConfig
             config::SyncPolicy::Wal => SyncPolicy::Wal,
             config::SyncPolicy::PageCache => SyncPolicy::PageCache,
         },
-        producer_id_expiration_ms: signed(producer_id_expiration_ms),
+        producer_id_expiration_ms: signed(producers.id_expiration_ms),
+        verify_transactions: producers.verify_transactions,
         ..LogConfig::default()
     }
 }
@@ -140,7 +137,7 @@ mod tests {
 
     fn settings(set: &[(&str, &str)]) -> TopicSettings {
         let set = set.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        topic_settings(&RawSettings::default(), &set, 1).unwrap()
+        topic_settings(&RawSettings::default(), &set).unwrap()
     }
 
     #[test]
@@ -151,6 +148,16 @@ mod tests {
         assert_eq!((defaults.log.segment_bytes, defaults.log.retention_ms), (1 << 30, Some(604_800_000)));
         assert_eq!((defaults.log.sync, defaults.log.flush_ms), (SyncPolicy::Wal, None));
         assert_eq!(defaults.in_sync_replicas_min, 1);
+        assert_eq!((defaults.log.producer_id_expiration_ms, defaults.log.verify_transactions), (86_400_000, true));
+    }
+
+    #[test]
+    fn what_logs_are_told_of_producers_may_be_set_at_run_time() {
+        let set = [("producer.id.expiration.ms", "5"), ("transaction.partition.verification.enable", "false")];
+        let set = set.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let raw = RawSettings::default().with_dynamic(&set, &Default::default());
+        let log = topic_settings(&raw, &Default::default()).unwrap().log;
+        assert_eq!((log.producer_id_expiration_ms, log.verify_transactions), (5, false));
     }
 
     #[test]

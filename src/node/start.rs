@@ -9,7 +9,7 @@ use super::{
     limits::{connection_rules, socket_settings},
     observe::{MetadataGauges, NodePages},
     retention, topic_settings,
-    transactions::{transaction_coordinator, transaction_ends, transaction_sweeps},
+    transactions::{late_transactions, transaction_coordinator, transaction_ends, transaction_sweeps},
 };
 use crate::{
     api::{Broker, Router, SessionCache, SessionSettings},
@@ -154,6 +154,8 @@ impl Node {
         tasks.push(tokio::spawn(transactions.run(stopping.clone())));
         let sweeps = transaction_sweeps(&parts.config.producers.transactions);
         tasks.push(tokio::spawn(ends.run(woken, sweeps, stopping.clone())));
+        let late = late_transactions(&parts, &partitions, &metrics);
+        tasks.push(tokio::spawn(late.run(stopping.clone())));
         let log = &parts.config.log;
         let first = Duration::from_millis(log.initial_task_delay_ms);
         let every = Duration::from_millis(log.retention_check_interval_ms.max(1));
@@ -331,21 +333,17 @@ fn open_files_max() -> usize {
 /// change of version, the topic goes on with the node's defaults and a log line.
 fn resolver(parts: &NodeParts) -> crate::replica::Resolve {
     let raw = parts.raw.clone();
-    let expiration_ms = parts.config.producers.id_expiration_ms;
     Box::new(move |name, cluster, own, set| {
         let raw = raw.with_dynamic(cluster, own);
-        let resolved = topic_settings(&raw, set, expiration_ms).or_else(|error| {
+        let resolved = topic_settings(&raw, set).or_else(|error| {
             tracing::error!(topic = name, %error, "settings of the topic cannot be used; the defaults are");
-            topic_settings(&raw, &Default::default(), expiration_ms)
+            topic_settings(&raw, &Default::default())
         });
         match resolved {
             Ok(settings) => Arc::new(settings),
             Err(error) => {
                 tracing::error!(topic = name, %error, "the broker's own defaults cannot be used");
-                Arc::new(
-                    topic_settings(&RawSettings::default(), &Default::default(), expiration_ms)
-                        .expect("Kafka's defaults"),
-                )
+                Arc::new(topic_settings(&RawSettings::default(), &Default::default()).expect("Kafka's defaults"))
             }
         }
     })

@@ -1,12 +1,16 @@
 //! The coordinator of transactions with its settings, and what ends transactions.
-use super::NodeParts;
+use super::{
+    NodeParts,
+    late::{LateLimits, LateTransactions},
+};
 use crate::{
     config::TransactionRules,
     controller::{ControllerHandle, ProducerIdSource},
     coordinator::{
-        GroupCoordinator, Parts, TransactionCoordinator, TransactionEnds, TransactionMachine, TransactionSweeps, Woken,
-        txn::TransactionSettings,
+        GroupCoordinator, MarkerWriter, Parts, TransactionCoordinator, TransactionEnds, TransactionMachine,
+        TransactionSweeps, Woken, txn::TransactionSettings,
     },
+    metrics::Metrics,
     replica::Partitions,
 };
 use std::{sync::Arc, time::Duration};
@@ -43,8 +47,16 @@ pub fn transaction_ends(
         let producer_ids = producer_ids.clone();
         Box::pin(async move { producer_ids.next().await.ok() })
     };
-    let images = controller.images().clone();
-    TransactionEnds::new(transactions.clone(), groups.clone(), partitions.clone(), images, Box::new(fresh_id))
+    let image = controller.images().clone();
+    let markers = MarkerWriter { groups: groups.clone(), partitions: partitions.clone(), image };
+    TransactionEnds::new(transactions.clone(), markers, Box::new(fresh_id))
+}
+
+pub fn late_transactions(parts: &NodeParts, partitions: &Arc<Partitions>, metrics: &Arc<Metrics>) -> LateTransactions {
+    let rules = &parts.config.producers.transactions;
+    let timeout_ms_max = u64::try_from(rules.timeout_ms_max).unwrap_or(0);
+    let limits = LateLimits { shown_after_ms: rules.shown_after_ms, timeout_ms_max };
+    LateTransactions::new(partitions.clone(), parts.clock.clone(), metrics.clone(), limits)
 }
 
 pub fn transaction_sweeps(rules: &TransactionRules) -> TransactionSweeps {

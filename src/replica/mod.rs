@@ -3,8 +3,10 @@ mod partition;
 mod partitions;
 mod publish;
 mod settings;
+mod standing;
 
 pub use partition::{DeleteRecordsError, Leadership, Partition, ProduceError, ReadFault, Unavailable};
 pub use partitions::{Partitions, Topic};
 pub use publish::{Resolve, TopicPublisher};
 pub use settings::TopicSettings;
+pub use standing::{Held, Named, StandingOffsets};

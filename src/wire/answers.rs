@@ -45,8 +45,13 @@ const ANSWERS: &[Shape] = &[
     answer(19, 5, CREATE_TOPICS),
     answer(20, 4, DELETE_TOPICS),
     answer(22, 2, &[all(I32), all(I16), all(I64), all(I16), from(6, I64), from(6, I16)]),
+    answer(27, 1, &[all(Array(&[all(I64), all(Array(&[all(String), all(Array(&[all(I32), all(I16)]))]))]))]),
     answer(32, 4, DESCRIBE_CONFIGS),
     answer(42, 2, &[all(I32), all(Array(&[all(String), all(I16)]))]),
+    answer(44, 1, &[all(I32), all(Array(&[all(I16), all(NullableString), all(I8), all(String)]))]),
+    answer(61, 0, DESCRIBE_PRODUCERS),
+    answer(65, 0, DESCRIBE_TRANSACTIONS),
+    answer(66, 0, &[all(I32), all(I16), all(List(&String)), all(Array(&[all(String), all(I64), all(String)]))]),
     answer(69, 0, CONSUMER_GROUP_DESCRIBE),
     answer(37, 2, &[all(I32), all(Array(&[all(String), all(I16), all(NullableString)]))]),
 ];
@@ -265,6 +270,33 @@ const DESCRIBE_CONFIGS: &[Versioned] = &[
     ])),
 ];
 
+const DESCRIBE_PRODUCERS: &[Versioned] = &[
+    all(I32),
+    all(Array(&[
+        all(String),
+        all(Array(&[
+            all(I32),
+            all(I16),
+            all(NullableString),
+            all(Array(&[all(I64), all(I32), all(I32), all(I64), all(I32), all(I64)])),
+        ])),
+    ])),
+];
+
+const DESCRIBE_TRANSACTIONS: &[Versioned] = &[
+    all(I32),
+    all(Array(&[
+        all(I16),
+        all(String),
+        all(String),
+        all(I32),
+        all(I64),
+        all(I64),
+        all(I16),
+        all(Array(&[all(String), all(List(&I32))])),
+    ])),
+];
+
 /// Proves that `body` is an answer of this API and version, to its last byte; the decoder may then trust its lengths.
 pub fn check_answer(key: ApiKey, version: Version, body: &[u8]) -> Result<(), Malformed> {
     let shape = ANSWERS.iter().find(|shape| shape.key == key as i16).ok_or(Malformed::Shape)?;
@@ -337,6 +369,9 @@ mod tests {
         let config = describe_configs_response::DescribeConfigsResourceResult::default();
         let result = describe_configs_response::DescribeConfigsResult::default().with_configs(vec![config]);
         fits_at_every_version(ApiKey::DescribeConfigs, &DescribeConfigsResponse::default().with_results(vec![result]));
+        let changed = incremental_alter_configs_response::AlterConfigsResourceResponse::default();
+        let changed = IncrementalAlterConfigsResponse::default().with_responses(vec![changed]);
+        fits_at_every_version(ApiKey::IncrementalAlterConfigs, &changed);
         let grown = create_partitions_response::CreatePartitionsTopicResult::default();
         fits_at_every_version(ApiKey::CreatePartitions, &CreatePartitionsResponse::default().with_results(vec![grown]));
     }
@@ -379,6 +414,30 @@ mod tests {
         fits_at_every_version(ApiKey::Heartbeat, &HeartbeatResponse::default());
         let member = leave_group_response::MemberResponse::default();
         fits_at_every_version(ApiKey::LeaveGroup, &LeaveGroupResponse::default().with_members(vec![member]));
+    }
+
+    #[test]
+    fn answers_about_transactions_have_their_shape() {
+        let one = list_transactions_response::TransactionState::default();
+        fits_at_every_version(
+            ApiKey::ListTransactions,
+            &ListTransactionsResponse::default().with_transaction_states(vec![one]),
+        );
+        let topic = describe_transactions_response::TopicData::default().with_partitions(vec![1, 2]);
+        let one = describe_transactions_response::TransactionState::default().with_topics(vec![topic]);
+        let described = DescribeTransactionsResponse::default().with_transaction_states(vec![one]);
+        fits_at_every_version(ApiKey::DescribeTransactions, &described);
+        let producer = describe_producers_response::ProducerState::default();
+        let at = describe_producers_response::PartitionResponse::default().with_active_producers(vec![producer]);
+        let topic = describe_producers_response::TopicResponse::default().with_partitions(vec![at]);
+        fits_at_every_version(
+            ApiKey::DescribeProducers,
+            &DescribeProducersResponse::default().with_topics(vec![topic]),
+        );
+        let at = write_txn_markers_response::WritableTxnMarkerPartitionResult::default();
+        let topic = write_txn_markers_response::WritableTxnMarkerTopicResult::default().with_partitions(vec![at]);
+        let marker = write_txn_markers_response::WritableTxnMarkerResult::default().with_topics(vec![topic]);
+        fits_at_every_version(ApiKey::WriteTxnMarkers, &WriteTxnMarkersResponse::default().with_markers(vec![marker]));
     }
 
     #[test]

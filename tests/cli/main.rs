@@ -3,3 +3,4 @@
 mod broker;
 mod offline;
 mod online;
+mod transactions;

@@ -25,6 +25,9 @@ fn help_shows_examples_and_version_is_told() {
         let args: Vec<&str> = command.split(' ').chain(["--help"]).collect();
         check(&args, 0, "Examples:", "");
     }
+    for command in ["list", "describe", "abort-hanging"] {
+        check(&["txn", command, "--help"], 0, "Examples:", "");
+    }
     for command in ["serve", "produce", "consume", "status"] {
         check(&[command, "--help"], 0, "Examples:", "");
     }
@@ -44,6 +47,9 @@ fn wrong_usage_is_exit_code_2() {
     check(&["consume", "t", "-f", "%y"], 2, "", "%t topic");
     check(&["produce", "t", "-z", "brotli"], 2, "", "zstd");
     check(&["log", "dump", "/dev/null"], 2, "", ".timeindex");
+    check(&["txn", "list", "--state", "Gone"], 2, "", "Ongoing");
+    check(&["txn", "abort-hanging"], 2, "", "--transactional-id");
+    check(&["txn", "abort-hanging", "--transactional-id", "a", "--partition", "0"], 2, "", "--partition");
 }
 
 #[test]

@@ -1,8 +1,21 @@
 //! The HTTP pages of a running broker, and that what they count is true.
-use crate::child::{Child, api_versions, ask, connect, free_port, make_topic};
+use crate::{
+    asker::{Asker, name, text},
+    child::{Child, api_versions, ask, connect, free_port, make_topic},
+};
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{
+        produce_request::{PartitionProduceData, TopicProduceData},
+        write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic},
+        *,
+    },
+    records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType},
+};
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    time::Duration,
 };
 
 pub fn get(port: u16, path: &str) -> String {
@@ -18,6 +31,75 @@ pub fn figure(page: &str, name: &str, labels: &[&str]) -> f64 {
     let series = page.lines().filter(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)));
     let series = series.filter(|line| matches!(line.as_bytes().get(name.len()), Some(b' ' | b'{')));
     series.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
+}
+
+/// A record of a transaction that nobody will end; the partition must not ask for its coordinator.
+fn leave_open(asker: &mut Asker, topic: &str) {
+    let record = Record {
+        transactional: true,
+        control: false,
+        partition_leader_epoch: -1,
+        producer_id: 77,
+        producer_epoch: 0,
+        timestamp_type: TimestampType::Creation,
+        offset: 0,
+        sequence: 0,
+        timestamp: 5,
+        key: None,
+        value: Some(Bytes::from_static(b"open")),
+        headers: Default::default(),
+        delete_horizon: false,
+    };
+    let mut batch = BytesMut::new();
+    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+    RecordBatchEncoder::encode(&mut batch, [&record], &options).unwrap();
+    let data = PartitionProduceData::default().with_records(Some(batch.freeze()));
+    let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![data]);
+    let request = ProduceRequest::default()
+        .with_transactional_id(Some(TransactionalId(text("nobody's"))))
+        .with_acks(-1)
+        .with_timeout_ms(5_000)
+        .with_topic_data(vec![topic]);
+    let answer = asker.ask(9, &request).unwrap();
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+}
+
+fn abort(asker: &mut Asker, topic: &str) {
+    let topic = WritableTxnMarkerTopic::default().with_name(name(topic)).with_partition_indexes(vec![0]);
+    let marker = WritableTxnMarker::default().with_producer_id(77.into()).with_topics(vec![topic]);
+    let answer = asker.ask(1, &WriteTxnMarkersRequest::default().with_markers(vec![marker])).unwrap();
+    assert_eq!(answer.markers[0].topics[0].partitions[0].error_code, 0);
+}
+
+#[test]
+fn txn_25_a_partition_that_is_held_back_is_named_until_it_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let (port, http) = (free_port(), free_port());
+    let child = Child::serve(
+        directory.path(),
+        port,
+        &[
+            &format!("ottla.http.listen=127.0.0.1:{http}"),
+            "transaction.partition.verification.enable=false",
+            "ottla.transactions.shown.after.ms=200",
+        ],
+    );
+    make_topic(port, "held");
+    let mut asker = Asker::new(port);
+    leave_open(&mut asker, "held");
+    let shown = || figure(&get(http, "/metrics"), "ottla_partition_held_back_seconds", &["\"held\""]);
+    let reached = |wanted: fn(f64) -> bool| {
+        (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            wanted(shown())
+        })
+    };
+    assert!(reached(|seconds| seconds > 0.2));
+    assert_eq!(figure(&get(http, "/metrics"), "ottla_partitions_held_back", &[]), 1.0);
+    abort(&mut asker, "held");
+    assert!(reached(|seconds| seconds == 0.0));
+    assert_eq!(figure(&get(http, "/metrics"), "ottla_partitions_held_back", &[]), 0.0);
+    child.stop();
 }
 
 #[test]

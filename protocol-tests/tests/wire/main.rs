@@ -1,4 +1,5 @@
 //! The scenarios, one file per subject; one broker serves them all at once.
+mod add_partitions_to_txn;
 mod api_versions;
 mod configs;
 mod consumer_group;
@@ -27,4 +28,5 @@ mod pipelining;
 mod produce;
 mod transaction_markers;
 mod transactions;
+mod transactions_bad_input;
 mod validation;

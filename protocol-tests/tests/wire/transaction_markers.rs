@@ -7,6 +7,7 @@ use kafka_protocol::messages::write_txn_markers_request::{WritableTxnMarker, Wri
 use kafka_protocol::messages::{DescribeProducersRequest, WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 use kafka_protocol::protocol::{Decodable, Encodable};
 use protocol_tests::batch::read_batches;
+use protocol_tests::transactions::{Producer, read, settled};
 use protocol_tests::{
     Batch, Code, Connection, Topic, assert_error, assert_ok, end_offset, fetch, new_producer, new_topic, produce,
     topic_name,
@@ -120,6 +121,27 @@ fn txn_10_markers_of_older_epochs_and_coordinators_are_refused() {
         assert_ok(write_2(&mut connection, &topic, id, Epochs(5, 7), protocol));
     }
     assert_eq!(end_offset(&mut connection, &topic), 4);
+}
+
+#[test]
+fn txn_10_a_marker_that_comes_late_does_not_end_the_next_transaction() {
+    let mut producer = Producer::fresh();
+    let topic = new_topic(&mut producer.connection, 1);
+    assert_ok(producer.produce(12, &topic, 0, 1));
+    producer.end_2(true);
+    assert_eq!(settled(&topic, 2), 0);
+    assert_ok(producer.produce(12, &topic, 0, 1));
+    // The marker of the first transaction once more, as its coordinator wrote it: the epoch is that of the second's
+    // records (KIP-1228). And one that is older still.
+    let (pid, epoch) = (producer.pid, producer.epoch);
+    for late in [epoch, epoch - 1] {
+        let refused = write_2(&mut producer.connection, &topic, pid, Epochs(late, 0), 2);
+        assert_error(refused, Code::InvalidProducerEpoch);
+    }
+    let open = read(&topic, true);
+    assert_eq!((open.last_stable_offset, open.high_watermark), (2, 3), "still open, and nothing was written");
+    producer.end_2(true);
+    assert_eq!(settled(&topic, 4), 0);
 }
 
 #[test]

@@ -77,6 +77,10 @@ fn firsts(cx: &Context, request: &ProduceRequest) -> Vec<First> {
             partitions.topic(&data.name)
         };
         let Some(topic) = topic.filter(|topic| !topic.name.is_internal()) else { continue };
+        // To join is no question of verification: that can be switched off.
+        if version == TransactionVersion::V0 && !topic.settings.log.verify_transactions {
+            continue;
+        }
         for of in &data.partition_data {
             let Some(partition) = topic.partition(of.index) else { continue };
             let Some(Ok(header)) = of.records.as_ref().map(|bytes| BatchHeader::parse(bytes)) else { continue };

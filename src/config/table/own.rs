@@ -13,6 +13,8 @@ settings! {
         "Where metrics and health are served over HTTP: host:port, or off.";
     String "ottla.sync" = Some("wal"), OneOf(&["wal", "page-cache"]), High, Fixed, Honoured,
         "When a record counts as written: once the write-ahead log is synced, or once the page cache has it, as in Kafka.";
+    Long "ottla.transactions.shown.after.ms" = Some("60000"), AtLeast(100), Low, Fixed, Honoured,
+        "A partition is named in the metrics once a transaction has held back its last stable offset for so long.";
 }
 
 /// Topic settings of our own.

@@ -15,7 +15,7 @@ settings! {
         "How often transactions that ran too long are aborted.";
     Int "transaction.max.timeout.ms" = Some("900000"), AtLeast(1), High, Fixed, Honoured,
         "The longest timeout a transactional producer may ask for.";
-    Boolean "transaction.partition.verification.enable" = Some("true"), Any, Low, ClusterWide, NoEffect,
+    Boolean "transaction.partition.verification.enable" = Some("true"), Any, Low, ClusterWide, Honoured,
         "Ask the coordinator whether a transaction is open before its first record is written.";
     Int "transaction.remove.expired.transaction.cleanup.interval.ms" = Some("3600000"),
         AtLeast(1), Low, Fixed, Honoured,

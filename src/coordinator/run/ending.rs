@@ -1,28 +1,12 @@
 //! Ends transactions that are decided: writes their markers, then has them completed (TXN-9 to TXN-14); and sweeps out
 //! what time ends (TXN-17, TXN-18).
-use super::{CoordinatorError, GroupCoordinator, TransactionAsk, TransactionCoordinator};
+use super::{CoordinatorError, TransactionAsk, TransactionCoordinator, marking::MarkerWriter};
 use crate::{
-    coordinator::{
-        Coordinated, GroupMachine, TransactionMachine,
-        group::{self, offsets},
-        txn::{MarkerVerdict, Partition, PendingMarkers, Reply, Request, TransactionalId, verdict},
-    },
-    image::Image,
-    log::{AppendError, Closed, ProducerError, Reached},
-    machine::NotWritten,
-    record::{EndTransactionMarker, TransactionResult},
-    replica::{Partitions, ProduceError, Unavailable},
-    types::{ErrorCode, ProducerEpoch, ProducerId, TransactionVersion},
-    wire::coordinator::{Marker, Producer},
+    coordinator::txn::{Reply, Request, TransactionalId},
+    types::{LeaderEpoch, ProducerId},
 };
-use arc_swap::ArcSwap;
-use futures_util::future::{BoxFuture, join_all};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    future::Future,
-    sync::Arc,
-    time::Duration,
-};
+use futures_util::future::BoxFuture;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -31,8 +15,6 @@ use tokio::{
 
 /// Between attempts for partitions that did not take their marker.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// How long a marker may wait for its commit (`request.timeout.ms` of Kafka's brokers).
-const COMMIT_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How often is looked for what time has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,9 +29,7 @@ type FreshId = Box<dyn Fn() -> BoxFuture<'static, Option<ProducerId>> + Send + S
 /// Writes markers of the transactions that this broker coordinates.
 pub struct TransactionEnds {
     pub transactions: Arc<TransactionCoordinator>,
-    groups: Arc<GroupCoordinator>,
-    partitions: Arc<Partitions>,
-    image: Arc<ArcSwap<Image>>,
+    markers: MarkerWriter,
     fresh_id: FreshId,
     wake: mpsc::UnboundedSender<TransactionalId>,
 }
@@ -60,13 +40,11 @@ pub struct Woken(mpsc::UnboundedReceiver<TransactionalId>);
 impl TransactionEnds {
     pub fn new(
         transactions: Arc<TransactionCoordinator>,
-        groups: Arc<GroupCoordinator>,
-        partitions: Arc<Partitions>,
-        image: Arc<ArcSwap<Image>>,
+        markers: MarkerWriter,
         fresh_id: FreshId,
     ) -> (Arc<TransactionEnds>, Woken) {
         let (wake, woken) = mpsc::unbounded_channel();
-        let ends = TransactionEnds { transactions, groups, partitions, image, fresh_id, wake };
+        let ends = TransactionEnds { transactions, markers, fresh_id, wake };
         (Arc::new(ends), Woken(woken))
     }
 
@@ -180,7 +158,7 @@ impl TransactionEnds {
         loop {
             let Some(partition) = self.transactions.partition_of(id) else { return };
             let Some(term) = self.transactions.term_of(partition) else { return };
-            let markers = match self.ask(partition, Request::Markers(Some(id.clone()))).await {
+            let markers = match self.ask_in(partition, term, Request::Markers(Some(id.clone()))).await {
                 Ok(Reply::Markers(mut markers)) => match markers.pop() {
                     Some(markers) => markers,
                     None => return,
@@ -188,17 +166,17 @@ impl TransactionEnds {
                 // It is loaded anew or not ours any more; then its markers are found again.
                 _ => return,
             };
-            let (marked, refused) = self.write(&markers, term.get()).await;
-            let producer = markers.producer;
-            if refused {
+            let round = self.markers.write(&markers, term.get()).await;
+            let (told, producer) = (id.clone(), markers.producer);
+            if round.is_refused {
                 tracing::warn!(%id, "a partition has seen a later epoch or coordinator: this transaction is not ended here");
-                let _ = self.ask(partition, Request::MarkerRefused { id: id.clone(), producer }).await;
+                let _ = self.ask_in(partition, term, Request::MarkerRefused { id: told, producer }).await;
                 return;
             }
-            let is_all = marked.len() == markers.partitions.len();
-            if !marked.is_empty() || is_all {
-                let told = Request::Marked { id: id.clone(), producer, partitions: marked };
-                let told = self.ask(partition, told).await;
+            let is_all = round.marked.len() == markers.partitions.len();
+            if !round.marked.is_empty() || is_all {
+                let told = Request::Marked { id: told, producer, partitions: round.marked };
+                let told = self.ask_in(partition, term, told).await;
                 if is_all && told.is_ok() {
                     return;
                 }
@@ -207,111 +185,8 @@ impl TransactionEnds {
         }
     }
 
-    /// The partitions that have their marker now or are no more; and whether one refused it for good.
-    async fn write(&self, markers: &PendingMarkers, coordinator_epoch: i32) -> (BTreeSet<Partition>, bool) {
-        let image = self.image.load_full();
-        let ends = EndTransactionMarker { result: markers.result, coordinator_epoch };
-        let written = markers.partitions.iter().map(|at| {
-            let waiting = self.write_one(&image, markers, ends, at);
-            async move { (at.clone(), waiting.await) }
-        });
-        let (mut marked, mut refused) = (BTreeSet::new(), false);
-        for (at, code) in join_all(written).await {
-            match verdict(code) {
-                MarkerVerdict::Written => _ = marked.insert(at),
-                MarkerVerdict::GiveUp => refused = true,
-                MarkerVerdict::Again => {
-                    tracing::debug!(id = %markers.id, topic = %at.0, partition = at.1, ?code, "a marker is sent again");
-                }
-            }
-        }
-        (marked, refused)
-    }
-
-    /// Appended before this returns; the future waits for the commit.
-    fn write_one(
-        &self,
-        image: &Image,
-        markers: &PendingMarkers,
-        ends: EndTransactionMarker,
-        (topic, index): &Partition,
-    ) -> BoxFuture<'static, ErrorCode> {
-        let exists = image.topics.named(topic.as_str()).is_some_and(|topic| topic.partitions.get(index).is_some());
-        let producer = ProducerId::from_wire(markers.producer.id);
-        let epoch = ProducerEpoch::from_wire(markers.producer.epoch);
-        let now = |code| -> BoxFuture<'static, ErrorCode> { Box::pin(std::future::ready(code)) };
-        let (Some(id), Some(epoch), true) = (producer, epoch, exists) else {
-            // A deleted partition holds nothing back (TXN-12).
-            return now(ErrorCode::None);
-        };
-        if topic.as_str() == GroupMachine::TOPIC {
-            let ended = end_offsets(&self.groups, *index, Producer { id, epoch }, ends, markers.version);
-            return Box::pin(async move { code_of(ended.await) });
-        }
-        if topic.as_str() == TransactionMachine::TOPIC {
-            return now(ErrorCode::None);
-        }
-        let Some(partition) = self.partitions.partition(topic.as_str(), *index) else {
-            return now(ErrorCode::NotLeaderOrFollower);
-        };
-        let appended = partition.append_marker(id, epoch, ends, markers.version);
-        let reached: Result<Reached, ErrorCode> = appended.map_err(|fault| code_of_append(&fault)).and_then(|at| {
-            let log = partition.log().map_err(|_| ErrorCode::KafkaStorageError)?;
-            Ok(log.high_mark().reached(at.last.next()))
-        });
-        match reached {
-            Err(code) => now(code),
-            Ok(reached) => Box::pin(async move {
-                match time::timeout(COMMIT_WAIT_MAX, reached).await {
-                    Ok(Ok(_)) => ErrorCode::None,
-                    Ok(Err(Closed::Deleted)) => ErrorCode::UnknownTopicOrPartition,
-                    Ok(Err(_)) => ErrorCode::NotLeaderOrFollower,
-                    Err(_) => ErrorCode::RequestTimedOut,
-                }
-            }),
-        }
-    }
-}
-
-/// The marker for offsets that a transaction commits, through their coordinator: it makes them real (TXN-22).
-pub fn end_offsets(
-    groups: &GroupCoordinator,
-    partition: i32,
-    producer: Producer,
-    ends: EndTransactionMarker,
-    version: TransactionVersion,
-) -> impl Future<Output = Result<(), CoordinatorError>> + Send + 'static + use<> {
-    let commit = ends.result == TransactionResult::Commit;
-    let marker = Marker { commit, coordinator_epoch: ends.coordinator_epoch };
-    let request = group::Request::Offsets(offsets::Request::EndTransaction(producer, marker));
-    let ended = groups.submit_at(partition, request, |log| {
-        log.check_marker(producer.id, producer.epoch, ends, version).map_err(CoordinatorError::Producer)
-    });
-    async move { ended.await.map(|_| ()) }
-}
-
-fn code_of(ended: Result<(), CoordinatorError>) -> ErrorCode {
-    match ended {
-        Ok(()) => ErrorCode::None,
-        Err(CoordinatorError::Producer(fault)) => code_of_producer(&fault),
-        Err(CoordinatorError::NotWritten(NotWritten::Storage(_))) => ErrorCode::KafkaStorageError,
-        Err(_) => ErrorCode::NotLeaderOrFollower,
-    }
-}
-
-fn code_of_append(fault: &ProduceError) -> ErrorCode {
-    match fault {
-        ProduceError::Append(AppendError::Producer(fault)) => code_of_producer(fault),
-        ProduceError::Append(AppendError::Deleted) => ErrorCode::UnknownTopicOrPartition,
-        ProduceError::Unavailable(Unavailable::NotLeader) => ErrorCode::NotLeaderOrFollower,
-        ProduceError::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
-        ProduceError::Unavailable(_) | ProduceError::Append(_) => ErrorCode::KafkaStorageError,
-    }
-}
-
-fn code_of_producer(fault: &ProducerError) -> ErrorCode {
-    match fault {
-        ProducerError::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
-        _ => ErrorCode::InvalidProducerEpoch,
+    /// What is told of markers of an earlier term says nothing to the coordinator of this one (TXN-16).
+    async fn ask_in(&self, partition: i32, term: LeaderEpoch, ask: Request) -> Result<Reply, CoordinatorError> {
+        self.transactions.submit_in(partition, term, ask.into()).await
     }
 }

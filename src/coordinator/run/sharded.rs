@@ -129,6 +129,19 @@ impl<M: Coordinated> Sharded<M> {
         Box::pin(self.start(Some(partition), request, admit).reply())
     }
 
+    /// As [`Sharded::submit_at`], in the term that the caller knows: in another one it is not asked at all (TXN-16).
+    pub fn submit_in(
+        &self,
+        partition: i32,
+        term: LeaderEpoch,
+        request: M::Request,
+    ) -> BoxFuture<'static, Result<M::Reply, CoordinatorError>> {
+        let table = self.table.load();
+        let shard = table.shards.get(&partition).filter(|shard| shard.epoch == term);
+        let decided = shard.map_or(Err(CoordinatorError::NotCoordinator), |shard| shard.run(self, request));
+        Box::pin(Submitted(decided).reply())
+    }
+
     /// Where what `key` names is coordinated; `None` while there is no such topic.
     pub fn partition_of(&self, key: &str) -> Option<i32> {
         let count = self.table.load().count;

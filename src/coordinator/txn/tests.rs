@@ -1,13 +1,14 @@
 //! Tests of the rules of transactions: a shard on a journal of records, asked as the runtime asks it.
 mod end;
 mod init;
+mod journal;
 mod markers;
 mod model;
 
 use super::*;
 use crate::{
     log::Watermark,
-    machine::{Journal, Machine, NotWritten, Runtime},
+    machine::{Journal, Machine, NotWritten, Pending, Runtime},
     record::TransactionResult::{self, Abort, Commit},
     types::{ErrorCode, Offset, TopicName, TransactionVersion},
     wire::coordinator::TransactionRecord,
@@ -21,16 +22,21 @@ pub struct Records {
     pub groups: Vec<(Offset, Vec<TransactionRecord>)>,
     end: Offset,
     committed: Arc<Watermark>,
+    /// Why nothing can be written now.
+    refuses: Option<NotWritten>,
 }
 
 impl Default for Records {
     fn default() -> Records {
-        Records { groups: Vec::new(), end: Offset::ZERO, committed: Watermark::new(Offset::ZERO) }
+        Records { groups: Vec::new(), end: Offset::ZERO, committed: Watermark::new(Offset::ZERO), refuses: None }
     }
 }
 
 impl Journal<TransactionRecord> for Records {
     fn append(&mut self, records: &[TransactionRecord]) -> Result<Offset, NotWritten> {
+        if let Some(why) = &self.refuses {
+            return Err(why.clone());
+        }
         let read = records.iter().map(|record| {
             let (key, value) = record.encode(1);
             TransactionRecord::decode(Some(&key), value.as_deref()).unwrap()
@@ -75,8 +81,13 @@ impl Shard {
     }
 
     fn ask_with(&mut self, request: Request, fresh_producer_id: Option<i64>) -> Reply {
+        self.begin(request, fresh_producer_id).before_commit().unwrap().unwrap()
+    }
+
+    /// Decided, and not yet told.
+    fn begin(&mut self, request: Request, fresh_producer_id: Option<i64>) -> Pending<Reply> {
         let op = Op { now_ms: self.now_ms, fresh_producer_id, settings: self.settings, request };
-        self.runtime.run(op).before_commit().unwrap().unwrap()
+        self.runtime.run(op)
     }
 
     pub fn init(&mut self, expected: Option<Producer>) -> Reply {

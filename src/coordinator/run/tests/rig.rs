@@ -234,7 +234,7 @@ impl Rig {
         let resolve = |_: &str, _: &_, _: &_, _: &_| {
             let set = [("segment.bytes", "1048576"), ("max.message.bytes", "20000"), ("cleanup.policy", "compact")];
             let set = set.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-            Arc::new(topic_settings(&Default::default(), &set, 1).unwrap())
+            Arc::new(topic_settings(&Default::default(), &set).unwrap())
         };
         let tally = Sharded::new(Parts {
             machine: Tally,
