@@ -4,6 +4,7 @@ mod clock;
 mod disk;
 mod memory_disk;
 mod real_disk;
+pub mod seeded;
 
 pub use chance::{Chance, SeededChance, SystemChance};
 pub use clock::{Clock, ManualClock, SystemClock};

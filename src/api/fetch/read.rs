@@ -4,6 +4,7 @@ use crate::{
     api::{Context, errors},
     log::{AbortedTransaction, Read, ReadError, Slice},
     net::FileRange,
+    platform::seeded::{self, Bug},
     record::{BatchHeader, Codec, HEADER_BYTES},
     replica::{Partition, ReadFault, Unavailable},
     types::{ErrorCode, Isolation, LeaderEpoch, LogBounds, Offset, OffsetAndEpoch},
@@ -102,7 +103,10 @@ fn read(
         }
     }
     let bytes_max = usize::try_from(item.partition_max_bytes).unwrap_or(0).min(left);
-    let Read { slice, bounds, aborted } = partition.read(from, limits.isolation, bytes_max, at_least_one)?;
+    let Read { slice, bounds, mut aborted } = partition.read(from, limits.isolation, bytes_max, at_least_one)?;
+    if seeded::strikes(Bug::ShowsAborted) {
+        aborted.clear();
+    }
     if cx.version < 10 && slice.as_ref().and_then(codec_of) == Some(Codec::Zstd) {
         return Ok(Found { bounds: Some(bounds), ..Found::error(ErrorCode::UnsupportedCompressionType) });
     }
