@@ -3,9 +3,12 @@
 //! `OTTLA_KILL_ROUNDS` says how often, `OTTLA_KILL_SEED` repeats a run.
 use crate::child::{Child, free_port};
 use crate::random::Random;
-use crate::time::{now_ms, pause_ms};
+use crate::time::{Stopwatch, now_ms, pause_ms};
 use std::net::SocketAddr;
 use tempfile::TempDir;
+
+/// A load that has got no further by then is killed all the same.
+const PROGRESS_MS_MAX: u64 = 5_000;
 
 /// A broker of the test's own, or one that runs elsewhere and is left alone.
 pub struct Kills {
@@ -54,7 +57,17 @@ impl Kills {
 
     /// All rounds; `done` counts what the load has reached, in things called `what`.
     pub fn run(&mut self, what: &str, done: impl Fn() -> u64) {
+        self.run_with(what, 0, done);
+    }
+
+    /// As `run`, for a load that takes its time to go on after a start: every other kill comes after it has got further by
+    /// `progress`, or not within seconds.
+    pub fn run_with(&mut self, what: &str, progress: u64, done: impl Fn() -> u64) {
         for round in 0..self.rounds {
+            let (watch, begun) = (Stopwatch::start(), done());
+            while round % 2 == 0 && done() < begun + progress && watch.elapsed_ms() < PROGRESS_MS_MAX {
+                pause_ms(1);
+            }
             pause_ms(50 + self.random.below(400) as u64);
             let before = done();
             match self.again() {

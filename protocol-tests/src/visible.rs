@@ -31,3 +31,36 @@ pub fn visible_records(batches: &[ReadBatch], aborted: &[AbortedTransaction], fr
 fn is_abort(batch: &ReadBatch) -> bool {
     batch.records().first().and_then(|record| record.key.clone()).is_some_and(|key| key.get(2..4) == Some(&[0, 0]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::read_batches;
+    use crate::{Batch, Record};
+
+    fn batch(base_offset: i64, producer: i64, attributes: i16, records: Vec<Record>) -> Vec<u8> {
+        let batch = Batch { base_offset, producer: (producer, 0), base_sequence: 0, ..Batch::records(records) };
+        batch.attributes(attributes).encode().to_vec()
+    }
+
+    #[test]
+    fn aborted_and_control_records_are_left_out() {
+        let marker = |kind: u8| vec![Record::keyed([0, 0, 0, kind], [0, 0, 0, 0, 0, 0])];
+        let bytes = [
+            batch(0, 1, TRANSACTIONAL, vec![Record::of("aborted")]),
+            batch(1, 2, TRANSACTIONAL, vec![Record::of("committed"), Record::of("too")]),
+            batch(3, 1, TRANSACTIONAL | CONTROL, marker(0)),
+            batch(4, 1, TRANSACTIONAL, vec![Record::of("later")]),
+            batch(5, -1, 0, vec![Record::of("plain")]),
+            batch(6, 2, TRANSACTIONAL | CONTROL, marker(1)),
+        ];
+        let batches = read_batches(&bytes.concat());
+        let aborted = [AbortedTransaction::default().with_producer_id(1.into()).with_first_offset(0)];
+        let offsets = |aborted: &[AbortedTransaction], from| -> Vec<i64> {
+            visible_records(&batches, aborted, from).iter().map(|record| record.offset).collect()
+        };
+        assert_eq!(offsets(&aborted, 0), [1, 2, 4, 5]);
+        assert_eq!(offsets(&aborted, 2), [2, 4, 5], "a fetch begins within a batch");
+        assert_eq!(offsets(&[], 0), [0, 1, 2, 4, 5], "who is told of nothing sees it all");
+    }
+}

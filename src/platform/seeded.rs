@@ -105,3 +105,14 @@ mod chosen {
 }
 
 pub use chosen::{notice, strikes};
+
+#[cfg(all(test, not(feature = "seeded-bugs")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_builds_have_no_faults() {
+        assert!(!strikes(Bug::AppendsTwice));
+        assert_eq!((VERSION, notice()), (env!("CARGO_PKG_VERSION"), None));
+    }
+}

@@ -21,6 +21,8 @@ use protocol_tests::{Topic, fresh_name, topic_name};
 use std::sync::atomic::Ordering::SeqCst;
 
 const ROUNDS: u64 = 6;
+/// Transactions before every other kill.
+const PROGRESS: u64 = 20;
 /// Compaction and rolling are among what is interrupted.
 const OVERRIDES: [&str; 5] = [
     "offsets.topic.num.partitions=3",
@@ -73,7 +75,7 @@ fn live(load: &Load, kills: &mut Kills) {
         threads.spawn(|| load.read(20, Isolation::Committed));
         threads.spawn(|| load.read(21, Isolation::Uncommitted));
         threads.spawn(|| load.watch(30));
-        kills.run("transactions committed", || load.transactions.load(SeqCst));
+        kills.run_with("transactions committed", PROGRESS, || load.transactions.load(SeqCst));
         pause_ms(200);
         load.fed.store(true, SeqCst);
         let ended: Vec<_> = copiers.into_iter().chain([feeder]).map(|client| client.join()).collect();
