@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::SeqCst;
 
 const RUN_MS_MAX: u64 = 1_800_000;
+/// Records that were acknowledged and have not come by then are lost; the checker will tell which.
+const IDLE_MS_MAX: u64 = 30_000;
 /// No transaction copies more.
 const RECORDS_MAX: usize = 40;
 /// One transaction in so many is aborted.
@@ -46,6 +48,8 @@ pub struct Copier<'a> {
     sequences: [i32; OUTPUTS as usize],
     position: i64,
     attempt: u32,
+    /// Since something was last there to be copied.
+    idle: Stopwatch,
 }
 
 impl<'a> Copier<'a> {
@@ -63,10 +67,11 @@ impl<'a> Copier<'a> {
             sequences: [0; OUTPUTS as usize],
             position: 0,
             attempt: 0,
+            idle: Stopwatch::start(),
         }
     }
 
-    /// Copies until the input has ended and all of it is copied.
+    /// Copies until the input has ended and all of it is copied, or nothing more of it comes.
     pub fn run(mut self) {
         let watch = Stopwatch::start();
         while !self.is_done() {
@@ -78,7 +83,8 @@ impl<'a> Copier<'a> {
     }
 
     fn is_done(&self) -> bool {
-        self.load.fed.load(SeqCst) && self.position >= self.load.ends[self.input as usize].load(SeqCst)
+        let end = self.load.ends[self.input as usize].load(SeqCst);
+        self.load.fed.load(SeqCst) && (self.position >= end || self.idle.elapsed_ms() > IDLE_MS_MAX)
     }
 
     /// A new epoch, which ends whatever was open, and the place to go on from.
@@ -138,11 +144,15 @@ impl<'a> Copier<'a> {
         let fetched = match fetched {
             Ok(fetched) if !fetched.records.is_empty() => fetched,
             Ok(_) => {
+                if entry.has_unexpected() {
+                    entry.end(Outcome::Undone);
+                }
                 pause_ms(2);
                 return Ok(());
             }
             Err(given_up) => return Err(given_up.into()),
         };
+        self.idle = Stopwatch::start();
         let outcome = self.copy(&mut entry, fetched);
         let known = match &outcome {
             Ok(outcome) => *outcome,

@@ -63,6 +63,10 @@ impl Entry<'_> {
         }
     }
 
+    pub fn has_unexpected(&self) -> bool {
+        self.operation.steps.iter().any(|step| matches!(step.action, Action::Unexpected { .. }))
+    }
+
     pub fn is_decided(&self) -> bool {
         self.operation.decided.is_some()
     }
