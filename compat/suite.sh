@@ -1,6 +1,7 @@
 # Sourced by the run.sh of every foreign suite: starts the broker it is told to, collects results, holds them against tests.allow.
 #   suite_begin "$@"                  arguments of run.sh: [ottla|kafka] [pattern]; sets $broker, $pattern, $cache, $work
 #   broker_up TAG PORT key=value...   one fresh node on 127.0.0.1:PORT (0: a free one); its address is then in $address
+#   broker_kill TAG                   kill -9, and up again on the same directory and port
 #   broker_down TAG
 #   result NAME PASS|FAIL|SKIP SECONDS [NOTE]
 #   suite_end                         prints the counts; fails when a test of tests.allow did not pass
@@ -10,7 +11,7 @@ suite=${SUITE_NAME:-$(basename "$suite_folder")}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 kafka=${KAFKA:-$root/compat/apache-kafka/kafka}
 ottla=${OTTLA_BIN:-$root/target/release/ottla}
-declare -A broker_pids=()
+declare -A broker_pids=() broker_given=()
 
 suite_begin() {
     broker=${1:-ottla}
@@ -46,12 +47,28 @@ broker_up() {
     for setting in "listeners=PLAINTEXT://$address" "log.dirs=$work/$tag" ottla.http.listen=off node.id=1 "$@"; do
         given+=(--override "$setting")
     done
-    "$ottla" serve "${given[@]}" > "$logs/$tag.log" 2>&1 &
-    broker_pids[$tag]=$!
-    for _ in $(seq 100); do "$ottla" status -q -b "$address" 2> /dev/null && return; sleep 0.05; done
+    broker_given[$tag]=$(printf '%q ' "${given[@]}")
+    broker_serve "$tag" "$address"
+}
+
+# broker_serve TAG ADDRESS: with the settings of this tag.
+broker_serve() {
+    local given
+    eval "given=(${broker_given[$1]})"
+    "$ottla" serve "${given[@]}" >> "$logs/$1.log" 2>&1 &
+    broker_pids[$1]=$!
+    for _ in $(seq 200); do "$ottla" status -q -b "$2" 2> /dev/null && return; sleep 0.05; done
     echo "$suite: the broker did not start:" >&2
-    cat "$logs/$tag.log" >&2
+    cat "$logs/$1.log" >&2
     exit 1
+}
+
+broker_kill() {
+    local listens
+    listens=$(grep -o '127.0.0.1:[0-9]*' <<< "${broker_given[$1]}" | head -1)
+    kill -KILL "${broker_pids[$1]}"
+    wait "${broker_pids[$1]}" 2> /dev/null
+    broker_serve "$1" "$listens"
 }
 
 broker_down() {

@@ -9,10 +9,14 @@ pub mod child;
 pub mod connection;
 pub mod groups;
 pub mod hostile;
+pub mod kills;
+pub mod line;
 pub mod random;
 pub mod steps;
 pub mod time;
+pub mod transactional;
 pub mod transactions;
+pub mod visible;
 pub mod wire;
 
 pub use batch::{Batch, Codec, Record};

@@ -5,8 +5,7 @@
 //! broker dies is sent again, with the same sequence numbers, to the broker that comes back. At the end each partition
 //! must hold exactly the records 0, 1, 2, ... in this order, each at the offset that was acknowledged.
 //! Beside them topics are created, written, read, changed and deleted: what was answered of that must stand, too.
-//! `OTTLA_KILL_ROUNDS` says how often the broker is killed, `OTTLA_KILL_SEED` repeats a run, `OTTLA_KILL_PARTITIONS` and
-//! `OTTLA_KILL_OVERRIDES` (settings with commas between) change what is written to.
+//! `OTTLA_KILL_PARTITIONS` and `OTTLA_KILL_OVERRIDES` (settings with commas between) change what is written to.
 use kafka_protocol::messages::{
     CreateTopicsRequest, DeleteTopicsRequest, IncrementalAlterConfigsRequest, ProduceRequest,
     create_topics_request::CreatableTopic,
@@ -16,8 +15,8 @@ use kafka_protocol::messages::{
 use protocol_tests::{
     Code, Connection,
     batch::{Batch, Record, read_batches},
-    child::{Child, free_port},
     connection::Failure,
+    kills::{Kills, number},
     random::Random,
     steps::{self, Topic},
     time::{Stopwatch, pause_ms},
@@ -33,7 +32,7 @@ use std::{
 
 const PARTITIONS: u64 = 4;
 const IN_FLIGHT: usize = 5;
-const ROUNDS: usize = 6;
+const ROUNDS: u64 = 6;
 
 /// One batch on its way: its first record's number and how many there are.
 #[derive(Clone, Copy)]
@@ -116,32 +115,22 @@ impl Writer {
 
 #[test]
 fn idem_2_log_7_nothing_acknowledged_is_lost_or_doubled_over_kill_9() {
-    if std::env::var_os("OTTLA_TEST_BROKER").is_some() {
-        // This test kills its broker: it only ever does that to one it started itself.
-        return;
-    }
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
-    let rounds = number("OTTLA_KILL_ROUNDS", ROUNDS as u64);
-    let seed = number("OTTLA_KILL_SEED", protocol_tests::time::now_ms() as u64);
-    println!("OTTLA_KILL_SEED={seed} OTTLA_KILL_ROUNDS={rounds}");
-    let mut random = Random::new(seed);
-    let directory = tempfile::tempdir().expect("a directory");
-    let port = free_port();
     let partitions = number("OTTLA_KILL_PARTITIONS", PARTITIONS) as i32;
     let overrides = std::env::var("OTTLA_KILL_OVERRIDES").unwrap_or_default();
     let overrides: Vec<&str> = overrides.split(',').filter(|setting| !setting.is_empty()).collect();
-    let mut broker = Child::start(port, directory.path(), &overrides);
-    let topic = create(broker.address(), partitions);
+    let Some(mut kills) = Kills::begin(ROUNDS, &overrides) else { return };
+    let (address, seed) = (kills.address(), kills.seed);
+    let topic = create(address, partitions);
     let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let churn = {
-        let (stop, address) = (stop.clone(), broker.address());
+        let stop = stop.clone();
         std::thread::spawn(move || Churn { address, made: 0, there: Vec::new(), gone: Vec::new() }.run(&stop))
     };
     let writers: Vec<_> = (0..partitions)
         .map(|partition| {
-            let producer = steps::new_producer(&mut Connection::try_open_at(broker.address()).unwrap());
+            let producer = steps::new_producer(&mut Connection::try_open_at(address).unwrap());
             let writer = Writer {
-                address: broker.address(),
+                address,
                 topic: topic.clone(),
                 partition,
                 producer,
@@ -154,26 +143,19 @@ fn idem_2_log_7_nothing_acknowledged_is_lost_or_doubled_over_kill_9() {
             std::thread::spawn(move || writer.run(&stop))
         })
         .collect();
-    for round in 0..rounds {
-        pause_ms(50 + random.below(400) as u64);
-        let before = acknowledged.load(SeqCst);
-        broker.kill();
-        broker = Child::start(port, directory.path(), &overrides);
-        println!("round {round}: {before} records acknowledged, back after {} ms", broker.started_ms());
-    }
+    kills.run("records acknowledged", || acknowledged.load(SeqCst));
     pause_ms(200);
     stop.store(true, SeqCst);
     let written: Vec<i64> =
         writers.into_iter().map(|writer| writer.join().expect("a writer that saw no fault")).collect();
     assert!(written.iter().all(|count| *count > 0), "every partition was written: {written:?}");
     let churn = churn.join().expect("topics that saw no fault");
-    broker.kill();
-    let broker = Child::start(port, directory.path(), &overrides);
-    churn.check(broker.address());
+    kills.again();
+    churn.check(address);
     for (partition, count) in written.iter().enumerate() {
-        read_back(broker.address(), &topic, partition as i32, *count);
+        read_back(address, &topic, partition as i32, *count);
     }
-    println!("{} records survived {rounds} kills", acknowledged.load(SeqCst));
+    println!("{} records survived {} kills", acknowledged.load(SeqCst), kills.rounds);
 }
 
 /// Makes, uses and deletes topics as long as the broker lives, over and over.

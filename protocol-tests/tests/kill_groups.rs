@@ -1,7 +1,5 @@
 //! kill -9 at random moments while groups commit: the last commit that was acknowledged is there after each restart, or
 //! a later one that was under way, whole; members go on in their generation, without joining again (GRP-17, LOG-7).
-//!
-//! `OTTLA_KILL_ROUNDS` and `OTTLA_KILL_SEED` are as in `kill.rs`.
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::{
@@ -10,9 +8,8 @@ use kafka_protocol::messages::{
 };
 use protocol_tests::{
     Code, Connection,
-    child::{Child, free_port},
     groups::{self, HEARTBEAT, JOIN, SYNC, group_id},
-    random::Random,
+    kills::Kills,
     text,
     time::{Stopwatch, eventually, pause_ms},
     topic_name,
@@ -256,47 +253,30 @@ fn committers(address: SocketAddr, commits: &Arc<AtomicU64>) -> Vec<Committer> {
 
 #[test]
 fn grp_17_acknowledged_commits_and_members_outlive_kill_9() {
-    if std::env::var_os("OTTLA_TEST_BROKER").is_some() {
-        // This test kills its broker: it only ever does that to one it started itself.
-        return;
-    }
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
-    let rounds = number("OTTLA_KILL_ROUNDS", ROUNDS);
-    let seed = number("OTTLA_KILL_SEED", protocol_tests::time::now_ms() as u64);
-    println!("OTTLA_KILL_SEED={seed} OTTLA_KILL_ROUNDS={rounds}");
-    let mut random = Random::new(seed);
-    let directory = tempfile::tempdir().expect("a directory");
-    let port = free_port();
-    let mut broker = Child::start(port, directory.path(), &OVERRIDES);
+    let Some(mut kills) = Kills::begin(ROUNDS, &OVERRIDES) else { return };
+    let address = kills.address();
     let (stop, commits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let threads: Vec<_> = committers(broker.address(), &commits)
+    let threads: Vec<_> = committers(address, &commits)
         .into_iter()
         .map(|committer| {
             let stop = stop.clone();
             std::thread::spawn(move || committer.run(&stop))
         })
         .collect();
-    for round in 0..rounds {
-        pause_ms(50 + random.below(400) as u64);
-        let before = commits.load(SeqCst);
-        broker.kill();
-        broker = Child::start(port, directory.path(), &OVERRIDES);
-        println!("round {round}: {before} commits acknowledged, back after {} ms", broker.started_ms());
-    }
+    kills.run("commits acknowledged", || commits.load(SeqCst));
     pause_ms(300);
     stop.store(true, SeqCst);
     let done = threads.into_iter().map(|thread| thread.join().expect("a group that saw no fault"));
     let mut done: Vec<Committer> = done.collect();
-    broker.kill();
-    let broker = Child::start(port, directory.path(), &OVERRIDES);
+    kills.again();
     for committer in &mut done {
         let before = committer.looks;
         eventually(20_000, "the last look", || {
-            let mut connection = Connection::try_open_at(broker.address()).ok()?;
+            let mut connection = Connection::try_open_at(address).ok()?;
             committer.look(&mut connection).ok()
         });
         assert!(before > 0 && committer.stands > 0, "{} has committed", committer.group);
         println!("{}: {} of {} stands, {} looks", committer.group, committer.stands, committer.sent, committer.looks);
     }
-    println!("{} commits of {} groups survived {rounds} kills", commits.load(SeqCst), done.len());
+    println!("{} commits of {} groups survived {} kills", commits.load(SeqCst), done.len(), kills.rounds);
 }

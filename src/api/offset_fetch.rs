@@ -10,6 +10,7 @@ use crate::{
             offsets::{self, Fetch, FetchTopic, FetchedPartition, FetchedTopic, Named},
         },
     },
+    platform::seeded::{self, Bug},
     types::ErrorCode,
     wire::{OFFSETS_BY_TOPIC_ID, OffsetFetch, StrBytes, Version},
 };
@@ -27,7 +28,7 @@ use kafka_protocol::messages::{
 const SEVERAL_GROUPS: Version = 8;
 
 pub fn handle(cx: &Context, OffsetFetch(request): OffsetFetch) -> Reply<OffsetFetchResponse> {
-    let require_stable = request.require_stable;
+    let require_stable = request.require_stable && !seeded::strikes(Bug::TellsUnstable);
     let asked: Vec<Fetch> = match cx.version >= SEVERAL_GROUPS {
         true => request.groups.into_iter().map(|group| wanted(cx.version, group, require_stable)).collect(),
         false => vec![wanted_of_one(request)],
@@ -74,7 +75,7 @@ fn wanted_of_one(request: OffsetFetchRequest) -> Fetch {
             .map(|topic| FetchTopic { topic: Named::Name(topic.name.0), partitions: topic.partition_indexes })
             .collect()
     });
-    let require_stable = request.require_stable;
+    let require_stable = request.require_stable && !seeded::strikes(Bug::TellsUnstable);
     Fetch { group: request.group_id.0, member_id: None, member_epoch: -1, topics, require_stable }
 }
 

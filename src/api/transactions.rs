@@ -5,6 +5,7 @@ use crate::{
         TransactionAsk,
         txn::{Partition, Producer, Reply, Request, TransactionalId},
     },
+    platform::seeded::{self, Bug},
     types::{ErrorCode, TopicName, TransactionVersion},
     wire::Version,
 };
@@ -35,6 +36,9 @@ pub fn ask(
             other => other,
         };
         match reply.map_err(|fault| errors::coordinator(&fault))? {
+            Reply::Refused(ErrorCode::ConcurrentTransactions) if seeded::strikes(Bug::TellsWrongCode) => {
+                Err(ErrorCode::InvalidTxnState)
+            }
             Reply::Refused(code) => Err(code),
             reply => Ok(reply),
         }
@@ -137,6 +141,7 @@ fn of_join(code: ErrorCode, joining: Joining) -> ErrorCode {
             | ErrorCode::NotCoordinator,
             _,
         ) => ErrorCode::NotEnoughReplicas,
+        (ErrorCode::ProducerFenced, _) if seeded::strikes(Bug::AdmitsZombies) => ErrorCode::None,
         (ErrorCode::ProducerFenced, _) => ErrorCode::InvalidProducerEpoch,
         (ErrorCode::TransactionAbortable, Joining::Verify { abortable_known: false }) => ErrorCode::InvalidTxnState,
         (code, _) => code,

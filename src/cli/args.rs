@@ -3,13 +3,14 @@ use super::{
     consume::ConsumeArgs, group::GroupCommand, log_dump::LogCommand, produce::ProduceArgs, topic::TopicCommand,
     txn::TxnCommand,
 };
+use crate::platform::seeded;
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, time::Duration};
 
 #[derive(Parser, Debug)]
 #[command(
     name = "ottla",
-    version,
+    version = seeded::VERSION,
     about = "A Kafka broker in one binary, and the tools to talk to any Kafka broker",
     after_help = "Examples:
   ottla                                 start a broker on localhost:9092, data in ./ottla-data

@@ -13,6 +13,7 @@ mod timestamp;
 mod topic;
 mod txn;
 
+use crate::platform::seeded;
 pub use args::ServeArgs;
 use args::{Cli, Command, Global};
 use clap::Parser;
@@ -75,7 +76,7 @@ fn client_command(global: &Global, command: Command) -> Result<(), CliError> {
 }
 
 fn version(output: &mut Output) -> Result<(), CliError> {
-    let version = env!("CARGO_PKG_VERSION");
+    let version = seeded::VERSION;
     match output.json {
         true => output.json(&serde_json::json!({ "name": "ottla", "version": version })),
         false => output.line(&format!("ottla {version}")),

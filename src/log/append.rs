@@ -12,7 +12,10 @@ use crate::{
         transactions::AppendTerms,
         wal::{EntryHead, EntryKind, WalError},
     },
-    platform::OpenMode,
+    platform::{
+        OpenMode,
+        seeded::{self, Bug},
+    },
     record::{BatchHeader, CheckedBatch, EndTransactionMarker, PlacedBatch},
     types::{LeaderEpoch, Offset},
 };
@@ -98,6 +101,11 @@ impl Log {
             let (base, last) = (earlier.base_offset(), earlier.last_offset);
             return Ok(Appended { base, last, duplicate: true, append_time_ms, log_start: self.bounds().start() });
         }
+        if origin == AppendOrigin::Client && seeded::strikes(Bug::AcknowledgesNothing) {
+            let (base, last) = (writer.end, writer.end.plus(batch.header().last_offset_delta.max(0).into()));
+            let log_start = self.bounds().start();
+            return Ok(Appended { base, last, duplicate: true, append_time_ms: None, log_start });
+        }
         if !self.shared.space.take(size as u64, origin == AppendOrigin::Coordinator) {
             return Err(self.disk_full());
         }
@@ -123,7 +131,8 @@ impl Log {
         drop(writer);
         self.end_mark().raise(end);
         // Under the write-ahead log: its commit may have come before the end was shown, and was then held back.
-        if config.sync == SyncPolicy::PageCache || self.synced_mark().get() >= end {
+        let synced = self.synced_mark().get() >= end || seeded::strikes(Bug::AcknowledgesUnsynced);
+        if config.sync == SyncPolicy::PageCache || synced {
             self.committed.committed(end);
         }
         let append_time_ms = append_time_ms(placed.header());

@@ -2,6 +2,7 @@
 //! function of the log's batches (IDEM-11): no clock, no chance.
 use crate::{
     log::aborted::AbortedEntry,
+    platform::seeded::{self, Bug},
     record::{BatchHeader, EndTransactionMarker, TimestampType, TransactionResult},
     types::{Offset, ProducerEpoch, ProducerId, Sequence, TransactionVersion},
 };
@@ -190,7 +191,7 @@ impl ProducerStates {
     /// IDEM-4: nothing of an older epoch than the last seen.
     pub fn check_epoch(&self, id: ProducerId, epoch: i16) -> Result<(), ProducerError> {
         match self.producers.get(&id) {
-            Some(producer) if epoch < producer.epoch => {
+            Some(producer) if epoch < producer.epoch && !seeded::strikes(Bug::AdmitsZombies) => {
                 Err(ProducerError::InvalidEpoch { id, given: epoch, current: producer.epoch })
             }
             _ => Ok(()),

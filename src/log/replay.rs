@@ -8,6 +8,7 @@ use crate::{
         scan::{Scan, Step},
         wal::{EntryHead, EntryKind, Recovered, RecoveredEntry, WalError},
     },
+    platform::seeded::{self, Bug},
     record::{BatchHeader, EndTransactionMarker},
     types::Offset,
 };
@@ -45,6 +46,10 @@ impl Log {
         }
         if let Some(entry) = last_append {
             self.synced_mark().raise(entry_end(entry, recovered)?.min(writer.end));
+        }
+        if seeded::strikes(Bug::AcknowledgesUnsynced) {
+            let synced = self.synced_mark().get().min(writer.end);
+            self.truncate_local(&mut writer, synced)?;
         }
         writer.unlogged &= self.synced_mark().get() < writer.end;
         if !entries.is_empty() {

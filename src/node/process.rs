@@ -6,7 +6,7 @@ use super::{Node, NodeParts};
 use crate::{
     cli::ServeArgs,
     config::{self, Loaded, NoteLevel},
-    platform::{Clock, Disk, RealDisk, SystemChance, SystemClock},
+    platform::{Clock, Disk, RealDisk, SystemChance, SystemClock, seeded},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
@@ -121,6 +121,10 @@ async fn run(loaded: Loaded, clock: Arc<SystemClock>, disk: Arc<dyn Disk>) -> Ex
             return ExitCode::FAILURE;
         }
     };
+    if let Some(notice) = seeded::notice() {
+        eprintln!("ottla: {notice}");
+        tracing::error!("{notice}");
+    }
     let directories: Vec<String> = loaded.node.log_dirs.iter().map(|path| path.display().to_string()).collect();
     let parts = NodeParts {
         config: loaded.node,
@@ -128,7 +132,7 @@ async fn run(loaded: Loaded, clock: Arc<SystemClock>, disk: Arc<dyn Disk>) -> Ex
         disk,
         clock: clock.clone(),
         chance: Arc::new(SystemChance),
-        version: env!("CARGO_PKG_VERSION"),
+        version: seeded::VERSION,
         views: true,
     };
     let started = tokio::select! {

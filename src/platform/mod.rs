@@ -5,6 +5,7 @@ mod disk;
 mod memory_disk;
 mod patience;
 mod real_disk;
+pub mod seeded;
 
 pub use chance::{Chance, SeededChance, SystemChance};
 pub use clock::{Clock, ManualClock, SystemClock};

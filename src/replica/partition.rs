@@ -5,6 +5,7 @@ use crate::{
         AppendError, AppendOrigin, AppendTerms, Appended, Closed, Log, LogDir, LogError, LogId, Question, Read,
         ReadError, ReadLimit, StartMove, VerificationGuard, Watermark,
     },
+    platform::seeded::{self, Bug},
     record::{CheckedBatch, EndTransactionMarker},
     types::{Acks, Isolation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, TransactionVersion},
 };
@@ -222,6 +223,7 @@ impl Partition {
     ) -> Result<Read, ReadFault> {
         let limit = match isolation {
             Isolation::ReadUncommitted => ReadLimit::High,
+            Isolation::ReadCommitted if seeded::strikes(Bug::IgnoresStable) => ReadLimit::High,
             Isolation::ReadCommitted => ReadLimit::Stable,
         };
         Ok(self.log()?.read(from, limit, bytes_max, at_least_one)?)

@@ -3,6 +3,7 @@ use super::{read::Found, session::Item};
 use crate::{
     api::{Context, Response},
     net::Piece,
+    platform::seeded::{self, Bug},
     types::ErrorCode,
     wire::{Encodable, Version, encode_response, put_response_header},
 };
@@ -127,10 +128,11 @@ fn put_partition(
     let version = cx.version;
     let start = answer.bytes.len();
     let told = |offset: Option<i64>| offset.unwrap_or(-1);
+    let behind = i64::from(seeded::strikes(Bug::TellsOldEnd));
     let mut partition = PartitionData::default()
         .with_partition_index(item.index)
         .with_error_code(found.code.code())
-        .with_high_watermark(told(found.bounds.map(|bounds| bounds.high().get())))
+        .with_high_watermark(told(found.bounds.map(|bounds| bounds.high().get() - behind)))
         .with_last_stable_offset(told(found.bounds.map(|bounds| bounds.stable().get())))
         .with_log_start_offset(told(found.bounds.map(|bounds| bounds.start().get())))
         .with_aborted_transactions(found.aborted.as_ref().map(|aborted| {

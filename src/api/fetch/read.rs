@@ -4,7 +4,10 @@ use crate::{
     api::{Context, errors},
     log::{AbortedTransaction, Read, ReadError, Slice},
     net::FileRange,
-    platform::{hurried, is_hurried},
+    platform::{
+        hurried, is_hurried,
+        seeded::{self, Bug},
+    },
     record::{BatchHeader, Codec, HEADER_BYTES},
     replica::{Partition, ReadFault, Unavailable},
     types::{ErrorCode, Isolation, LeaderEpoch, LogBounds, Offset, OffsetAndEpoch},
@@ -147,7 +150,10 @@ fn within(
         }
     }
     let bytes_max = usize::try_from(item.partition_max_bytes).unwrap_or(0).min(left);
-    let Read { slice, bounds, aborted } = partition.read(from, limits.isolation, bytes_max, at_least_one)?;
+    let Read { slice, bounds, mut aborted } = partition.read(from, limits.isolation, bytes_max, at_least_one)?;
+    if seeded::strikes(Bug::ShowsAborted) {
+        aborted.clear();
+    }
     if cx.version < 10
         && let Some(slice) = &slice
         && codec_of(slice).map_err(|source| log.read_error(source))? == Some(Codec::Zstd)

@@ -9,6 +9,7 @@ use crate::{
     image::Image,
     log::{AppendError, Closed, ProducerError, Reached},
     machine::NotWritten,
+    platform::seeded::{self, Bug},
     record::{EndTransactionMarker, TransactionResult},
     replica::{Partitions, ProduceError, Unavailable},
     types::{ErrorCode, ProducerEpoch, ProducerId, TransactionVersion},
@@ -91,6 +92,11 @@ impl MarkerWriter {
         let Some(partition) = self.partitions.partition(topic.as_str(), *index) else {
             return now(ErrorCode::NotLeaderOrFollower);
         };
+        if seeded::strikes(Bug::SkipsMarker) {
+            return now(ErrorCode::None);
+        }
+        let result = if seeded::strikes(Bug::AbortsPart) { TransactionResult::Abort } else { ends.result };
+        let ends = EndTransactionMarker { result, ..ends };
         let appended = partition.append_marker(id, epoch, ends, markers.version);
         let reached: Result<Reached, ErrorCode> = appended.map_err(|fault| code_of_append(&fault)).and_then(|at| {
             let log = partition.log().map_err(|_| ErrorCode::KafkaStorageError)?;
@@ -118,7 +124,7 @@ pub fn end_offsets(
     ends: EndTransactionMarker,
     version: TransactionVersion,
 ) -> impl Future<Output = Result<(), CoordinatorError>> + Send + 'static + use<> {
-    let commit = ends.result == TransactionResult::Commit;
+    let commit = ends.result == TransactionResult::Commit && !seeded::strikes(Bug::LosesOffsets);
     let marker = Marker { commit, coordinator_epoch: ends.coordinator_epoch };
     let request = group::Request::Offsets(offsets::Request::EndTransaction(producer, marker));
     let ended = groups.submit_at(partition, request, |log| {
