@@ -5,6 +5,6 @@ mod publish;
 mod settings;
 
 pub use partition::{DeleteRecordsError, Leadership, Partition, ProduceError, ReadFault, Unavailable};
-pub use partitions::{Partitions, Topic};
+pub use partitions::{Found, Partitions, Topic};
 pub use publish::{Resolve, TopicPublisher};
 pub use settings::TopicSettings;
