@@ -15,6 +15,7 @@ use kafka_protocol::messages::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::Arc,
 };
 
@@ -30,7 +31,9 @@ pub fn handle(cx: &Context, request: DescribeLogDirsRequest) -> Reply<Response> 
     Reply::later(async move {
         // Sizes of logs that are not open are asked of the disk.
         let described = tokio::task::spawn_blocking(move || {
-            cx.broker.partitions.directories().iter().map(|directory| describe(&cx, directory, &wanted)).collect()
+            let partitions = &cx.broker.partitions;
+            let offline = partitions.offline().iter().map(|path| failed(&cx, path));
+            partitions.directories().iter().map(|one| describe(&cx, one, &wanted)).chain(offline).collect()
         });
         let response = DescribeLogDirsResponse::default().with_results(described.await.unwrap_or_default());
         match encode_log_dirs(version, correlation_id, &response) {
@@ -41,21 +44,31 @@ pub fn handle(cx: &Context, request: DescribeLogDirsRequest) -> Reply<Response> 
 }
 
 fn describe(cx: &Context, directory: &Arc<LogDir>, wanted: &Wanted) -> DescribeLogDirsResult {
-    let path = std::path::absolute(directory.path()).unwrap_or_else(|_| directory.path().to_owned());
-    let blank =
-        DescribeLogDirsResult::default().with_log_dir(StrBytes::from_string(path.to_string_lossy().into_owned()));
+    let path = directory.path();
     if directory.failure().is_some() {
-        return blank.with_error_code(cx.error(ErrorCode::KafkaStorageError));
+        return failed(cx, path);
     }
     let room = if cx.version >= 4 { directory.room() } else { Ok((-1, -1)) };
     let sizes = room.and_then(|room| Ok((room, topics(cx, directory, wanted)?)));
     match sizes {
-        Ok(((total, usable), topics)) => blank.with_topics(topics).with_total_bytes(total).with_usable_bytes(usable),
+        Ok(((total, usable), topics)) => {
+            blank(path).with_topics(topics).with_total_bytes(total).with_usable_bytes(usable)
+        }
         Err(error) => {
             tracing::warn!(directory = %path.display(), %error, "the log directory cannot be described");
-            blank.with_error_code(cx.error(ErrorCode::KafkaStorageError))
+            failed(cx, path)
         }
     }
+}
+
+fn blank(path: &Path) -> DescribeLogDirsResult {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    DescribeLogDirsResult::default().with_log_dir(StrBytes::from_string(path.to_string_lossy().into_owned()))
+}
+
+/// A directory that failed, now or before this start.
+fn failed(cx: &Context, path: &Path) -> DescribeLogDirsResult {
+    blank(path).with_error_code(cx.error(ErrorCode::KafkaStorageError))
 }
 
 fn topics(cx: &Context, directory: &Arc<LogDir>, wanted: &Wanted) -> std::io::Result<Vec<DescribeLogDirsTopic>> {
@@ -64,7 +77,7 @@ fn topics(cx: &Context, directory: &Arc<LogDir>, wanted: &Wanted) -> std::io::Re
         let name = topic.name.as_str();
         let is_here = |partition: &&Arc<Partition>| {
             let key = || (name.to_owned(), partition.id().partition);
-            Arc::ptr_eq(partition.directory(), directory) && wanted.as_ref().is_none_or(|all| all.contains(&key()))
+            partition.is_in(directory) && wanted.as_ref().is_none_or(|all| all.contains(&key()))
         };
         for partition in topic.partitions.iter().flatten().filter(is_here) {
             // The log is the current one of its partition and the leader's own: it lags behind nothing.

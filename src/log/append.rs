@@ -69,6 +69,13 @@ pub enum AppendError {
     Stopping,
 }
 
+impl Writer {
+    /// What follows a cut that a crash would do again must be in the write-ahead log too, until a checkpoint covers the cut.
+    fn sync_policy(&self, config: &LogConfig) -> SyncPolicy {
+        if self.cut.is_some() { SyncPolicy::Wal } else { config.sync }
+    }
+}
+
 impl Log {
     /// Appends one batch whose content was checked before. Its offset and leader epoch are given here. When it fails,
     /// nothing was written and the log's end is unchanged (LOG-2).
@@ -110,18 +117,19 @@ impl Log {
             return Err(self.disk_full());
         }
         self.roll_if_due(&mut writer, &config, batch.header())?;
-        if config.sync == SyncPolicy::Wal && writer.unlogged {
+        let sync = writer.sync_policy(&config);
+        if sync == SyncPolicy::Wal && writer.unlogged {
             self.sync_segments(&mut writer)?;
         }
         let placed = batch.place(writer.end, epoch);
         let position = self.write_bytes(&mut writer, &placed.slices())?;
-        match config.sync {
+        match sync {
             SyncPolicy::Wal => self.log_ahead(&writer, position, &placed)?,
             SyncPolicy::PageCache => writer.unlogged = true,
         }
         let completed = self.note_batch(&mut writer, &config, placed.header(), marker, position);
         let log_start = self.show(&writer, placed.header(), completed);
-        if config.sync == SyncPolicy::PageCache {
+        if sync == SyncPolicy::PageCache {
             writer.unflushed_batches += 1;
             if writer.unflushed_batches >= config.flush_messages {
                 self.sync_segments(&mut writer)?;
@@ -132,7 +140,7 @@ impl Log {
         self.end_mark().raise(end);
         // Under the write-ahead log: its commit may have come before the end was shown, and was then held back.
         let synced = self.synced_mark().get() >= end || seeded::strikes(Bug::AcknowledgesUnsynced);
-        if config.sync == SyncPolicy::PageCache || synced {
+        if sync == SyncPolicy::PageCache || synced {
             self.committed.committed(end);
         }
         let append_time_ms = append_time_ms(placed.header());

@@ -30,6 +30,13 @@ impl Noted {
         self.offsets.get(at).copied()
     }
 
+    /// Only these stay.
+    pub fn keep(&mut self, wanted: impl Fn(Offset) -> bool) {
+        let before = self.offsets.len();
+        self.offsets.retain(|_, offset| wanted(*offset));
+        self.changed |= self.offsets.len() < before;
+    }
+
     /// Notes a partition's offset; `None`: the file says nothing of it.
     pub fn set(&mut self, at: &TopicPartition, offset: Option<Offset>) {
         match (self.offsets.get_mut(at), offset) {

@@ -9,6 +9,7 @@ use crate::{
         log_dir::{Checkpoints, LogDir, LogDirError},
         names,
         segment::Segment,
+        wal::WalSequence,
     },
     platform::OpenMode,
     types::Offset,
@@ -27,6 +28,7 @@ const SYNCED_ONE_BY_ONE_MAX: usize = 8;
 struct Work {
     log: Arc<Log>,
     end: Offset,
+    cut: Option<WalSequence>,
     segments: Vec<Arc<Segment>>,
     /// Those whose aborted transactions were written.
     aborted: Vec<Arc<Segment>>,
@@ -77,11 +79,12 @@ impl LogDir {
         for done in &work {
             done.log.synced_to(done.end);
         }
-        if let Err(source) = self.note(&work) {
+        if let Err(source) = self.note(&work, covered) {
             return Err(self.put_off(work, "write the checkpoints of", source));
         }
         // Told once it is noted: what somebody was told is safe must be known to be so by the next start, too.
         for done in &work {
+            done.log.cuts_noted(covered);
             done.log.tell_synced(done.end);
         }
         if !work.is_empty() && may_release {
@@ -103,15 +106,21 @@ impl LogDir {
         LogDirError::Full { path: self.path().to_owned() }
     }
 
-    /// Writes the checkpoint files.
-    fn note(&self, work: &[Work]) -> io::Result<()> {
+    /// Writes the checkpoint files. Entries of the write-ahead log below `covered` are in the synced segments.
+    fn note(&self, work: &[Work], covered: WalSequence) -> io::Result<()> {
         let mut checkpoints = self.checkpoints.lock();
         {
             let logs = self.shared.logs.lock();
             // A log that was deleted since must leave nothing to a new one of its name.
             let is_open = |log: &Arc<Log>| logs.get(&log.id.key()).is_some_and(|open| Arc::ptr_eq(open, log));
+            // Once the entries are durably released nothing needs to be said of them.
+            checkpoints.cuts.keep(|done| done > Offset::new(self.shared.wal.released_durably().get() as i64));
             for done in work.iter().filter(|done| is_open(&done.log)) {
                 checkpoints.recovery.set(&done.log.id.topic_partition(), Some(done.end));
+                if done.cut.is_some_and(|cut| cut < covered) {
+                    let number = Offset::new(covered.get() as i64);
+                    checkpoints.cuts.set(&done.log.id.topic_partition(), Some(number));
+                }
             }
             let behind = std::mem::take(&mut checkpoints.behind);
             // Only logs that changed: a checkpoint costs what was written since the last, not what there is.
@@ -131,7 +140,9 @@ impl LogDir {
             });
             gone.iter().for_each(|at| checkpoints.recovery.set(at, None));
         }
+        // The cuts first: with the recovery points of before, the batches behind a cut are only checked once more.
         let files = [
+            (names::CUTS_DONE, &mut checkpoints.cuts),
             (names::RECOVERY_POINTS, &mut checkpoints.recovery),
             (names::LOG_STARTS, &mut checkpoints.starts),
             (names::HIGH_WATERMARKS, &mut checkpoints.highs),
@@ -156,7 +167,7 @@ impl LogDir {
             writer.listed = false;
             return Ok(false);
         }
-        work.end = writer.end;
+        (work.end, work.cut) = (writer.end, writer.cut);
         writer.active.write_indexes(false)?;
         log.write_snapshot(&mut writer)?;
         work.snapshots = std::mem::take(&mut writer.unsynced_snapshots);
@@ -279,7 +290,10 @@ impl LogDir {
         self.remove_left(now);
         self.flush_due();
         let much = self.shared.unsaved_bytes.load(Ordering::Relaxed) >= self.settings.checkpoint_wal_bytes;
-        let due = now >= state.checkpointed + Duration::from_millis(self.settings.checkpoint_interval_ms);
+        let interval = Duration::from_millis(self.settings.checkpoint_interval_ms);
+        // On a full disk it may be the write-ahead log that takes the room.
+        let interval = if self.shared.space.is_short() { interval.min(LogDir::PUT_OFF) } else { interval };
+        let due = now >= state.checkpointed + interval;
         let soon = self.checkpoint_soon.swap(false, Ordering::AcqRel);
         if (much || due || soon) && self.is_recovered() && self.shared.failure().is_none() {
             state.checkpointed = now;
@@ -390,6 +404,7 @@ impl Work {
         Work {
             log,
             end: Offset::ZERO,
+            cut: None,
             segments: Vec::new(),
             aborted: Vec::new(),
             files: Vec::new(),
@@ -459,6 +474,12 @@ impl Log {
         if writer.end == end {
             writer.unlogged = false;
         }
+    }
+
+    /// No crash does the cuts below `covered` again.
+    fn cuts_noted(&self, covered: WalSequence) {
+        let mut writer = self.writer.lock();
+        writer.cut = writer.cut.filter(|cut| *cut >= covered);
     }
 
     fn tell_synced(&self, end: Offset) {

@@ -83,7 +83,7 @@ pub struct LogDirSettings {
     pub checkpoint_wal_bytes: u64,
     /// A checkpoint is taken at least this often while anything is written.
     pub checkpoint_interval_ms: u64,
-    /// Appends are refused while the disk has less free than this (OPS-3).
+    /// Appends are refused while the disk has less free than this and a file of the write-ahead log (OPS-3).
     pub disk_headroom_bytes: u64,
     /// How often idle producers are looked for (IDEM-9).
     pub producer_expiry_interval_ms: u64,
@@ -103,5 +103,39 @@ impl Default for LogDirSettings {
             producer_expiry_interval_ms: 600_000,
             background: true,
         }
+    }
+}
+
+/// What is kept back, and a file of the write-ahead log, take at most this part of the file system each.
+const DISK_PART: u64 = 32;
+/// The write-ahead log may hold this many such parts before a checkpoint.
+const WAL_PARTS: u64 = 4;
+
+impl LogDirSettings {
+    /// On a small file system less is kept back and less goes to the write-ahead log, so that it has room for records.
+    pub(in crate::log) fn fitted_to(mut self, disk_bytes: u64) -> LogDirSettings {
+        let part = disk_bytes / DISK_PART;
+        self.disk_headroom_bytes = self.disk_headroom_bytes.min(part);
+        self.wal.file_bytes = self.wal.file_bytes.min(part.max(self.wal.first_file_bytes));
+        self.checkpoint_wal_bytes = self.checkpoint_wal_bytes.min(part * WAL_PARTS);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(disk_bytes: u64) -> (u64, u64, u64) {
+        let fitted = LogDirSettings::default().fitted_to(disk_bytes);
+        (fitted.disk_headroom_bytes >> 20, fitted.wal.file_bytes >> 20, fitted.checkpoint_wal_bytes >> 20)
+    }
+
+    #[test]
+    fn ops_3_on_a_small_file_system_less_is_kept_back() {
+        assert_eq!(sizes(u64::MAX), (64, 64, 256));
+        assert_eq!(sizes(2 << 30), (64, 64, 256));
+        assert_eq!(sizes(224 << 20), (7, 7, 28));
+        assert_eq!(sizes(0), (0, 1, 0));
     }
 }

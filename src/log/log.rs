@@ -10,7 +10,7 @@ use crate::{
         tail::Tail,
         transactions::Unstable,
         verification::Verifications,
-        wal::{Committed, WalError},
+        wal::{Committed, WalError, WalSequence},
     },
     types::{LeaderEpoch, LogBounds, Offset, OffsetAndEpoch, TopicId, TopicName, TopicPartition},
 };
@@ -127,6 +127,8 @@ pub(in crate::log) struct Writer {
     /// Those that no checkpoint has synced yet.
     pub unsynced_snapshots: Vec<Offset>,
     pub unflushed_batches: u64,
+    /// The newest cut that the write-ahead log has and no checkpoint covers: a crash does it once more.
+    pub cut: Option<WalSequence>,
     /// Why no more is appended.
     pub closed: Option<Closed>,
 }

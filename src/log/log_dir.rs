@@ -9,7 +9,7 @@ use crate::{
         opening::{Known, Opening},
         properties::{MetaProperties, PropertiesError},
         shared::Shared,
-        wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalError},
+        wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalError, WalSequence},
     },
     platform::{Clock, Disk},
     types::{TopicId, TopicPartition},
@@ -49,19 +49,26 @@ pub enum LogDirError {
 }
 
 impl LogDirError {
+    /// Of this disk or of what lies on it: others may be in order.
+    pub fn is_of_disk(&self) -> bool {
+        matches!(self, LogDirError::Io { .. } | LogDirError::Wal(_) | LogDirError::Failed(_))
+    }
+
     pub(in crate::log) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> LogDirError {
         let path = path.into();
         move |source| LogDirError::Io { action, path, source }
     }
 }
 
-/// What the four checkpoint files say, and what they should say next.
+/// What the five checkpoint files say, and what they should say next.
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
     pub recovery: Noted,
     pub starts: Noted,
     pub highs: Noted,
     pub cleaned: Noted,
+    /// Of logs that were cut: entries of the write-ahead log below are in the segments. Numbers of entries, not offsets.
+    pub cuts: Noted,
     /// Logs that are gone while the files still speak of them.
     pub stale: BTreeSet<TopicPartition>,
     /// Logs whose high watermark was below their end when it was noted: it rises without an append.
@@ -117,6 +124,8 @@ impl LogDir {
             _ => LogDirError::Io { action: "lock", path: path.to_owned(), source },
         })?;
         let meta = read_meta(&*disk, path)?;
+        let settings =
+            settings.fitted_to(disk.total_bytes(path).map_err(LogDirError::io("ask for the size of", path))?);
         let marker = take_marker(&*disk, path)?;
         let wal_path = path.join(names::WAL);
         let (wal, recovered) = Wal::open(disk.clone(), clock.clone(), &wal_path, settings.wal.clone())?;
@@ -132,6 +141,8 @@ impl LogDir {
             highs: read(names::HIGH_WATERMARKS)?,
             // Only directories where something is compacted have this file.
             cleaned: read(names::CLEANER_OFFSETS)?,
+            // Nor was any of most directories ever cut.
+            cuts: read(names::CUTS_DONE)?,
             ..Checkpoints::default()
         };
         let shared = Shared::new(disk, clock, wal, path.to_owned(), &settings);
@@ -243,10 +254,13 @@ impl LogDir {
         let listing = self.found_or_made(id, &path)?;
         let folder = Folder::new(path.clone(), self.shared.files.clone(), self.shared.indexes.clone());
         let mut known = self.known(id, listing.is_some() && pending.is_none())?;
+        let cuts_done = self.checkpoints.lock().cuts.get(&id.topic_partition());
+        let cuts_done = cuts_done.map_or(WalSequence::ZERO, |done| WalSequence::new(done.get().unsigned_abs()));
         let entries = pending.map_or(&[][..], |(_, entries)| entries);
         // The checkpoints may be of a time before a cut that is to be replayed.
         for entry in entries.iter().filter(|entry| entry.head.kind == EntryKind::Truncate) {
             known.recovery_point = known.recovery_point.map(|point| point.min(entry.head.offset));
+            known.cut = true;
         }
         let opening = Opening::new(&folder, &config, known, self.shared.clock.wall_ms());
         let fresh = listing.is_none();
@@ -260,7 +274,7 @@ impl LogDir {
         }
         let log = Log::assemble(id.clone(), self.shared.clone(), folder, config, loaded);
         if let Some((pending, entries)) = pending {
-            log.replay(&pending.recovered, entries, fresh)?;
+            log.replay(&pending.recovered, entries, fresh, cuts_done)?;
         }
         log.settle(pending.is_some(), self.is_recovered())?;
         if self.failure().is_some() {
@@ -283,13 +297,14 @@ impl LogDir {
             log_start: checkpoints.starts.get(&at),
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
+            cut: false,
         })
     }
 
     pub(in crate::log) fn forget(&self, at: TopicPartition) {
         let mut checkpoints = self.checkpoints.lock();
-        let Checkpoints { recovery, starts, highs, cleaned, stale, .. } = &mut *checkpoints;
-        let files = [recovery, starts, highs, cleaned];
+        let Checkpoints { recovery, starts, highs, cleaned, cuts, stale, .. } = &mut *checkpoints;
+        let files = [recovery, starts, highs, cleaned, cuts];
         if files.iter().any(|file| file.get(&at).is_some()) {
             files.into_iter().for_each(|file| file.set(&at, None));
             stale.insert(at);
@@ -392,6 +407,7 @@ impl LogDir {
         match self.shared.disk.free_bytes(self.path()) {
             Ok(free) => {
                 if self.shared.space.refresh(free) {
+                    self.shared.wal.keep_few_spares(false);
                     tracing::info!(directory = %self.path().display(), free_bytes = free, "the disk has room again: records are taken");
                 }
             }

@@ -9,6 +9,8 @@ pub const SNAPSHOT: &str = ".snapshot";
 pub const DELETED: &str = ".deleted";
 pub const CLEANED: &str = ".cleaned";
 pub const SWAP: &str = ".swap";
+/// Beside a cleaned segment until it is in place: where those end that it replaces.
+pub const COVERED: &str = ".covered";
 pub const DELETE_DIR: &str = "-delete";
 pub const STRAY_DIR: &str = "-stray";
 pub const PARTITION_METADATA: &str = "partition.metadata";
@@ -16,6 +18,8 @@ pub const EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
 pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 pub const LOG_STARTS: &str = "log-start-offset-checkpoint";
 pub const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+/// Ours: up to which entry of the write-ahead log a log's cuts are done and must not be done again.
+pub const CUTS_DONE: &str = "ottla-cuts-checkpoint";
 pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
 pub const META_PROPERTIES: &str = "meta.properties";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";

@@ -33,6 +33,8 @@ pub(in crate::log) struct Known {
     pub high: Option<Offset>,
     /// Where compaction ended last: below, records may be missing between others.
     pub cleaned: Option<Offset>,
+    /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
+    pub cut: bool,
 }
 
 /// A log being put together from its files.
@@ -117,6 +119,7 @@ impl<'a> Opening<'a> {
             snapshots: self.snapshots.clone(),
             unsynced_snapshots: self.unsynced_snapshots.clone(),
             unflushed_batches: 0,
+            cut: None,
             closed: None,
         }
     }
@@ -268,7 +271,8 @@ impl<'a> Opening<'a> {
         Ok(segments.collect())
     }
 
-    /// A cleaned segment was complete when it was named `.swap`: it takes the place of all segments it covers.
+    /// A cleaned segment was complete when it was named `.swap`: it takes the place of all segments it covers. Synced between
+    /// the steps as the swap itself is: names may come to the disk in any order.
     fn complete_swap(
         &self,
         base: Offset,
@@ -276,13 +280,7 @@ impl<'a> Opening<'a> {
         listing: &[Entry],
         bases: &mut Vec<(Offset, u64)>,
     ) -> io::Result<()> {
-        let from = self.folder.file(format!("{}{}", names::of_offset(base, names::LOG), names::SWAP));
-        let file = self.folder.disk().open(&from, OpenMode::Read)?;
-        let mut scan = Scan::headers(&*file, 0, bytes);
-        let mut end = base.next();
-        while let Step::Batch { header, .. } = scan.next_step()? {
-            end = header.last().map_or(end, Offset::next);
-        }
+        let end = self.covered_end(base, bytes)?;
         for (covered, _) in bases.iter().filter(|(other, _)| *other >= base && *other < end) {
             for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
                 self.remove(&self.folder.file(names::of_offset(*covered, suffix)))?;
@@ -290,15 +288,38 @@ impl<'a> Opening<'a> {
         }
         bases.retain(|(other, _)| *other < base || *other >= end);
         // The records last: while they have the passing name, this is done again.
-        for suffix in [names::INDEX, names::TIME_INDEX, names::TXN_INDEX, names::LOG] {
-            let name = names::of_offset(base, suffix);
-            let passing = format!("{name}{}", names::SWAP);
-            if listing.iter().any(|file| file.name == passing) {
-                self.folder.disk().rename(&self.folder.file(passing), &self.folder.file(name))?;
+        for suffixes in [&[names::INDEX, names::TIME_INDEX, names::TXN_INDEX][..], &[names::LOG]] {
+            self.folder.disk().sync_dir(&self.folder.path())?;
+            for suffix in suffixes {
+                let name = names::of_offset(base, suffix);
+                let passing = format!("{name}{}", names::SWAP);
+                if listing.iter().any(|file| file.name == passing) {
+                    self.folder.disk().rename(&self.folder.file(passing), &self.folder.file(name))?;
+                }
             }
         }
+        self.folder.disk().sync_dir(&self.folder.path())?;
         bases.push((base, bytes));
         Ok(())
+    }
+
+    /// Where the segments end that a cleaned one replaces. Kafka does not say so: then it is where its records end.
+    fn covered_end(&self, base: Offset, bytes: u64) -> io::Result<Offset> {
+        let passing = |suffix| self.folder.file(format!("{}{}", names::of_offset(base, suffix), names::SWAP));
+        let noted = match self.folder.disk().read(&passing(names::COVERED)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            noted => std::str::from_utf8(&noted?).ok().and_then(|text| Offset::from_wire(text.parse().ok()?)),
+        };
+        if let Some(end) = noted.filter(|end| *end > base) {
+            return Ok(end);
+        }
+        let file = self.folder.disk().open(&passing(names::LOG), OpenMode::Read)?;
+        let mut scan = Scan::headers(&*file, 0, bytes);
+        let mut end = base.next();
+        while let Step::Batch { header, .. } = scan.next_step()? {
+            end = header.last().map_or(end, Offset::next);
+        }
+        Ok(end)
     }
 
     /// True when there was a checkpoint and it cannot be believed.

@@ -44,6 +44,11 @@ impl LogDir {
         Ok(found)
     }
 
+    /// As `found`, where there is a choice between several directories; one need not be asked.
+    pub fn found_among(&self, directories: usize) -> Result<Vec<LogId>, LogDirError> {
+        if directories > 1 { self.found() } else { Ok(Vec::new()) }
+    }
+
     fn topic_id_of(&self, path: &Path) -> io::Result<Option<TopicId>> {
         match self.shared.disk.read(&path.join(names::PARTITION_METADATA)) {
             Ok(bytes) => Ok(properties::parse_partition_metadata(&bytes).ok()),

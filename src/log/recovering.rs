@@ -100,7 +100,7 @@ impl Opening<'_> {
             }
             self.load_newest_snapshot()?;
         }
-        let never_any = self.snapshots.is_empty() && above.is_empty();
+        let never_any = self.snapshots.is_empty() && above.is_empty() && !self.known.cut;
         if never_any && self.known.recovery_point.is_some() && from > segments[0].base() {
             // No snapshot was ever written: there were no producers up to the recovery point.
             self.producers_from = from;

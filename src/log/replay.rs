@@ -6,7 +6,7 @@ use crate::{
         log::{Log, LogError, Writer},
         names,
         scan::{Scan, Step},
-        wal::{EntryHead, EntryKind, Recovered, RecoveredEntry, WalError},
+        wal::{EntryHead, EntryKind, Recovered, RecoveredEntry, WalError, WalSequence},
     },
     platform::seeded::{self, Bug},
     record::{BatchHeader, EndTransactionMarker},
@@ -14,12 +14,14 @@ use crate::{
 };
 
 impl Log {
-    /// Applies the entries of this log. `fresh`: its directory was not there and was made just now.
+    /// Applies the entries of this log. `fresh`: its directory was not there and was made just now. Cuts below `cuts_done` were
+    /// done before a checkpoint: what stands there now was written later, perhaps without the write-ahead log.
     pub(in crate::log) fn replay(
         &self,
         recovered: &Recovered,
         entries: &[RecoveredEntry],
         fresh: bool,
+        cuts_done: WalSequence,
     ) -> Result<(), LogError> {
         let dropped = entries.iter().rposition(|entry| entry.head.kind == EntryKind::Drop).map_or(0, |at| at + 1);
         let entries = entries.get(dropped..).unwrap_or_default();
@@ -36,8 +38,10 @@ impl Log {
                     self.replay_append(&mut writer, recovered, entry)?;
                     last_append = Some(entry);
                 }
+                EntryKind::Truncate if entry.sequence < cuts_done => {}
                 EntryKind::Truncate => {
                     self.truncate_local(&mut writer, entry.head.offset)?;
+                    writer.cut = Some(entry.sequence);
                     last_append = None;
                 }
                 EntryKind::LogStart => self.replay_start(&mut writer, entry.head.offset)?,

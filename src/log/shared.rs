@@ -110,6 +110,9 @@ impl Shared {
     /// There is no room for records: told once, until there is room again.
     pub fn note_full(&self) {
         if self.space.refuse() {
+            // A checkpoint, and the files of the write-ahead log that are kept for its next load, may be all that is missing.
+            self.wal.keep_few_spares(true);
+            self.alarm.ring();
             tracing::error!(
                 directory = %self.path.display(),
                 free_bytes = self.space.left_bytes(),
@@ -168,6 +171,11 @@ impl Space {
     /// Records are refused; true when that is news.
     pub fn refuse(&self) -> bool {
         !self.short.swap(true, Ordering::Relaxed)
+    }
+
+    /// Records were refused and there is no room again.
+    pub fn is_short(&self) -> bool {
+        self.short.load(Ordering::Relaxed)
     }
 
     pub fn headroom_bytes(&self) -> i64 {

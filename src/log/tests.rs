@@ -4,6 +4,8 @@ mod append;
 mod compaction;
 mod cost;
 mod crash;
+mod crash_points;
+mod cuts;
 mod full;
 mod held;
 mod read;

@@ -28,14 +28,28 @@ impl Log {
             self.epochs.lock().truncate_end(offset);
             return Ok(());
         }
+        let offset = self.batch_boundary(offset).map_err(LogError::io("read", self.path()))?;
         // Listed before the write-ahead log has the entry: a checkpoint that covers the entry covers the cut.
         self.list_for_checkpoint(&mut writer);
         let waiter = Arc::new(Waiter::default());
         let reach: Arc<dyn Committed> = waiter.clone();
-        self.shared.wal.append(&self.entry(EntryKind::Truncate, offset), &[], Some((&reach, offset)))?;
+        let sequence = self.shared.wal.append(&self.entry(EntryKind::Truncate, offset), &[], Some((&reach, offset)))?;
         // Durable before the first byte is cut: without the entry, a file that ends before what was synced is damage.
         waiter.wait()?;
-        self.truncate_local(&mut writer, offset)
+        self.truncate_local(&mut writer, offset)?;
+        writer.cut = Some(sequence);
+        Ok(())
+    }
+
+    /// Where the batch begins that holds `offset`: what is said to be cut is what will be cut.
+    fn batch_boundary(&self, offset: Offset) -> io::Result<Offset> {
+        let segment = {
+            let segments = self.segments.read();
+            let after = segments.partition_point(|segment| segment.base() <= offset);
+            segments[after.saturating_sub(1)].clone()
+        };
+        let found = segment.locate(offset, segment.bytes())?;
+        Ok(found.and_then(|found| found.header.base()).map_or(offset, |base| base.min(offset)))
     }
 
     pub(in crate::log) fn entry(&self, kind: EntryKind, offset: Offset) -> EntryHead {
@@ -69,6 +83,7 @@ impl Log {
             log_start: Some(bounds.start().min(offset)),
             high: Some(bounds.high().min(offset)),
             cleaned: self.cleaned(),
+            cut: true,
         };
         self.load_again(writer, known)
     }
@@ -113,9 +128,9 @@ impl Log {
         let listing = self.shared.disk.list(&self.path()).map_err(LogError::io("list", self.path()))?;
         let opening = Opening::new(&self.folder, &config, known, self.shared.clock.wall_ms());
         let loaded = opening.load(&listing)?;
-        let listed = writer.listed;
+        let (listed, cut) = (writer.listed, writer.cut);
         *writer = loaded.writer;
-        (writer.listed, writer.new_folder, writer.unlogged) = (listed, true, true);
+        (writer.listed, writer.cut, writer.new_folder, writer.unlogged) = (listed, cut, true, true);
         writer.unsynced_snapshots = writer.snapshots.clone();
         *self.segments.write() = loaded.segments;
         *self.epochs.lock() = loaded.epochs;
@@ -154,9 +169,9 @@ impl Log {
             opening.load_newest_snapshot().map_err(LogError::io("read the producers of", self.path()))?;
         }
         let loaded = opening.fresh(start);
-        let listed = writer.listed;
+        let (listed, cut) = (writer.listed, writer.cut);
         *writer = loaded.writer;
-        writer.listed = listed;
+        (writer.listed, writer.cut) = (listed, cut);
         writer.unsynced_snapshots = writer.snapshots.clone();
         writer.active.file().map_err(LogError::io("create", self.path()))?;
         writer.active.set_dirty(true);

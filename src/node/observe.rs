@@ -72,7 +72,8 @@ impl Pages for NodePages {
         });
         self.metrics.uncleanable_partitions.set(compaction.uncleanable as i64);
         let failed = self.directories().iter().filter(|directory| directory.failure().is_some()).count();
-        self.metrics.offline_log_directories.set(failed as i64);
+        let offline = self.partitions.offline().len();
+        self.metrics.offline_log_directories.set((failed + offline) as i64);
         self.metrics.partitions.set(self.partitions.count() as i64);
         let (sessions, evictions) = (self.sessions)();
         self.metrics.fetch_sessions.set(sessions as i64);
@@ -88,7 +89,9 @@ impl Pages for NodePages {
         let failures = self.directories().iter().filter_map(|directory| {
             Some(format!("log directory {} failed: {}", directory.path().display(), directory.failure()?))
         });
-        let failures: Vec<String> = failures.collect();
+        let offline = self.partitions.offline().iter();
+        let offline = offline.map(|path| format!("log directory {} could not be opened", path.display()));
+        let failures: Vec<String> = failures.chain(offline).collect();
         (!failures.is_empty()).then(|| failures.join("\n"))
     }
 

@@ -69,7 +69,9 @@ fn load(args: &ServeArgs) -> Result<Loaded, String> {
 /// is `text` or `json`.
 fn start_logging() {
     let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // A line that cannot be written, to a file on a full disk say, is lost; to complain of it there would be a panic.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let lines = lines.log_internal_errors(false);
     let started = match std::env::var("OTTLA_LOG_FORMAT").as_deref() {
         Ok("json") => lines.json().try_init(),
         _ => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),

@@ -4,11 +4,12 @@ use super::{
     changing::changes,
     cleaning::cleaner_settings,
     features::{features, first_levels},
-    format::identify,
     groups::{group_coordinator, group_settings},
     limits::{connection_rules, socket_settings},
     observe::{MetadataGauges, NodePages},
-    retention, topic_settings,
+    retention,
+    storage::{Storage, open_directories, recover},
+    topic_settings,
     transactions::{late_transactions, transaction_coordinator, transaction_ends, transaction_sweeps},
 };
 use crate::{
@@ -20,19 +21,15 @@ use crate::{
     coordinator::{CoordinatorPublisher, GroupCoordinator, TransactionCoordinator, TransactionEnds},
     http::{Http, HttpBindError},
     image::Publisher,
-    log::{Cleaner, Closed, LogDir, LogDirError, LogDirSettings, LogError},
+    log::{Cleaner, Closed, LogDirError, LogError},
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
     quorum::{LeadError, Single},
-    replica::{Partition, Partitions, TopicPublisher},
+    replica::{Partitions, TopicPublisher},
     server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts, SocketSettings},
-    store::View,
-    types::TopicId,
     wire::metadata,
 };
 use std::{
-    collections::BTreeMap,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -45,9 +42,6 @@ use tokio::{sync::watch, task::JoinHandle};
 const REQUEST_MEMORY_BYTES: u64 = 512 << 20;
 /// A fetch session that was not used for this long gives way to others (Kafka's MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS).
 const SESSION_EVICTION: Duration = Duration::from_secs(120);
-
-/// In the first log directory: what starts of coordinators are made short with.
-const VIEW_FOLDER: &str = "ottla-state";
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -100,16 +94,6 @@ pub struct Node {
     pub listeners: Vec<ListenerConfig>,
     pub advertised: Vec<ListenerConfig>,
     pub http: Option<std::net::SocketAddr>,
-}
-
-/// The log directories and who they belong to.
-#[derive(Clone)]
-pub(super) struct Storage {
-    pub(super) directories: Vec<Arc<LogDir>>,
-    metadata: Arc<LogDir>,
-    view: Option<Arc<View>>,
-    cluster_id: String,
-    directory_ids: Vec<TopicId>,
 }
 
 impl Node {
@@ -263,7 +247,7 @@ pub(super) fn open(
     limits: Arc<ConnectionLimits>,
 ) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
-    let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), held(&storage)?);
+    let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), storage.found.clone());
     let groups = group_coordinator(parts, &partitions, storage.view.clone());
     let transactions = transaction_coordinator(parts, &partitions);
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
@@ -282,51 +266,11 @@ pub(super) fn open(
     ];
     let new_terms = storage.directories.iter().any(|directory| !directory.was_clean());
     let controller = Controller::start(registration(parts, &storage, advertised, log, new_terms, publishers))?;
+    partitions.settle();
     recover(&storage, &partitions)?;
     let (_, epoch) = controller.handle().broker();
     storage.directories.iter().for_each(|directory| directory.set_broker_epoch(epoch));
     Ok(Opened { storage, controller, partitions, groups, transactions, cleaner })
-}
-
-fn open_directories(parts: &NodeParts) -> Result<Storage, StartError> {
-    let settings = LogDirSettings {
-        open_files_max: open_files_max(),
-        checkpoint_interval_ms: parts.config.log.recovery_checkpoint_interval_ms,
-        producer_expiry_interval_ms: parts.config.producers.id_expiration_check_interval_ms,
-        ..LogDirSettings::default()
-    };
-    let open = |path: &PathBuf| LogDir::open(parts.disk.clone(), parts.clock.clone(), path, settings.clone());
-    let paths = &parts.config.log_dirs;
-    let directories = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let metadata = match paths.iter().position(|path| *path == parts.config.metadata_log_dir) {
-        Some(index) => directories[index].clone(),
-        None => open(&parts.config.metadata_log_dir)?,
-    };
-    let mut all = directories.clone();
-    if !directories.iter().any(|directory| Arc::ptr_eq(directory, &metadata)) {
-        all.push(metadata.clone());
-    }
-    let wanted = parts.config.cluster_id.as_deref();
-    let (cluster_id, directory_ids) = identify(&all, parts.config.node_id, wanted, &*parts.chance)?;
-    let view = parts.views.then(|| View::new(parts.disk.clone(), paths[0].join(VIEW_FOLDER)));
-    Ok(Storage { directories, metadata, view, cluster_id, directory_ids })
-}
-
-/// Which directory has which partition; only asked when there is a choice.
-fn held(storage: &Storage) -> Result<BTreeMap<(TopicId, i32), usize>, LogDirError> {
-    let mut held = BTreeMap::new();
-    if storage.directories.len() > 1 {
-        for (index, directory) in storage.directories.iter().enumerate() {
-            held.extend(directory.found()?.into_iter().map(|id| ((id.topic_id, id.partition), index)));
-        }
-    }
-    Ok(held)
-}
-
-/// Half of what the process may open; the rest is for connections.
-fn open_files_max() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1 << 20);
-    usize::try_from(limit / 2).unwrap_or(usize::MAX).clamp(64, 100_000)
 }
 
 /// A topic's settings from the node's and its own. What the controller accepted resolves; if it does not after a
@@ -394,40 +338,6 @@ fn registration(
         chance: parts.chance.clone(),
         publishers,
     }
-}
-
-/// Logs with entries in the write-ahead log are opened now, which replays them; all others when they are first used.
-fn recover(storage: &Storage, partitions: &Arc<Partitions>) -> Result<(), StartError> {
-    for directory in &storage.directories {
-        let pending = directory.pending();
-        let wanted: Vec<Arc<Partition>> = pending
-            .into_iter()
-            .filter_map(|(topic, index)| partitions.topic_by_id(topic)?.partition(index).cloned())
-            .filter(|partition| Arc::ptr_eq(partition.directory(), directory))
-            .collect();
-        open_all(&wanted);
-        directory.finish_recovery()?;
-    }
-    if !storage.directories.iter().any(|directory| Arc::ptr_eq(directory, &storage.metadata)) {
-        storage.metadata.finish_recovery()?;
-    }
-    Ok(())
-}
-
-/// Opens logs on as many threads as there are processors: most of the time goes to waiting for the disk.
-fn open_all(partitions: &[Arc<Partition>]) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = partitions.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        for part in partitions.chunks(share) {
-            scope.spawn(move || {
-                for partition in part {
-                    // What cannot be opened was told in the log; the other partitions go on.
-                    let _ = partition.log();
-                }
-            });
-        }
-    });
 }
 
 fn broker(

@@ -1,5 +1,7 @@
 //! The whole of a node's storage (metadata log, controller, partitions, logs, write-ahead log) over power losses and
 //! kills at any moment: what was answered with `acks=all` is there afterwards, once, in order and visible.
+mod directories;
+
 use super::{
     limits::connection_rules,
     start::{Opened, open},
@@ -76,24 +78,28 @@ fn batch(first: i64, (count, size): (i32, usize)) -> CheckedBatch {
     records.fold(builder, |batch, text| batch.record(None, Some(text.as_bytes()))).build()
 }
 
+fn parts(disk: &MemoryDisk, directories: &str, chance: Arc<dyn Chance>) -> NodeParts {
+    let overrides = [("log.dirs", directories), ("ottla.http.listen", "off"), ("node.id", "1")];
+    let overrides: Vec<_> = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let loaded = config::load(None, std::iter::empty(), &overrides).expect("good settings");
+    NodeParts {
+        config: loaded.node,
+        raw: loaded.raw,
+        disk: Arc::new(disk.clone()),
+        clock: Arc::new(ManualClock::at_wall_ms(NOW_MS)) as Arc<dyn Clock>,
+        chance,
+        version: "test",
+        views: false,
+    }
+}
+
 impl World {
     fn below(&self, bound: u64) -> u64 {
         self.chance.u64() % bound
     }
 
     fn parts(&self, disk: &MemoryDisk) -> NodeParts {
-        let overrides = [("log.dirs", "/data"), ("ottla.http.listen", "off"), ("node.id", "1")];
-        let overrides: Vec<_> = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        let loaded = config::load(None, std::iter::empty(), &overrides).expect("good settings");
-        NodeParts {
-            config: loaded.node,
-            raw: loaded.raw,
-            disk: Arc::new(disk.clone()),
-            clock: Arc::new(ManualClock::at_wall_ms(NOW_MS)) as Arc<dyn Clock>,
-            chance: self.chance.clone(),
-            version: "test",
-            views: false,
-        }
+        parts(disk, "/data", self.chance.clone())
     }
 
     /// One life of a node; answers the disk as the end of it leaves it.

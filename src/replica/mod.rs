@@ -6,7 +6,7 @@ mod settings;
 mod standing;
 
 pub use partition::{DeleteRecordsError, Leadership, Partition, ProduceError, ReadFault, Unavailable};
-pub use partitions::{Partitions, Topic};
+pub use partitions::{Found, Partitions, Topic};
 pub use publish::{Resolve, TopicPublisher};
 pub use settings::TopicSettings;
 pub use standing::{Held, Named, StandingOffsets};

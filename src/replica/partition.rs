@@ -74,7 +74,8 @@ pub enum ReadFault {
 pub struct Partition {
     id: LogId,
     this_node: NodeId,
-    directory: Arc<LogDir>,
+    /// `None`: it cannot be used, and the partition with it.
+    directory: Option<Arc<LogDir>>,
     leadership: ArcSwap<Leadership>,
     settings: ArcSwap<TopicSettings>,
     /// Opened at the first use: a broker with 100,000 partitions starts without touching their directories.
@@ -87,7 +88,7 @@ impl Partition {
     pub fn new(
         id: LogId,
         this_node: NodeId,
-        directory: Arc<LogDir>,
+        directory: Option<Arc<LogDir>>,
         leadership: Leadership,
         settings: Arc<TopicSettings>,
     ) -> Arc<Partition> {
@@ -106,8 +107,13 @@ impl Partition {
         &self.id
     }
 
-    pub fn directory(&self) -> &Arc<LogDir> {
-        &self.directory
+    /// Where the partition is; `None` when that directory could not be opened at the start (OPS-2).
+    pub fn directory(&self) -> Option<&Arc<LogDir>> {
+        self.directory.as_ref()
+    }
+
+    pub fn is_in(&self, directory: &Arc<LogDir>) -> bool {
+        self.directory.as_ref().is_some_and(|own| Arc::ptr_eq(own, directory))
     }
 
     pub fn leadership(&self) -> Arc<Leadership> {
@@ -135,7 +141,8 @@ impl Partition {
         if let Some(never) = &*opening {
             return Err(never.clone());
         }
-        let log = self.directory.open_log(&self.id, self.settings.load().log.clone()).map_err(|error| {
+        let directory = self.directory.as_ref().ok_or(Unavailable::StorageFailed)?;
+        let log = directory.open_log(&self.id, self.settings.load().log.clone()).map_err(|error| {
             tracing::error!(partition = %self.id, %error, "the log cannot be opened");
             match error {
                 // Looked at once: all of a large log is read for it, and it does not heal by itself.
@@ -282,14 +289,16 @@ impl Partition {
     /// The topic was deleted: waiters leave, the directory goes.
     pub fn delete(self: &Arc<Self>) {
         self.close_marks(Closed::Deleted);
+        // What an offline directory holds goes when it can be used again, as the rest of a deleted topic.
+        let Some(directory) = &self.directory else { return };
         let deleted = {
             let mut opening = self.opening.lock();
             match self.log.get() {
-                Some(log) => self.directory.delete_log(log),
+                Some(log) => directory.delete_log(log),
                 None => {
                     // Who asks for it from now on has old metadata.
                     *opening = Some(Unavailable::NotLeader);
-                    self.directory.delete_closed(&self.id, self.settings.load().log.file_delete_delay_ms)
+                    directory.delete_closed(&self.id, self.settings.load().log.file_delete_delay_ms)
                 }
             }
         };

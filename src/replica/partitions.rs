@@ -7,7 +7,14 @@ use crate::{
 use arc_swap::ArcSwap;
 use imbl::HashMap;
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// One topic as this broker holds it. Partitions that live elsewhere are `None`.
 pub struct Topic {
@@ -29,29 +36,36 @@ struct Maps {
     by_id: HashMap<TopicId, Arc<Topic>>,
 }
 
+/// What the log directories held at the start.
+#[derive(Clone, Default, Debug)]
+pub struct Found {
+    /// Partitions by the places of their directories; empty when there is only one directory.
+    pub held: BTreeMap<(TopicId, i32), usize>,
+    /// Directories that could not be opened: what is nowhere else is taken to be there (OPS-2).
+    pub offline: Vec<PathBuf>,
+}
+
 /// The partitions of this broker. Readers see one consistent set; the metadata publisher replaces it.
 pub struct Partitions {
     maps: ArcSwap<Maps>,
     /// Held by whoever changes the set: one publisher at a time.
     changing: Mutex<()>,
     directories: Vec<Arc<LogDir>>,
-    /// What the directories held at the start, by their places; empty when there is only one.
-    held: BTreeMap<(TopicId, i32), usize>,
+    found: Found,
+    /// All partitions of before this start have their place: what comes now is new.
+    settled: AtomicBool,
     this_node: NodeId,
 }
 
 impl Partitions {
-    pub fn new(
-        this_node: NodeId,
-        directories: Vec<Arc<LogDir>>,
-        held: BTreeMap<(TopicId, i32), usize>,
-    ) -> Arc<Partitions> {
+    pub fn new(this_node: NodeId, directories: Vec<Arc<LogDir>>, found: Found) -> Arc<Partitions> {
         assert!(!directories.is_empty(), "a broker has a log directory");
         Arc::new(Partitions {
             maps: ArcSwap::from_pointee(Maps::default()),
             changing: Mutex::new(()),
             directories,
-            held,
+            found,
+            settled: AtomicBool::new(false),
             this_node,
         })
     }
@@ -62,6 +76,16 @@ impl Partitions {
 
     pub fn directories(&self) -> &[Arc<LogDir>] {
         &self.directories
+    }
+
+    /// Directories that could not be opened at the start.
+    pub fn offline(&self) -> &[PathBuf] {
+        &self.found.offline
+    }
+
+    /// The partitions that there were before this start have been placed.
+    pub fn settle(&self) {
+        self.settled.store(true, Ordering::Release);
     }
 
     pub fn topic(&self, name: &str) -> Option<Arc<Topic>> {
@@ -86,22 +110,26 @@ impl Partitions {
     }
 
     /// The directory that a new partition goes to: the one with the fewest, among those that work. `beside`: its topic's
-    /// other partitions, which are not known here before all of them have their place.
-    pub fn place(&self, id: &LogId, beside: &[Option<Arc<Partition>>]) -> Arc<LogDir> {
-        let found = self.held.get(&(id.topic_id, id.partition)).and_then(|index| self.directories.get(*index));
+    /// other partitions, which are not known here before all of them have their place. `None`: it is in a directory that is
+    /// offline, and must not begin anew elsewhere.
+    pub fn place(&self, id: &LogId, beside: &[Option<Arc<Partition>>]) -> Option<Arc<LogDir>> {
+        let found = self.found.held.get(&(id.topic_id, id.partition)).and_then(|index| self.directories.get(*index));
+        if found.is_none() && !self.found.offline.is_empty() && !self.settled.load(Ordering::Acquire) {
+            return None;
+        }
         let found = found.or(self.directories.first().filter(|_| self.directories.len() == 1));
         let emptiest = || {
             let load = |directory: &&Arc<LogDir>| (directory.failure().is_some(), self.count_in(directory, id, beside));
             self.directories.iter().min_by_key(load)
         };
-        found.or_else(emptiest).expect("a broker has a log directory").clone()
+        found.or_else(emptiest).cloned()
     }
 
     fn count_in(&self, directory: &Arc<LogDir>, id: &LogId, beside: &[Option<Arc<Partition>>]) -> usize {
         let maps = self.maps.load();
         let others = maps.by_name.values().filter(|topic| topic.id != id.topic_id);
         let partitions = others.flat_map(|topic| &topic.partitions).chain(beside).flatten();
-        partitions.filter(|partition| Arc::ptr_eq(partition.directory(), directory)).count()
+        partitions.filter(|partition| partition.is_in(directory)).count()
     }
 
     /// Sets or replaces a topic.

@@ -46,7 +46,12 @@ impl TopicPublisher {
             }
             let id = LogId { topic: topic.name.clone(), topic_id: topic.id, partition: index };
             let directory = self.partitions.place(&id, beside);
-            Some(Partition::new(id, this, directory, leadership, settings.clone()))
+            let partition = Partition::new(id, this, directory, leadership, settings.clone());
+            if !self.partitions.offline().is_empty() && partition.directory().is_some() {
+                // Its directory is made now: the next start must not take it for one of those that are offline.
+                let _ = partition.log();
+            }
+            Some(partition)
         };
         let mut partitions = Vec::new();
         for index in 0..count {

@@ -69,7 +69,11 @@ impl<M: Coordinated> Sharded<M> {
 
     fn written(&self) -> Result<BTreeSet<i32>, LogDirError> {
         let topic = self.table.load().topic;
-        let mut written = BTreeSet::new();
+        // Nobody knows what a partition has whose directory is offline: it is opened, which fails.
+        let known = topic.and_then(|topic| self.partitions.topic_by_id(topic));
+        let known = known.iter().flat_map(|topic| topic.partitions.iter().flatten());
+        let mut written: BTreeSet<i32> =
+            known.filter(|one| one.directory().is_none()).map(|one| one.id().partition).collect();
         for directory in self.partitions.directories() {
             let found = directory.found()?;
             written.extend(found.into_iter().filter(|id| Some(id.topic_id) == topic).map(|id| id.partition));

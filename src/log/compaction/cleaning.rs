@@ -228,7 +228,8 @@ impl<'a> Cleaning<'a> {
             aborted_still(&segments[..members], map.end(), &filter.aborted_kept).map_err(|source| self.io(source))?;
         carried.aborted = filter.aborted_kept;
         carried.ongoing = filter.ongoing;
-        let cleaned = output.finish(&still).map_err(|source| {
+        let end = Offset::new(last_of(members - 1)).next();
+        let cleaned = output.finish(&still, end).map_err(|source| {
             super::output::discard(&self.log.folder, base);
             self.io(source)
         })?;

@@ -19,8 +19,8 @@ use std::{
     sync::Arc,
 };
 
-/// Files that a segment may have, the one with the records last: its name decides whether the segment is there.
-pub const SUFFIXES: [&str; 4] = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX, names::LOG];
+/// Files that a segment may have beside its records.
+pub const INDEXES: [&str; 3] = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX];
 /// Bytes written before the kernel is asked to bring them to the disk, so that the sync at the end finds little.
 const WRITEBACK_BYTES: u64 = 8 << 20;
 
@@ -101,22 +101,26 @@ impl Output {
     }
 
     /// Writes the indexes and syncs all files: what is put in place is there after a crash (LOG-17). `aborted` are the
-    /// transactions that readers of this segment must still know of.
-    pub fn finish(mut self, aborted: &[AbortedEntry]) -> io::Result<Cleaned> {
+    /// transactions that readers of this segment must still know of, `end` is where the segments end that it replaces: its
+    /// last records may be missing, and opening the log after a crash must know which of them go.
+    pub fn finish(mut self, aborted: &[AbortedEntry], end: Offset) -> io::Result<Cleaned> {
         if let Some(largest) = self.largest {
             self.times.push(largest);
         }
         self.file.sync_data()?;
         let mut transactions = Vec::new();
         aborted.iter().for_each(|entry| entry.write(&mut transactions));
+        // Where the file that it replaces had one it has one, too: then a crash between the two is seen by the names.
+        let replaced = self.folder.disk().read(&self.folder.file(names::of_offset(self.base, names::TXN_INDEX)));
+        let had_some = replaced.is_ok_and(|bytes| !bytes.is_empty());
+        let is_wanted = |suffix: &str, bytes: &[u8]| suffix != names::TXN_INDEX || had_some || !bytes.is_empty();
         let files = [
             (names::INDEX, self.index.pending().1),
             (names::TIME_INDEX, self.times.pending().1),
             (names::TXN_INDEX, transactions),
+            (names::COVERED, end.to_string().into_bytes()),
         ];
-        for (suffix, bytes) in
-            files.into_iter().filter(|(suffix, bytes)| *suffix != names::TXN_INDEX || !bytes.is_empty())
-        {
+        for (suffix, bytes) in files.into_iter().filter(|(suffix, bytes)| is_wanted(suffix, bytes)) {
             let path = self.folder.file(format!("{}{}", names::of_offset(self.base, suffix), names::CLEANED));
             let file = self.folder.disk().open(&path, OpenMode::Create)?;
             file.set_len(0)?;
@@ -141,7 +145,7 @@ impl Output {
 /// Removes the files of an output that was not put in place.
 pub fn discard(folder: &Folder, base: Offset) {
     for passing in [names::CLEANED, names::SWAP] {
-        for suffix in SUFFIXES {
+        for suffix in INDEXES.into_iter().chain([names::COVERED, names::LOG]) {
             let _ = folder.disk().remove_file(&named(folder, base, suffix, passing));
         }
     }

@@ -1,10 +1,11 @@
 //! Puts a cleaned segment in the place of those it was made of, so that a crash at any step leaves the old ones or the new
 //! one (LOG-17, CMP-13).
 //!
-//! The cleaned files are synced; then they are named `.swap`, and the directory is synced: from here on the new segment
-//! counts, and opening the log completes what a crash left undone. The old files are named `.deleted`, the new ones get
-//! their final names, the directory is synced again.
-use super::output::{Cleaned, SUFFIXES, discard, named};
+//! The cleaned files are synced; then they are named `.swap`: from here on the new segment counts, and opening the log
+//! completes what a crash left undone. The old files are named `.deleted`, the new ones get their final names. A file system may
+//! bring names to the disk in any order, so the directory is synced wherever one name means that others are there or gone: the
+//! records are named after their indexes, and get their final name once the old files have lost theirs.
+use super::output::{Cleaned, INDEXES, discard, named};
 use crate::{
     log::{
         log::{Log, LogError},
@@ -30,10 +31,14 @@ impl Log {
             discard(&self.folder, cleaned.base);
             return Ok(false);
         }
-        self.name_swap(cleaned).map_err(LogError::io("rename segments of", self.path()))?;
-        self.shared.disk.sync_dir(&self.path()).map_err(|source| self.replace_failed(source))?;
-        self.exchange(old, cleaned).map_err(|source| self.replace_failed(source))?;
-        self.shared.disk.sync_dir(&self.path()).map_err(|source| self.replace_failed(source))?;
+        let beside = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX, names::COVERED];
+        for part in [&beside[..], &[names::LOG]] {
+            self.name_swap(cleaned, part).map_err(LogError::io("rename segments of", self.path()))?;
+            self.sync_names().map_err(|source| self.replace_failed(source))?;
+        }
+        self.exchange(old, cleaned).and_then(|()| self.sync_names()).map_err(|source| self.replace_failed(source))?;
+        // Left over, it is removed when the log is opened.
+        let _ = self.shared.disk.remove_file(&named(&self.folder, cleaned.base, names::COVERED, names::SWAP));
         if let Some(clean_to) = clean_to {
             self.set_cleaned(clean_to);
         }
@@ -50,10 +55,9 @@ impl Log {
         some.iter().all(|one| segments[..sealed].iter().any(|held| Arc::ptr_eq(held, one)))
     }
 
-    /// From the end of this on the cleaned segment is the one that counts: its records get their name last. Until then
-    /// everything can be taken back.
-    fn name_swap(&self, cleaned: &Cleaned) -> io::Result<()> {
-        for suffix in SUFFIXES {
+    /// Once the records are named, the cleaned segment is the one that counts. Until then everything can be taken back.
+    fn name_swap(&self, cleaned: &Cleaned, suffixes: &[&str]) -> io::Result<()> {
+        for suffix in suffixes.iter().copied() {
             let from = named(&self.folder, cleaned.base, suffix, names::CLEANED);
             let to = named(&self.folder, cleaned.base, suffix, names::SWAP);
             let renamed = unless_missing(self.shared.disk.rename(&from, &to), suffix == names::LOG);
@@ -72,7 +76,7 @@ impl Log {
         let delay_ms = self.config().file_delete_delay_ms;
         for segment in old {
             // The records go last: without them the indexes would be orphans, which are removed.
-            for suffix in SUFFIXES {
+            for suffix in INDEXES.into_iter().chain([names::LOG]) {
                 let name = names::of_offset(segment.base(), suffix);
                 let to = self.folder.file(format!("{name}{}", names::DELETED));
                 if unless_missing(self.shared.disk.rename(&self.folder.file(name), &to), false)? {
@@ -80,14 +84,24 @@ impl Log {
                 }
             }
         }
-        for suffix in SUFFIXES {
-            let from = named(&self.folder, cleaned.base, suffix, names::SWAP);
-            let to = self.folder.file(names::of_offset(cleaned.base, suffix));
-            unless_missing(self.shared.disk.rename(&from, &to), suffix == names::LOG)?;
+        self.sync_names()?;
+        for suffixes in [&INDEXES[..], &[names::LOG]] {
+            for suffix in suffixes.iter().copied() {
+                let from = named(&self.folder, cleaned.base, suffix, names::SWAP);
+                let to = self.folder.file(names::of_offset(cleaned.base, suffix));
+                unless_missing(self.shared.disk.rename(&from, &to), suffix == names::LOG)?;
+            }
+            if suffixes != [names::LOG] {
+                self.sync_names()?;
+            }
         }
         let first = segments.iter().position(|held| Arc::ptr_eq(held, &old[0])).unwrap_or_default();
         segments.splice(first..first + old.len(), [cleaned.segment(self.folder.clone())]);
         Ok(())
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        self.shared.disk.sync_dir(&self.path())
     }
 
     fn replace_failed(&self, source: io::Error) -> LogError {

@@ -12,7 +12,7 @@ const PARTITIONS: i32 = 3;
 
 /// What must be true of one partition across all lives.
 #[derive(Default, Clone)]
-struct Model {
+pub struct Model {
     /// Checksum by base offset: what was appended, whether acknowledged or not.
     batches: BTreeMap<i64, u32>,
     end: i64,
@@ -24,7 +24,19 @@ struct Model {
 }
 
 impl Model {
-    fn check(&mut self, log: &Log) -> Result<(), Trouble> {
+    pub fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// The log was cut, durably.
+    fn cut(&mut self, log: &Log) {
+        self.end = log.bounds().end().get();
+        self.acknowledged = self.acknowledged.min(self.end);
+        self.batches.retain(|base, _| *base < self.end);
+        self.sequence = known_sequence(log).map_or(0, |last| last + 1);
+    }
+
+    pub fn check(&mut self, log: &Log) -> Result<(), Trouble> {
         let bounds = log.bounds();
         let (start, end) = (bounds.start().get(), bounds.end().get());
         if end < self.acknowledged {
@@ -62,13 +74,12 @@ impl Model {
                 sequence = Some(header.base_sequence + header.record_count - 1);
             }
         }
-        let known = log
-            .producers()
-            .iter()
-            .find(|one| ProducerId::from_wire(1) == Some(one.id))
-            .and_then(|one| one.last_sequence);
+        let known = known_sequence(log);
         if sequence.is_some() && known != sequence {
-            return Err(Trouble::Wrong(format!("the producer is known at {known:?}, the log says {sequence:?}")));
+            let log = log.id();
+            return Err(Trouble::Wrong(format!(
+                "the producer of {log} is known at {known:?}, the log says {sequence:?}"
+            )));
         }
         let start_of_last_batch = self.batches.range(..end).next_back().map_or(0, |(base, _)| *base);
         if start_of_last_batch > end {
@@ -82,12 +93,24 @@ impl Model {
     }
 }
 
-struct World {
-    models: Vec<Model>,
+/// The last sequence of the one producer.
+fn known_sequence(log: &Log) -> Option<i32> {
+    log.producers().iter().find(|one| ProducerId::from_wire(1) == Some(one.id)).and_then(|one| one.last_sequence)
+}
+
+pub struct World {
+    pub models: Vec<Model>,
     chance: SeededChance,
+    /// Followers cut their logs.
+    truncating: bool,
 }
 
 impl World {
+    pub fn new(seed: u64, truncating: bool) -> World {
+        let models = vec![Model::default(); PARTITIONS as usize];
+        World { models, chance: SeededChance::new(seed), truncating }
+    }
+
     fn chance(&self, one_in: u64) -> bool {
         self.chance.u64().is_multiple_of(one_in)
     }
@@ -98,9 +121,15 @@ impl World {
 
     /// One life of a broker, until the power goes. `Err` says what is wrong.
     fn live(&mut self, disk: &MemoryDisk) -> Result<(), String> {
-        let power_off = !self.chance(4);
-        if power_off {
-            disk.power_off_after(1 + self.chance.u64() % 400);
+        let power_off = (!self.chance(4)).then(|| 1 + self.chance.u64() % 400);
+        self.live_until(disk, power_off)
+    }
+
+    /// The same, until so many changes of the disk were made.
+    pub fn live_until(&mut self, disk: &MemoryDisk, changes: Option<u64>) -> Result<(), String> {
+        let power_off = changes.is_some();
+        if let Some(changes) = changes {
+            disk.power_off_after(changes);
         }
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_wall_ms(NOW_MS));
         let mut settings = settings();
@@ -121,7 +150,8 @@ impl World {
         }
     }
 
-    fn live_in(&mut self, directory: &Arc<LogDir>) -> Result<(), Trouble> {
+    /// All logs as a start finds them, everything that must be true of them checked.
+    fn begin(&mut self, directory: &Arc<LogDir>) -> Result<Vec<Arc<Log>>, Trouble> {
         directory.found()?;
         let mut logs = Vec::new();
         for partition in 0..PARTITIONS {
@@ -133,6 +163,11 @@ impl World {
             log.advance_high(log.bounds().end());
             model.check(log)?;
         }
+        Ok(logs)
+    }
+
+    fn live_in(&mut self, directory: &Arc<LogDir>) -> Result<(), Trouble> {
+        let logs = self.begin(directory)?;
         for _ in 0..self.chance.u64() % 80 {
             self.act(directory, &logs)?;
         }
@@ -159,6 +194,15 @@ impl World {
             2 => {
                 log.delete_old_segments()?;
             }
+            3 if self.truncating => {
+                let kept = model.end - model.start;
+                let to = model.start + if kept > 0 { size as i64 % kept } else { 0 };
+                // Until it is done either is right. A batch goes as a whole.
+                let boundary = model.batches.range(..=to).next_back().map_or(to, |(base, _)| *base);
+                model.acknowledged = model.acknowledged.min(boundary);
+                log.truncate_to(Offset::new(to))?;
+                model.cut(log);
+            }
             3..8 => {
                 wait(log, Offset::new(model.end))?;
                 model.acknowledged = model.end;
@@ -183,8 +227,18 @@ impl World {
     }
 }
 
+/// Opens what a crash left, and checks it.
+pub fn check_image(world: &mut World, image: &MemoryDisk) -> Result<(), String> {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_wall_ms(NOW_MS));
+    let directory = LogDir::open(Arc::new(image.clone()), clock, Path::new(PATH), settings());
+    let directory = directory.map_err(|error| error.to_string())?;
+    world.begin(&directory).map(|_| ()).map_err(|trouble| match trouble {
+        Trouble::Io(what) | Trouble::Wrong(what) => what,
+    })
+}
+
 /// Io: may be the power's doing.
-enum Trouble {
+pub enum Trouble {
     Io(String),
     Wrong(String),
 }
@@ -214,7 +268,7 @@ fn wait(log: &Log, to: Offset) -> Result<(), Trouble> {
 }
 
 fn run(seed: u64, lives: usize, lying: bool) -> Result<(), String> {
-    let mut world = World { models: vec![Model::default(); PARTITIONS as usize], chance: SeededChance::new(seed) };
+    let mut world = World::new(seed, false);
     let mut disk = MemoryDisk::new();
     for life in 0..lives {
         disk.ignore_syncs(lying);

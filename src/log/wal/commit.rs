@@ -3,6 +3,7 @@ use super::{
     entry::WalSequence,
     error::WalError,
     files::{LogFile, Spare, file_bytes_for},
+    format::BLOCK_BYTES,
     gather::{Gathering, Wait},
     group::Group,
     write_ahead::{Shared, State},
@@ -43,8 +44,6 @@ pub(super) struct Committer {
 /// How long memory that load has asked for is kept after it, and then spare files.
 const MEMORY_KEPT: Duration = Duration::from_secs(1);
 const SPARES_KEPT: Duration = Duration::from_secs(60);
-/// How often a full disk is asked whether there is room again.
-const ROOM_ASKED_EVERY: Duration = Duration::from_millis(100);
 
 impl Committer {
     pub fn new(
@@ -67,49 +66,91 @@ impl Committer {
             gathering: Gathering::default(),
             wait: None,
         };
-        committer.count_disk_bytes();
+        committer.count_disk_bytes(&mut committer.shared.state.lock());
         committer
     }
 
     pub fn run(mut self) {
-        while let Some(mut group) = self.next_group() {
-            match self.commit(&mut group) {
-                Ok(took) => self.finish(group, took),
-                Err(error) => {
-                    self.fail(&error, group);
-                    break;
-                }
+        loop {
+            match self.next_group() {
+                Ok(Some(mut group)) => match self.write(&mut group) {
+                    Ok(took) => self.finish(group, took),
+                    Err(error) => break self.fail(&error, group),
+                },
+                Ok(None) => break,
+                Err(error) => break self.fail(&error, Group::default()),
             }
         }
         self.shared.supply.close();
     }
 
     /// Sleeps until there is something to commit; `None` when all is done and the log is closing.
-    fn next_group(&mut self) -> Option<Group> {
+    fn next_group(&mut self) -> Result<Option<Group>, WalError> {
         let shared = self.shared.clone();
         let mut guard = shared.state.lock();
         self.gather(&mut guard);
         loop {
             let state = &mut *guard;
-            if state.filling.entries() > 0 || state.mark_due {
-                state.mark_due = false;
-                let mut next = std::mem::take(&mut self.idle_group);
-                next.first_sequence = state.filling.next_sequence();
-                let mut group = std::mem::replace(&mut state.filling, next);
-                group.reserve_header(&mut state.pool);
-                group.released = state.released;
+            if std::mem::take(&mut state.starving)
+                && let Some(trouble) = shared.supply.take_trouble()
+            {
+                return Err(trouble);
+            }
+            if state.filling.entries() > 0 || (std::mem::take(&mut state.mark_due) && self.can_mark(state)) {
+                let group = self.take_group(state);
                 if state.waiting > 0 {
                     self.shared.room.notify_all();
                 }
-                return Some(group);
+                return Ok(Some(group));
             }
             if state.closing {
-                return None;
+                return Ok(None);
             }
             state.wakes_at = Some(1);
             self.sleep(&mut guard);
             guard.wakes_at = None;
         }
+    }
+
+    /// Whether a group without entries, which says what is released, has a place. What is left of a full file is for marks that
+    /// give a file back; without a place the next group says it.
+    fn can_mark(&self, state: &State) -> bool {
+        let end = self.position + BLOCK_BYTES as u64;
+        let frees = self.live.front().is_some_and(|f| f.end <= state.released);
+        end <= self.current.entries_end()
+            || self.shared.supply.ready_room() > 0
+            || (frees && end <= self.current.file_bytes)
+    }
+
+    /// The group that was filled, and where it goes: who filled it has seen that there is room.
+    fn take_group(&mut self, state: &mut State) -> Group {
+        state.mark_due = false;
+        let mut next = std::mem::take(&mut self.idle_group);
+        next.first_sequence = state.filling.next_sequence();
+        let mut group = std::mem::replace(&mut state.filling, next);
+        group.reserve_header(&mut state.pool);
+        group.released = state.released;
+        let bytes = group.padded_bytes();
+        if self.position + bytes > self.current.entries_end() {
+            match self.shared.supply.take_ready() {
+                Some(file) => self.begin_file(file, group.first_sequence, state),
+                None => assert!(group.entries() == 0, "an entry is taken only when a file has room for it"),
+            }
+        }
+        let end = self.position + bytes;
+        state.left = self.current.entries_end().saturating_sub(end);
+        if end > self.current.file_bytes / 2 {
+            self.shared.supply.want(file_bytes_for(0));
+        }
+        group
+    }
+
+    fn begin_file(&mut self, file: LogFile, next: WalSequence, state: &mut State) {
+        let full = std::mem::replace(&mut self.current, file);
+        self.live.push_back(LiveFile { number: full.number, file_bytes: full.file_bytes, end: next });
+        self.position = LogFile::FIRST_POSITION;
+        self.begun_since_release += 1;
+        self.count_disk_bytes(state);
     }
 
     /// Waits a moment for those whom the last commit has answered, where that has paid.
@@ -140,14 +181,6 @@ impl Committer {
         }
     }
 
-    fn commit(&mut self, group: &mut Group) -> Result<Duration, WalError> {
-        let bytes = group.padded_bytes();
-        if self.position + bytes > self.current.entries_end() {
-            self.begin_next_file(group.first_sequence, bytes)?;
-        }
-        self.write(group)
-    }
-
     /// The write that everybody waits for. One at a time: when it fails, nothing after it was written.
     fn write(&mut self, group: &mut Group) -> Result<Duration, WalError> {
         group.seal(self.current.number, self.current.salt, self.position);
@@ -157,9 +190,6 @@ impl Committer {
             .write_slices_synced_at(&mut group.slices(), self.position)
             .map_err(WalError::io("write", &self.current.path))?;
         self.position += group.padded_bytes();
-        if self.position > self.current.file_bytes / 2 {
-            self.shared.supply.want(file_bytes_for(0));
-        }
         Ok(self.clock.monotonic().saturating_sub(began))
     }
 
@@ -179,6 +209,7 @@ impl Committer {
                 state.progress.wrote(group.padded_bytes(), group.next_sequence());
                 state.progress.released(state.released);
             }
+            state.released_durably = state.released_durably.max(group.released);
             state.figures.written_bytes += group.padded_bytes();
             state.figures.sync_time += took;
             group.give_back_chunks(&mut state.pool, self.shared.group_bytes_max);
@@ -207,69 +238,6 @@ impl Committer {
         rest.tell_failed(error);
     }
 
-    fn begin_next_file(&mut self, next: WalSequence, group_bytes: u64) -> Result<(), WalError> {
-        let file = self.wait_for_file(next, file_bytes_for(group_bytes))?;
-        let full = std::mem::replace(&mut self.current, file);
-        self.live.push_back(LiveFile { number: full.number, file_bytes: full.file_bytes, end: next });
-        self.position = LogFile::FIRST_POSITION;
-        self.begun_since_release += 1;
-        self.count_disk_bytes();
-        Ok(())
-    }
-
-    /// With a full disk the group at hand waits, new entries are refused, and released files come to the rescue.
-    fn wait_for_file(&mut self, next: WalSequence, file_bytes_min: u64) -> Result<LogFile, WalError> {
-        let mut told = false;
-        loop {
-            let error = match self.shared.supply.take(file_bytes_min) {
-                Ok(file) => {
-                    if told {
-                        tracing::info!(file = %file.path.display(), "the write-ahead log has room again");
-                        self.shared.state.lock().disk_full = false;
-                    }
-                    return Ok(file);
-                }
-                Err(error) if error.is_disk_full() => error,
-                Err(error) => return Err(error),
-            };
-            if !told {
-                tracing::error!(%error, "no room for the next write-ahead log file: appends are refused");
-                told = true;
-            }
-            let mark = {
-                let mut state = self.shared.state.lock();
-                state.disk_full = true;
-                self.shared.room.notify_all();
-                if state.closing {
-                    return Err(error);
-                }
-                if !state.mark_due {
-                    self.shared.work.wait_for(&mut state, ROOM_ASKED_EVERY);
-                }
-                let frees = self.live.front().is_some_and(|f| f.end <= state.released);
-                // Entries of the group that waits are not on disk: a mark must not pass them.
-                (std::mem::take(&mut state.mark_due) && frees).then_some(state.released.min(next))
-            };
-            if let Some(released) = mark {
-                self.mark_in_reserve(next, released)?;
-            }
-        }
-    }
-
-    /// Says in the reserve of the full file what is released, so that older files can be used again.
-    fn mark_in_reserve(&mut self, next: WalSequence, released: WalSequence) -> Result<(), WalError> {
-        let mut mark = Group::default();
-        (mark.first_sequence, mark.released) = (next, released);
-        mark.reserve_header(&mut self.shared.state.lock().pool);
-        if self.position + mark.padded_bytes() <= self.current.file_bytes {
-            self.write(&mut mark)?;
-            self.released_durably = released;
-            self.retire();
-        }
-        mark.give_back_chunks(&mut self.shared.state.lock().pool, self.shared.group_bytes_max);
-        Ok(())
-    }
-
     /// Puts files aside that hold released entries only, once a durable group says that they are released: a file
     /// that is missing without that is damage.
     fn retire(&mut self) {
@@ -282,11 +250,11 @@ impl Committer {
         self.spares_max = self.begun_since_release.max(self.spares_max - 1).max(1);
         self.begun_since_release = 0;
         self.shared.supply.retire(retired, self.spares_max);
-        self.count_disk_bytes();
+        self.count_disk_bytes(&mut self.shared.state.lock());
     }
 
-    fn count_disk_bytes(&self) {
+    fn count_disk_bytes(&self, state: &mut State) {
         let live: u64 = self.live.iter().map(|f| f.file_bytes).sum();
-        self.shared.state.lock().figures.disk_bytes = live + self.current.file_bytes;
+        state.figures.disk_bytes = live + self.current.file_bytes;
     }
 }

@@ -38,6 +38,11 @@ impl LogFile {
     pub fn entries_end(&self) -> u64 {
         self.file_bytes - reserve_bytes(self.file_bytes)
     }
+
+    /// The largest group that the file takes when it is new.
+    pub fn room(&self) -> u64 {
+        self.entries_end() - Self::FIRST_POSITION
+    }
 }
 
 const RESERVE_BYTES_MAX: u64 = 64 << 10;
@@ -157,6 +162,14 @@ impl Directory {
         self.sync_names()
     }
 
+    /// A full disk is told before it is touched, where the file system says how full it is.
+    pub fn check_room(&self, bytes: u64) -> Result<(), WalError> {
+        match self.disk.free_bytes(&self.path) {
+            Ok(free) if free < bytes => Err(WalError::DiskFull { directory: self.path.clone() }),
+            _ => Ok(()),
+        }
+    }
+
     /// A new file of zeros: first writes into blocks that were only allocated would cost a metadata commit each.
     pub fn fill(&self, number: u64, file_bytes: u64) -> Result<LogFile, WalError> {
         let path = self.path.join(format!("{number:020}.{UNFINISHED}"));
@@ -227,7 +240,7 @@ impl Directory {
         self.disk.open(path, OpenMode::Create).map_err(WalError::io("open", path))
     }
 
-    fn sync_names(&self) -> Result<(), WalError> {
+    pub fn sync_names(&self) -> Result<(), WalError> {
         self.disk.sync_dir(&self.path).map_err(WalError::io("sync", &self.path))
     }
 }

@@ -90,6 +90,11 @@ impl Group {
         in_blocks(self.len.max(GroupHeader::BYTES) as u64)
     }
 
+    /// The same, with one more entry whose body has `len` bytes.
+    pub fn padded_bytes_with(&self, len: usize) -> u64 {
+        in_blocks((self.len.max(GroupHeader::BYTES) + EntryHead::BYTES + len) as u64)
+    }
+
     /// Writes header and padding: the group is then ready for this one place of this one file.
     pub fn seal(&mut self, number: u64, salt: u64, position: u64) {
         assert!(self.len >= GroupHeader::BYTES, "a group has room for its header before it is sealed");

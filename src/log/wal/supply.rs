@@ -10,7 +10,11 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
+
+/// For so long a full disk is not asked again.
+const FULL_FOR: Duration = Duration::from_millis(100);
 
 /// Each new file is this many times as large as the one before, up to the settings' size.
 const GROWTH: u64 = 4;
@@ -31,13 +35,27 @@ struct State {
     stock: Stock,
     /// Smallest size of the file that is wanted; `None` when nothing is.
     wanted: Option<u64>,
-    ready: Option<Result<LogFile, WalError>>,
+    /// Only ever replaced by a larger one: who was promised its room keeps it.
+    ready: Option<LogFile>,
+    /// The disk had no room for a file of this size a moment ago.
+    refused: Option<u64>,
     retired: Vec<Spare>,
     /// Spare files to keep at most.
     spares_max: usize,
-    /// What went wrong beside the point; told to whoever takes the next file.
+    /// The disk is short of room: one is kept, whatever is asked for.
+    scarce: bool,
+    /// What went wrong, other than a full disk; told to whoever needs the next file.
     trouble: Option<WalError>,
     closing: bool,
+}
+
+/// What becomes of the wish for a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asked {
+    /// There will be an answer, and whoever was given to `start` is told.
+    Coming,
+    Full,
+    Failed,
 }
 
 /// What the next file can be made of; moved out of the state while a file is prepared.
@@ -60,8 +78,10 @@ impl Supply {
                 stock: Stock { next_number, planned_bytes: first_file_bytes, spares },
                 wanted: None,
                 ready: None,
+                refused: None,
                 retired: Vec::new(),
                 spares_max: 1,
+                scarce: false,
                 trouble: None,
                 closing: false,
             }),
@@ -72,11 +92,12 @@ impl Supply {
         }
     }
 
-    pub fn start(self: &Arc<Supply>) -> Result<(), WalError> {
+    /// `tell` is called, without any lock, whenever there is a new answer to what was asked.
+    pub fn start(self: &Arc<Supply>, tell: impl Fn() + Send + 'static) -> Result<(), WalError> {
         let supply = self.clone();
         let thread = std::thread::Builder::new()
             .name("wal-files".into())
-            .spawn(move || supply.run())
+            .spawn(move || supply.run(&tell))
             .map_err(WalError::io("start the file thread for", self.directory.path()))?;
         *self.thread.lock() = Some(thread);
         Ok(())
@@ -95,42 +116,54 @@ impl Supply {
     /// Asks for a file ahead of time.
     pub fn want(&self, file_bytes_min: u64) {
         let mut state = self.state.lock();
-        if state.ready.is_none() && state.wanted.is_none() {
+        if state.ready.is_none() && state.wanted.is_none() && state.refused.is_none() {
             state.wanted = Some(file_bytes_min);
             self.changed.notify_all();
         }
     }
 
-    /// The next file, of at least this size; waits until it is there. After an error the next call tries again.
-    pub fn take(&self, file_bytes_min: u64) -> Result<LogFile, WalError> {
+    /// Asks for a file of at least this size, since none that is there suffices.
+    pub fn ask(&self, file_bytes_min: u64) -> Asked {
         let mut state = self.state.lock();
-        loop {
-            if let Some(trouble) = state.trouble.take() {
-                return Err(trouble);
-            }
-            match state.ready.take() {
-                Some(Ok(file)) if file.file_bytes < file_bytes_min => {
-                    // Made ready before anybody knew how large the next group would be.
-                    state.retired.push(Spare { number: file.number, file_bytes: file.file_bytes });
-                }
-                Some(answer) => return answer,
-                None => {}
-            }
-            if state.closing {
-                return Err(WalError::Closed);
-            }
-            state.wanted = Some(state.wanted.unwrap_or(0).max(file_bytes_min));
-            self.changed.notify_all();
-            self.changed.wait(&mut state);
+        if state.trouble.is_some() {
+            return Asked::Failed;
         }
+        if state.refused.is_some_and(|refused| refused <= file_bytes_min) {
+            return Asked::Full;
+        }
+        state.wanted = Some(state.wanted.unwrap_or(0).max(file_bytes_min));
+        self.changed.notify_all();
+        Asked::Coming
+    }
+
+    /// The largest group that the next file takes; 0 while there is none.
+    pub fn ready_room(&self) -> u64 {
+        self.state.lock().ready.as_ref().map_or(0, LogFile::room)
+    }
+
+    pub fn take_ready(&self) -> Option<LogFile> {
+        self.state.lock().ready.take()
+    }
+
+    pub fn take_trouble(&self) -> Option<WalError> {
+        self.state.lock().trouble.take()
     }
 
     /// Files that hold nothing any more that is needed, oldest first. At most `spares_max` files are kept for use.
     pub fn retire(&self, files: impl IntoIterator<Item = Spare>, spares_max: usize) {
         let mut state = self.state.lock();
         state.retired.extend(files);
-        state.spares_max = spares_max.max(1);
+        state.spares_max = if state.scarce { 1 } else { spares_max.max(1) };
         self.changed.notify_all();
+    }
+
+    pub fn keep_few_spares(&self, few: bool) {
+        let mut state = self.state.lock();
+        state.scarce = few;
+        if few {
+            state.spares_max = 1;
+            self.changed.notify_all();
+        }
     }
 
     /// Finishes what was retired and stops.
@@ -142,7 +175,7 @@ impl Supply {
         }
     }
 
-    fn run(&self) {
+    fn run(&self, tell: &dyn Fn()) {
         let mut state = self.state.lock();
         loop {
             if !state.retired.is_empty() || state.stock.spares.len() > state.spares_max {
@@ -164,12 +197,16 @@ impl Supply {
                 let answer = self.prepare(&mut stock, file_bytes_min);
                 state = self.state.lock();
                 state.stock = stock;
-                // More may have been asked for meanwhile: then `take` finds the file too small and asks again.
-                state.wanted = None;
-                state.ready = Some(answer);
-                self.changed.notify_all();
+                state.take_answer(answer, file_bytes_min);
+                drop(state);
+                tell();
+                state = self.state.lock();
             } else if state.closing {
                 return;
+            } else if state.refused.is_some() {
+                if self.changed.wait_for(&mut state, FULL_FOR).timed_out() {
+                    state.refused = None;
+                }
             } else {
                 self.changed.wait(&mut state);
             }
@@ -196,7 +233,7 @@ impl Supply {
     }
 
     /// A spare file that is large enough, or a new one; where there is no room for the planned size, the smallest
-    /// size that does.
+    /// size that does. Room is looked for first: half a file takes from others what they need.
     pub fn prepare_first(&self, file_bytes_min: u64) -> Result<LogFile, WalError> {
         let mut stock = std::mem::take(&mut self.state.lock().stock);
         let answer = self.prepare(&mut stock, file_bytes_min);
@@ -236,6 +273,7 @@ impl Supply {
     }
 
     fn fill(&self, stock: &mut Stock, file_bytes: u64) -> Result<LogFile, WalError> {
+        self.directory.check_room(file_bytes)?;
         let number = stock.next_number;
         stock.next_number += 1;
         self.filled.fetch_add(1, Ordering::Relaxed);
@@ -244,5 +282,25 @@ impl Supply {
 
     fn count_spares(&self, stock: &Stock) {
         self.spare_bytes.store(stock.spares.iter().map(|s| s.file_bytes).sum(), Ordering::Relaxed);
+    }
+}
+
+impl State {
+    fn take_answer(&mut self, answer: Result<LogFile, WalError>, file_bytes_min: u64) {
+        // More may have been asked for meanwhile: that is looked at next.
+        self.wanted = self.wanted.filter(|wanted| *wanted > file_bytes_min);
+        match answer {
+            Ok(file) => {
+                self.refused = None;
+                if let Some(smaller) = self.ready.replace(file) {
+                    self.retired.push(Spare { number: smaller.number, file_bytes: smaller.file_bytes });
+                }
+            }
+            Err(error) if error.is_disk_full() => {
+                self.refused = Some(file_bytes_min);
+                self.wanted = None;
+            }
+            Err(error) => self.trouble = Some(error),
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     group::Group,
     replay::Recovered,
     settings::{WalFigures, WalSettings},
-    supply::Supply,
+    supply::{Asked, Supply},
 };
 use crate::{
     platform::{Clock, Disk},
@@ -60,10 +60,14 @@ pub(super) struct State {
     /// Callers that wait for room.
     pub waiting: usize,
     pub released: WalSequence,
+    /// What the newest durable group says of it.
+    pub released_durably: WalSequence,
     /// `released` rose and no commit has said so yet.
     pub mark_due: bool,
-    /// No room for the next file: nothing more is taken until there is.
-    pub disk_full: bool,
+    /// Bytes that the file written to takes beyond the group that is being written.
+    pub left: u64,
+    /// Somebody waits for a file that could not be made.
+    pub starving: bool,
     pub closing: bool,
     pub stopped: Option<WalError>,
     pub figures: WalFigures,
@@ -105,6 +109,15 @@ impl Progress {
     }
 }
 
+impl Shared {
+    /// Everybody who sleeps sees for himself what has changed.
+    pub fn look_again(&self) {
+        let _state = self.state.lock();
+        self.work.notify_all();
+        self.room.notify_all();
+    }
+}
+
 impl Wal {
     /// The largest body of one entry: above every request the broker accepts.
     pub const BODY_BYTES_MAX: usize = 1 << 30;
@@ -125,15 +138,20 @@ impl Wal {
         for name in &found.unfinished {
             directory.remove_unfinished(name)?;
         }
+        if !found.spares.is_empty() {
+            // Killed in between, the last run may have left the new name of a spare file in memory only: its bytes must not
+            // change while a power loss can bring the old one back.
+            directory.sync_names()?;
+        }
         let next_number = found.next_number();
         let file_bytes = in_blocks(settings.file_bytes);
         let sizes = (in_blocks(settings.first_file_bytes).min(file_bytes), file_bytes);
         let supply = Arc::new(Supply::new(directory, next_number, found.spares, sizes));
         let current = supply.prepare_first(file_bytes_for(0))?;
-        supply.start()?;
         // Files that were released before are put aside once the new file says so, too.
         let mark_due = live.front().is_some_and(|file| file.end <= recovered.released());
-        let mut state = State { released: recovered.released(), mark_due, ..State::default() };
+        let mut state = State { released: recovered.released(), mark_due, left: current.room(), ..State::default() };
+        state.released_durably = recovered.released();
         state.filling.first_sequence = recovered.next_sequence();
         state.progress.wrote(recovered.entry_bytes(), recovered.next_sequence());
         state.progress.released(recovered.released());
@@ -144,6 +162,12 @@ impl Wal {
             supply: supply.clone(),
             group_bytes_max: (settings.buffer_bytes_max / 2).max(super::chunks::Chunk::BYTES),
         });
+        let waiting = Arc::downgrade(&shared);
+        supply.start(move || {
+            if let Some(shared) = waiting.upgrade() {
+                shared.look_again();
+            }
+        })?;
         let committer = Committer::new(shared.clone(), clock, current, live, recovered.released());
         let thread = std::thread::Builder::new()
             .name("wal".into())
@@ -153,7 +177,8 @@ impl Wal {
         Ok((Arc::new(Wal { shared, thread_id, thread: Mutex::new(Some(thread)) }), recovered))
     }
 
-    /// Copies the entry into the buffer of the next group commit, in call order. Waits only for room in the buffers.
+    /// Copies the entry into the buffer of the next group commit, in call order. Waits only for room in the buffers and for
+    /// a file that is being made: what is taken has its place on the disk.
     /// `reach` is told when the entry is durable, or never will be.
     ///
     /// # Errors
@@ -194,11 +219,23 @@ impl Wal {
             if state.closing {
                 return Err(WalError::Closed);
             }
-            if state.disk_full {
-                return Err(WalError::DiskFull { directory: self.shared.supply.directory().path().to_owned() });
-            }
-            if state.filling.has_room(len, self.shared.group_bytes_max) {
+            let group_bytes = state.filling.padded_bytes_with(len);
+            let has_file = group_bytes <= state.left || group_bytes <= self.shared.supply.ready_room();
+            if has_file && state.filling.has_room(len, self.shared.group_bytes_max) {
                 return Ok(state);
+            }
+            if !has_file && state.filling.entries() == 0 {
+                match self.shared.supply.ask(file_bytes_for(group_bytes)) {
+                    Asked::Coming => {}
+                    Asked::Full => {
+                        let directory = self.shared.supply.directory().path().to_owned();
+                        return Err(WalError::DiskFull { directory });
+                    }
+                    Asked::Failed => {
+                        state.starving = true;
+                        self.shared.work.notify_one();
+                    }
+                }
             }
             state.figures.waits += u64::from(!waited);
             waited = true;
@@ -232,9 +269,19 @@ impl Wal {
         self.shared.work.notify_one();
     }
 
+    /// Entries below never come back, whatever happens.
+    pub fn released_durably(&self) -> WalSequence {
+        self.shared.state.lock().released_durably
+    }
+
     /// Bytes that a crash now would have to be replayed, exact to about a mebibyte.
     pub fn unreleased_bytes(&self) -> u64 {
         self.shared.state.lock().progress.unreleased_bytes()
+    }
+
+    /// While the disk is short of room, released files are removed rather than kept for the next load.
+    pub fn keep_few_spares(&self, few: bool) {
+        self.shared.supply.keep_few_spares(few);
     }
 
     /// Why nothing is taken any more, if so (LOG-9).

@@ -196,14 +196,15 @@ impl Names {
         }
     }
 
-    /// The names after a crash; with chance, some directories have got some of their newest changes, in order.
-    pub fn after_crash(&self, chance: Option<&dyn Chance>) -> Names {
+    /// The names after a crash; with chance, some directories have got some of their newest changes, in order or without those
+    /// between.
+    pub fn after_crash(&self, chance: Option<&dyn Chance>, in_order: bool) -> Names {
         let mut left = self.clone();
         if let Some(chance) = chance {
             let mut kept_by_dir: BTreeMap<usize, bool> = BTreeMap::new();
             for change in &self.pending {
                 let kept = kept_by_dir.entry(change.home()).or_insert(true);
-                *kept = *kept && !chance.u64().is_multiple_of(4);
+                *kept = (*kept || !in_order) && !chance.u64().is_multiple_of(4);
                 if *kept {
                     apply(&mut left.dirs, change, |dir| &mut dir.durable);
                 }

@@ -230,7 +230,7 @@ impl Rig {
         settings.wal.first_file_bytes = 1 << 16;
         let clock = Arc::new(ManualClock::at_wall_ms(1_700_000_000_000));
         let directory = LogDir::open(Arc::new(RealDisk), clock.clone(), path, settings).unwrap();
-        let partitions = Partitions::new(NodeId(1), vec![directory.clone()], BTreeMap::new());
+        let partitions = Partitions::new(NodeId(1), vec![directory.clone()], Default::default());
         let resolve = |_: &str, _: &_, _: &_, _: &_| {
             let set = [("segment.bytes", "1048576"), ("max.message.bytes", "20000"), ("cleanup.policy", "compact")];
             let set = set.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();

@@ -6,13 +6,13 @@ fn producer(id: i64) -> ProducerId {
     ProducerId::from_wire(id).unwrap()
 }
 
-fn write(log: &Log, id: i64, sequence: i32, key: &str, value: &str) -> Offset {
+pub fn write(log: &Log, id: i64, sequence: i32, key: &str, value: &str) -> Offset {
     let batch = pairs(&[(Some(key), Some(value))]).producer(id, 0, sequence).attributes(BatchHeader::TRANSACTIONAL);
     // As a follower: nobody asked a coordinator here.
     log.append(batch.build(), LeaderEpoch::ZERO, AppendOrigin::Replication).unwrap().base
 }
 
-fn end(log: &Log, id: i64, result: TransactionResult) -> Offset {
+pub fn end(log: &Log, id: i64, result: TransactionResult) -> Offset {
     let marker = EndTransactionMarker { result, coordinator_epoch: 0 };
     let batch = marker.batch(producer(id), ProducerEpoch::from_wire(0).unwrap(), NOW_MS);
     log.append(batch, LeaderEpoch::ZERO, AppendOrigin::Coordinator).unwrap().base
@@ -173,6 +173,9 @@ fn cmp_6_readers_learn_of_aborted_transactions_while_their_records_may_be_held()
     seal(&log);
     assert!(cleaner(&fixture).clean_dirtiest());
     assert_eq!(all(), []);
+    assert_eq!(std::fs::metadata(dir.path().join("t-0/00000000000000000000.txnindex")).unwrap().len(), 0);
+    seal(&log);
+    assert!(cleaner(&fixture).clean_dirtiest());
     assert!(!dir.path().join("t-0/00000000000000000000.txnindex").exists());
     assert_eq!(markers(&log).len(), 2);
 }

@@ -77,7 +77,8 @@ impl Gate {
 #[test]
 fn callers_wait_when_the_buffers_are_full_and_a_log_is_told_once_per_group() {
     let disk = new_disk();
-    let (wal, _) = open(&disk).unwrap();
+    // It is not the file that is full.
+    let (wal, _) = open_with(&disk, WalSettings { file_bytes: 1 << 20, first_file_bytes: 1 << 20, ..small() }).unwrap();
     let gate = Arc::new(Gate::default());
     let reach: Arc<dyn Committed> = gate.clone();
     append(&wal, &reach, 0, b"first").unwrap();

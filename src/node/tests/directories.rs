@@ -1,0 +1,160 @@
+//! Several log directories: one that fails, at the start or later, takes its own partitions with it and nothing else.
+use super::*;
+use crate::{
+    log::LogDir,
+    node::StartError,
+    platform::{Fault, OperationKind},
+    replica::{ProduceError, Unavailable},
+};
+
+const DIRECTORIES: &str = "/a,/b";
+
+struct Life {
+    opened: Opened,
+}
+
+impl Life {
+    fn begin(disk: &MemoryDisk) -> Result<Life, StartError> {
+        let parts = parts(disk, DIRECTORIES, Arc::new(SeededChance::new(1)));
+        let limits = ConnectionLimits::new(connection_rules(&parts.config.network));
+        let opened = open(&parts, &parts.config.network.advertised.clone(), &Metrics::new("test"), limits)?;
+        Ok(Life { opened })
+    }
+
+    fn create(&self, name: &str) {
+        let topics = vec![NewTopic { partitions: 4, ..NewTopic::named(name) }];
+        let created = self.opened.controller.handle().create_topics(CreateTopics { topics, validate_only: false });
+        let Ok(Ok(created)) = wait(created) else { panic!("not created") };
+        assert!(created[0].result.is_ok());
+    }
+
+    fn partitions(&self, name: &str) -> Vec<Arc<Partition>> {
+        self.opened.partitions.topic(name).expect("a topic").partitions.iter().flatten().cloned().collect()
+    }
+
+    fn directory(&self, path: &str) -> &Arc<LogDir> {
+        let directories = &self.opened.storage.directories;
+        directories.iter().find(|one| one.path() == Path::new(path)).expect("an open directory")
+    }
+
+    /// Those of a topic in one directory, by their numbers.
+    fn held(&self, name: &str, path: &str) -> Vec<i32> {
+        let directory = self.directory(path);
+        self.partitions(name).iter().filter(|one| one.is_in(directory)).map(|one| one.id().partition).collect()
+    }
+
+    fn end(mut self) {
+        self.opened.controller.stop();
+        for directory in &self.opened.storage.directories {
+            let _ = directory.close();
+        }
+    }
+}
+
+/// Appends one record and waits for its commit; answers its offset.
+fn produce(partition: &Arc<Partition>, first: i64) -> Result<i64, String> {
+    let appended = partition.append(batch(first, (1, 10)), Acks::All, AppendOrigin::Client);
+    let appended = appended.map_err(|error| error.to_string())?;
+    let high = partition.visible(Isolation::ReadUncommitted).map_err(|error| error.to_string())?;
+    let Ok(reached) = wait(high.reached(appended.last.next())) else { panic!("no answer") };
+    reached.map_err(|error| error.to_string())?;
+    Ok(appended.base.get())
+}
+
+fn is_refused(partition: &Arc<Partition>) -> bool {
+    let appended = partition.append(batch(0, (1, 10)), Acks::All, AppendOrigin::Client);
+    let read = partition.read(Offset::ZERO, Isolation::ReadUncommitted, 1_000, true);
+    matches!(appended, Err(ProduceError::Unavailable(Unavailable::StorageFailed))) && read.is_err()
+}
+
+/// A topic with a record in each of its four partitions, two in each directory; as a kill leaves it.
+fn written() -> (MemoryDisk, [Vec<i32>; 2]) {
+    let disk = MemoryDisk::new();
+    let life = Life::begin(&disk).unwrap();
+    life.create("first");
+    for partition in life.partitions("first") {
+        assert_eq!(produce(&partition, 0), Ok(0));
+    }
+    let held = [life.held("first", "/a"), life.held("first", "/b")];
+    assert_eq!(held.each_ref().map(Vec::len), [2, 2]);
+    let left = disk.killed();
+    life.end();
+    (left, held)
+}
+
+#[test]
+fn ops_2_a_directory_that_cannot_be_opened_takes_its_partitions_only() {
+    let faults = [(OperationKind::Open, "/b"), (OperationKind::List, "/b"), (OperationKind::Read, "/b/wal")];
+    for (on, path) in faults {
+        let (disk, [in_a, in_b]) = written();
+        disk.inject(Fault::once(on, path).for_ever());
+        let life = Life::begin(&disk).unwrap();
+        assert_eq!(life.opened.partitions.offline(), [Path::new("/b")]);
+        assert_eq!(life.held("first", "/a"), in_a, "{on:?}");
+        for partition in life.partitions("first") {
+            if in_b.contains(&partition.id().partition) {
+                assert!(is_refused(&partition), "{on:?}");
+            } else {
+                assert_eq!(produce(&partition, 1), Ok(1), "{on:?}");
+            }
+        }
+        // New partitions go where there is a place for them, and are known at the next start.
+        life.create("meanwhile");
+        assert_eq!(life.held("meanwhile", "/a").len(), 4);
+        life.end();
+        let life = Life::begin(&disk).unwrap();
+        assert_eq!(life.held("meanwhile", "/a").len(), 4);
+        life.end();
+        disk.clear_faults();
+        let life = Life::begin(&disk).unwrap();
+        assert_eq!([life.held("first", "/a"), life.held("first", "/b")], [in_a.clone(), in_b]);
+        for partition in life.partitions("first") {
+            let next = if in_a.contains(&partition.id().partition) { 2 } else { 1 };
+            assert_eq!(produce(&partition, next), Ok(next), "{on:?}");
+        }
+        life.end();
+    }
+}
+
+#[test]
+fn ops_2_without_the_metadata_log_or_any_directory_there_is_no_start() {
+    let (disk, _) = written();
+    for path in ["/a", ""] {
+        disk.inject(Fault::once(OperationKind::Open, path).for_ever());
+        assert!(matches!(Life::begin(&disk), Err(StartError::Directory(_))), "{path}");
+        disk.clear_faults();
+    }
+    Life::begin(&disk).unwrap().end();
+}
+
+#[test]
+fn ops_2_a_directory_that_fails_at_run_time_takes_its_partitions_only() {
+    let faults = [(OperationKind::Write, "/b/wal"), (OperationKind::Sync, "/b/wal")];
+    for (on, path) in faults {
+        let (disk, [in_a, in_b]) = written();
+        let life = Life::begin(&disk).unwrap();
+        disk.inject(Fault::once(on, path).for_ever());
+        for partition in life.partitions("first") {
+            // A checkpoint may have made one safe that the write-ahead log could not.
+            let mut answers = (1..50).map(|at| produce(&partition, at));
+            if in_b.contains(&partition.id().partition) {
+                assert!(answers.any(|answer| answer.is_err()), "{on:?}");
+            } else {
+                assert!((1..).zip(answers).all(|(at, answer)| answer == Ok(at)), "{on:?}");
+            }
+        }
+        assert!(life.directory("/b").failure().is_some() && life.directory("/a").failure().is_none());
+        // A later success covers nothing; new partitions go elsewhere.
+        disk.clear_faults();
+        let failed = life.partitions("first").into_iter().find(|one| in_b.contains(&one.id().partition)).unwrap();
+        assert!(failed.append(batch(100, (1, 10)), Acks::All, AppendOrigin::Client).is_err());
+        life.create("later");
+        assert_eq!(life.held("later", "/b").len(), 0, "{on:?}");
+        life.end();
+        let life = Life::begin(&disk.crash()).unwrap();
+        for partition in life.partitions("first") {
+            assert!(partition.log().unwrap().bounds().high() >= Offset::new(1), "{on:?}");
+        }
+        life.end();
+    }
+}
