@@ -40,6 +40,11 @@ impl Polled {
         self.cpu_seconds / self.seconds * 100.0
     }
 
+    /// A broker that cannot keep up does less, not the same for less.
+    pub fn cpu_micros_per_record(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.records as f64
+    }
+
     pub fn per_second(&self) -> f64 {
         self.records as f64 / self.seconds
     }
@@ -49,10 +54,11 @@ impl fmt::Display for Polled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.0} records/s of {:.0} sent, CPU {:.1} %",
+            "{:.0} records/s of {:.0} due, CPU {:.1} %, {:.1} us/record",
             self.per_second(),
             self.expected / self.seconds,
-            self.cpu_percent()
+            self.cpu_percent(),
+            self.cpu_micros_per_record(),
         )
     }
 }

@@ -154,6 +154,7 @@ impl Turn<'_> {
                 load.time = self.scale.run;
                 let done = long_poll::run(target, &load)?;
                 eprintln!("  {:<14} {done}", row.id);
+                self.add(row, rows::CPU_PER_RECORD, done.cpu_micros_per_record());
                 self.add(row, rows::IDLE_CPU_PERCENT, done.cpu_percent());
                 self.add(row, rows::RECORDS_PER_SECOND, done.per_second());
                 Ok(())

@@ -1,6 +1,7 @@
 //! A member of the classic protocol as Java's consumer is one: join, sync, heartbeats, and again when told so.
 use super::Place;
 use crate::{
+    coordinator::is_passing,
     crowd::Client,
     fault::Fault,
     wire::{Answer, Api, Request},
@@ -13,7 +14,6 @@ const REBALANCE_MS: i32 = 300_000;
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(20);
 
-const LOADING: i16 = 14;
 const UNKNOWN_MEMBER: i16 = 25;
 const ILLEGAL_GENERATION: i16 = 22;
 const REBALANCING: i16 = 27;
@@ -43,7 +43,7 @@ pub async fn member(mut client: Client, place: Place, partitions: i32) -> Result
                 id.clear();
                 continue;
             }
-            LOADING => {
+            code if is_passing(code) => {
                 sleep(AGAIN).await;
                 continue;
             }

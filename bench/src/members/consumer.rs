@@ -1,6 +1,7 @@
 //! A member of the consumer protocol (KIP-848): heartbeats that tell what it owns, at once whenever that changes.
 use super::Place;
 use crate::{
+    coordinator::is_passing,
     crowd::Client,
     fault::Fault,
     wire::{Answer, Api, Request},
@@ -10,7 +11,6 @@ use tokio::time::sleep;
 
 const REBALANCE_MS: i32 = 300_000;
 const AGAIN: Duration = Duration::from_millis(20);
-const LOADING: i16 = 14;
 /// Nothing changed since the last heartbeat.
 const SAME: i32 = -1;
 
@@ -34,7 +34,7 @@ pub async fn member(mut client: Client, place: Place) -> Result<(), Fault> {
         let heard = answer(client.call(&frame).await?)?;
         match heard.code {
             0 => {}
-            LOADING => {
+            code if is_passing(code) => {
                 sleep(AGAIN).await;
                 continue;
             }
