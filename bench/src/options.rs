@@ -74,6 +74,8 @@ pub enum LoadKind {
     Transactions,
     ExactlyOnce,
     LongPoll,
+    /// An offset of each partition by each of many groups, once
+    Offsets,
 }
 
 /// One load by hand. `fetch` writes first what it then reads.
