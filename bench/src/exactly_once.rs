@@ -4,6 +4,7 @@ use crate::{
     batch,
     coordinator::{self, Kind, is_passing},
     fault::Fault,
+    histogram::Histogram,
     producer::{self, Identity, Numbered},
     wire::Connection,
 };
@@ -27,6 +28,8 @@ pub struct Compared {
     pub plain_mb_per_second: f64,
     pub transactional_mb_per_second: f64,
     pub transactions: u64,
+    /// From the last answer of one transaction to the first of the next.
+    pub pause: Histogram,
     /// Requests that had to be sent again because the transaction before was still ending.
     pub again: u64,
 }
@@ -41,11 +44,12 @@ impl fmt::Display for Compared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.1} MB/s, in transactions {:.1} MB/s ({:.2} % less), {} transactions, {} requests sent again",
+            "{:.1} MB/s, in transactions {:.1} MB/s ({:.2} % less), {} transactions, pause p50 {:.2} ms, {} requests sent again",
             self.plain_mb_per_second,
             self.transactional_mb_per_second,
             self.loss_percent(),
             self.transactions,
+            self.pause.quantile_ms(0.5),
             self.again,
         )
     }
@@ -65,6 +69,9 @@ struct Producer {
     taken: u64,
     again: u64,
     transactions: u64,
+    /// When the last answer of the transaction before came.
+    paused_at: Option<Instant>,
+    pause: Histogram,
 }
 
 impl Producer {
@@ -75,18 +82,19 @@ impl Producer {
         let batch = batch::encode(BATCH_RECORDS as usize, RECORD_BYTES, 1);
         let partitions: Vec<i32> = (0..target.partitions).collect();
         let frame = Numbered::new(id.as_deref(), &target.topic, &partitions, &batch);
-        let (in_flight, rewind) = (VecDeque::new(), None);
         Ok(Producer {
             connection,
             id,
             identity,
             frame,
             next: 0,
-            in_flight,
-            rewind,
+            in_flight: VecDeque::new(),
+            rewind: None,
             taken: 0,
             again: 0,
             transactions: 0,
+            paused_at: None,
+            pause: Histogram::new(),
         })
     }
 
@@ -111,7 +119,12 @@ impl Producer {
                 continue;
             };
             match producer::produce_answer(self.connection.receive()?)? {
-                0 if self.rewind.is_none() => self.taken += 1,
+                0 if self.rewind.is_none() => {
+                    self.taken += 1;
+                    if let Some(paused_at) = self.paused_at.take() {
+                        self.pause.record(paused_at.elapsed());
+                    }
+                }
                 code if self.rewind.is_none() && !is_passing(code) => {
                     return Err(Fault::Refused { what: "Produce by sequence".into(), code });
                 }
@@ -125,6 +138,7 @@ impl Producer {
 
     fn end(&mut self) -> Result<(), Fault> {
         let Some(id) = &self.id else { return Ok(()) };
+        self.paused_at = Some(Instant::now());
         let request = producer::end_request(id, self.identity);
         let connection = &mut self.connection;
         self.identity = again("EndTxn", &mut self.again, || producer::end_answer(connection.call(&request)?))?;
@@ -180,6 +194,7 @@ pub fn run(target: &Target, time: Duration) -> Result<Compared, Fault> {
         plain_mb_per_second: plain_rate / f64::from(TURNS) / 1e6,
         transactional_mb_per_second: transactional_rate / f64::from(TURNS) / 1e6,
         transactions: transactional.transactions,
+        pause: transactional.pause,
         again: transactional.again + plain.again,
     })
 }

@@ -125,6 +125,8 @@ pub const TRANSACTIONS_PER_SECOND: &str = "transactions/s";
 pub const TRANSACTIONS_PER_CPU_SECOND: &str = "transactions/CPU s";
 pub const PLAIN_MB_PER_SECOND: &str = "MB/s without";
 pub const LOSS_PERCENT: &str = "loss %";
+/// From the last answer of one transaction to the first of the next.
+pub const PAUSE_MS: &str = "pause p50 ms";
 pub const STOP_MS: &str = "stop ms";
 pub const AGREED_MS: &str = "agreed ms";
 pub const VIEWLESS_MS: &str = "all served ms, no view";
@@ -231,7 +233,12 @@ pub const ROWS: &[Row] = &[
         id: "exactly-once",
         title: "one producer, transactions of 100 ms against none",
         work: Work::ExactlyOnce,
-        checks: &[check(LOSS_PERCENT, Max(3.0)), check(PLAIN_MB_PER_SECOND, Shown), check(MB_PER_SECOND, Shown)],
+        checks: &[
+            check(LOSS_PERCENT, Max(3.0)),
+            check(PAUSE_MS, Shown),
+            check(PLAIN_MB_PER_SECOND, Shown),
+            check(MB_PER_SECOND, Shown),
+        ],
     },
     Row {
         id: "after-load",

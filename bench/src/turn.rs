@@ -144,6 +144,7 @@ impl Turn<'_> {
                 let done = exactly_once::run(target, self.scale.run * 2)?;
                 eprintln!("  {:<14} {done}", row.id);
                 self.add(row, rows::LOSS_PERCENT, done.loss_percent());
+                self.add(row, rows::PAUSE_MS, done.pause.quantile_ms(0.5));
                 self.add(row, rows::PLAIN_MB_PER_SECOND, done.plain_mb_per_second);
                 self.add(row, rows::MB_PER_SECOND, done.transactional_mb_per_second);
                 Ok(())
