@@ -6,6 +6,9 @@ pub const HEADER_BYTES: usize = 61;
 /// Base offset and length come before what the length counts.
 pub const PREFIX_BYTES: usize = 12;
 const CRC_AT: usize = 17;
+const ATTRIBUTES_AT: usize = 21;
+const PRODUCER_ID_AT: usize = 43;
+const TRANSACTIONAL: u8 = 1 << 4;
 /// Values are printable noise, so that no broker gains by compressing or comparing them.
 const NOISE_SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -47,6 +50,25 @@ pub fn encode(records: usize, record_bytes: usize, seed: u64) -> Vec<u8> {
     batch[8..12].copy_from_slice(&length.to_be_bytes());
     seal(&mut batch);
     batch
+}
+
+/// Who wrote a batch, and its place among the batches of that producer in the partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Numbers {
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub sequence: i32,
+    pub transactional: bool,
+}
+
+/// Writes the numbers into a batch, wherever it stands.
+pub fn number(batch: &mut [u8], numbers: Numbers) {
+    batch[ATTRIBUTES_AT + 1] = if numbers.transactional { TRANSACTIONAL } else { 0 };
+    let at = PRODUCER_ID_AT;
+    batch[at..at + 8].copy_from_slice(&numbers.producer_id.to_be_bytes());
+    batch[at + 8..at + 10].copy_from_slice(&numbers.producer_epoch.to_be_bytes());
+    batch[at + 10..at + 14].copy_from_slice(&numbers.sequence.to_be_bytes());
+    seal(batch);
 }
 
 /// Renews the CRC-32C over everything from the attributes on.

@@ -3,6 +3,7 @@ use crate::{
     admin,
     fault::{During, Fault},
     options::Options,
+    process,
 };
 use std::{
     fs::{self, File},
@@ -17,10 +18,14 @@ use std::{
 /// Name of Apache Kafka's instance in its own script.
 const INSTANCE: &str = "bench";
 const START_MAX: Duration = Duration::from_secs(60);
-const STOP_MAX: Duration = Duration::from_secs(10);
+const STOP_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_micros(500);
 /// The same for both: deleted topics leave the disk soon, so that runs do not wait for each other's data.
-const SETTINGS: &[&str] = &["log.segment.delete.delay.ms=1000", "auto.create.topics.enable=false"];
+/// Groups of a measurement do not wait for members that nobody starts.
+const SETTINGS: &[&str] =
+    &["log.segment.delete.delay.ms=1000", "auto.create.topics.enable=false", "group.initial.rebalance.delay.ms=0"];
+/// Where Ottla keeps the views of its coordinators, in its first log directory.
+const VIEW_FOLDER: &str = "data/ottla-state";
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
@@ -146,25 +151,43 @@ impl Broker {
                 }
             }
             Kind::Kafka => {
-                self.script(&["down", INSTANCE, "-9", "--keep"])?;
+                self.script(&["down", INSTANCE, "--kill", "--keep"])?;
             }
         }
         Ok(())
     }
 
-    fn stop(&mut self) {
-        self.pid = None;
-        if let Some(mut child) = self.child.take() {
-            if let Some(pid) = rustix::process::Pid::from_raw(child.id() as i32) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    /// Deletes the views of the coordinators of a broker that does not run; false where there are none.
+    pub fn remove_views(&self) -> Result<bool, Fault> {
+        match self.kind {
+            Kind::Kafka => Ok(false),
+            Kind::Ottla => {
+                fs::remove_dir_all(self.directory.join(VIEW_FOLDER)).during("deleting the views")?;
+                Ok(true)
             }
-            let asked = Instant::now();
-            while asked.elapsed() < STOP_MAX && matches!(child.try_wait(), Ok(None)) {
-                thread::sleep(Duration::from_millis(5));
-            }
-            let _ = child.kill();
-            let _ = child.wait();
         }
+    }
+
+    /// Asks it to stop and gives the time until its process is gone; its data stays.
+    pub fn stop(&mut self) -> Result<Duration, Fault> {
+        let Some(pid) = self.pid.take() else { return Ok(Duration::ZERO) };
+        let process = rustix::process::Pid::from_raw(pid as i32).expect("a process id is not 0");
+        let asked = Instant::now();
+        rustix::process::kill_process(process, rustix::process::Signal::TERM)
+            .map_err(std::io::Error::from)
+            .during("asking a broker to stop")?;
+        while asked.elapsed() < STOP_MAX {
+            let ended = match &mut self.child {
+                Some(child) => child.try_wait().during("waiting for Ottla")?.is_some(),
+                None => !process::runs(pid),
+            };
+            if ended {
+                self.child = None;
+                return Ok(asked.elapsed());
+            }
+            thread::sleep(POLL);
+        }
+        Err(Fault::TooLate { what: "a stop".into(), seconds: STOP_MAX.as_secs() })
     }
 
     fn remove_data(&mut self) {
@@ -197,7 +220,11 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        self.stop();
+        let _ = self.stop();
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         self.remove_data();
     }
 }

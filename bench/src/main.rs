@@ -3,17 +3,29 @@
 mod admin;
 mod batch;
 mod broker;
+mod commits;
+mod coordinator;
+mod crowd;
 mod e2e;
+mod exactly_once;
 mod fault;
 mod fetch;
 mod histogram;
+mod life;
+mod long_poll;
+mod members;
 mod memory;
+mod offsets;
 mod options;
+mod pipeline;
 mod process;
 mod produce;
+mod producer;
 mod report;
 mod rounds;
 mod rows;
+mod transactions;
+mod turn;
 mod wire;
 
 use clap::Parser;
@@ -50,6 +62,11 @@ fn run_load(load: &Load) -> Result<(), fault::Fault> {
             println!("{}", fetch::run(&target, &load.fetch())?);
         }
         options::LoadKind::E2e => println!("{}", e2e::run(&target, &load.e2e())?),
+        options::LoadKind::Commits => println!("{}", commits::run(&target, &load.commits())?),
+        options::LoadKind::Transactions => println!("{}", transactions::run(&target, &load.transactions())?),
+        options::LoadKind::ExactlyOnce => println!("{}", exactly_once::run(&target, load.time())?),
+        options::LoadKind::Offsets => offsets::fill(&target, load.many)?,
+        options::LoadKind::LongPoll => println!("{}", long_poll::run(&target, &load.long_poll())?),
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! The command line of the harness and of the load generator.
-use crate::{admin::Target, e2e::EndToEnd, fetch::Fetch, produce::Produce};
+use crate::{
+    admin::Target, commits::Commits, e2e::EndToEnd, fetch::Fetch, long_poll::LongPoll, produce::Produce,
+    transactions::Transactions,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -67,6 +70,12 @@ pub enum LoadKind {
     Produce,
     Fetch,
     E2e,
+    Commits,
+    Transactions,
+    ExactlyOnce,
+    LongPoll,
+    /// An offset of each partition by each of many groups, once
+    Offsets,
 }
 
 /// One load by hand. `fetch` writes first what it then reads.
@@ -101,9 +110,12 @@ pub struct Load {
     /// Most bytes of one partition in an answer
     #[arg(long, default_value_t = 1 << 20)]
     pub partition_bytes_max: i32,
-    /// Records per second of the end-to-end load
+    /// Records per second of the end-to-end load, of each partition of the long polling
     #[arg(long, default_value_t = 1000.0)]
     pub rate: f64,
+    /// Groups that commit, or producers with transactions
+    #[arg(long, default_value_t = 50)]
+    pub many: usize,
 }
 
 impl Load {
@@ -136,7 +148,30 @@ impl Load {
         }
     }
 
-    fn time(&self) -> Duration {
+    pub fn commits(&self) -> Commits {
+        Commits {
+            groups: self.many.max(1),
+            connections: self.connections.max(1),
+            in_flight: self.in_flight.max(1),
+            time: self.time(),
+        }
+    }
+
+    pub fn transactions(&self) -> Transactions {
+        Transactions {
+            producers: self.many.max(1),
+            at_once: self.in_flight.max(1),
+            record_bytes: self.record_bytes,
+            rate_per_second: None,
+            time: self.time(),
+        }
+    }
+
+    pub fn long_poll(&self) -> LongPoll {
+        LongPoll { rate_per_second: self.rate.max(1.0), record_bytes: self.record_bytes, time: self.time() }
+    }
+
+    pub fn time(&self) -> Duration {
         Duration::from_secs_f64(self.seconds.max(0.1))
     }
 }

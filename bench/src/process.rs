@@ -17,6 +17,12 @@ pub fn cpu_seconds(pid: u32) -> f64 {
     ticks.unwrap_or(0) as f64 / rustix::param::clock_ticks_per_second() as f64
 }
 
+/// Whether the process lives; one that ended and was not waited for does not.
+pub fn runs(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
+}
+
 /// The share of one processor in percent that all living threads used over a while, exact to the nanosecond.
 /// For a process at rest only: what threads used that ended meanwhile is not in it.
 pub fn idle_cpu_percent(pid: u32, over: Duration) -> f64 {
@@ -58,6 +64,7 @@ mod tests {
     #[test]
     fn this_process_has_memory_and_no_other_does() {
         assert!(resident_mb(std::process::id()) > 0.5);
+        assert!(runs(std::process::id()) && !runs(u32::MAX));
         assert!(resident_mb(u32::MAX).is_nan());
         assert_eq!(cpu_seconds(u32::MAX), 0.0);
         assert!(idle_cpu_percent(std::process::id(), Duration::from_millis(20)) >= 0.0);

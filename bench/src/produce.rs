@@ -4,10 +4,10 @@ use crate::{
     batch,
     fault::Fault,
     histogram::Histogram,
+    pipeline::{self, Done, Terms},
     wire::{Answer, Api, Connection, Request},
 };
 use std::{
-    collections::VecDeque,
     fmt,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     thread,
@@ -87,38 +87,32 @@ struct Shared<'a> {
     until: Instant,
 }
 
-/// What one connection did.
-struct Part {
-    requests: u64,
-    errors: u64,
-    latency: Histogram,
-}
-
 /// Partitions are shared out among the connections; each sends to its own in turn.
 pub fn run(target: &Target, load: &Produce) -> Result<Produced, Fault> {
     let cpu_before = target.cpu_seconds();
     let started = Instant::now();
     let shared = Shared { load, target, bytes: AtomicU64::new(0), until: started + load.time };
-    let parts = thread::scope(|scope| {
+    let mut done = Done::new();
+    thread::scope(|scope| {
         let threads: Vec<_> = (0..load.connections)
             .map(|index| {
                 let shared = &shared;
                 scope.spawn(move || send(shared, index))
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().expect("a sender does not panic")).collect::<Result<Vec<_>, _>>()
+        threads.into_iter().try_for_each(|thread| {
+            done.merge(&thread.join().expect("a sender does not panic")?);
+            Ok::<_, Fault>(())
+        })
     })?;
-    let mut latency = Histogram::new();
-    parts.iter().for_each(|part| latency.merge(&part.latency));
-    let requests: u64 = parts.iter().map(|part| part.requests).sum();
     Ok(Produced {
         bytes: shared.bytes.load(Relaxed),
-        records: requests * load.records as u64,
-        requests,
-        errors: parts.iter().map(|part| part.errors).sum(),
+        records: done.requests * load.records as u64,
+        requests: done.requests,
+        errors: done.errors,
         seconds: started.elapsed().as_secs_f64(),
         cpu_seconds: target.cpu_seconds() - cpu_before,
-        latency,
+        latency: done.latency,
     })
 }
 
@@ -129,61 +123,47 @@ pub fn partitions_of(connection: usize, connections: usize, partitions: i32) -> 
 }
 
 pub fn request(target: &Target, partition: i32, acks: i16, batch: &[u8]) -> Vec<u8> {
-    Request::new(Api::Produce)
-        .int16(-1)
-        .int16(acks)
-        .int32(ANSWER_WAIT_MS)
-        .int32(1)
-        .string(&target.topic)
-        .int32(1)
-        .int32(partition)
-        .bytes(batch)
-        .finish()
+    request_to(&target.topic, acks, &[partition], batch)
 }
 
-fn send(shared: &Shared<'_>, index: usize) -> Result<Part, Fault> {
+/// The same batch to each of these partitions.
+pub fn request_to(topic: &str, acks: i16, partitions: &[i32], batch: &[u8]) -> Vec<u8> {
+    let request = Request::new(Api::Produce).null_string().int16(acks).int32(ANSWER_WAIT_MS).int32(1).string(topic);
+    let request = request.int32(partitions.len() as i32);
+    partitions.iter().fold(request, |request, partition| request.int32(*partition).bytes(batch)).finish()
+}
+
+fn send(shared: &Shared<'_>, index: usize) -> Result<Done, Fault> {
     let Shared { load, target, .. } = *shared;
     let mut connection = Connection::open(target.address)?;
     let batch = batch::encode(load.records, load.record_bytes, index as u64 + 1);
     let mine = partitions_of(index, load.connections, target.partitions);
     let frames: Vec<Vec<u8>> = mine.iter().map(|partition| request(target, *partition, load.acks, &batch)).collect();
-    let mut part = Part { requests: 0, errors: 0, latency: Histogram::new() };
-    let mut waiting: VecDeque<Instant> = VecDeque::with_capacity(load.in_flight);
-    let mut turn = frames.iter().cycle();
-    loop {
-        let over = Instant::now() >= shared.until || shared.bytes.load(Relaxed) >= load.bytes_max;
-        if !over && waiting.len() < load.in_flight {
-            let frame = turn.next().expect("at least one partition");
-            let sent = Instant::now();
-            connection.send(frame)?;
-            if load.acks == 0 {
-                part.requests += 1;
-                shared.bytes.fetch_add(batch.len() as u64, Relaxed);
-            } else {
-                waiting.push_back(sent);
-            }
-            continue;
-        }
-        let Some(sent) = waiting.pop_front() else { return Ok(part) };
-        let code = error_code(connection.receive()?)?;
-        if code == 0 {
-            part.latency.record(sent.elapsed());
-            part.requests += 1;
-            shared.bytes.fetch_add(batch.len() as u64, Relaxed);
-        } else {
-            part.errors += 1;
-        }
-    }
+    let terms = Terms {
+        in_flight: load.in_flight,
+        answered: load.acks != 0,
+        over: &|| Instant::now() >= shared.until || shared.bytes.load(Relaxed) >= load.bytes_max,
+        taken: &|| _ = shared.bytes.fetch_add(batch.len() as u64, Relaxed),
+        code: error_code,
+    };
+    pipeline::drive(&mut connection, &frames, &terms)
 }
 
-/// The error code of the one partition in a Produce answer.
+/// The first error code of the partitions in a Produce answer.
 pub fn error_code(frame: &[u8]) -> Result<i16, Fault> {
     let mut answer = Answer::new(frame, "Produce")?;
-    answer.count()?;
-    answer.string()?;
-    answer.count()?;
-    answer.int32()?;
-    answer.int16()
+    let mut first = 0;
+    for _ in 0..answer.count()? {
+        answer.string()?;
+        for _ in 0..answer.count()? {
+            answer.int32()?;
+            let code = answer.int16()?;
+            // Base offset, append time, log start.
+            answer.take(24)?;
+            first = if first == 0 { code } else { first };
+        }
+    }
+    Ok(first)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Just enough of Kafka's wire format: requests of fixed, non-flexible versions and a bounded reader of answers.
+//! Just enough of Kafka's wire format: requests of fixed versions and a bounded reader of answers.
 use crate::fault::{During, Fault};
 use std::{
     io::{Read, Write},
@@ -8,7 +8,7 @@ use std::{
 
 const CLIENT_ID: &str = "bench";
 /// Answers larger than this are a fault of the broker or of ours.
-const ANSWER_BYTES_MAX: usize = 256 << 20;
+pub const ANSWER_BYTES_MAX: usize = 256 << 20;
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
 /// The requests in use: API key and version.
@@ -18,8 +18,17 @@ pub enum Api {
     Fetch = 1,
     ListOffsets = 2,
     Metadata = 3,
+    OffsetCommit = 8,
+    OffsetFetch = 9,
+    FindCoordinator = 10,
+    JoinGroup = 11,
+    Heartbeat = 12,
+    SyncGroup = 14,
     CreateTopics = 19,
     DeleteTopics = 20,
+    InitProducerId = 22,
+    EndTxn = 26,
+    ConsumerGroupHeartbeat = 68,
 }
 
 impl Api {
@@ -29,8 +38,17 @@ impl Api {
             Api::Fetch => 11,
             Api::ListOffsets => 1,
             Api::Metadata => 1,
+            Api::OffsetCommit => 7,
+            Api::OffsetFetch => 5,
+            Api::FindCoordinator => 1,
+            Api::JoinGroup => 5,
+            Api::Heartbeat => 3,
+            Api::SyncGroup => 3,
             Api::CreateTopics => 4,
             Api::DeleteTopics => 3,
+            Api::InitProducerId => 1,
+            Api::EndTxn => 5,
+            Api::ConsumerGroupHeartbeat => 1,
         }
     }
 }
@@ -40,7 +58,20 @@ pub struct Request(Vec<u8>);
 
 impl Request {
     pub fn new(api: Api) -> Request {
-        Request(vec![0; 4]).int16(api as i16).int16(api.version()).int32(0).string(CLIENT_ID)
+        Request::of_version(api, api.version())
+    }
+
+    fn of_version(api: Api, version: i16) -> Request {
+        Request(vec![0; 4]).int16(api as i16).int16(version).int32(0).string(CLIENT_ID)
+    }
+
+    /// Of a flexible version: compact lengths, and tagged fields behind every structure.
+    pub fn flexible(api: Api, version: i16) -> Request {
+        Request::of_version(api, version).no_tags()
+    }
+
+    pub fn no_tags(self) -> Request {
+        self.int8(0)
     }
 
     pub fn int8(mut self, value: i8) -> Request {
@@ -75,6 +106,42 @@ impl Request {
         self
     }
 
+    pub fn null_string(self) -> Request {
+        self.int16(-1)
+    }
+
+    /// The length of a compact array.
+    pub fn compact(mut self, count: usize) -> Request {
+        let mut left = count + 1;
+        while left >= 0x80 {
+            self.0.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        self.0.push(left as u8);
+        self
+    }
+
+    /// A compact string or compact bytes.
+    pub fn compact_bytes(mut self, value: &[u8]) -> Request {
+        self = self.compact(value.len());
+        self.raw(value)
+    }
+
+    /// Null in place of compact strings and arrays.
+    pub fn compact_null(self) -> Request {
+        self.int8(0)
+    }
+
+    pub fn raw(mut self, value: &[u8]) -> Request {
+        self.0.extend_from_slice(value);
+        self
+    }
+
+    /// Bytes of the frame so far, its length included: where the next field will be.
+    pub fn position(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn finish(mut self) -> Vec<u8> {
         let length = (self.0.len() - 4) as i32;
         self.0[..4].copy_from_slice(&length.to_be_bytes());
@@ -93,6 +160,13 @@ impl<'a> Answer<'a> {
     pub fn new(frame: &'a [u8], what: &'static str) -> Result<Answer<'a>, Fault> {
         let mut answer = Answer { rest: frame, what };
         answer.take(4)?;
+        Ok(answer)
+    }
+
+    /// As `new`, of a flexible version: the header has tagged fields.
+    pub fn flexible(frame: &'a [u8], what: &'static str) -> Result<Answer<'a>, Fault> {
+        let mut answer = Answer::new(frame, what)?;
+        answer.tags()?;
         Ok(answer)
     }
 
@@ -130,6 +204,43 @@ impl<'a> Answer<'a> {
     pub fn bytes(&mut self) -> Result<&'a [u8], Fault> {
         let length = self.int32()?;
         self.take(usize::try_from(length).unwrap_or(0))
+    }
+
+    pub fn int8(&mut self) -> Result<i8, Fault> {
+        Ok(i8::from_be_bytes(self.fixed()?))
+    }
+
+    fn varint(&mut self) -> Result<usize, Fault> {
+        let mut value = 0;
+        for shift in (0..35).step_by(7) {
+            let byte = self.int8()? as u8;
+            value |= usize::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(Fault::Short { what: self.what })
+    }
+
+    /// The length of a compact array; null is empty.
+    pub fn compact(&mut self) -> Result<usize, Fault> {
+        Ok(self.varint()?.saturating_sub(1))
+    }
+
+    /// A compact string, compact bytes or null.
+    pub fn compact_bytes(&mut self) -> Result<&'a [u8], Fault> {
+        let length = self.compact()?;
+        self.take(length)
+    }
+
+    /// Passes over tagged fields.
+    pub fn tags(&mut self) -> Result<(), Fault> {
+        for _ in 0..self.varint()? {
+            self.varint()?;
+            let bytes = self.varint()?;
+            self.take(bytes)?;
+        }
+        Ok(())
     }
 
     /// The length of an array; null is empty.
@@ -191,6 +302,21 @@ mod tests {
     fn a_request_carries_its_length_key_version_and_client() {
         let frame = Request::new(Api::Metadata).int32(-1).finish();
         assert_eq!(frame, b"\0\0\0\x13\0\x03\0\x01\0\0\0\0\0\x05bench\xff\xff\xff\xff");
+    }
+
+    #[test]
+    fn compact_fields_come_back() {
+        let frame =
+            Request::flexible(Api::EndTxn, 5).compact_bytes(&[7; 200]).compact_null().compact(0).no_tags().finish();
+        assert_eq!(frame[19..22], [0, 0xC9, 1], "tags of the header, then 201");
+        let mut answer = vec![0, 0, 0, 1, 1, 9, 2, 8, 8];
+        answer.extend_from_slice(&frame[20..]);
+        let mut answer = Answer::flexible(&answer, "test").unwrap();
+        assert_eq!(answer.compact_bytes().unwrap(), [7; 200]);
+        assert_eq!((answer.compact_bytes().unwrap(), answer.compact().unwrap()), (&[][..], 0));
+        answer.tags().unwrap();
+        assert!(answer.int8().is_err());
+        assert!(Answer::flexible(&[0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], "test").is_err());
     }
 
     #[test]

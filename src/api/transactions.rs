@@ -82,7 +82,7 @@ pub enum Joining {
 }
 
 /// Joins partitions to the open transaction, or makes sure that they are in it. A transaction that is being ended is waited
-/// for, for a bounded time (KAFKA-18654).
+/// for, for a bounded time (KAFKA-18654): whoever sends on right after the end would else lose a pause at each of them.
 pub async fn join(
     broker: Arc<Broker>,
     id: String,
@@ -92,7 +92,11 @@ pub async fn join(
 ) -> BTreeMap<Partition, ErrorCode> {
     let rules = &broker.config.producers.transactions;
     let deadline = broker.clock.monotonic() + Duration::from_millis(rules.join_retry_ms_max);
+    let every = Duration::from_millis(rules.join_retry_every_ms);
+    let mut waits_for_end = false;
     loop {
+        // Begun before the question: an end in between is not missed.
+        let ended = waits_for_end.then(|| broker.transaction_ends.ended(&TransactionalId::from(id.as_str())));
         let code = match once(&broker, &id, producer, &partitions, joining).await {
             Ok(codes) => return codes,
             Err(code) => code,
@@ -101,7 +105,10 @@ pub async fn join(
         if !again || broker.clock.monotonic() >= deadline {
             return partitions.into_iter().map(|at| (at, of_join(code, joining))).collect();
         }
-        tokio::time::sleep(Duration::from_millis(rules.join_retry_every_ms)).await;
+        waits_for_end = true;
+        if let Some(ended) = ended {
+            let _ = tokio::time::timeout(every, ended).await;
+        }
     }
 }
 

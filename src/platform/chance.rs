@@ -12,7 +12,7 @@ pub trait Chance: Send + Sync {
     }
 }
 
-/// The operating system's random numbers.
+/// Random numbers that nobody can guess: from a generator of each thread that the operating system's numbers seed.
 pub struct SystemChance;
 
 impl Chance for SystemChance {
@@ -21,7 +21,7 @@ impl Chance for SystemChance {
         (Uuid::new_v4().as_u128() >> 64 ^ Uuid::new_v4().as_u128()) as u64
     }
 
-    /// One call of the system instead of four.
+    /// One number instead of four.
     #[expect(clippy::disallowed_methods, reason = "the one door to the system's random numbers")]
     fn uuid(&self) -> Uuid {
         Uuid::new_v4()

@@ -60,6 +60,13 @@ impl RecordSet<'_> {
         Records { header: self.header, cursor: Cursor(&self.body), read: 0, last_delta: -1, failed: false }
     }
 
+    /// How many records there are, if the batch tells the truth; never more than its bytes can hold.
+    pub fn count_max(&self) -> usize {
+        /// Length, attributes, two deltas, lengths of key and value, number of headers.
+        const RECORD_BYTES_MIN: usize = 7;
+        usize::try_from(self.header.record_count).unwrap_or(0).min(self.body.len() / RECORD_BYTES_MIN)
+    }
+
     /// All records as they stand uncompressed.
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -196,6 +203,9 @@ mod tests {
             .record_with_headers(None, Some(b"value"), &headers)
             .build();
         let set = records(batch.header(), batch.bytes(), 0).unwrap();
+        assert_eq!(set.count_max(), 2);
+        let lying = BatchHeader { record_count: i32::MAX, ..*batch.header() };
+        assert!(records(&lying, batch.bytes(), 0).unwrap().count_max() < batch.bytes().len());
         let read: Vec<_> = set.iter().collect::<Result<_, _>>().unwrap();
         assert_eq!(
             (read[0].offset_delta, read[0].timestamp, read[0].key, read[0].value),

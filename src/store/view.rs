@@ -3,6 +3,7 @@
 //! ```text
 //! 1 | topic id, 16 | partition, i32                    -> next offset, i64: the journal below it is in here
 //! 2 | topic id, 16 | partition, i32 | the record's key -> the record's offset, i64 | its value
+//! 3 | topic id, 16 | partition, i32                    -> number of its rows, u64, about; not there: unknown
 //! ```
 use super::trust::{Marker, Stage, boot_id, judge};
 use crate::{
@@ -23,6 +24,7 @@ pub type JournalId = (TopicId, i32);
 
 const POSITION: u8 = 1;
 const ROW: u8 = 2;
+const COUNT: u8 = 3;
 /// sled's page cache; what it really takes is some multiple.
 const CACHE_BYTES: u64 = 8 << 20;
 /// How often sled writes its buffer out and syncs it. Each costs tens of kilobytes and competes with the write-ahead log.
@@ -97,23 +99,43 @@ impl View {
         Ok(rows)
     }
 
+    /// About how many rows there are of one journal; a view of an earlier build does not know.
+    pub fn row_count(&self, of: JournalId) -> Result<Option<u64>, ViewError> {
+        let Some(bytes) = self.db()?.get(prefix(COUNT, of))? else { return Ok(None) };
+        Ok(Some(u64::from_be_bytes(bytes.as_ref().try_into().map_err(|_| ViewError::Entry)?)))
+    }
+
     /// Brings one journal's view up to `next`. The position is written with the last of the changes, so that it never
     /// tells of more than is here.
     pub fn apply(&self, of: JournalId, changes: BTreeMap<Vec<u8>, Change>, next: Offset) -> Result<(), ViewError> {
         let db = self.db()?;
         let rows = prefix(ROW, of);
+        let mut row_count = match self.row_count(of)? {
+            None if self.position(of)? == Offset::ZERO => Some(0),
+            known => known,
+        };
         let mut batch = Batch::default();
         for (count, (key, change)) in changes.into_iter().enumerate() {
             if count > 0 && count.is_multiple_of(KEYS_PER_BATCH) {
                 db.apply_batch(std::mem::take(&mut batch))?;
             }
             let key = [&rows[..], &key[..]].concat();
+            if let Some(rows) = &mut row_count {
+                match (db.contains_key(&key)?, &change) {
+                    (false, Some(_)) => *rows += 1,
+                    (true, None) => *rows = rows.saturating_sub(1),
+                    _ => {}
+                }
+            }
             match change {
                 None => batch.remove(key),
                 Some((offset, value)) => batch.insert(key, [&offset.get().to_be_bytes()[..], &value[..]].concat()),
             }
         }
         batch.insert(prefix(POSITION, of).to_vec(), next.get().to_be_bytes().to_vec());
+        if let Some(rows) = row_count {
+            batch.insert(prefix(COUNT, of).to_vec(), rows.to_be_bytes().to_vec());
+        }
         Ok(db.apply_batch(batch)?)
     }
 
@@ -122,6 +144,7 @@ impl View {
         let db = self.db()?;
         // First, so that a half-forgotten journal is read from its begin.
         db.remove(prefix(POSITION, of))?;
+        db.remove(prefix(COUNT, of))?;
         for key in db.scan_prefix(prefix(ROW, of)).keys() {
             db.remove(key?)?;
         }

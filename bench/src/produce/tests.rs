@@ -25,6 +25,7 @@ fn the_error_code_of_an_answer_is_read() {
 fn answer(code: i16) -> Vec<u8> {
     let mut frame = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1, 0, 0, 0, 0];
     frame.extend(code.to_be_bytes());
+    frame.extend([0; 24]);
     frame
 }
 

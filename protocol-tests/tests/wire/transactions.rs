@@ -3,10 +3,10 @@
 use kafka_protocol::messages::{DescribeTransactionsRequest, FetchRequest, ListTransactionsRequest, TransactionalId};
 use protocol_tests::batch::{TRANSACTIONAL, read_batches};
 use protocol_tests::groups::new_group;
-use protocol_tests::time::eventually;
+use protocol_tests::time::{Stopwatch, eventually};
 use protocol_tests::transactions::{Producer, commit_offset, find, offset, read, settled};
 use protocol_tests::{
-    Batch, Code, Connection, assert_error, assert_ok, fetch_request, from_offset, new_topic, only_partition,
+    Batch, Code, Connection, assert_error, assert_ok, fetch_request, from_offset, new_topic, on_kafka, only_partition,
     produce_request, text,
 };
 
@@ -51,6 +51,22 @@ fn txn_8_partitions_join_by_themselves_and_every_end_raises_the_epoch() {
     let request = produce_request(12, &topic, 0, late.encode()).with_transactional_id(Some(producer.id.clone()));
     let answer = producer.connection.call(12, &request);
     assert_error(answer.responses[0].partition_responses[0].error_code, Code::InvalidProducerEpoch);
+}
+
+#[test]
+fn txn_8_the_next_transaction_begins_as_soon_as_the_last_is_complete() {
+    let mut producer = Producer::fresh();
+    let topic = new_topic(&mut producer.connection, 1);
+    let mut took_ms: Vec<u64> = Vec::new();
+    for _ in 0..60 {
+        let watch = Stopwatch::start();
+        assert_ok(producer.produce(12, &topic, 0, 1));
+        producer.end_2(true);
+        took_ms.push(watch.elapsed_ms());
+    }
+    took_ms.sort_unstable();
+    // Apache Kafka asks its coordinator again every 20 ms.
+    assert!(on_kafka() || took_ms[30] < 15, "{took_ms:?}");
 }
 
 #[test]

@@ -42,6 +42,14 @@ impl Found {
     pub fn bytes(&self) -> usize {
         self.range.as_ref().map_or(0, |range| range.len)
     }
+
+    /// Up to where this read could see.
+    pub fn visible(&self, isolation: Isolation) -> Option<Offset> {
+        self.bounds.map(|bounds| match isolation {
+            Isolation::ReadUncommitted => bounds.high(),
+            Isolation::ReadCommitted => bounds.stable(),
+        })
+    }
 }
 
 /// A part of the answer is not in memory, and this thread must not wait for a disk.
@@ -82,15 +90,47 @@ pub async fn read(cx: &Context, items: &mut Vec<Item>, limits: &Limits) -> Vec<F
     }
 }
 
+/// After a wait: what has nothing new is not read again, a consumer of many partitions waits for all of them. `None` as for [`at_once`].
+pub fn risen(cx: &Context, items: &[Item], limits: &Limits, before: Vec<Found>) -> Option<Vec<Found>> {
+    let read = |(item, found): (&Item, Found), room: Room| {
+        if found.bytes() <= room.left && is_still(item, limits, &found) {
+            return Ok(found);
+        }
+        one(cx, item, limits, room.left, room.is_empty)
+    };
+    hurried(|| pass(items.iter().zip(before), limits.bytes_max, read)).ok()
+}
+
+fn is_still(item: &Item, limits: &Limits, found: &Found) -> bool {
+    let Ok(partition) = &item.partition else { return false };
+    let Ok(mark) = partition.visible(limits.isolation) else { return false };
+    found.visible(limits.isolation) == Some(mark.get())
+}
+
 /// Reads every partition in order. The first that has data gives at least one batch, whatever its size (FET-1).
 fn all(cx: &Context, items: &[Item], limits: &Limits) -> Result<Vec<Found>, Cold> {
-    let mut left = limits.bytes_max;
-    let mut empty = true;
+    pass(items.iter(), limits.bytes_max, |item, room| one(cx, item, limits, room.left, room.is_empty))
+}
+
+/// What one answer has room for.
+#[derive(Clone, Copy)]
+struct Room {
+    left: usize,
+    /// Nothing was found so far.
+    is_empty: bool,
+}
+
+fn pass<T>(
+    items: impl ExactSizeIterator<Item = T>,
+    bytes_max: usize,
+    read: impl Fn(T, Room) -> Result<Found, Cold>,
+) -> Result<Vec<Found>, Cold> {
+    let mut room = Room { left: bytes_max, is_empty: true };
     let mut found = Vec::with_capacity(items.len());
     for item in items {
-        let one = one(cx, item, limits, left, empty)?;
-        left = left.saturating_sub(one.bytes());
-        empty &= one.bytes() == 0;
+        let one = read(item, room)?;
+        room.left = room.left.saturating_sub(one.bytes());
+        room.is_empty &= one.bytes() == 0;
         found.push(one);
     }
     Ok(found)
@@ -174,4 +214,29 @@ fn codec_of(slice: &Slice) -> io::Result<Option<Codec>> {
     let mut head = [0; HEADER_BYTES];
     slice.file.read_at(&mut head, slice.position)?;
     Ok(BatchHeader::parse(&head).ok().and_then(|header| header.codec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::{Disk, MemoryDisk, OpenMode};
+    use std::{cell::RefCell, path::Path};
+
+    fn found(len: usize) -> Found {
+        let file = MemoryDisk::new().open(Path::new("segment"), OpenMode::Create).unwrap();
+        let range = (len > 0).then_some(FileRange { file, position: 0, len });
+        Found { range, ..Found::error(ErrorCode::None) }
+    }
+
+    #[test]
+    fn fet_1_each_partition_has_the_room_that_those_before_it_left() {
+        let rooms = RefCell::new(Vec::new());
+        let all = pass([0, 70, 0, 50, 9].into_iter(), 100, |len, room| {
+            rooms.borrow_mut().push((room.left, room.is_empty));
+            Ok(found(len))
+        });
+        let all = all.unwrap_or_default();
+        assert_eq!(all.iter().map(Found::bytes).sum::<usize>(), 129);
+        assert_eq!(*rooms.borrow(), [(100, true), (100, true), (30, false), (30, false), (0, false)]);
+    }
 }

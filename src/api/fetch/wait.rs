@@ -1,4 +1,4 @@
-//! Long polling: the first of the partitions' watermarks, or the deadline, then one more read.
+//! Long polling: the first of the partitions' watermarks, or the deadline, then one more read of what rose.
 use super::{
     enough,
     read::{self, Found, Limits},
@@ -33,9 +33,16 @@ pub async fn for_data(
             () = &mut deadline => true,
             _ = stopping.wait_for(|stop| *stop) => true,
         };
-        plan.resolve(cx);
-        found = read::read(cx, &mut plan.items, limits).await;
-        if late || enough(&found, bytes_min) {
+        if late {
+            // Topics come and go while a fetch waits (FET-10); one that went has closed its mark.
+            plan.resolve(cx);
+            return read::read(cx, &mut plan.items, limits).await;
+        }
+        found = match read::risen(cx, &plan.items, limits, found) {
+            Some(found) => found,
+            None => read::patiently(cx, &mut plan.items, limits).await,
+        };
+        if enough(&found, bytes_min) {
             return found;
         }
     }
@@ -45,12 +52,8 @@ pub async fn for_data(
 fn rises(plan: &Plan, limits: &Limits, found: &[Found]) -> Vec<Reached> {
     let mut waiters = Vec::with_capacity(plan.items.len());
     for (item, found) in plan.items.iter().zip(found) {
-        let (Ok(partition), Some(bounds)) = (&item.partition, found.bounds) else { continue };
+        let (Ok(partition), Some(seen)) = (&item.partition, found.visible(limits.isolation)) else { continue };
         let Ok(mark) = partition.visible(limits.isolation) else { continue };
-        let seen = match limits.isolation {
-            crate::types::Isolation::ReadUncommitted => bounds.high(),
-            crate::types::Isolation::ReadCommitted => bounds.stable(),
-        };
         waiters.push(mark.reached(seen.next()));
     }
     waiters

@@ -1,6 +1,6 @@
 //! Ends transactions that are decided: writes their markers, then has them completed (TXN-9 to TXN-14); and sweeps out
 //! what time ends (TXN-17, TXN-18).
-use super::{CoordinatorError, TransactionAsk, TransactionCoordinator, marking::MarkerWriter};
+use super::{CoordinatorError, TransactionAsk, TransactionCoordinator, ended::EndWaiters, marking::MarkerWriter};
 use crate::{
     coordinator::txn::{Reply, Request, TransactionalId},
     types::{LeaderEpoch, ProducerId},
@@ -32,6 +32,7 @@ pub struct TransactionEnds {
     markers: MarkerWriter,
     fresh_id: FreshId,
     wake: mpsc::UnboundedSender<TransactionalId>,
+    waiters: EndWaiters,
 }
 
 /// What is to be ended, in the order of asking; [`TransactionEnds::run`] takes it.
@@ -44,7 +45,7 @@ impl TransactionEnds {
         fresh_id: FreshId,
     ) -> (Arc<TransactionEnds>, Woken) {
         let (wake, woken) = mpsc::unbounded_channel();
-        let ends = TransactionEnds { transactions, markers, fresh_id, wake };
+        let ends = TransactionEnds { transactions, markers, fresh_id, wake, waiters: EndWaiters::default() };
         (Arc::new(ends), Woken(woken))
     }
 
@@ -52,6 +53,12 @@ impl TransactionEnds {
     pub fn wake(&self, id: TransactionalId) {
         // Nobody listens only while the broker stops; the next start finds the decision in the journal (TXN-14).
         let _ = self.wake.send(id);
+    }
+
+    /// Completes when the transaction of this id that is being ended now is complete; who asks for its state after this call
+    /// misses no end. It may never complete: partitions may be away.
+    pub fn ended(&self, id: &TransactionalId) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.waiters.next(id)
     }
 
     /// Runs until `stopping` turns true. What is on its way then is sent again after the next start.
@@ -105,6 +112,7 @@ impl TransactionEnds {
                 let this = self.clone();
                 ending.spawn(async move {
                     this.end(&id).await;
+                    this.waiters.tell(&id);
                     id
                 });
             }
@@ -176,8 +184,12 @@ impl TransactionEnds {
             let is_all = round.marked.len() == markers.partitions.len();
             if !round.marked.is_empty() || is_all {
                 let told = Request::Marked { id: told, producer, partitions: round.marked };
-                let told = self.ask_in(partition, term, told).await;
-                if is_all && told.is_ok() {
+                let told = self.transactions.submit_in(partition, term, told.into());
+                if is_all {
+                    // Decided already; what the next transaction is answered waits for its commit.
+                    self.waiters.tell(id);
+                }
+                if told.await.is_ok() && is_all {
                     return;
                 }
             }

@@ -12,6 +12,11 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// A row of the view takes about as long as so many records of the journal, which are read one behind the other.
+const RECORDS_PER_ROW: u64 = 3;
+/// Fewer rows are quick in any case.
+const ROWS_MIN: u64 = 1_000;
+
 /// Why a journal was not loaded to its end. Nothing of it is served then (TXN-15).
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadError {
@@ -99,7 +104,7 @@ fn replay_piece<M: Coordinated>(
 }
 
 fn decode<M: Coordinated>(set: &RecordSet<'_>, base: Offset, volume: &mut Volume) -> Result<Vec<M::Record>, LoadError> {
-    let mut read = Vec::new();
+    let mut read = Vec::with_capacity(set.count_max());
     for record in set {
         let record = record.map_err(|error| ScanError::Batch { offset: base.get(), what: error.to_string() })?;
         let offset = base.plus(i64::from(record.offset_delta));
@@ -137,6 +142,11 @@ fn from_view<M: Coordinated>(
     }
 }
 
+/// Whether the whole journal is read sooner than what the view keeps of it: most of its records still count.
+fn journal_is_quicker(records: u64, rows: u64) -> bool {
+    rows >= ROWS_MIN && records <= rows.saturating_mul(RECORDS_PER_ROW)
+}
+
 fn replay_view<M: Coordinated>(
     machine: &M,
     log: &Arc<Log>,
@@ -152,6 +162,10 @@ fn replay_view<M: Coordinated>(
     if position < start || position > end {
         return Err(ViewFault::Position { position, start, end });
     }
+    let records = end.get().abs_diff(start.get());
+    if view.row_count(of)?.is_some_and(|rows| journal_is_quicker(records, rows)) {
+        return Ok(None);
+    }
     let mut hard = M::Hard::default();
     // Rows past the position came in with a batch whose position was not written; the journal tells of them again.
     for row in view.rows(of)?.into_iter().filter(|row| row.offset < position) {
@@ -163,4 +177,16 @@ fn replay_view<M: Coordinated>(
         volume.rows += 1;
     }
     Ok(Some((hard, position)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_view_is_left_out_where_most_records_of_the_journal_still_count() {
+        assert!(journal_is_quicker(20_000, 20_000) && journal_is_quicker(60_000, 20_000));
+        assert!(!journal_is_quicker(60_001, 20_000), "mostly old records");
+        assert!(!journal_is_quicker(10, 999), "too few to matter");
+    }
 }

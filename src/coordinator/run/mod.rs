@@ -1,5 +1,6 @@
 //! Runs a machine on every partition of its internal topic that this broker leads: loads it, writes for it, wakes it.
 mod due;
+mod ended;
 mod ending;
 mod forget;
 mod groups;

@@ -41,6 +41,29 @@ fn the_newest_of_each_key_is_kept_by_journal_in_the_order_of_offsets() {
 }
 
 #[test]
+fn rows_are_counted_and_a_view_that_did_not_count_from_its_begin_says_so() {
+    let path = tempfile::tempdir().unwrap();
+    let view = view(path.path());
+    let count = || view.row_count(journal(1)).unwrap();
+    assert_eq!(count(), None);
+    view.apply(journal(1), changes(&[("a", Some((1, ""))), ("b", Some((2, ""))), ("c", None)]), Offset::new(4))
+        .unwrap();
+    assert_eq!(count(), Some(2));
+    view.apply(journal(1), changes(&[("a", None), ("b", Some((5, ""))), ("d", Some((6, "")))]), Offset::new(7))
+        .unwrap();
+    assert_eq!(count(), Some(2));
+    view.db().unwrap().remove(prefix(COUNT, journal(1))).unwrap();
+    view.apply(journal(1), changes(&[("e", Some((7, "")))]), Offset::new(8)).unwrap();
+    assert_eq!(count(), None);
+    view.forget(journal(1)).unwrap();
+    view.apply(journal(1), changes(&[("e", Some((7, "")))]), Offset::new(8)).unwrap();
+    assert_eq!(count(), Some(1));
+    view.forget(journal(1)).unwrap();
+    assert_eq!(count(), None);
+    view.close().unwrap();
+}
+
+#[test]
 fn many_changes_are_written_in_several_batches() {
     let path = tempfile::tempdir().unwrap();
     let view = view(path.path());
