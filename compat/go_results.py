@@ -7,8 +7,8 @@ import re
 import sys
 
 WORDS = {"pass": "PASS", "fail": "FAIL", "skip": "SKIP"}
-# Names that a test makes up anew each time.
-RANDOM = re.compile(r"\b[0-9a-f]{16,}\b")
+# Names that a test makes up anew each time; a long number is none.
+RANDOM = re.compile(r"\b(?=[0-9]*[a-f])[0-9a-f]{16,}\b")
 # The path behind host, owner and module; compiled tests do not tell any.
 PACKAGE = re.compile(r"^[^/]+/[^/]+/[^/]+/(.+)$")
 for line in sys.stdin:
