@@ -76,7 +76,7 @@ for number in $(cd "$tests" && printf '%s\n' 0[0-9][0-9][0-9]-*.c* | cut -c1-4 |
 done
 # 0081 ends at its first access control list: what stands behind it in the file, by itself.
 if [ -z "${GROUP_PROTOCOL:-}" ] && asked 0081; then
-    for only in AlterConfigs IncrementalAlterConfigs DescribeConfigs DeleteRecords ListConsumerGroups DescribeConsumerGroups \
+    for only in unclean_destroy CreateTopics DeleteTopics CreatePartitions AlterConfigs IncrementalAlterConfigs DescribeConfigs DeleteRecords ListConsumerGroups DescribeConsumerGroups \
         DescribeTopics DescribeCluster DeleteGroups DeleteConsumerGroupOffsets ListOffsets AlterConsumerGroupOffsets \
         ListConsumerGroupOffsets; do
         run 0081 '' "do_test_$only"
