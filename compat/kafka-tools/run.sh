@@ -223,7 +223,7 @@ check reassign                 says 'Successfully started partition reassignment
 check reassign-verify          says 'Reassignment of partition tools-0 is completed' reassigns 1 --verify
 check reassign-unknown         refuses 'Unknown broker id 7' reassigns 7 --execute
 check reassign-list            says 'No partition reassignments found' ask reassign-partitions --list
-check quorum-status            says 'LeaderId:              1' ask metadata-quorum describe --status
+check quorum-status            says 'LeaderId:               1' ask metadata-quorum describe --status
 check quorum-replication       says Leader ask metadata-quorum describe --replication
 check features-upgrade         says 'was upgraded to' ask features upgrade --feature metadata.version=30
 check features-unknown         refuses 'no.such' ask features upgrade --feature no.such=1
