@@ -9,10 +9,10 @@ SECONDS_EACH ?= 60
 ROUNDS ?= 200
 ARGS ?=
 
-.PHONY: help run build test check deny advisories fix bench oracle crash mutants compat tools fuzz image clean
+.PHONY: help run build test check deny advisories fix bench oracle crash mutants compat compat-all tools fuzz image clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: ## Build and start a broker on localhost:9092 (data in ./ottla-data; ARGS="--override key=value")
 	$(CARGO) run --release --locked --bin ottla -- serve $(ARGS)
@@ -59,6 +59,9 @@ mutants: ## Build the broker with faults on purpose and prove that the checker f
 compat: build ## Run the rdkafka crate against Ottla, or a client's own suite (SUITE=librdkafka BROKER=kafka; see compat/)
 	@if [ -n "$(SUITE)" ]; then OTTLA_BIN=$(CURDIR)/target/release/ottla compat/$(SUITE)/run.sh $(or $(BROKER),ottla) $(ARGS); exit; fi; \
 	OTTLA_BIN=$(CURDIR)/target/release/ottla $(CARGO) test --locked -p compat-rdkafka $(ARGS)
+
+compat-all: build ## Run every client's own suite (BROKER=kafka; a few hours; see compat/) and sum up
+	OTTLA_BIN=$(CURDIR)/target/release/ottla compat/all.sh $(or $(BROKER),ottla)
 
 tools: build ## Run Apache Kafka's own tools and kcat against Ottla (LINES=10000 is short; needs java, mvn, python3, kcat)
 	compat/kafka-tools/run.sh

@@ -1,9 +1,10 @@
 # Sourced by the run.sh of every foreign suite: starts the broker it is told to, collects results, holds them against tests.allow.
-#   suite_begin "$@"                  arguments of run.sh: [ottla|kafka] [pattern]; sets $broker, $pattern, $cache, $work
+#   suite_begin "$@"                  arguments of run.sh: [ottla|kafka] [pattern[,pattern]...]; sets $broker, $pattern, $cache, $work
 #   broker_up TAG PORT key=value...   one fresh node on 127.0.0.1:PORT (0: a free one); its address is then in $address
 #   broker_kill TAG                   kill -9, and up again on the same directory and port
 #   broker_down TAG
 #   result NAME PASS|FAIL|SKIP SECONDS [NOTE]
+#   go_sources MODULE VERSION COMMAND a Go module with its tests, writable, in $sources; COMMAND readies it there, once
 #   suite_end                         prints the counts; fails when a test of tests.allow did not pass
 set -uo pipefail
 suite_folder=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
@@ -18,8 +19,9 @@ suite_begin() {
     pattern=${2:-}
     case $broker in ottla | kafka) ;; *) echo "run.sh [ottla|kafka] [pattern], not $broker" >&2; exit 2 ;; esac
     cache=${OTTLA_COMPAT_CACHE:-$HOME/.cache/ottla/compat}/$suite
-    results=$root/target/compat/$suite-$broker.tsv
-    logs=$root/target/compat/$suite-$broker
+    # VARIANT: the same tests in another way, with a list and results of their own.
+    results=${OTTLA_COMPAT_RESULTS:-$root/target/compat}/$suite${VARIANT:+-$VARIANT}-$broker.tsv
+    logs=${results%.tsv}
     rm -rf "$logs"
     mkdir -p "$cache" "$logs"
     work=$(mktemp -d)
@@ -44,7 +46,7 @@ broker_up() {
         broker_pids[$tag]=kafka
         return
     fi
-    for setting in "listeners=PLAINTEXT://$address" "log.dirs=$work/$tag" ottla.http.listen=off node.id=1 "$@"; do
+    for setting in "listeners=PLAINTEXT://$address" "advertised.listeners=PLAINTEXT://$address" "log.dirs=$work/$tag" ottla.http.listen=off node.id=1 "$@"; do
         given+=(--override "$setting")
     done
     broker_given[$tag]=$(printf '%q ' "${given[@]}")
@@ -81,8 +83,22 @@ broker_down() {
     esac
 }
 
+go_sources() {
+    local module=$1 version=$2 folder
+    shift 2
+    sources=$cache/$version
+    [ ! -e "$sources/.ready" ] || return 0
+    cd "$cache" || exit 1
+    [ -e go.mod ] || printf 'module suites\ngo 1.25\n' > go.mod
+    folder=$(go mod download -json "$module@$version" | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])') || exit 1
+    rm -rf "$sources"
+    cp -r "$folder" "$sources" && chmod -R u+w "$sources"
+    (cd "$sources" && "$@") > "$cache/build.log" 2>&1 || { tail "$cache/build.log" >&2; exit 1; }
+    touch "$sources/.ready"
+}
+
 result() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${4:-}" | tee -a "$results"; }
 
 suite_end() {
-    python3 "$root/compat/verdict.py" "$suite" "$broker" "$results" "$suite_folder/${ALLOW_FILE:-tests.allow}" "$pattern"
+    python3 "$root/compat/verdict.py" "$suite${VARIANT:+ ($VARIANT)}" "$broker" "$results" "$suite_folder/tests${VARIANT:+-$VARIANT}.allow" "$pattern"
 }

@@ -2,18 +2,7 @@
 # confluent-kafka-go's own integration tests: compat/confluent-kafka-go/run.sh [ottla|kafka] [test].
 source "$(dirname "$0")/../suite.sh"
 suite_begin "$@"
-version=v2.14.1
-sources=$cache/$version
-if [ ! -e "$sources/.ready" ]; then
-    cd "$cache"
-    [ -e go.mod ] || printf 'module suites\ngo 1.25\n' > go.mod
-    folder=$(go mod download -json "github.com/confluentinc/confluent-kafka-go/v2@$version" | python3 -c 'import json,sys; print(json.load(sys.stdin)["Dir"])') || exit 1
-    rm -rf "$sources"
-    cp -r "$folder" "$sources"
-    chmod -R u+w "$sources"
-    (cd "$sources/kafka" && go test -c -o "$cache/kafka.test" .) > "$cache/build.log" 2>&1 || { tail "$cache/build.log" >&2; exit 1; }
-    touch "$sources/.ready"
-fi
+go_sources github.com/confluentinc/confluent-kafka-go/v2 v2.14.1 sh -c 'cd kafka && go test -c -o ../kafka.test .'
 broker_up main 0 group.initial.rebalance.delay.ms=0 num.partitions=4 broker.rack=RACK1 group.coordinator.rebalance.protocols=classic,consumer
 "$ottla" topic create test -p 4 -b "$address" > /dev/null
 cat > "$sources/kafka/testconf.json" <<JSON
@@ -21,7 +10,7 @@ cat > "$sources/kafka/testconf.json" <<JSON
  "TopicName": "test", "GroupID": "testgroup", "PerfMsgCount": 1000, "PerfMsgSize": 100}
 JSON
 part() {
-    (cd "$sources/kafka" && timeout 1000 go tool test2json -t "$cache/kafka.test" -test.v -test.count=1 -test.timeout 15m "$@" > "$logs/$part.json" 2>&1)
+    (cd "$sources/kafka" && timeout 1000 go tool test2json -t "$sources/kafka.test" -test.v -test.count=1 -test.timeout 15m "$@" > "$logs/$part.json" 2>&1)
     python3 "$root/compat/go_results.py" < "$logs/$part.json" | tee -a "$results"
 }
 part=all part -test.skip TestConsumerCloseForStaticMember ${pattern:+-test.run "$pattern"}

@@ -2,18 +2,7 @@
 # segmentio kafka-go's own tests: compat/kafka-go/run.sh [ottla|kafka] [test]. README.md says what it needs.
 source "$(dirname "$0")/../suite.sh"
 suite_begin "$@"
-version=v0.4.50
-sources=$cache/$version
-if [ ! -e "$sources/.ready" ]; then
-    cd "$cache"
-    [ -e go.mod ] || printf 'module suites\ngo 1.25\n' > go.mod
-    folder=$(go mod download -json "github.com/segmentio/kafka-go@$version" | python3 -c 'import json,sys; print(json.load(sys.stdin)["Dir"])') || exit 1
-    rm -rf "$sources"
-    cp -r "$folder" "$sources"
-    chmod -R u+w "$sources"
-    (cd "$sources" && go mod tidy && go vet . ) > "$cache/build.log" 2>&1 || { tail "$cache/build.log" >&2; }
-    touch "$sources/.ready"
-fi
+go_sources github.com/segmentio/kafka-go v0.4.50 sh -c 'go mod tidy && go vet . ; true'
 # The addresses localhost:9092 and, with SASL, localhost:9093 stand in the tests.
 broker_up main 9092 group.initial.rebalance.delay.ms=0 num.partitions=1 message.max.bytes=200000000 advertised.listeners=PLAINTEXT://localhost:9092
 export KAFKA_SKIP_NETTEST=1 KAFKA_VERSION=4.3.1

@@ -6,7 +6,7 @@ version=3.0.12
 sources=$cache/kafka_python-$version
 if [ ! -e "$sources/.ready" ]; then
     cd "$cache"
-    python3 -m venv venv && venv/bin/pip install --quiet pytest pytest-timeout pytest-mock mock "kafka-python==$version" || exit 1
+    python3 -m venv venv && venv/bin/pip install --quiet pytest pytest-timeout pytest-mock mock zstandard python-snappy lz4 crc32c "kafka-python==$version" || exit 1
     venv/bin/pip download --quiet --no-deps --no-binary :all: --no-build-isolation "kafka-python==$version" 2> pip.log ||
         venv/bin/pip download --quiet --no-deps --no-binary :all: "kafka-python==$version" || exit 1
     tar xzf kafka_python-$version.tar.gz

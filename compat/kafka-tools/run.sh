@@ -164,6 +164,10 @@ hangs() {
         row hung 3 "$1" hanging
 }
 ends_the_hanging() { transactions abort --topic hung --partition 0 --start-offset "$1" && row hung 3 '' hanging; }
+reassigns() { # BROKER, OPTION
+    echo '{"version":1,"partitions":[{"topic":"tools","partition":0,"replicas":['"$1"']}]}' > "$work/reassign.json"
+    ask reassign-partitions --reassignment-json-file "$work/reassign.json" "$2"
+}
 gone() { ! topics --list | grep -qx "$1"; }
 
 "$kafka" get || exit 99
@@ -262,6 +266,16 @@ check delete-records-earliest  offsets_add_up_to kcat-none -2 10
 check delete-records-too-far   says 'OffsetOutOfRangeException' deletes_records kcat-none 999999999
 check delete-records-policy    says 'PolicyViolationException' deletes_records compacted 10
 check log-dirs                 says '"partition":"kcat-none-0"' ask log-dirs --describe --topic-list kcat-none
+check leader-election          says 'Valid replica already elected for partitions tools-0' ask leader-election --election-type preferred --topic tools --partition 0
+check leader-election-all      ask leader-election --election-type unclean --all-topic-partitions
+check reassign                 says 'Successfully started partition reassignment for tools-0' reassigns 1 --execute
+check reassign-verify          says 'Reassignment of partition tools-0 is completed' reassigns 1 --verify
+check reassign-unknown         refuses 'Unknown broker id 7' reassigns 7 --execute
+check reassign-list            says 'No partition reassignments found' ask reassign-partitions --list
+check quorum-status            says 'LeaderId:               1' ask metadata-quorum describe --status
+check quorum-replication       says Leader ask metadata-quorum describe --replication
+check features-upgrade         says 'was upgraded to' ask features upgrade --feature metadata.version=30
+check features-unknown         refuses 'no.such' ask features upgrade --feature no.such=1
 check metadata-list            says 'topic "tools" with 5 partitions' kcat -L -b "$broker"
 check topics-delete            topics --delete --topic keyed
 check topics-deleted           gone keyed

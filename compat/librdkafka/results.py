@@ -1,10 +1,16 @@
 #!/usr/bin/env python3
-"""What one process of librdkafka's test-runner said, one line a test and sub-test: results.py NUMBER EXIT-CODE SECONDS OUTPUT."""
+"""What one process of librdkafka's test-runner said, one line a test and sub-test.
+
+  results.py NUMBER EXIT-CODE SECONDS OUTPUT [SUB-TEST]
+
+With the name of a sub-test only some of them ran: nothing is said of the test as a whole."""
 import re
 import sys
 
-number, code, elapsed, path = sys.argv[1:]
+number, code, elapsed, path, only = (*sys.argv[1:], "")[:5]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\(B")
+# Clients are numbered as they are made, which differs from run to run.
+CLIENT = re.compile(r"#(producer|consumer)-\d+")
 ROW = re.compile(r"^\|\s*(\d{4}_\S+)\s*\|\s*(PASSED|FAILED|SKIPPED)\s*\|\s*([\d.]+)s\s*\|")
 BEGIN = re.compile(r"\[(\d{4}_\S+)\s*/[^\]]*\] +\[ ([A-Za-z_0-9]+:\d+(?:: .*)?) \]$")
 PASS = re.compile(r"\[(\d{4}_\S+)\s*/[^\]]*\] +\[ ([A-Za-z_0-9]+:\d+.*): PASS \(([\d.]+)s\) \]$")
@@ -12,7 +18,7 @@ SKIP = re.compile(r"\[(\d{4}_\S+)\s*/[^\]]*\] +\[ ([A-Za-z_0-9]+:\d+.*?): SKIP: 
 
 tests, subtests, open_subtests = {}, [], {}
 for line in open(path, errors="replace"):
-    line = COLOUR.sub("", line).rstrip()
+    line = CLIENT.sub(r"#\1-N", COLOUR.sub("", line).rstrip())
     if found := ROW.match(line):
         tests[found[1]] = (found[2], found[3])
     elif found := PASS.search(line):
@@ -32,7 +38,9 @@ for test, subtest in open_subtests.items():
 
 WORDS = {"PASSED": "PASS", "FAILED": "FAIL", "SKIPPED": "SKIP"}
 skipped_locally = all(status == "SKIPPED" for status, _ in tests.values()) and not subtests
-if not tests:
+if only:
+    tests = {}
+elif not tests:
     note = {"124": "timed out", "134": "aborted", "139": "crashed"}.get(code, f"exit code {code}")
     print(f"{number}\tFAIL\t{elapsed}\t{note}")
 elif not skipped_locally:

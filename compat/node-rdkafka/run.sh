@@ -20,6 +20,6 @@ text = open(sys.argv[1]).read()
 report = json.loads(text[text.index('{\n  "stats"'):])
 for status, tests in (("PASS", report["passes"]), ("FAIL", report["failures"]), ("SKIP", report["pending"])):
     for test in tests:
-        print(f"{test['fullTitle']}\t{status}\t{(test.get('duration') or 0) / 1000:.2f}\t")
+        print(f"{test['fullTitle'].strip()}\t{status}\t{(test.get('duration') or 0) / 1000:.2f}\t")
 PYTHON
 suite_end

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn compatibility_page_is_current() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/COMPATIBILITY.md");
-        let page = compatibility_page();
+        let page = compatibility_page() + &suites();
         if std::env::var_os("OTTLA_WRITE_DOCS").is_some() {
             fs::write(&path, &page).expect("the page can be written");
         }
@@ -185,6 +185,26 @@ mod tests {
             committed == page,
             "docs/COMPATIBILITY.md is old; run OTTLA_WRITE_DOCS=1 cargo test compatibility_page"
         );
+    }
+
+    /// The section of the clients' own suites: what Apache Kafka passes stands in `compat/suites.tsv`, what must pass here in the
+    /// lists beside the runners.
+    fn suites() -> String {
+        let compat = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat");
+        let mut section = String::from(
+            "\n## The clients' own suites\n\n\
+             Tests and sub-tests that pass on one node, by `make compat-all`; `compat/` holds the runners and, in each `tests.allow`,\n\
+             the names of those that must pass here. `compat/FINDINGS.md` has the reasons in full.\n\n\
+             | suite | Apache Kafka 4.3.1 | Ottla | missing because |\n|---|---|---|---|\n",
+        );
+        let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for row in read(&compat.join("suites.tsv")).lines().filter(|row| !row.starts_with('#')) {
+            let [suite, list, kafka, why] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
+            let allowed = read(&compat.join(list));
+            let ours = allowed.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+            let _ = writeln!(section, "| {suite} | {kafka} | {ours} | {why} |");
+        }
+        section
     }
 
     #[test]

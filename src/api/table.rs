@@ -68,14 +68,20 @@ apis! {
     DescribeLogDirs         1, 1..=5  => super::describe_log_dirs::handle;
     CreatePartitions        0, 0..=3  => super::create_partitions::handle;
     DeleteGroups            0, 0..=2  => super::delete_groups::handle;
+    ElectLeaders            0, 0..=2  => super::elect_leaders::handle;
     IncrementalAlterConfigs 0, 0..=1  => super::incremental_alter_configs::handle;
+    AlterPartitionReassignments 0, 0..=1 => super::alter_partition_reassignments::handle;
+    ListPartitionReassignments  0, 0..=0 => super::list_partition_reassignments::handle;
     OffsetDelete            0, 0..=0  => super::offset_delete::handle;
+    DescribeQuorum          0, 0..=2  => super::describe_quorum::handle;
+    UpdateFeatures          0, 0..=2  => super::update_features::handle;
     DescribeCluster         0, 0..=2  => super::describe_cluster::handle;
     DescribeProducers       0, 0..=0  => super::describe_producers::handle;
     DescribeTransactions    0, 0..=0  => super::describe_transactions::handle;
     ListTransactions        0, 0..=2  => super::list_transactions::handle;
     ConsumerGroupHeartbeat  0, 0..=1  => super::consumer_group_heartbeat::handle;
     ConsumerGroupDescribe   0, 0..=1  => super::consumer_group_describe::handle;
+    ListConfigResources     0, 0..=1  => super::list_config_resources::handle;
     DescribeTopicPartitions 0, 0..=0  => super::describe_topic_partitions::handle;
 }
 

@@ -3,4 +3,4 @@ pub mod core;
 mod run;
 
 pub use core::*;
-pub use run::{Controller, ControllerHandle, Failure, ProducerIdSource, Start, StartError};
+pub use run::{Controller, ControllerHandle, Failure, ProducerIdSource, QuorumState, Start, StartError};

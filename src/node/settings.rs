@@ -2,7 +2,7 @@
 use crate::{
     config::{self, Compression, ProducerLogRules, RawSettings, TopicConfig, TopicConfigError, ValueKind, table},
     controller::{Refused, SettingRules},
-    image::{Resource, ResourceKind, Settings},
+    image::{Image, Resource, ResourceKind, Settings},
     log::{LogConfig, SyncPolicy},
     record::{BatchRules, Codec, CompressionLevels, Origin, TimestampType, TopicCompression},
     replica::TopicSettings,
@@ -128,6 +128,12 @@ impl SettingRules for NodeSettings {
         };
         let list = setting.filter(|setting| setting.kind == ValueKind::List)?;
         Some(list.default.unwrap_or_default().to_owned())
+    }
+
+    fn unclean_election(&self, image: &Image, topic: &str) -> bool {
+        let of = |resource| image.configs.of(&resource).map_or_else(Settings::new, |set| Settings::clone(set));
+        let raw = self.raw.with_dynamic(&of(Resource::all_brokers()), &Settings::new());
+        TopicConfig::resolve(&raw, &of(Resource::topic(topic))).is_ok_and(|config| config.unclean_leader_election)
     }
 }
 

@@ -252,6 +252,11 @@ pub const SHAPES: &[Shape] = &[
     },
     Shape { key: 42, flexible_from: 2, fields: &[all(List(&String))] }, // DeleteGroups
     Shape {
+        key: 43, // ElectLeaders
+        flexible_from: 2,
+        fields: &[from(1, I8), all(NullableArray(&[all(String), all(List(&I32))])), all(I32)],
+    },
+    Shape {
         key: 44, // IncrementalAlterConfigs
         flexible_from: 1,
         fields: &[
@@ -260,9 +265,29 @@ pub const SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        key: 45, // AlterPartitionReassignments
+        flexible_from: 0,
+        fields: &[all(I32), from(1, I8), all(Array(&[all(String), all(Array(&[all(I32), all(NullableList(&I32))]))]))],
+    },
+    Shape {
+        key: 46, // ListPartitionReassignments
+        flexible_from: 0,
+        fields: &[all(I32), all(NullableArray(&[all(String), all(List(&I32))]))],
+    },
+    Shape {
         key: 47, // OffsetDelete
         flexible_from: MAX,
         fields: &[all(String), all(Array(&[all(String), all(Array(&[all(I32)]))]))],
+    },
+    Shape {
+        key: 55, // DescribeQuorum
+        flexible_from: 0,
+        fields: &[all(Array(&[all(String), all(Array(&[all(I32)]))]))],
+    },
+    Shape {
+        key: 57, // UpdateFeatures
+        flexible_from: 0,
+        fields: &[all(I32), all(Array(&[all(String), all(I16), upto(0, I8), from(1, I8)])), from(1, I8)],
     },
     Shape { key: 60, flexible_from: 0, fields: &[all(I8), from(1, I8), from(2, I8)] }, // DescribeCluster
     Shape { key: 61, flexible_from: 0, fields: &[all(Array(&[all(String), all(List(&I32))]))] }, // DescribeProducers
@@ -289,6 +314,7 @@ pub const SHAPES: &[Shape] = &[
         ],
     },
     Shape { key: 69, flexible_from: 0, fields: &[all(List(&String)), all(I8)] }, // ConsumerGroupDescribe
+    Shape { key: 74, flexible_from: 0, fields: &[from(1, List(&I8))] },          // ListConfigResources
     Shape {
         key: 75, // DescribeTopicPartitions
         flexible_from: 0,

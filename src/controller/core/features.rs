@@ -46,6 +46,9 @@ pub(super) fn update(image: &Image, rules: &Rules, request: UpdateFeatures) -> R
 fn check(image: &Image, rules: &Rules, update: &FeatureUpdate) -> Result<(), Refused> {
     let FeatureUpdate { name, level, kind } = update;
     let refuse = |why: &str| Err(invalid(name, *level, why));
+    if *kind == FeatureUpdateKind::Unknown {
+        return refuse("The controller does not support the given upgrade type.");
+    }
     if *level < 0 {
         return refuse("A feature version cannot be less than 0.");
     }

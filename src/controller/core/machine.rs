@@ -1,6 +1,7 @@
 //! The controller as a machine on the metadata log.
 use super::{
-    Operation, RECORDS_PER_OPERATION_MAX, Refused, Reply, Rules, brokers, configs, features, partitions, topics,
+    Operation, RECORDS_PER_OPERATION_MAX, Refused, Reply, Rules, brokers, configs, elections, features, partitions,
+    reassignments, topics,
 };
 use crate::{
     image::{Delta, Image, ReplayError, Transactions},
@@ -104,6 +105,10 @@ impl Machine for Metadata {
                 whole(brokers::allocate_producer_ids(image, broker, broker_epoch), Reply::ProducerIds)
             }
             Operation::UpdateFeatures(request) => whole(features::update(image, rules, request), Reply::Done),
+            Operation::ElectLeaders(request) => whole(Ok(elections::elect(image, request)), Reply::OfPartitions),
+            Operation::ReassignPartitions(request) => {
+                whole(Ok(reassignments::alter(image, rules, request)), Reply::OfPartitions)
+            }
         };
         Outcome::answer(turn, records, reply)
     }

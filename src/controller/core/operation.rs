@@ -1,6 +1,6 @@
 //! What can be asked of the controller, and what it answers.
 use crate::{
-    image::{Resource, ResourceKind, Settings},
+    image::{Image, Resource, ResourceKind, Settings},
     types::{ErrorCode, NodeId, TopicId},
     wire::metadata::{Endpoint, FeatureRange},
 };
@@ -27,6 +27,8 @@ pub trait SettingRules: Send + Sync {
     fn check(&self, resource: &Resource, settings: &Settings) -> Result<(), Refused>;
     /// For a setting whose value is a list: its default, to which values can be appended. `None`: not a list.
     fn list_default(&self, kind: ResourceKind, name: &str) -> Option<String>;
+    /// `unclean.leader.election.enable` of a topic.
+    fn unclean_election(&self, image: &Image, topic: &str) -> bool;
 }
 
 /// What does not change while the controller runs.
@@ -79,10 +81,14 @@ pub enum Operation {
         broker_epoch: i64,
     },
     UpdateFeatures(UpdateFeatures),
+    ElectLeaders(ElectLeaders),
+    ReassignPartitions(ReassignPartitions),
 }
 
 /// One result for each thing that a request named.
 pub type Each<K> = Vec<(K, Result<(), Refused>)>;
+/// Topics, each with the results of its partitions.
+pub type EachPartition = Vec<(String, Each<i32>)>;
 
 /// The answer to an operation, by its sort.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,6 +105,8 @@ pub enum Reply {
     Configs(Result<Each<Resource>, Refused>),
     /// First id of a block of `PRODUCER_IDS_PER_BLOCK`.
     ProducerIds(Result<i64, Refused>),
+    /// Elections and reassignments, in the order of the request.
+    OfPartitions(Result<EachPartition, Refused>),
 }
 
 /// A controller that starts.
@@ -279,6 +287,60 @@ pub enum FeatureUpdateKind {
     Upgrade,
     SafeDowngrade,
     UnsafeDowngrade,
+    /// A number that stands for none of them.
+    Unknown,
+}
+
+impl FeatureUpdateKind {
+    pub fn from_wire(number: i8) -> FeatureUpdateKind {
+        match number {
+            1 => FeatureUpdateKind::Upgrade,
+            2 => FeatureUpdateKind::SafeDowngrade,
+            3 => FeatureUpdateKind::UnsafeDowngrade,
+            _ => FeatureUpdateKind::Unknown,
+        }
+    }
+}
+
+/// ElectLeaders (KIP-460).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ElectLeaders {
+    pub kind: ElectionKind,
+    /// `None`: every partition there is; those that need no election are then not told.
+    pub partitions: Option<Vec<(String, Vec<i32>)>>,
+}
+
+/// Kafka's `ElectionType`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ElectionKind {
+    /// The first replica shall lead.
+    Preferred,
+    /// A partition without a leader gets one, if need be with records lost.
+    Unclean,
+}
+
+impl ElectionKind {
+    pub fn from_wire(number: i8) -> Option<ElectionKind> {
+        match number {
+            0 => Some(ElectionKind::Preferred),
+            1 => Some(ElectionKind::Unclean),
+            _ => None,
+        }
+    }
+}
+
+/// AlterPartitionReassignments (KIP-455, KIP-860).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReassignPartitions {
+    pub topics: Vec<(String, Vec<Reassignment>)>,
+    pub replication_may_change: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reassignment {
+    pub partition: i32,
+    /// `None` takes a reassignment back that is under way.
+    pub replicas: Option<Vec<i32>>,
 }
 
 /// What one rule decided about one part of a request: records and an answer, or a refusal that leaves no record.

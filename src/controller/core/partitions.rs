@@ -61,6 +61,18 @@ pub(super) fn by_hand(
     replicas: &[i32],
     replication: Option<usize>,
 ) -> Result<Assigned, Refused> {
+    check_by_hand(image, replicas, replication)?;
+    Assigned::new(image, replicas.iter().map(|id| NodeId(*id)).collect()).ok_or_else(|| {
+        let text = format!(
+            "All brokers specified in the manual partition assignment for partition {partition} are fenced or in \
+             controlled shutdown."
+        );
+        Refused::new(ErrorCode::InvalidReplicaAssignment, text)
+    })
+}
+
+/// Whether replicas that a user chose can be, now or when their brokers are back.
+pub(super) fn check_by_hand(image: &Image, replicas: &[i32], replication: Option<usize>) -> Result<(), Refused> {
     let invalid = |text: String| Err(Refused::new(ErrorCode::InvalidReplicaAssignment, text));
     if replicas.is_empty() {
         return invalid("The manual partition assignment includes an empty replica list.".into());
@@ -91,13 +103,7 @@ pub(super) fn by_hand(
             replicas.len()
         ));
     }
-    match Assigned::new(image, replicas.iter().map(|id| NodeId(*id)).collect()) {
-        Some(assigned) => Ok(assigned),
-        None => invalid(format!(
-            "All brokers specified in the manual partition assignment for partition {partition} are fenced or in \
-             controlled shutdown."
-        )),
-    }
+    Ok(())
 }
 
 /// CreatePartitions: each topic is extended whole or refused.

@@ -2,8 +2,10 @@
 mod brokers;
 mod configs;
 mod deletion;
+mod elections;
 mod features;
 mod partitions;
+mod reassignments;
 mod topics;
 
 use super::{Operation, Reply, Rules, SettingRules, *};
@@ -13,7 +15,7 @@ use crate::{
     types::{ErrorCode, NodeId, Offset, TopicId},
     wire::metadata::{FeatureRange, MetadataRecord},
 };
-use std::sync::Arc;
+use std::{cell::Cell, rc::Rc, sync::Arc};
 use uuid::Uuid;
 
 /// Knows `retention.ms` (a number) and `cleanup.policy` (a list), of every resource.
@@ -37,23 +39,27 @@ impl SettingRules for Two {
     fn list_default(&self, _: ResourceKind, name: &str) -> Option<String> {
         (name == "cleanup.policy").then(|| "delete".into())
     }
+
+    fn unclean_election(&self, _: &Image, topic: &str) -> bool {
+        topic.ends_with("unclean")
+    }
 }
 
 /// Everything is committed at once.
 struct Committed {
-    end: Offset,
+    end: Rc<Cell<Offset>>,
     mark: Arc<crate::log::Watermark>,
 }
 
 impl Journal<MetadataRecord> for Committed {
     fn append(&mut self, records: &[MetadataRecord]) -> Result<Offset, NotWritten> {
-        let base = self.end;
-        self.end = base.plus(records.len() as i64);
+        let base = self.end.get();
+        self.end.set(base.plus(records.len() as i64));
         Ok(base)
     }
 
     fn end(&self) -> Offset {
-        self.end
+        self.end.get()
     }
 
     fn committed(&self) -> &Arc<crate::log::Watermark> {
@@ -64,6 +70,7 @@ impl Journal<MetadataRecord> for Committed {
 /// A controller with some brokers, fenced or active.
 struct Cluster {
     runtime: Runtime<Metadata, Committed>,
+    end: Rc<Cell<Offset>>,
     next_id: u128,
 }
 
@@ -89,9 +96,10 @@ impl Cluster {
             features: ranges(),
         };
         change(&mut rules);
-        let journal = Committed { end: Offset::ZERO, mark: crate::log::Watermark::new(Offset::MAX) };
-        let mut cluster =
-            Cluster { runtime: Runtime::new(Metadata { rules }, Hard::default(), journal), next_id: 1_000 };
+        let end = Rc::new(Cell::new(Offset::ZERO));
+        let journal = Committed { end: end.clone(), mark: crate::log::Watermark::new(Offset::MAX) };
+        let runtime = Runtime::new(Metadata { rules }, Hard::default(), journal);
+        let mut cluster = Cluster { runtime, end, next_id: 1_000 };
         cluster.run(Operation::Bootstrap { levels: vec![] });
         for id in active {
             cluster.register(*id);
@@ -156,6 +164,17 @@ impl Cluster {
 
     fn create_one(&mut self, topic: NewTopic) -> Result<NewTopicFacts, Refused> {
         self.create(vec![topic]).remove(0)
+    }
+
+    /// Records from elsewhere: what a broker says of its replicas, say.
+    fn apply(&mut self, records: Vec<MetadataRecord>) {
+        let base = self.end.get();
+        self.end.set(base.plus(records.len() as i64));
+        self.runtime.hard_mut().replay(base, records).unwrap();
+    }
+
+    fn seen(&self, topic: &str) -> Vec<crate::image::Partition> {
+        self.image().topics.named(topic).unwrap().partitions.values().cloned().collect()
     }
 
     fn replicas(&self, topic: &str) -> Vec<Vec<i32>> {

@@ -2,13 +2,13 @@
 use super::Shared;
 use crate::{
     controller::core::{
-        AlterConfigs, CreatePartitions, CreateTopics, Each, Operation, Refused, Reply, TopicCreated, TopicDeleted,
-        TopicSelector, UpdateFeatures,
+        AlterConfigs, CreatePartitions, CreateTopics, Each, EachPartition, ElectLeaders, Operation, ReassignPartitions,
+        Refused, Reply, TopicCreated, TopicDeleted, TopicSelector, UpdateFeatures,
     },
     image::{Image, Resource},
     machine::NotWritten,
     platform::Chance,
-    types::{NodeId, TopicId},
+    types::{LeaderEpoch, NodeId, Offset, TopicId},
 };
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -20,6 +20,16 @@ pub enum Failure {
     Refused(#[from] Refused),
     #[error(transparent)]
     NotWritten(#[from] NotWritten),
+}
+
+/// The metadata log, as its leader sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QuorumState {
+    pub leader: NodeId,
+    pub epoch: LeaderEpoch,
+    pub end: Offset,
+    /// The high watermark.
+    pub committed: Offset,
 }
 
 /// Cheap to clone. An answer comes when everything it says is committed and published here: who was told that a
@@ -92,6 +102,25 @@ impl ControllerHandle {
 
     pub async fn update_features(&self, request: UpdateFeatures) -> Result<(), Failure> {
         expect!(self.shared.submit(Operation::UpdateFeatures(request)).await?, Done)
+    }
+
+    pub async fn elect_leaders(&self, request: ElectLeaders) -> Result<EachPartition, Failure> {
+        expect!(self.shared.submit(Operation::ElectLeaders(request)).await?, OfPartitions)
+    }
+
+    pub async fn reassign_partitions(&self, request: ReassignPartitions) -> Result<EachPartition, Failure> {
+        expect!(self.shared.submit(Operation::ReassignPartitions(request)).await?, OfPartitions)
+    }
+
+    /// How the metadata log stands; `None` when this node does not lead it.
+    pub fn quorum(&self) -> Option<QuorumState> {
+        let log = &self.shared.log;
+        log.leader().filter(|leader| *leader == self.broker).map(|leader| QuorumState {
+            leader,
+            epoch: log.epoch(),
+            end: log.end(),
+            committed: log.committed().get(),
+        })
     }
 
     /// Random; like Kafka's, none that begins with a dash when printed, which tools would take for an option, and

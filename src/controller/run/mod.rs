@@ -7,7 +7,7 @@ mod producer_ids;
 mod publish;
 mod start;
 
-pub use handle::{ControllerHandle, Failure};
+pub use handle::{ControllerHandle, Failure, QuorumState};
 pub use producer_ids::ProducerIdSource;
 pub use start::{Controller, Start, StartError};
 

@@ -26,6 +26,10 @@ impl SettingRules for Anything {
     fn list_default(&self, _: ResourceKind, _: &str) -> Option<String> {
         None
     }
+
+    fn unclean_election(&self, _: &Image, _: &str) -> bool {
+        false
+    }
 }
 
 /// The offset of an image, and the names of the topics that its delta created or changed.

@@ -287,3 +287,39 @@ fn requests_of_consumer_groups_fit() {
         ConsumerGroupDescribeRequest::default().with_group_ids(vec![GroupId(protocol_string("group"))])
     });
 }
+
+#[test]
+fn requests_about_replicas_and_the_quorum_fit() {
+    fits(ApiKey::ElectLeaders, 0..=2, |version| {
+        let one = elect_leaders_request::TopicPartitions::default().with_topic(topic()).with_partitions(vec![1, 2]);
+        let request = ElectLeadersRequest::default().with_topic_partitions(Some(vec![one]));
+        request.with_election_type(i8::from(version >= 1))
+    });
+    fits(ApiKey::ElectLeaders, 0..=2, |_| ElectLeadersRequest::default().with_topic_partitions(None));
+    fits(ApiKey::AlterPartitionReassignments, 0..=1, |_| {
+        use alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic};
+        let moved = ReassignablePartition::default().with_replicas(Some(vec![BrokerId(1), BrokerId(2)]));
+        let partitions = vec![moved, ReassignablePartition::default().with_replicas(None)];
+        AlterPartitionReassignmentsRequest::default()
+            .with_topics(vec![ReassignableTopic::default().with_name(topic()).with_partitions(partitions)])
+    });
+    fits(ApiKey::ListPartitionReassignments, 0..=0, |_| {
+        use list_partition_reassignments_request::ListPartitionReassignmentsTopics;
+        let one = ListPartitionReassignmentsTopics::default().with_name(topic()).with_partition_indexes(vec![3]);
+        ListPartitionReassignmentsRequest::default().with_topics(Some(vec![one]))
+    });
+    fits(ApiKey::ListPartitionReassignments, 0..=0, |_| ListPartitionReassignmentsRequest::default());
+    fits(ApiKey::DescribeQuorum, 0..=2, |_| {
+        let partition = describe_quorum_request::PartitionData::default();
+        let one = describe_quorum_request::TopicData::default().with_topic_name(topic());
+        DescribeQuorumRequest::default().with_topics(vec![one.with_partitions(vec![partition])])
+    });
+    fits(ApiKey::UpdateFeatures, 0..=2, |version| {
+        let update = update_features_request::FeatureUpdateKey::default().with_feature(protocol_string("f"));
+        let update = if version == 0 { update.with_allow_downgrade(true) } else { update.with_upgrade_type(2) };
+        UpdateFeaturesRequest::default().with_feature_updates(vec![update]).with_validate_only(version >= 1)
+    });
+    fits(ApiKey::ListConfigResources, 0..=1, |version| {
+        ListConfigResourcesRequest::default().with_resource_types(if version >= 1 { vec![2, 4] } else { vec![] })
+    });
+}

@@ -17,11 +17,12 @@ fn an_empty_log_begins_with_the_metadata_version() {
 
 #[test]
 fn features_are_raised_and_lowered_within_what_everyone_can() {
-    use FeatureUpdateKind::{SafeDowngrade, Upgrade};
+    use FeatureUpdateKind::{SafeDowngrade, Unknown, Upgrade};
     let mut cluster = Cluster::of(&[1]);
     update(&mut cluster, "group.version", 1, Upgrade).unwrap();
     assert_eq!(cluster.image().features.level("group.version"), 1);
     for (name, level, kind, words) in [
+        ("group.version", 1, Unknown, "does not support the given upgrade type"),
         ("group.version", -1, Upgrade, "cannot be less than 0"),
         ("group.version", 2, Upgrade, "only supports versions 0-1"),
         ("group.version", 0, Upgrade, "Can't downgrade the version of this feature without"),
