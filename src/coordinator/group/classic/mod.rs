@@ -17,7 +17,7 @@ mod request;
 mod step;
 mod sync;
 
-pub use commit::{Commit, heard, is_empty_since, subscribed_topics, validate_commit};
+pub use commit::{Commit, heard, is_empty_since, is_of_consumers, subscribed_topics, validate_commit};
 pub use describe::{Described, DescribedMember};
 pub use history::{Cause, History, Rebalance};
 pub use live::{Gathering, Live, State};

@@ -182,7 +182,11 @@ fn decide(
     let assignor_before = target::chosen(group, None, None, around);
     let assignor_changed = target::assignor(group, &arriving, around) != assignor_before;
     let mut epoch = group.epoch;
-    if subscription_changed || patterns_changed || assignor_changed || metadata_hash != group.metadata_hash {
+    if asks_anew(group, &before.metadata, metadata)
+        || patterns_changed
+        || assignor_changed
+        || metadata_hash != group.metadata_hash
+    {
         epoch += 1;
         records.epoch(epoch, metadata_hash);
         if group.has_partition_metadata {
@@ -208,6 +212,12 @@ fn decide(
     }
     soft.consumer.seen.insert(around.group.clone(), seen);
     Ok(After { current, target_epoch, epoch })
+}
+
+/// Whether the member asks for other topics than before. A new expression does once it stands for some.
+fn asks_anew(group: &Group, before: &Metadata, after: &Metadata) -> bool {
+    let is_resolved = || after.pattern().is_none_or(|text| group.patterns.contains_key(text));
+    after.topics != before.topics || after.pattern() != before.pattern() && is_resolved()
 }
 
 /// What the group counts of the sender so far.
@@ -258,17 +268,22 @@ fn set_timers(soft: &mut Soft, around: &Around<'_>, sender: &Sender<'_>, metadat
     }
 }
 
-/// When the member shall come back: soon after a step, and while it waits.
+/// When the member shall come back: soon after a step, and while it waits. In whole steps, so that a heartbeat sent twice
+/// is answered twice the same.
 fn interval_ms(group: &Group, around: &Around<'_>, before: &Current, after: &After) -> i32 {
     let usual = around.limits.heartbeat_interval_ms;
-    let next_target_ms = target::until_due_ms(group, around);
     if after.epoch > after.target_epoch {
-        return i32::try_from(next_target_ms + 1).unwrap_or(usual).min(usual);
+        let steps = i32::try_from(target::until_due_ms(group, around).div_ceil(UNSETTLED_INTERVAL_MS as u64).max(1));
+        return steps.map_or(usual, |steps| steps.saturating_mul(UNSETTLED_INTERVAL_MS)).min(usual);
     }
     match after.current.state {
         MemberState::Unreleased => UNSETTLED_INTERVAL_MS.min(usual),
-        // Who came shortly before it may have to give way to who comes shortly after.
-        MemberState::Stable if before.epoch != after.current.epoch && around.limits.assignment_interval_ms > 0 => {
+        // Who came shortly before it may have to give way to who comes shortly after; who has nothing has no way to give.
+        MemberState::Stable
+            if before.epoch != after.current.epoch
+                && around.limits.assignment_interval_ms > 0
+                && !after.current.assigned.is_empty() =>
+        {
             (around.limits.assignment_interval_ms.saturating_add(1)).min(usual)
         }
         _ => usual,
