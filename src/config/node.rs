@@ -20,6 +20,8 @@ pub struct NodeConfig {
     pub node_id: NodeId,
     /// Wanted cluster id, for formatting an empty directory and for noticing a foreign one.
     pub cluster_id: Option<String>,
+    /// Levels of features that an empty cluster begins with where they are not the newest.
+    pub first_levels: BTreeMap<String, i16>,
     pub rack: Option<String>,
     pub log_dirs: Vec<PathBuf>,
     pub metadata_log_dir: PathBuf,
@@ -189,6 +191,7 @@ impl NodeConfig {
         Ok(NodeConfig {
             node_id: NodeId(node_id),
             cluster_id: reader.text_or_none("cluster.id")?,
+            first_levels: first_levels(reader)?,
             rack: reader.text_or_none("broker.rack")?,
             log_dirs,
             metadata_log_dir,
@@ -209,6 +212,16 @@ impl NodeConfig {
 
 fn rule(key: &'static str, rule: &'static str, value: String) -> NodeConfigError {
     NodeConfigError::Rule { key, rule, value }
+}
+
+fn first_levels(reader: &Reader<'_>) -> Result<BTreeMap<String, i16>, NodeConfigError> {
+    const KEY: &str = "ottla.format.features";
+    let level = |text: &String| -> Result<(String, i16), NodeConfigError> {
+        let parsed = text.split_once('=').and_then(|(name, level)| Some((name.trim(), level.trim().parse().ok()?)));
+        let (name, level) = parsed.ok_or_else(|| rule(KEY, "NAME=LEVEL,...", text.clone()))?;
+        Ok((name.to_owned(), level))
+    };
+    reader.list(KEY)?.iter().map(level).collect()
 }
 
 fn log_dirs(reader: &Reader<'_>) -> Result<Vec<PathBuf>, NodeConfigError> {

@@ -117,6 +117,19 @@ fn protection_that_is_not_there_is_refused_not_ignored() {
 }
 
 #[test]
+fn levels_of_features_and_protocols_of_groups_are_checked() {
+    assert_eq!(resolve(&[]).unwrap().first_levels, BTreeMap::new());
+    let node = resolve(&[("ottla.format.features", "group.version=0, transaction.version = 1")]).unwrap();
+    assert_eq!(node.first_levels, BTreeMap::from([("group.version".into(), 0), ("transaction.version".into(), 1)]));
+    for wrong in ["group.version", "group.version=new", "group.version=99999"] {
+        assert!(message(&[("ottla.format.features", wrong)]).contains("NAME=LEVEL"), "{wrong}");
+    }
+    assert!(resolve(&[]).unwrap().groups.consumer.enabled);
+    assert!(!resolve(&[("group.coordinator.rebalance.protocols", "classic")]).unwrap().groups.consumer.enabled);
+    assert!(message(&[("group.coordinator.rebalance.protocols", "consumer")]).contains("with classic"));
+}
+
+#[test]
 fn limits_hold_together() {
     let small = [("queued.max.request.bytes", "1000")];
     assert!(message(&small).contains("at least socket.request.max.bytes"));
