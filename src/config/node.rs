@@ -341,14 +341,14 @@ fn log_rules(reader: &Reader<'_>) -> Result<LogRules, NodeConfigError> {
     })
 }
 
-/// Kafka refuses a broker whose threads would have less memory for keys.
-const MAP_BYTES_MIN: u64 = 1 << 20;
+/// Kafka refuses a broker whose threads would not have more memory for keys.
+const MAP_BYTES_OVER: u64 = 1 << 20;
 
 fn cleaner_rules(reader: &Reader<'_>) -> Result<CleanerRules, NodeConfigError> {
     let (enabled, threads) = (reader.boolean("log.cleaner.enable")?, reader.count_u32("log.cleaner.threads")?);
     let map_bytes = reader.count("log.cleaner.dedupe.buffer.size")?;
-    if enabled && threads > 0 && map_bytes / u64::from(threads) < MAP_BYTES_MIN {
-        let text = "at least 1048576 for each of log.cleaner.threads";
+    if enabled && threads > 0 && map_bytes / u64::from(threads) <= MAP_BYTES_OVER {
+        let text = "more than 1048576 for each of log.cleaner.threads";
         return Err(rule("log.cleaner.dedupe.buffer.size", text, map_bytes.to_string()));
     }
     Ok(CleanerRules {

@@ -44,7 +44,7 @@ pub fn meet(
             let (left, gone) = remove(group, leave);
             return Meets::Members(Reply::Leave(Ok(left)), put_out(group, soft, &around, &gone));
         }
-        Request::Describe(_) => Reply::Describe(Err(format!("the group {id} is not a classic group"))),
+        Request::Describe(_) => Reply::Describe(Err(format!("Group {id} is not a classic group."))),
     };
     Meets::Members(reply, vec![])
 }
