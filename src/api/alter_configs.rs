@@ -99,6 +99,7 @@ fn resource(cx: &Context, kind: i8, name: &str) -> Result<Resource, Refused> {
             Err(_) => refuse(format!("Broker id must be an integer, but it is: {name}")),
         },
         Some(ResourceKind::Group) => Ok(Resource::group(name)),
+        Some(ResourceKind::ClientMetrics) => Ok(Resource::client_metrics(name)),
         Some(_) | None => refuse(format!("Unexpected resource type {kind}")),
     }
 }

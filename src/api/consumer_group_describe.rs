@@ -23,6 +23,12 @@ const CONSUMER: i8 = 1;
 
 pub fn handle(cx: &Context, request: ConsumerGroupDescribeRequest) -> Reply<ConsumerGroupDescribeResponse> {
     let operations = if request.include_authorized_operations { operations::GROUP } else { operations::NOT_ASKED };
+    if !groups::serves_consumer_protocol(cx) {
+        let refused = |id| DescribedGroup::default().with_group_id(id).with_error_message(None);
+        let refused = |id| refused(id).with_error_code(cx.error(ErrorCode::UnsupportedVersion));
+        let groups = request.group_ids.into_iter().map(refused).collect();
+        return Reply::Now(ConsumerGroupDescribeResponse::default().with_groups(groups));
+    }
     let asked: Vec<_> = request.group_ids.into_iter().map(|id| describe(cx, id, operations)).collect();
     Reply::later(async move { ConsumerGroupDescribeResponse::default().with_groups(join_all(asked).await) })
 }
@@ -79,7 +85,8 @@ fn member(version: Version, image: &Image, described: &DescribedMember) -> Membe
         .with_client_id(text(&metadata.client_id))
         .with_client_host(text(&metadata.client_host))
         .with_subscribed_topic_names(metadata.topics.iter().map(|name| TopicName(text(name))).collect())
-        .with_subscribed_topic_regex(metadata.regex.as_ref().map(text))
+        // None is the empty text, as Apache Kafka has it.
+        .with_subscribed_topic_regex(Some(metadata.regex.as_ref().map(text).unwrap_or_default()))
         .with_assignment(assignment(image, &described.assigned))
         .with_target_assignment(assignment(image, &described.target));
     match version {

@@ -15,9 +15,14 @@ use kafka_protocol::messages::{
 };
 
 pub fn handle(cx: &Context, request: ConsumerGroupHeartbeatRequest) -> Reply<ConsumerGroupHeartbeatResponse> {
+    if !groups::serves_consumer_protocol(cx) {
+        let code = cx.error(ErrorCode::UnsupportedVersion);
+        let refused = ConsumerGroupHeartbeatResponse::default().with_error_code(code).with_error_message(None);
+        return Reply::Now(refused.with_member_id(None).with_assignment(None));
+    }
     let id = request.group_id.clone();
     if id.is_empty() {
-        return Reply::Now(refused(cx, ErrorCode::InvalidRequest, "GroupId must not be empty".into()));
+        return Reply::Now(refused(cx, ErrorCode::InvalidRequest, "GroupId can't be empty.".into()));
     }
     let heartbeat = Box::new(heartbeat(cx, request));
     let asked = consumer::Request::Heartbeat(id.as_str().into(), heartbeat);

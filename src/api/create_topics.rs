@@ -1,12 +1,13 @@
 //! CreateTopics 2-7. Version 4 allows -1 for partitions and replicas (KIP-464), 5 is flexible and tells what was made
 //! (KIP-525), 7 adds the topic's id.
-use super::{Context, Reply, failure, reply};
+use super::{Context, Reply, failure, internal_topics, reply};
 use crate::{
     config::describe_topic,
     controller::{self, NewTopic, NewTopicFacts, Refused, TopicCreated},
     types::{ErrorCode, TopicName},
     wire::StrBytes,
 };
+use futures_util::future::join_all;
 use kafka_protocol::messages::{
     CreateTopicsRequest, CreateTopicsResponse,
     create_topics_request::CreatableTopic,
@@ -33,11 +34,18 @@ pub fn handle(cx: &Context, request: CreateTopicsRequest) -> Reply<CreateTopicsR
     })
 }
 
-/// Makes topics that somebody asked about, with the defaults of the cluster. What cannot be made is simply not there.
+/// Makes topics that somebody asked about, with the defaults of the cluster; those of coordinators as they make them.
+/// What cannot be made is simply not there.
 pub fn automatically(cx: &Context, names: Vec<TopicName>) -> impl Future<Output = ()> + Send + 'static {
-    let topics = names.iter().map(|name| NewTopic::named(name.as_str())).collect();
+    let (internal, others): (Vec<_>, Vec<_>) = names.into_iter().partition(TopicName::is_internal);
+    let internal: Vec<_> = internal.iter().filter_map(|name| internal_topics::make_named(cx, name)).collect();
+    let topics: Vec<_> = others.iter().map(|name| NewTopic::named(name.as_str())).collect();
     let controller = cx.broker.controller.clone();
     async move {
+        join_all(internal).await;
+        if topics.is_empty() {
+            return;
+        }
         let wanted = controller::CreateTopics { topics, validate_only: false };
         for created in controller.create_topics(wanted).await.unwrap_or_default() {
             match created.result {

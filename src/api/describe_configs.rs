@@ -2,7 +2,9 @@
 //! documentation, 4 is flexible.
 use super::{Context, Reply, reply};
 use crate::{
-    config::{DescribedSetting, describe_broker, describe_cluster, describe_group, describe_topic},
+    config::{
+        DescribedSetting, describe_broker, describe_client_metrics, describe_cluster, describe_group, describe_topic,
+    },
     image::{Resource, ResourceKind, Settings},
     types::{ErrorCode, NodeId, TopicName},
     wire::StrBytes,
@@ -71,6 +73,14 @@ fn describe(cx: &Context, asked: &DescribeConfigsResource) -> Result<Vec<Describ
         Some(ResourceKind::Group) => {
             let set = image.configs.of(&Resource::group(name)).map_or_else(Settings::new, |set| Settings::clone(set));
             Ok(describe_group(&settings, &set))
+        }
+        Some(ResourceKind::ClientMetrics) if name.is_empty() => {
+            Err((ErrorCode::InvalidRequest, "Client metrics subscription name must not be empty".into()))
+        }
+        Some(ResourceKind::ClientMetrics) => {
+            let resource = Resource::client_metrics(name);
+            let set = image.configs.of(&resource).map_or_else(Settings::new, |set| Settings::clone(set));
+            Ok(describe_client_metrics(&set))
         }
         Some(kind) => Err((ErrorCode::InvalidRequest, format!("Settings of {kind:?} are not kept here yet"))),
         None => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {}", asked.resource_type))),

@@ -2,6 +2,7 @@
 use super::{Context, errors};
 use crate::{
     coordinator::group::{self, Rebalance, classic},
+    image::Features,
     types::ErrorCode,
     wire::{PastRebalance, PastRebalances, StrBytes},
 };
@@ -21,6 +22,11 @@ pub fn ask(
         let asked = asked.ok_or(ErrorCode::InvalidGroupId)?;
         asked.await.map_err(|fault| errors::coordinator(&fault))
     }
+}
+
+/// Whether groups of the consumer protocol are served: neither the settings of this broker nor the cluster forbid it.
+pub fn serves_consumer_protocol(cx: &Context) -> bool {
+    cx.broker.config.groups.consumer.enabled && cx.broker.image.load().features.level(Features::GROUP_VERSION) > 0
 }
 
 /// The machine answers what it is asked; anything else is our own fault, and not the client's.

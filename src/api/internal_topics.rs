@@ -5,8 +5,9 @@ use crate::{
     controller::{CreateTopics, NewTopic},
     coordinator::{Coordinated, GroupMachine, TransactionMachine},
     image::Image,
-    types::ErrorCode,
+    types::{ErrorCode, TopicName},
 };
+use futures_util::future::BoxFuture;
 use std::future::Future;
 
 /// Makes `__consumer_offsets`. When it cannot be made, the log says why and clients ask again.
@@ -24,6 +25,15 @@ pub fn make_transactions(cx: &Context) -> impl Future<Output = ()> + Send + 'sta
         ("min.insync.replicas", wanted.min_insync_replicas.to_string()),
     ];
     make(cx, TransactionMachine::TOPIC, wanted, own.into())
+}
+
+/// The topic of this name, if a coordinator here keeps its state in it.
+pub fn make_named(cx: &Context, name: &TopicName) -> Option<BoxFuture<'static, ()>> {
+    match name.as_str() {
+        GroupMachine::TOPIC => Some(Box::pin(make_offsets(cx))),
+        TransactionMachine::TOPIC => Some(Box::pin(make_transactions(cx))),
+        _ => None,
+    }
 }
 
 fn make(

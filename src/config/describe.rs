@@ -15,6 +15,7 @@ pub enum ConfigSource {
     DynamicDefaultBroker = 3,
     StaticBroker = 4,
     Default = 5,
+    DynamicClientMetrics = 7,
     DynamicGroup = 8,
 }
 

@@ -1,7 +1,6 @@
 //! docs/settings.md, written from the table.
 use crate::config::setting::{Dynamic, Effect, Scope, Setting, Valid};
 use crate::config::table;
-use std::fmt::Write as _;
 
 /// The page as Markdown; a test holds the committed file to it.
 pub fn settings_page() -> String {
@@ -14,18 +13,22 @@ pub fn settings_page() -> String {
          Changed: *restart*, *broker* (at run time, one broker) or *cluster* (at run time, all of them).\n",
     );
     for (scope, title) in [(Scope::Topic, "Topics"), (Scope::Broker, "Brokers")] {
-        let _ = write!(page, "\n## {title}\n\n");
-        page.push_str(
-            "| name | type | default | values | changed | effect | meaning |\n|---|---|---|---|---|---|---|\n",
-        );
+        page.push_str(&head(title));
         for setting in table::all(scope) {
             page.push_str(&row(scope, setting));
         }
     }
-    page.push_str("\n## Groups\n\n| name | type | default | values | changed | effect | meaning |\n|---|---|---|---|---|---|---|\n");
-    // A group's settings change as a topic's do.
+    // Settings of these change as a topic's do.
+    page.push_str(&head("Groups"));
     table::groups().for_each(|setting| page.push_str(&row(Scope::Topic, setting)));
+    page.push_str(&head("Subscriptions to metrics of clients"));
+    table::all_client_metrics().for_each(|setting| page.push_str(&row(Scope::Topic, setting)));
     page
+}
+
+fn head(title: &str) -> String {
+    let columns = "| name | type | default | values | changed | effect | meaning |\n|---|---|---|---|---|---|---|\n";
+    format!("\n## {title}\n\n{columns}")
 }
 
 fn row(scope: Scope, setting: &Setting) -> String {

@@ -1,5 +1,6 @@
 //! Settings: one table of Kafka's names, read from file, environment and flags, checked once.
 mod alter;
+mod client_metrics;
 mod describe;
 mod docs;
 mod environment;
@@ -17,6 +18,7 @@ mod topic;
 mod value;
 
 pub use alter::{AlterError, Alteration, Operation, apply, check_broker};
+pub use client_metrics::{ClientMetricsError, describe_client_metrics, validate_client_metrics};
 pub use describe::{
     ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_cluster, describe_topic,
 };

@@ -20,6 +20,8 @@ pub struct NodeConfig {
     pub node_id: NodeId,
     /// Wanted cluster id, for formatting an empty directory and for noticing a foreign one.
     pub cluster_id: Option<String>,
+    /// Levels of features that an empty cluster begins with where they are not the newest.
+    pub first_levels: BTreeMap<String, i16>,
     pub rack: Option<String>,
     pub log_dirs: Vec<PathBuf>,
     pub metadata_log_dir: PathBuf,
@@ -213,6 +215,7 @@ impl NodeConfig {
         Ok(NodeConfig {
             node_id: NodeId(node_id),
             cluster_id: reader.text_or_none("cluster.id")?,
+            first_levels: first_levels(reader)?,
             rack: reader.text_or_none("broker.rack")?,
             log_dirs,
             metadata_log_dir,
@@ -233,6 +236,16 @@ impl NodeConfig {
 
 fn rule(key: &'static str, rule: &'static str, value: String) -> NodeConfigError {
     NodeConfigError::Rule { key, rule, value }
+}
+
+fn first_levels(reader: &Reader<'_>) -> Result<BTreeMap<String, i16>, NodeConfigError> {
+    const KEY: &str = "ottla.format.features";
+    let level = |text: &String| -> Result<(String, i16), NodeConfigError> {
+        let parsed = text.split_once('=').and_then(|(name, level)| Some((name.trim(), level.trim().parse().ok()?)));
+        let (name, level) = parsed.ok_or_else(|| rule(KEY, "NAME=LEVEL,...", text.clone()))?;
+        Ok((name.to_owned(), level))
+    };
+    reader.list(KEY)?.iter().map(level).collect()
 }
 
 fn log_dirs(reader: &Reader<'_>) -> Result<Vec<PathBuf>, NodeConfigError> {
@@ -352,14 +365,14 @@ fn log_rules(reader: &Reader<'_>) -> Result<LogRules, NodeConfigError> {
     })
 }
 
-/// Kafka refuses a broker whose threads would have less memory for keys.
-const MAP_BYTES_MIN: u64 = 1 << 20;
+/// Kafka refuses a broker whose threads would not have more memory for keys.
+const MAP_BYTES_OVER: u64 = 1 << 20;
 
 fn cleaner_rules(reader: &Reader<'_>) -> Result<CleanerRules, NodeConfigError> {
     let (enabled, threads) = (reader.boolean("log.cleaner.enable")?, reader.count_u32("log.cleaner.threads")?);
     let map_bytes = reader.count("log.cleaner.dedupe.buffer.size")?;
-    if enabled && threads > 0 && map_bytes / u64::from(threads) < MAP_BYTES_MIN {
-        let text = "at least 1048576 for each of log.cleaner.threads";
+    if enabled && threads > 0 && map_bytes / u64::from(threads) <= MAP_BYTES_OVER {
+        let text = "more than 1048576 for each of log.cleaner.threads";
         return Err(rule("log.cleaner.dedupe.buffer.size", text, map_bytes.to_string()));
     }
     Ok(CleanerRules {

@@ -1,4 +1,5 @@
 //! The one table of settings: every key of Apache Kafka 4.3, our own keys, and which key stands in for which.
+mod client_metrics;
 mod cluster;
 mod group;
 mod groups;
@@ -38,6 +39,8 @@ static TOPIC: LazyLock<BTreeMap<&str, &Setting>> =
     LazyLock::new(|| by_name([topic::ROWS, own::TOPIC_ROWS].concat().leak()));
 static GROUP: LazyLock<BTreeMap<&str, &Setting>> = LazyLock::new(|| by_name(group::ROWS));
 
+static CLIENT_METRICS: LazyLock<BTreeMap<&str, &Setting>> = LazyLock::new(|| by_name(client_metrics::ROWS));
+
 fn by_name(rows: &'static [Setting]) -> BTreeMap<&'static str, &'static Setting> {
     let rows_by_name: BTreeMap<&str, &Setting> = rows.iter().map(|row| (row.name, row)).collect();
     assert_eq!(rows.len(), rows_by_name.len(), "no setting stands in the table twice");
@@ -62,6 +65,16 @@ pub fn group(name: &str) -> Option<&'static Setting> {
 /// All settings of single groups, by name.
 pub fn groups() -> impl Iterator<Item = &'static Setting> {
     GROUP.values().copied()
+}
+
+/// The setting of single subscriptions to metrics of this name.
+pub fn client_metrics(name: &str) -> Option<&'static Setting> {
+    CLIENT_METRICS.get(name).copied()
+}
+
+/// All settings of single subscriptions to metrics, by name.
+pub fn all_client_metrics() -> impl Iterator<Item = &'static Setting> {
+    CLIENT_METRICS.values().copied()
 }
 
 /// All settings of a scope, by name.

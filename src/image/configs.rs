@@ -53,6 +53,11 @@ impl Resource {
         Resource { kind: ResourceKind::Group, name: name.into() }
     }
 
+    /// A subscription to metrics of clients.
+    pub fn client_metrics(name: &str) -> Resource {
+        Resource { kind: ResourceKind::ClientMetrics, name: name.into() }
+    }
+
     /// The dynamic defaults of all brokers.
     pub fn all_brokers() -> Resource {
         Resource { kind: ResourceKind::Broker, name: "".into() }

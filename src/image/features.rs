@@ -12,6 +12,8 @@ pub struct Features {
 impl Features {
     /// The feature that says which records may be written (Kafka's `MetadataVersion`).
     pub const METADATA_VERSION: &str = "metadata.version";
+    /// Whether groups of the consumer protocol may be (KIP-848).
+    pub const GROUP_VERSION: &str = "group.version";
     /// By which protocol transactions are run (KIP-890).
     pub const TRANSACTION_VERSION: &str = "transaction.version";
 

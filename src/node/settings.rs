@@ -1,6 +1,9 @@
 //! Settings as the layers below want them: a topic's as batch rules and log settings, the controller's as questions.
 use crate::{
-    config::{self, Compression, ProducerLogRules, RawSettings, TopicConfig, TopicConfigError, ValueKind, table},
+    config::{
+        self, ClientMetricsError, Compression, ProducerLogRules, RawSettings, TopicConfig, TopicConfigError, ValueKind,
+        table,
+    },
     controller::{Refused, SettingRules},
     image::{Image, Resource, ResourceKind, Settings},
     log::{LogConfig, SyncPolicy},
@@ -114,7 +117,14 @@ impl SettingRules for NodeSettings {
             }
             ResourceKind::Group => config::validate_group(&self.raw, settings)
                 .map_err(|fault| Refused::new(ErrorCode::InvalidConfig, fault.to_string())),
-            ResourceKind::BrokerLogger | ResourceKind::ClientMetrics => {
+            ResourceKind::ClientMetrics => config::validate_client_metrics(&resource.name, settings).map_err(|fault| {
+                let code = match fault {
+                    ClientMetricsError::Pattern(_) | ClientMetricsError::Value(_) => ErrorCode::InvalidConfig,
+                    _ => ErrorCode::InvalidRequest,
+                };
+                Refused::new(code, fault.to_string())
+            }),
+            ResourceKind::BrokerLogger => {
                 Err(Refused::new(ErrorCode::InvalidRequest, format!("Settings of {resource} are not kept here yet")))
             }
         }
@@ -124,6 +134,7 @@ impl SettingRules for NodeSettings {
         let setting = match kind {
             ResourceKind::Topic => table::topic(name),
             ResourceKind::Group => table::group(name),
+            ResourceKind::ClientMetrics => table::client_metrics(name),
             _ => table::broker(name),
         };
         let list = setting.filter(|setting| setting.kind == ValueKind::List)?;

@@ -319,7 +319,7 @@ fn registration(
             settings: Arc::new(NodeSettings { raw: parts.raw.clone() }),
             features: features.clone(),
         },
-        levels: first_levels(),
+        levels: first_levels(node),
         controller: ControllerRegistration {
             id: node.node_id,
             incarnation,

@@ -202,6 +202,40 @@ fn describing_unknown_and_invalid_resources() {
 }
 
 #[test]
+fn subscriptions_to_metrics_of_clients_are_kept() {
+    const CLIENT_METRICS: i8 = 16;
+    let name = fresh_name("subscription");
+    let alter = |key: &str, value: &str| {
+        let config = incremental_alter_configs_request::AlterableConfig::default()
+            .with_name(text(key))
+            .with_config_operation(SET)
+            .with_value(Some(text(value)));
+        let resource = incremental_alter_configs_request::AlterConfigsResource::default()
+            .with_resource_type(CLIENT_METRICS)
+            .with_resource_name(text(&name))
+            .with_configs(vec![config]);
+        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+        Connection::open().call(1, &request).responses[0].error_code
+    };
+    assert_ok(alter("metrics", "org.apache.kafka.producer."));
+    assert_ok(alter("match", "client_software_name=Java,client_id=a.*"));
+    assert_error(alter("match", "hat=red"), Code::InvalidConfig);
+    assert_error(alter("interval.ms", "99"), Code::InvalidRequest);
+    assert_error(alter("unknown.config", "1"), Code::InvalidRequest);
+    assert_error(describe(4, CLIENT_METRICS, "", None).error_code, Code::InvalidRequest);
+    eventually(10_000, "the subscription", || {
+        let told = describe(4, CLIENT_METRICS, &name, None);
+        assert_ok(told.error_code);
+        let of = |key: &str| {
+            let config = told.configs.iter().find(|config| config.name.as_str() == key).expect("the setting");
+            (config.value.as_ref().map(|value| value.to_string()).unwrap_or_default(), config.config_source)
+        };
+        assert_eq!((told.configs.len(), of("interval.ms")), (3, ("300000".to_string(), SOURCE_DEFAULT)));
+        (of("metrics") == ("org.apache.kafka.producer.".to_string(), 7) && of("match").1 == 7).then_some(())
+    });
+}
+
+#[test]
 fn the_broker_s_settings_have_sources() {
     let node = node_id(&mut Connection::open()).0.to_string();
     for version in 1..=4 {

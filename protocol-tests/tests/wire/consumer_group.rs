@@ -136,7 +136,10 @@ fn cg_1_requests_that_make_no_sense_are_refused() {
     refused(&mut connection, &regex, Code::InvalidRegularExpression);
     refused(&mut connection, &staying(&group, "a", 1), Code::GroupIdNotFound);
     refused(&mut connection, &staying(&group, "a", -1), Code::GroupIdNotFound);
-    assert_error(describe(&mut connection, NEWEST, &group).error_code, Code::GroupIdNotFound);
+    let described = describe(&mut connection, NEWEST, &group);
+    assert_error(described.error_code, Code::GroupIdNotFound);
+    let told = described.error_message.map(|message| message.to_string());
+    assert_eq!(told, Some(format!("Group {group} not found.")), "the words that Kafka's tools show");
     assert_error(describe(&mut connection, NEWEST, "").error_code, Code::InvalidGroupId);
 }
 

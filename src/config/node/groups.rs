@@ -20,6 +20,8 @@ pub struct GroupRules {
 /// Limits and times of groups of the consumer protocol.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ConsumerGroupRules {
+    /// Whether the protocol is served at all.
+    pub enabled: bool,
     pub session_timeout_ms: BoundedMs,
     pub heartbeat_interval_ms: BoundedMs,
     pub assignment_interval_ms: BoundedMs,
@@ -63,7 +65,12 @@ pub(super) fn group_rules(reader: &Reader<'_>) -> Result<GroupRules, NodeConfigE
 const ASSIGNORS: [&str; 2] = ["uniform", "range"];
 
 fn consumer_rules(reader: &Reader<'_>) -> Result<ConsumerGroupRules, NodeConfigError> {
+    let protocols = reader.list("group.coordinator.rebalance.protocols")?;
+    if !protocols.iter().any(|protocol| protocol == "classic") {
+        return Err(super::rule("group.coordinator.rebalance.protocols", "with classic", protocols.join(",")));
+    }
     let rules = ConsumerGroupRules {
+        enabled: protocols.iter().any(|protocol| protocol == "consumer"),
         session_timeout_ms: bounded(reader, "session.timeout.ms")?,
         heartbeat_interval_ms: bounded(reader, "heartbeat.interval.ms")?,
         assignment_interval_ms: bounded(reader, "assignment.interval.ms")?,

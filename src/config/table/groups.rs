@@ -38,8 +38,8 @@ settings! {
     Int "group.coordinator.cached.buffer.max.bytes" = Some("1048588"), AtLeast(524_288), Medium, ClusterWide, NoEffect,
         "Size up to which the coordinator keeps its write buffers.";
     List "group.coordinator.rebalance.protocols" = Some("classic,consumer,streams"),
-        Elements { of: &["consumer", "classic", "share", "streams"], empty_allowed: false }, Medium, Fixed, NoEffect,
-        "Group protocols that are served.";
+        Elements { of: &["consumer", "classic", "share", "streams"], empty_allowed: false }, Medium, Fixed, Honoured,
+        "Group protocols that are served; classic must be among them.";
     Int "group.coordinator.threads" = Some("4"), AtLeast(1), High, Fixed, NoEffect,
         "Threads of the coordinator; here the machine's cores decide.";
     Int "group.initial.rebalance.delay.ms" = Some("3000"), Any, Medium, Fixed, Honoured,

@@ -57,6 +57,11 @@ pub fn is_empty_since(group: &Group, live: Option<&Live>) -> Option<i64> {
     empty.then_some(group.current_state_timestamp)
 }
 
+/// Whether the group's members speak the protocol of consumers.
+pub fn is_of_consumers(group: &Group, live: Option<&Live>) -> bool {
+    live.map_or(Some(&*group.protocol_type), |live| live.protocol_type.as_deref()) == Some(CONSUMER)
+}
+
 /// The topics that members of a consumer group are subscribed to. `None`: the group is of another kind, or somebody's
 /// subscription cannot be read; then everything may be subscribed to.
 pub fn subscribed_topics(group: &Group, live: Option<&Live>) -> Option<BTreeSet<String>> {

@@ -17,7 +17,7 @@ mod request;
 mod step;
 mod sync;
 
-pub use commit::{CONSUMER, Commit, heard, is_empty_since, subscribed_topics, validate_commit};
+pub use commit::{CONSUMER, Commit, heard, is_empty_since, is_of_consumers, subscribed_topics, validate_commit};
 pub use describe::{Described, DescribedMember};
 pub use handover::{Incoming, Then, hand_over, take_over};
 pub use join::{NAME_BYTES_MAX, check as check_join};

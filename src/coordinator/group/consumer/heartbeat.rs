@@ -193,8 +193,7 @@ pub(super) fn decide(
     }
     let patterns_changed = resolve(&mut subscriptions, &mut seen, around, records)?;
     let metadata_hash = subscriptions.hash(around.image, &mut soft.consumer.topics);
-    let subscription_changed =
-        metadata.topics != before.metadata.topics || metadata.pattern() != before.metadata.pattern();
+    let subscription_changed = asks_anew(group, &before.metadata, metadata);
     let arriving = Member { metadata: metadata.clone(), current: before.current.clone() };
     let arriving = Arriving { id: &sender.id, member: &arriving, replaces: sender.was };
     let assignor_before = target::chosen(group, None, None, around);
@@ -237,6 +236,12 @@ pub(super) fn decide(
         soft.consumer.remember(around.group, why);
     }
     Ok(After { current, target_epoch, epoch })
+}
+
+/// Whether the member asks for other topics than before. A new expression does once it stands for some.
+fn asks_anew(group: &Group, before: &Metadata, after: &Metadata) -> bool {
+    let is_resolved = || after.pattern().is_none_or(|text| group.patterns.contains_key(text));
+    after.topics != before.topics || after.pattern() != before.pattern() && is_resolved()
 }
 
 /// What the group counts of the sender so far.
@@ -290,17 +295,22 @@ fn set_timers(soft: &mut Soft, around: &Around<'_>, sender: &Sender<'_>, metadat
     }
 }
 
-/// When the member shall come back: soon after a step, and while it waits.
+/// When the member shall come back: soon after a step, and while it waits. In whole steps, so that a heartbeat sent twice
+/// is answered twice the same.
 fn interval_ms(group: &Group, around: &Around<'_>, before: &Current, after: &After) -> i32 {
     let usual = around.limits.heartbeat_interval_ms;
-    let next_target_ms = target::until_due_ms(group, around);
     if after.epoch > after.target_epoch {
-        return i32::try_from(next_target_ms + 1).unwrap_or(usual).min(usual);
+        let steps = i32::try_from(target::until_due_ms(group, around).div_ceil(UNSETTLED_INTERVAL_MS as u64).max(1));
+        return steps.map_or(usual, |steps| steps.saturating_mul(UNSETTLED_INTERVAL_MS)).min(usual);
     }
     match after.current.state {
         MemberState::Unreleased => UNSETTLED_INTERVAL_MS.min(usual),
-        // Who came shortly before it may have to give way to who comes shortly after.
-        MemberState::Stable if before.epoch != after.current.epoch && around.limits.assignment_interval_ms > 0 => {
+        // Who came shortly before it may have to give way to who comes shortly after; who has nothing has no way to give.
+        MemberState::Stable
+            if before.epoch != after.current.epoch
+                && around.limits.assignment_interval_ms > 0
+                && !after.current.assigned.is_empty() =>
+        {
             (around.limits.assignment_interval_ms.saturating_add(1)).min(usual)
         }
         _ => usual,

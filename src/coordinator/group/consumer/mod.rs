@@ -156,9 +156,9 @@ fn check_room(around: &Around<'_>, records: &[GroupRecord]) -> Result<(), Refuse
 
 /// The group of this id, if it is one of this protocol.
 fn existing<'a>(groups: &'a Groups, id: &GroupId) -> Result<&'a Group, Refused> {
-    let missing = |why: &str| Refused::new(ErrorCode::GroupIdNotFound, format!("the group {id} {why}"));
+    let missing = |why: &str| Refused::new(ErrorCode::GroupIdNotFound, format!("Group {id} {why}."));
     match groups.by_id.get(id) {
-        None => Err(missing("does not exist")),
+        None => Err(missing("not found")),
         Some(AnyGroup { members: Members::Consumer(group), .. }) => Ok(group),
         Some(_) => Err(missing("is not a consumer group")),
     }

@@ -69,7 +69,13 @@ pub fn fetch(groups: &Groups, soft: &Soft, image: &Image, request: &Fetch) -> Re
     }
     let group = groups.by_id.get(&*request.group);
     Ok(match &request.topics {
-        Some(topics) => topics.iter().map(|asked| one(group, image, asked, request.require_stable)).collect(),
+        Some(topics) => {
+            let topics = topics.iter().map(|asked| one(group, image, asked, request.require_stable));
+            let mut topics: Vec<FetchedTopic> = topics.collect();
+            // As Apache Kafka orders its answer: ids that nobody knows come last.
+            topics.sort_by_key(|topic| topic.name.is_empty());
+            topics
+        }
         None => group.map_or_else(Vec::new, |group| all(group, image, request.require_stable)),
     })
 }

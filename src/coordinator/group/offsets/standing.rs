@@ -26,6 +26,8 @@ pub enum Subscribed<'a> {
     To(BTreeSet<String>),
     /// As its members say, by name or by a regular expression.
     As(&'a consumer::Group),
+    /// They are consumers, and what one of them says cannot be read.
+    Unreadable,
     /// Their protocol keeps it to itself.
     Unknown,
 }
@@ -35,7 +37,7 @@ impl Subscribed<'_> {
         match self {
             Subscribed::To(topics) => topics.contains(topic),
             Subscribed::As(group) => group.is_subscribed(topic),
-            Subscribed::Unknown => true,
+            Subscribed::Unreadable | Subscribed::Unknown => true,
         }
     }
 }
@@ -120,7 +122,11 @@ impl<'a> Standing<'a> {
             Standing::Consumer(group) => return Subscribed::As(group),
             Standing::Classic { record, live } => {
                 let none = classic::Group::default();
-                classic::subscribed_topics(record.unwrap_or(&none), *live)
+                let record = record.unwrap_or(&none);
+                match classic::subscribed_topics(record, *live) {
+                    None if classic::is_of_consumers(record, *live) => return Subscribed::Unreadable,
+                    topics => topics,
+                }
             }
         };
         topics.map_or(Subscribed::Unknown, Subscribed::To)
@@ -137,7 +143,7 @@ impl<'a> Standing<'a> {
                 Some(_) => Expires::SinceCommit,
                 None if live.is_none_or(|live| live.state == State::Stable) => match self.subscribed() {
                     Subscribed::To(_) | Subscribed::As(_) => Expires::SinceCommit,
-                    Subscribed::Unknown => Expires::Never,
+                    Subscribed::Unreadable | Subscribed::Unknown => Expires::Never,
                 },
                 None => Expires::Never,
             },

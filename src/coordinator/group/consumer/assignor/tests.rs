@@ -57,6 +57,10 @@ impl Case {
     }
 }
 
+fn numbers(assigned: &[Partitions], place: usize, number: u128) -> Vec<i32> {
+    assigned[place].get(&topic(number)).into_iter().flatten().copied().collect()
+}
+
 fn sizes(assigned: &[Partitions]) -> Vec<usize> {
     assigned.iter().map(|topics| topics.values().map(BTreeSet::len).sum()).collect()
 }
@@ -71,9 +75,6 @@ fn kept(before: &[Partitions], after: &[Partitions]) -> usize {
 #[test]
 fn cg_8_range_gives_neighbours_in_the_order_of_instances_then_ids() {
     let mut case = Case::new(&[("a", &[1, 2]), ("b", &[1, 2]), ("c", &[1])], &[(1, 7), (2, 3)]);
-    let numbers = |assigned: &[Partitions], place: usize, number| {
-        assigned[place].get(&topic(number)).into_iter().flatten().copied().collect::<Vec<i32>>()
-    };
     let assigned = case.assign(Assignor::Range);
     assert_eq!([0, 1, 2].map(|place| numbers(&assigned, place, 1)), [vec![0, 1, 2], vec![3, 4], vec![5, 6]]);
     assert_eq!([0, 1, 2].map(|place| numbers(&assigned, place, 2)), [vec![0, 1], vec![2], vec![]]);
@@ -100,6 +101,15 @@ fn cg_8_uniform_is_even_and_moves_no_more_than_it_must() {
     case.before = three[1..].to_vec();
     let after = case.assign(Assignor::Uniform);
     assert_eq!((sizes(&after), kept(&three[1..], &after)), (vec![10, 10], 13));
+}
+
+#[test]
+fn cg_8_uniform_takes_away_the_later_partitions() {
+    let mut case = Case::new(&[("a", &[1])], &[(1, 2)]);
+    case.before = case.assign(Assignor::Uniform);
+    case.members.push(("0".into(), None, case.members[0].2.clone()));
+    let assigned = case.assign(Assignor::Uniform);
+    assert_eq!([0, 1].map(|place| numbers(&assigned, place, 1)), [vec![0], vec![1]]);
 }
 
 #[test]

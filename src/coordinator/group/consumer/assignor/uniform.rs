@@ -70,13 +70,13 @@ fn even(owners: &mut Owners, members: usize) {
             }
         }
     }
-    // What is too much is taken evenly from all that a member has, so that it keeps some of every topic.
+    // What is too much is taken evenly from all that a member has, so that it keeps some of every topic; the first stays.
     let mut seen = vec![0; members];
     for owner in owners.values_mut().flatten().filter(|owner| **owner != NOBODY) {
         let place = *owner;
         let (at, keep) = (seen[place], quota[place]);
         seen[place] += 1;
-        if had[place] > keep && (at + 1) * keep / had[place] == at * keep / had[place] {
+        if had[place] > keep && ((at + 1) * keep).div_ceil(had[place]) == (at * keep).div_ceil(had[place]) {
             *owner = NOBODY;
         }
     }

@@ -60,7 +60,7 @@ pub fn meet(
             (decided, Reply::Leave(Ok(left)))
         }
         Request::Describe(_) => {
-            (Outcome::park(), Reply::Describe(Err(format!("the group {id} is not a classic group"))))
+            (Outcome::park(), Reply::Describe(Err(format!("Group {id} is not a classic group."))))
         }
     };
     decided.answers.push((ticket, group::Reply::Classic(reply)));

@@ -89,6 +89,21 @@ fn cg_2_an_epoch_is_the_newest_or_one_whose_answer_was_lost() {
 }
 
 #[test]
+fn cg_5_a_member_comes_back_soon_only_where_that_helps() {
+    let mut shard = Shard::new(&[("t", 4)]);
+    let interval_ms = |shard: &mut Shard, ask: Heartbeat| shard.beat(&ask).unwrap().heartbeat_interval_ms;
+    assert_eq!(interval_ms(&mut shard, joining("a", &["missing"])), 5_000, "it has nothing to give way with");
+    shard.pass(1_000);
+    let first = interval_ms(&mut shard, joining("b", &["t"]));
+    assert_eq!(first, 1_001, "others may follow");
+    let waiting = interval_ms(&mut shard, joining("c", &["t"]));
+    shard.pass(7);
+    let full = |epoch| Heartbeat { member_epoch: epoch, ..joining("c", &["t"]) };
+    let epoch = shard.group().member("c").unwrap().current.epoch;
+    assert_eq!((waiting, interval_ms(&mut shard, full(epoch))), (1_000, 1_000), "the same said again");
+}
+
+#[test]
 fn cg_3_the_group_epoch_rises_with_every_change_and_only_then() {
     let mut shard = Shard::new(&[("t", 4), ("u", 2), ("w", 1)]);
     shard.join("a", &["t"]);
@@ -158,7 +173,7 @@ fn cg_3_the_first_target_is_at_once_the_next_after_the_interval() {
     let waits = shard.join("b", &["t"]);
     assert_eq!((waits.member_epoch, waits.assignment), (2, Some(Partitions::new())), "it is in, and has nothing yet");
     assert_eq!(shard.group().state(), State::Assigning);
-    assert_eq!(waits.heartbeat_interval_ms, 1_501, "it comes back when the target may be computed");
+    assert_eq!(waits.heartbeat_interval_ms, 1_500, "it comes back when the target may be computed");
     shard.pass(1_499);
     shard.stay("b");
     assert_eq!(shard.group().assignment_epoch, 2);

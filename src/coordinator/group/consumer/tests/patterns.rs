@@ -31,6 +31,21 @@ fn cg_8_an_expression_stands_for_the_topics_there_are() {
 }
 
 #[test]
+fn cg_3_a_new_expression_is_no_change_until_it_stands_for_something() {
+    let mut shard = Shard::new(&[("bar", 5)]);
+    assert_eq!(shard.beat(&matching("a", "foo.*")).unwrap().member_epoch, 1);
+    shard.pass(1_000);
+    shard.create("foo", 3);
+    assert_eq!((count(shard.stay("a").assignment), shard.group().epoch()), (3, 2));
+    shard.pass(1_000);
+    shard.beat(&matching("b", "foo.*")).unwrap();
+    assert_eq!(shard.group().epoch(), 3, "one more for topics that are known");
+    shard.pass(1_000);
+    shard.beat(&matching("c", "nothing.*")).unwrap();
+    assert_eq!(shard.group().epoch(), 3);
+}
+
+#[test]
 fn cg_3_new_and_deleted_topics_change_what_an_expression_stands_for() {
     let mut shard = Shard::new(&[("foo", 2), ("bar", 5)]);
     shard.beat(&matching("a", "foo.*")).unwrap();

@@ -30,7 +30,7 @@ fn grp_23_topics_go_by_name_or_id_and_all_of_them_by_none() {
     committed(&mut rig, "g", "b", 1);
     committed(&mut rig, "g", "a", 2);
     let (b, a, unknown) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(9));
-    let asked = vec![(Named::Id(b), vec![0]), (Named::Id(unknown), vec![0, 1])];
+    let asked = vec![(Named::Id(unknown), vec![0, 1]), (Named::Id(b), vec![0])];
     let told = fetch(&mut rig, fetch_of("g", Some(asked)));
     assert_eq!((&*told[0].name, told[0].id, told[0].partitions[0].offset), ("b", b, 1));
     assert_eq!(told[1].id, unknown);

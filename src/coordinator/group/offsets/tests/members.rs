@@ -90,6 +90,12 @@ fn grp_22_members_keep_their_group_and_what_they_read() {
     let connect = shard(group("connect", true));
     let (_, reply) = decide(&connect, &mut soft, world.around(), delete());
     assert_eq!(reply, Reply::Deleted(Err(ErrorCode::NonEmptyGroup)), "nobody knows what it reads");
+    let GroupRecord::GroupMetadata(key, Some(mut garbled)) = group("consumer", true) else { panic!("a group") };
+    garbled.members[0].subscription = Blob(bytes::Bytes::new());
+    let garbled = shard(GroupRecord::GroupMetadata(key, Some(garbled)));
+    let (records, reply) = decide(&garbled, &mut soft, world.around(), delete());
+    assert_eq!(reply, Reply::Deleted(Ok(vec![ErrorCode::GroupSubscribedToTopic; 2])), "it may read anything");
+    assert_eq!(records, []);
     let (records, reply) =
         decide(&shard(group("x", false)), &mut soft, world.around(), Request::DeleteGroup(text("g")));
     assert_eq!(reply, Reply::GroupDeleted(ErrorCode::None));
