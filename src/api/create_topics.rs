@@ -1,9 +1,10 @@
 //! CreateTopics 2-7. Version 4 allows -1 for partitions and replicas (KIP-464), 5 is flexible and tells what was made
 //! (KIP-525), 7 adds the topic's id.
-use super::{Context, Reply, failure, reply};
+use super::{Context, Reply, failure, internal_topics, reply};
 use crate::{
     config::describe_topic,
     controller::{self, NewTopic, NewTopicFacts, Refused, TopicCreated},
+    coordinator::{Coordinated, GroupMachine, TransactionMachine},
     types::{ErrorCode, TopicName},
     wire::StrBytes,
 };
@@ -33,11 +34,25 @@ pub fn handle(cx: &Context, request: CreateTopicsRequest) -> Reply<CreateTopicsR
     })
 }
 
-/// Makes topics that somebody asked about, with the defaults of the cluster. What cannot be made is simply not there.
+/// Makes topics that somebody asked about, with the defaults of the cluster; those of the coordinators as they need them.
+/// What cannot be made is simply not there.
 pub fn automatically(cx: &Context, names: Vec<TopicName>) -> impl Future<Output = ()> + Send + 'static {
-    let topics = names.iter().map(|name| NewTopic::named(name.as_str())).collect();
+    let asked = |topic| names.iter().any(|name| name.as_str() == topic);
+    let offsets = asked(GroupMachine::TOPIC).then(|| internal_topics::make_offsets(cx));
+    let transactions = asked(TransactionMachine::TOPIC).then(|| internal_topics::make_transactions(cx));
+    let topics: Vec<_> =
+        names.iter().filter(|name| !name.is_internal()).map(|name| NewTopic::named(name.as_str())).collect();
     let controller = cx.broker.controller.clone();
     async move {
+        if let Some(making) = offsets {
+            making.await;
+        }
+        if let Some(making) = transactions {
+            making.await;
+        }
+        if topics.is_empty() {
+            return;
+        }
         let wanted = controller::CreateTopics { topics, validate_only: false };
         for created in controller.create_topics(wanted).await.unwrap_or_default() {
             match created.result {
