@@ -8,6 +8,7 @@ mod joining;
 use super::{Closing, Context, Reply, Response, errors, reply};
 use crate::{
     log::{AppendOrigin, AppendTerms, Reached},
+    platform::Clock,
     record::{self, BatchError, BatchHeader, BatchRules},
     replica::{Partition, ProduceError, Topic},
     types::{Acks, ErrorCode, Offset, TopicId},
@@ -21,11 +22,21 @@ use kafka_protocol::messages::{
 };
 use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
+/// Where no other replica has to follow, a producer's patience is not asked: only the group commit under way is waited for,
+/// and Kafka would have answered at once. Longer than this takes only a disk that is about to fail.
+const OWN_COMMIT: Duration = Duration::from_secs(10);
+
 /// A partition whose answer waits for its commit: where it stands in the response, and for what it waits.
 struct Waiting {
     topic: usize,
     partition: usize,
+    commit: Commit,
+}
+
+struct Commit {
     reached: Reached,
+    /// Whoever else is in sync may be late for other reasons than this broker's disk.
+    is_own: bool,
 }
 
 pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
@@ -66,9 +77,8 @@ fn write(cx: &Context, request: ProduceRequest, joined: &Joined) -> Reply<Respon
             };
             let answer = PartitionProduceResponse::default().with_index(number);
             answers.push(match outcome {
-                Ok((answered, reached)) => {
-                    let wait = reached.map(|reached| Waiting { topic: topic_index, partition: index, reached });
-                    waiting.extend(wait);
+                Ok((answered, commit)) => {
+                    waiting.extend(commit.map(|commit| Waiting { topic: topic_index, partition: index, commit }));
                     answered.with_index(number)
                 }
                 Err(refused) => refused.into_answer(cx, answer),
@@ -119,7 +129,7 @@ fn find(cx: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> 
     Ok(topic)
 }
 
-type Answered = (PartitionProduceResponse, Option<Reached>);
+type Answered = (PartitionProduceResponse, Option<Commit>);
 
 fn append(
     cx: &Context,
@@ -155,12 +165,13 @@ fn append(
 }
 
 /// Also a duplicate waits until the original is committed (IDEM-2).
-fn wait_for(acks: Acks, partition: &Arc<Partition>, last: Offset) -> Result<Option<Reached>, Refused> {
+fn wait_for(acks: Acks, partition: &Arc<Partition>, last: Offset) -> Result<Option<Commit>, Refused> {
     if acks != Acks::All {
         return Ok(None);
     }
     let high = partition.log().map_err(|fault| Refused::code(errors::unavailable(&fault)))?.high_mark();
-    Ok((high.get() < last.next()).then(|| high.reached(last.next())))
+    Ok((high.get() < last.next())
+        .then(|| Commit { reached: high.reached(last.next()), is_own: partition.is_alone_in_sync() }))
 }
 
 /// A batch of a transaction needs a transactional id that may be written (VAL-5).
@@ -179,20 +190,9 @@ async fn committed(
     waiting: Vec<Waiting>,
     timeout: Duration,
 ) -> ProduceResponse {
-    let deadline = cx.broker.clock.monotonic().saturating_add(timeout);
-    for mut wait in waiting {
-        // No timer of its own: the connection asks again from time to time while writes wait, which is exact enough
-        // for a timeout and costs nothing for the many that are committed at once.
-        let outcome = std::future::poll_fn(|task| match Pin::new(&mut wait.reached).poll(task) {
-            Poll::Ready(reached) => Poll::Ready(Some(reached)),
-            Poll::Pending if cx.broker.clock.monotonic() >= deadline => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        });
-        let code = match outcome.await {
-            Some(Ok(_)) => continue,
-            Some(Err(closed)) => errors::closed(closed),
-            None => ErrorCode::RequestTimedOut,
-        };
+    let began = cx.broker.clock.monotonic();
+    for wait in waiting {
+        let Err(code) = outcome(&*cx.broker.clock, wait.commit, began, timeout).await else { continue };
         let answer = &mut response.responses[wait.topic].partition_responses[wait.partition];
         answer.error_code = cx.error(code);
         answer.base_offset = -1;
@@ -200,6 +200,20 @@ async fn committed(
         answer.log_start_offset = -1;
     }
     response
+}
+
+/// No timer of its own: the connection asks again from time to time while writes wait, which is exact enough for a timeout
+/// and costs nothing for the many that are committed at once.
+async fn outcome(clock: &dyn Clock, mut commit: Commit, began: Duration, timeout: Duration) -> Result<(), ErrorCode> {
+    let patience = if commit.is_own { timeout.max(OWN_COMMIT) } else { timeout };
+    let deadline = began.saturating_add(patience);
+    std::future::poll_fn(|task| match Pin::new(&mut commit.reached).poll(task) {
+        Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
+        Poll::Ready(Err(closed)) => Poll::Ready(Err(errors::closed(closed))),
+        Poll::Pending if clock.monotonic() >= deadline => Poll::Ready(Err(ErrorCode::RequestTimedOut)),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 /// A partition's refusal: the code, what to say of it, and of which records.
@@ -242,5 +256,56 @@ impl Refused {
                 })
                 .collect(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        log::{Closed, Watermark},
+        platform::ManualClock,
+    };
+    use std::task::Context as Task;
+
+    /// What is answered when the commit still stands out `after` the request came.
+    fn answered(is_own: bool, timeout: Duration, after: Duration) -> Poll<Result<(), ErrorCode>> {
+        let clock = ManualClock::at_wall_ms(0);
+        let mark = Watermark::new(Offset::new(4));
+        let commit = Commit { reached: mark.reached(Offset::new(5)), is_own };
+        let mut waiting = std::pin::pin!(outcome(&clock, commit, clock.monotonic(), timeout));
+        let mut task = Task::from_waker(std::task::Waker::noop());
+        clock.advance(after);
+        waiting.as_mut().poll(&mut task)
+    }
+
+    #[test]
+    fn a_commit_that_never_comes_is_request_timed_out() {
+        let late = Poll::Ready(Err(ErrorCode::RequestTimedOut));
+        let (second, nothing) = (Duration::from_secs(1), Duration::ZERO);
+        assert_eq!(answered(false, nothing, nothing), late, "other replicas have as long as the producer says");
+        assert_eq!(answered(false, second, second / 2), Poll::Pending);
+        assert_eq!(answered(false, second, second), late);
+        assert_eq!(answered(true, nothing, second), Poll::Pending, "only this broker's disk is waited for");
+        assert_eq!(answered(true, nothing, OWN_COMMIT), late);
+        assert_eq!(answered(true, OWN_COMMIT * 2, OWN_COMMIT), Poll::Pending);
+    }
+
+    #[test]
+    fn a_mark_that_is_closed_says_why_nothing_is_committed() {
+        for (why, code) in [
+            (Closed::NotLeader, ErrorCode::NotLeaderOrFollower),
+            (Closed::Stopping, ErrorCode::NotLeaderOrFollower),
+            (Closed::Deleted, ErrorCode::UnknownTopicOrPartition),
+            (Closed::StorageFailed, ErrorCode::KafkaStorageError),
+        ] {
+            let clock = ManualClock::at_wall_ms(0);
+            let mark = Watermark::new(Offset::ZERO);
+            let commit = Commit { reached: mark.reached(Offset::new(1)), is_own: true };
+            mark.close(why);
+            let mut waiting = std::pin::pin!(outcome(&clock, commit, Duration::ZERO, Duration::ZERO));
+            let answered = waiting.as_mut().poll(&mut Task::from_waker(std::task::Waker::noop()));
+            assert_eq!(answered, Poll::Ready(Err(code)));
+        }
     }
 }

@@ -43,7 +43,7 @@ pub use log::{Log, LogError, LogId};
 pub use log_dir::{LogDir, LogDirError};
 pub use producer_state::{AppendOrigin, ProducerError, ProducerView};
 pub use properties::MetaProperties;
-pub use read::{AbortedTransaction, Read, ReadError, ReadLimit, Slice};
+pub use read::{AbortedTransaction, Ended, Read, ReadError, ReadLimit, Slice};
 pub use time_index::TimestampedOffset;
 pub use transactions::AppendTerms;
 pub use trimming::StartMove;

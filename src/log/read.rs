@@ -47,11 +47,23 @@ pub struct AbortedTransaction {
     pub first: Offset,
 }
 
+/// What ended the bytes of a read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// There is no more that the reader may see.
+    All,
+    /// More would have been too many bytes.
+    Bytes,
+    /// More stands in the next segment.
+    Segment,
+}
+
 /// An answer to a read.
 #[derive(Clone, Debug)]
 pub struct Read {
     /// `None` when nothing is there below the limit.
     pub slice: Option<Slice>,
+    pub ended: Ended,
     /// The ends as they were when the slice was chosen.
     pub bounds: LogBounds,
     pub aborted: Vec<AbortedTransaction>,
@@ -102,17 +114,18 @@ impl Log {
             let plan = self.plan(from, limit, bytes_max)?;
             let bounds = plan.bounds;
             if from >= plan.limit {
-                return Ok(Read { slice: None, bounds, aborted: Vec::new() });
+                return Ok(Read { slice: None, ended: Ended::All, bounds, aborted: Vec::new() });
             }
             let found = self.find(from, &plan, bytes_max as u64, at_least_one);
-            let found = found.and_then(|found| match found {
-                Some(found) if limit == ReadLimit::Stable => {
-                    Ok((self.aborted_in(from, &found, &plan)?, Some(found.slice)))
-                }
-                found => Ok((Vec::new(), found.map(|found| found.slice))),
+            let found = found.and_then(|(found, ended)| {
+                let aborted = match &found {
+                    Some(found) if limit == ReadLimit::Stable => self.aborted_in(from, found, &plan)?,
+                    _ => Vec::new(),
+                };
+                Ok(Read { slice: found.map(|found| found.slice), ended, bounds, aborted })
             });
             match found {
-                Ok((aborted, slice)) => return Ok(Read { slice, bounds, aborted }),
+                Ok(read) => return Ok(read),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(self.read_error(source)),
             }
@@ -162,13 +175,19 @@ impl Log {
         })
     }
 
-    fn find(&self, from: Offset, plan: &Plan, bytes_max: u64, at_least_one: bool) -> io::Result<Option<Found>> {
+    fn find(
+        &self,
+        from: Offset,
+        plan: &Plan,
+        bytes_max: u64,
+        at_least_one: bool,
+    ) -> io::Result<(Option<Found>, Ended)> {
         if let (Some(start), Some(stop), Some(boundary)) = (plan.start, plan.stop, plan.boundary) {
             let mut end = boundary.min(stop);
             if end <= start && at_least_one {
                 end = plan.first_end.unwrap_or(start).min(stop);
             }
-            return slice(&plan.tail, start, end);
+            return Ok((slice(&plan.tail, start, end)?, if end < stop { Ended::Bytes } else { Ended::All }));
         }
         let mut segment = self.segment_of(from, plan);
         loop {
@@ -178,12 +197,12 @@ impl Log {
                 // Offsets may be missing at a segment's end (compaction): the next segment has the next record.
                 match self.segment_after(&segment, plan) {
                     Some(next) if !in_tail => segment = next,
-                    _ => return Ok(None),
+                    _ => return Ok((None, Ended::All)),
                 }
                 continue;
             };
             if first.base_offset >= plan.limit.get() {
-                return Ok(None);
+                return Ok((None, Ended::All));
             }
             let start = first.position;
             let target = start.saturating_add(bytes_max);
@@ -193,7 +212,13 @@ impl Log {
                 until = first.end().min(stop);
                 segment.note_next(until, end)?;
             }
-            return slice(&segment, start, until);
+            let more = || self.segment_after(&segment, plan).is_some_and(|next| next.base() < plan.limit);
+            let ended = match until < stop {
+                true => Ended::Bytes,
+                false if !in_tail && more() => Ended::Segment,
+                false => Ended::All,
+            };
+            return Ok((slice(&segment, start, until)?, ended));
         }
     }
 

@@ -181,6 +181,11 @@ impl Partition {
         Ok(leadership.epoch)
     }
 
+    /// No other replica has to have what is committed.
+    pub fn is_alone_in_sync(&self) -> bool {
+        self.leadership.load().in_sync == [self.this_node]
+    }
+
     /// Appends one checked batch. The caller waits for [`Partition::committed`] when `acks` asks for it.
     pub fn append(
         self: &Arc<Self>,

@@ -394,7 +394,7 @@ fn val_1_no_records_at_all() {
 fn a_timeout_of_nothing_is_enough_for_one_replica() {
     let mut connection = Connection::open();
     let topic = new_topic(&mut connection, 1);
-    for timeout_ms in [30_000, i32::MAX] {
+    for timeout_ms in [0, -1, i32::MIN, 1, 30_000, i32::MAX] {
         let request = produce_request(13, &topic, 0, Batch::of(&["x"]).encode()).with_timeout_ms(timeout_ms);
         assert_ok(connection.call(13, &request).responses[0].partition_responses[0].error_code);
     }

@@ -27,7 +27,8 @@ pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
         follower: request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0,
     };
     let wait = Duration::from_millis(request.max_wait_ms.max(0) as u64);
-    let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0);
+    // More than may be answered never comes (FET-3).
+    let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0).min(limits.bytes_max);
     let mut plan = match cx.broker.sessions.plan(cx, &request) {
         Ok(plan) => plan,
         Err(code) => return Reply::Now(encode::failed(cx, code)),
@@ -53,10 +54,10 @@ pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
     })
 }
 
-/// FET-3: an error, a divergence or enough bytes end the waiting.
+/// FET-3: an error, a divergence, the end of a segment or enough bytes end the waiting.
 fn enough(found: &[Found], bytes_min: usize) -> bool {
-    found.iter().any(|found| found.code.is_error() || found.diverging.is_some())
-        || found.iter().map(Found::bytes).sum::<usize>() >= bytes_min
+    found.iter().any(|found| found.code.is_error() || found.diverging.is_some() || found.is_final)
+        || found.iter().map(|found| found.counted).sum::<usize>() >= bytes_min
 }
 
 fn finish(cx: &Context, plan: Plan, found: Vec<Found>) -> Response {

@@ -2,7 +2,7 @@
 use super::session::Item;
 use crate::{
     api::{Context, errors},
-    log::{AbortedTransaction, Read, ReadError, Slice},
+    log::{AbortedTransaction, Ended, Read, ReadError, Slice},
     net::FileRange,
     platform::{
         hurried, is_hurried,
@@ -32,11 +32,16 @@ pub struct Found {
     pub aborted: Option<Vec<AbortedTransaction>>,
     /// Where the reader's log and ours part (FET-7).
     pub diverging: Option<OffsetAndEpoch>,
+    /// Bytes towards the `min_bytes` of the fetch: what is there as far as the limits allow, also where only less makes
+    /// whole batches.
+    pub counted: usize,
+    /// The rest stands in the next segment: waiting brings no more.
+    pub is_final: bool,
 }
 
 impl Found {
     fn error(code: ErrorCode) -> Found {
-        Found { code, bounds: None, range: None, aborted: None, diverging: None }
+        Found { code, bounds: None, range: None, aborted: None, diverging: None, counted: 0, is_final: false }
     }
 
     pub fn bytes(&self) -> usize {
@@ -190,7 +195,7 @@ fn within(
         }
     }
     let bytes_max = usize::try_from(item.partition_max_bytes).unwrap_or(0).min(left);
-    let Read { slice, bounds, mut aborted } = partition.read(from, limits.isolation, bytes_max, at_least_one)?;
+    let Read { slice, ended, bounds, mut aborted } = partition.read(from, limits.isolation, bytes_max, at_least_one)?;
     if seeded::strikes(Bug::ShowsAborted) {
         aborted.clear();
     }
@@ -200,7 +205,10 @@ fn within(
     {
         return Ok(Found { bounds: Some(bounds), ..Found::error(ErrorCode::UnsupportedCompressionType) });
     }
+    let bytes = slice.as_ref().map_or(0, |slice| slice.len);
     Ok(Found {
+        counted: if ended == Ended::Bytes { bytes.max(bytes_max) } else { bytes },
+        is_final: ended == Ended::Segment,
         code: ErrorCode::None,
         bounds: Some(bounds),
         range: slice.map(|slice| FileRange { file: slice.file, position: slice.position, len: slice.len }),
