@@ -60,6 +60,10 @@ fn start() -> Broker {
 }
 
 impl Broker {
+    pub fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// Runs a command against this broker.
     pub fn run(&self, args: &[&str], input: &[u8]) -> Output {
         ottla(&[args, &["-b", &self.address]].concat(), input)

@@ -5,6 +5,7 @@ use crate::{
         CliError,
         cluster::{Cluster, Topic, partition_error, wire_name},
     },
+    types::ErrorCode,
     wire::messages::{
         DescribeProducersRequest, describe_producers_request::TopicRequest, describe_producers_response::ProducerState,
     },
@@ -69,6 +70,10 @@ pub async fn open(
         let request = DescribeProducersRequest::default().with_topics(vec![asked]);
         let answer = cluster.broker(leader).await?.ask(&request).await?;
         for at in answer.topics.iter().flat_map(|topic| &topic.partitions) {
+            // Deleted meanwhile: nothing hangs there.
+            if at.error_code == ErrorCode::UnknownTopicOrPartition.code() {
+                continue;
+            }
             if at.error_code != 0 {
                 return Err(CliError::Failed(partition_error(&topic.name, at.partition_index, at.error_code)));
             }
