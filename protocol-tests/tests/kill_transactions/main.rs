@@ -110,7 +110,7 @@ fn txn_30_transactions_over_kill_9_count_once_whole_and_in_order() {
     let report = check(&history);
     let input: usize = load.ends.iter().map(|end| end.load(SeqCst) as usize).sum();
     println!(
-        "{} transactions copied {input} records over {} kills: {report}",
+        "{} transactions copied {input} records in {} rounds: {report}",
         load.transactions.load(SeqCst),
         kills.rounds
     );
