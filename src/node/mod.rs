@@ -10,6 +10,7 @@ mod process;
 mod retention;
 mod settings;
 mod start;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod transactions;

@@ -2,7 +2,7 @@
 //! kills at any moment: what was answered with `acks=all` is there afterwards, once, in order and visible.
 use super::{
     limits::connection_rules,
-    start::{Opened, open},
+    storage::{Opened, open},
 };
 use crate::{
     config,
