@@ -71,7 +71,6 @@ pub struct TopicConfig {
     pub min_cleanable_dirty_ratio: f64,
     pub min_compaction_lag_ms: u64,
     pub min_insync_replicas: i32,
-    pub preallocate: bool,
     pub retention_bytes: Option<u64>,
     pub retention_ms: Option<u64>,
     /// Never 0.
@@ -85,7 +84,6 @@ pub struct TopicConfig {
     /// How far a record's time may lie before the broker's (VAL-8).
     pub timestamp_before_ms_max: u64,
     pub timestamp_type: TimestampType,
-    pub unclean_leader_election: bool,
 }
 
 /// Why a topic cannot have these settings; Kafka answers INVALID_CONFIG with the same words.
@@ -146,7 +144,6 @@ impl TopicConfig {
             min_cleanable_dirty_ratio: reader.double("min.cleanable.dirty.ratio")?,
             min_compaction_lag_ms: min_ms,
             min_insync_replicas: reader.int("min.insync.replicas")?,
-            preallocate: reader.boolean("preallocate")?,
             retention_bytes: reader.limit("retention.bytes")?,
             retention_ms: reader.limit("retention.ms")?,
             segment_bytes: segment_bytes.max(1),
@@ -157,7 +154,6 @@ impl TopicConfig {
             timestamp_after_ms_max: reader.count("message.timestamp.after.max.ms")?,
             timestamp_before_ms_max: reader.count("message.timestamp.before.max.ms")?,
             timestamp_type,
-            unclean_leader_election: reader.boolean("unclean.leader.election.enable")?,
         })
     }
 }
