@@ -117,7 +117,7 @@ fn note(key: i16) -> &'static str {
         0 => "0 to 2 are advertised but not served, as by Kafka",
         1 => "consumers only: there are no other replicas yet",
         2 => "nothing is tiered: its special timestamps find no offset",
-        10 => "groups and transactional ids; share groups are `INVALID_REQUEST`",
+        10 => "groups and transactional ids; version 6 only adds share groups",
         32 | 33 | 44 => "topics and brokers; other resources are `INVALID_REQUEST`",
         _ => "",
     }

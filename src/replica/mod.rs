@@ -3,6 +3,8 @@ mod partition;
 mod partitions;
 mod publish;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use partition::{DeleteRecordsError, Leadership, Partition, ProduceError, ReadFault, Unavailable};
 pub use partitions::{Partitions, Topic};
