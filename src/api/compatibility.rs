@@ -194,7 +194,8 @@ mod tests {
             let kafka = KAFKA.iter().find(|(key, ..)| *key == route.key as i16);
             let (_, name, min, max, _) = kafka.unwrap_or_else(|| panic!("{} is no API of Kafka", route.name));
             assert_eq!(route.name, *name);
-            assert_eq!((route.advertised_min, route.max), (*min, *max), "{name}: versions that differ need a note");
+            let is_all = (route.advertised_min, route.max) == (*min, *max);
+            assert!(is_all || !note(route.key as i16).is_empty(), "{name}: versions that differ need a note");
         }
         let page = compatibility_page();
         let named: BTreeSet<&str> =

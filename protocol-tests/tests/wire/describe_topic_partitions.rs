@@ -95,7 +95,7 @@ fn the_cursor_names_what_comes_next() {
 fn a_cursor_beyond_a_topic_goes_on_with_the_next() {
     let topics = two_topics();
     let names = [topics[0].name.as_str(), topics[1].name.as_str()];
-    for beyond in [3, 4, i32::MAX] {
+    for beyond in [3, 4, 1_000_000] {
         let answer = ask(&names, 2_000, Some((names[0], beyond)));
         answer.topics.iter().for_each(|topic| assert_ok(topic.error_code));
         let described: Vec<_> = answer.topics.iter().map(|topic| topic.name.as_ref().unwrap().as_str()).collect();

@@ -208,7 +208,7 @@ fn fet_3_more_than_may_be_answered_is_not_waited_for() {
             let request = fetch_request(version, &topic, vec![wanted]).with_max_bytes(bytes_max);
             let request = request.with_min_bytes(bytes_min).with_max_wait_ms(15_000);
             let (partition, elapsed_ms) = timed(&mut connection, version, &request);
-            assert!(count(&partition) >= 1);
+            assert!(partition.records.is_some_and(|records| !records.is_empty()));
             assert!(elapsed_ms < 10_000, "at most {bytes_max}, at least {bytes_min}: {elapsed_ms} ms");
         }
     }
