@@ -5,6 +5,8 @@ mod source;
 mod names;
 #[path = "tidy/rules.rs"]
 mod rules;
+#[path = "tidy/settings.rs"]
+mod settings;
 #[path = "tidy/sizes.rs"]
 mod sizes;
 #[path = "tidy/words.rs"]

@@ -3,7 +3,7 @@ use super::{Context, Reply, failure, reply};
 use crate::{
     controller::{self, ConfigChange, Refused},
     image::{Resource, ResourceKind},
-    types::ErrorCode,
+    types::{ErrorCode, TopicName},
     wire::StrBytes,
 };
 use kafka_protocol::messages::{
@@ -86,7 +86,11 @@ pub fn alter(
 fn resource(cx: &Context, kind: i8, name: &str) -> Result<Resource, Refused> {
     let refuse = |why: String| Err(Refused::new(ErrorCode::InvalidRequest, why));
     match ResourceKind::from_wire(kind) {
-        Some(ResourceKind::Topic) => Ok(Resource::topic(name)),
+        Some(ResourceKind::Topic) if name.is_empty() => refuse("Default topic resources are not allowed.".into()),
+        Some(ResourceKind::Topic) => match TopicName::parse(name) {
+            Ok(_) => Ok(Resource::topic(name)),
+            Err(fault) => Err(Refused::new(ErrorCode::InvalidTopicException, fault.to_string())),
+        },
         Some(ResourceKind::Broker) if name.is_empty() => Ok(Resource::all_brokers()),
         Some(ResourceKind::Broker) => match name.parse() {
             Ok(id) if cx.broker.image.load().cluster.broker(crate::types::NodeId(id)).is_some() => {
@@ -99,8 +103,9 @@ fn resource(cx: &Context, kind: i8, name: &str) -> Result<Resource, Refused> {
             Err(_) => refuse(format!("Broker id must be an integer, but it is: {name}")),
         },
         Some(ResourceKind::Group) => Ok(Resource::group(name)),
+        Some(ResourceKind::BrokerLogger) => refuse("What is logged is said at the start, by OTTLA_LOG".into()),
         Some(ResourceKind::ClientMetrics) => Ok(Resource::client_metrics(name)),
-        Some(_) | None => refuse(format!("Unexpected resource type {kind}")),
+        None => refuse(format!("Unexpected resource type {kind}")),
     }
 }
 

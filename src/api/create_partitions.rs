@@ -1,5 +1,5 @@
 //! CreatePartitions 0-3 (KIP-195): more partitions for topics that exist. Version 2 is flexible.
-use super::{Context, Reply, failure, reply};
+use super::{Context, Reply, patience::within, reply};
 use crate::{
     controller::{self, MorePartitions, Refused},
     wire::StrBytes,
@@ -22,9 +22,9 @@ pub fn handle(cx: &Context, request: CreatePartitionsRequest) -> Reply<CreatePar
         .collect();
     let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
     let wanted = controller::CreatePartitions { topics, validate_only: request.validate_only };
-    let cx = cx.clone();
+    let (cx, timeout_ms) = (cx.clone(), request.timeout_ms);
     Reply::later(async move {
-        let results = match cx.broker.controller.create_partitions(wanted).await.map_err(failure) {
+        let results = match within(timeout_ms, cx.broker.controller.create_partitions(wanted)).await {
             Ok(results) => results,
             Err(refused) => names.into_iter().map(|name| (name, Err(refused.clone()))).collect(),
         };

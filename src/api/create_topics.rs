@@ -1,6 +1,6 @@
 //! CreateTopics 2-7. Version 4 allows -1 for partitions and replicas (KIP-464), 5 is flexible and tells what was made
 //! (KIP-525), 7 adds the topic's id.
-use super::{Context, Reply, failure, internal_topics, reply};
+use super::{Context, Reply, internal_topics, patience::within, reply};
 use crate::{
     config::describe_topic,
     controller::{self, NewTopic, NewTopicFacts, Refused, TopicCreated},
@@ -21,9 +21,9 @@ pub fn handle(cx: &Context, request: CreateTopicsRequest) -> Reply<CreateTopicsR
         validate_only: request.validate_only,
     };
     let names: Vec<_> = request.topics.into_iter().map(|topic| topic.name).collect();
-    let cx = cx.clone();
+    let (cx, timeout_ms) = (cx.clone(), request.timeout_ms);
     Reply::later(async move {
-        let topics = match cx.broker.controller.create_topics(wanted).await.map_err(failure) {
+        let topics = match within(timeout_ms, cx.broker.controller.create_topics(wanted)).await {
             Ok(created) => created.into_iter().map(|created| result(&cx, created)).collect(),
             Err(refused) => names
                 .into_iter()

@@ -1,5 +1,5 @@
 //! DeleteTopics 1-6. Version 4 is flexible, 5 adds a message, 6 allows topic ids (KIP-516).
-use super::{Context, Reply, failure, reply};
+use super::{Context, Reply, patience::within, reply};
 use crate::{
     controller::{Refused, TopicDeleted, TopicSelector},
     types::{ErrorCode, TopicId},
@@ -31,9 +31,10 @@ pub fn handle(cx: &Context, request: DeleteTopicsRequest) -> Reply<DeleteTopicsR
     } else {
         selectors.extend(request.topic_names.iter().map(|name| TopicSelector::Name(name.to_string())));
     }
-    let cx = cx.clone();
+    let (cx, timeout_ms) = (cx.clone(), request.timeout_ms);
     Reply::later(async move {
-        match cx.broker.controller.delete_topics(selectors.clone()).await.map_err(failure) {
+        let deleting = within(timeout_ms, cx.broker.controller.delete_topics(selectors.clone()));
+        match deleting.await {
             Ok(deleted) => answers.extend(deleted),
             Err(refused) => answers.extend(selectors.into_iter().map(|selector| {
                 let (name, id) = match selector {
@@ -52,11 +53,12 @@ fn result(cx: &Context, deleted: TopicDeleted) -> DeletableTopicResult {
     let name = if cx.version >= 6 { deleted.name } else { Some(deleted.name.unwrap_or_default()) };
     let blank = DeletableTopicResult::default().with_name(name.map(|name| StrBytes::from_string(name).into()));
     let blank = if cx.version >= 6 { blank.with_topic_id(deleted.id.0) } else { blank };
-    match deleted.result {
-        Ok(()) => blank,
-        Err(refused) if cx.version >= 5 => {
-            blank.with_error_code(cx.error(refused.code)).with_error_message(Some(reply::message(refused.message)))
-        }
-        Err(refused) => blank.with_error_code(cx.error(refused.code)),
-    }
+    let Err(refused) = deleted.result else { return blank };
+    // Older clients do not know that deletion can be switched off.
+    let code = match refused.code {
+        ErrorCode::TopicDeletionDisabled if cx.version < 3 => ErrorCode::InvalidRequest,
+        code => code,
+    };
+    let told = blank.with_error_code(cx.error(code));
+    if cx.version >= 5 { told.with_error_message(Some(reply::message(refused.message))) } else { told }
 }

@@ -3,7 +3,8 @@
 use super::{Context, Reply, reply};
 use crate::{
     config::{
-        DescribedSetting, describe_broker, describe_client_metrics, describe_cluster, describe_group, describe_topic,
+        DescribedSetting, describe_broker, describe_client_metrics, describe_cluster, describe_group, describe_loggers,
+        describe_topic,
     },
     image::{Resource, ResourceKind, Settings},
     types::{ErrorCode, NodeId, TopicName},
@@ -15,6 +16,7 @@ use kafka_protocol::messages::{
     describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym},
 };
 use std::collections::BTreeSet;
+use tracing::level_filters::LevelFilter;
 
 pub fn handle(cx: &Context, request: DescribeConfigsRequest) -> Reply<DescribeConfigsResponse> {
     // A resource asked for twice is told once: its answer is thousands of times larger than the question.
@@ -74,6 +76,14 @@ fn describe(cx: &Context, asked: &DescribeConfigsResource) -> Result<Vec<Describ
             let set = image.configs.of(&Resource::group(name)).map_or_else(Settings::new, |set| Settings::clone(set));
             Ok(describe_group(&settings, &set))
         }
+        Some(ResourceKind::BrokerLogger) => match name.parse() {
+            Ok(id) if NodeId(id) == cx.broker.node_id => Ok(describe_loggers(&LevelFilter::current().to_string())),
+            Ok(id) => Err((
+                ErrorCode::InvalidRequest,
+                format!("Unexpected broker id, expected {} but received {id}", cx.broker.node_id),
+            )),
+            Err(_) => Err((ErrorCode::InvalidRequest, format!("Broker id must be an integer, but it is: {name}"))),
+        },
         Some(ResourceKind::ClientMetrics) if name.is_empty() => {
             Err((ErrorCode::InvalidRequest, "Client metrics subscription name must not be empty".into()))
         }
@@ -82,7 +92,6 @@ fn describe(cx: &Context, asked: &DescribeConfigsResource) -> Result<Vec<Describ
             let set = image.configs.of(&resource).map_or_else(Settings::new, |set| Settings::clone(set));
             Ok(describe_client_metrics(&set))
         }
-        Some(kind) => Err((ErrorCode::InvalidRequest, format!("Settings of {kind:?} are not kept here yet"))),
         None => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {}", asked.resource_type))),
     }
 }

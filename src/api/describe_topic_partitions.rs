@@ -28,16 +28,24 @@ pub fn handle(cx: &Context, request: DescribeTopicPartitionsRequest) -> Reply<De
         request.topics.iter().map(|topic| topic.name.as_str()).collect()
     };
     names.retain(|name| *name >= from_name);
+    if cursor.is_some_and(|cursor| cursor.partition_index < 0 || !(all || names.contains(from_name))) {
+        return Reply::Now(refused(cx, &request));
+    }
     let mut left = usize::try_from(request.response_partition_limit)
         .unwrap_or(0)
         .clamp(1, (cx.broker.config.topics.described_partitions_max as usize).max(1));
     let mut response = DescribeTopicPartitionsResponse::default();
     for name in names {
+        if left == 0 {
+            // Whether there is such a topic is for the next page to tell.
+            response.next_cursor = Some(Cursor::default().with_topic_name(text(name)).with_partition_index(0));
+            break;
+        }
         let Some(topic) = image.topics.named(name) else {
             response.topics.push(unknown(cx, name));
             continue;
         };
-        let from = cursor.filter(|_| name == from_name).map_or(0, |cursor| cursor.partition_index.max(0));
+        let from = cursor.filter(|_| name == from_name).map_or(0, |cursor| cursor.partition_index);
         let mut described = Vec::new();
         for (index, partition) in topic.partitions.range(from..) {
             if left == 0 {
@@ -48,15 +56,25 @@ pub fn handle(cx: &Context, request: DescribeTopicPartitionsRequest) -> Reply<De
             left -= 1;
             described.push(describe_partition(&image, *index, partition));
         }
-        let ended = response.next_cursor.is_some();
-        if !(ended && described.is_empty()) {
-            response.topics.push(describe(topic, described));
-        }
-        if ended {
+        response.topics.push(describe(topic, described));
+        if response.next_cursor.is_some() {
             break;
         }
     }
     Reply::Now(response)
+}
+
+/// The cursor is none that an answer to this question has given.
+fn refused(cx: &Context, request: &DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
+    let code = cx.error(ErrorCode::InvalidRequest);
+    let topics = request.topics.iter().map(|topic| {
+        DescribeTopicPartitionsResponseTopic::default().with_error_code(code).with_name(Some(topic.name.clone()))
+    });
+    DescribeTopicPartitionsResponse::default().with_topics(topics.collect())
+}
+
+fn text(name: &str) -> kafka_protocol::messages::TopicName {
+    crate::wire::StrBytes::from_string(name.to_owned()).into()
 }
 
 fn unknown(cx: &Context, name: &str) -> DescribeTopicPartitionsResponseTopic {
@@ -66,7 +84,8 @@ fn unknown(cx: &Context, name: &str) -> DescribeTopicPartitionsResponseTopic {
     };
     DescribeTopicPartitionsResponseTopic::default()
         .with_error_code(cx.error(code))
-        .with_name(Some(crate::wire::StrBytes::from_string(name.to_owned()).into()))
+        .with_name(Some(text(name)))
+        .with_topic_authorized_operations(operations::TOPIC)
 }
 
 fn describe(

@@ -122,4 +122,24 @@ mod tests {
         assert_eq!(coordinator(&CoordinatorError::Loading), CoordinatorLoadInProgress);
         assert_eq!(coordinator(&CoordinatorError::NotCoordinator), NotCoordinator);
     }
+
+    #[test]
+    fn what_a_partition_refuses_has_a_code_of_its_own() {
+        for (fault, code) in [
+            (Unavailable::NotLeader, ErrorCode::NotLeaderOrFollower),
+            (Unavailable::FencedEpoch, ErrorCode::FencedLeaderEpoch),
+            (Unavailable::UnknownEpoch, ErrorCode::UnknownLeaderEpoch),
+            (Unavailable::StorageFailed, ErrorCode::KafkaStorageError),
+            (Unavailable::Damaged("a batch".into()), ErrorCode::KafkaStorageError),
+        ] {
+            assert_eq!(unavailable(&fault), code);
+            assert_eq!(produce(&fault.clone().into()), code);
+            assert_eq!(read(&fault.into()), code);
+        }
+        let too_few = ProduceError::NotEnoughReplicas { in_sync: 1, minimum: 2 };
+        assert_eq!(produce(&too_few), ErrorCode::NotEnoughReplicas);
+        assert_eq!(append(&AppendError::Stopping), ErrorCode::NotLeaderOrFollower);
+        assert_eq!(append(&AppendError::Deleted), ErrorCode::UnknownTopicOrPartition);
+        assert_eq!(read_error(&ReadError::Deleted), ErrorCode::UnknownTopicOrPartition);
+    }
 }

@@ -1,5 +1,5 @@
-//! FindCoordinator 0-6: who coordinates a group or a transactional id. Version 1 adds key types, 3 is flexible, 4 asks
-//! for several keys at once (KIP-699), 6 adds share groups.
+//! FindCoordinator 0-5: who coordinates a group or a transactional id. Version 1 adds key types, 3 is flexible, 4 asks
+//! for several keys at once (KIP-699). 6 would only add share groups, of which there are none here.
 //!
 //! The first question makes the topic that groups, or transactional ids, are kept in; the answer waits for it, so that
 //! clients need not ask twice.

@@ -8,6 +8,7 @@ use crate::{
     log::TimestampedOffset,
     replica::Partition,
     types::{ErrorCode, Isolation, LeaderEpoch, Offset},
+    wire::Version,
 };
 use kafka_protocol::messages::{
     ListOffsetsRequest, ListOffsetsResponse,
@@ -45,7 +46,8 @@ impl From {
 }
 
 pub fn handle(cx: &Context, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
-    let isolation = Isolation::from_wire(request.isolation_level).unwrap_or(Isolation::ReadUncommitted);
+    // Kafka's broker fails on it, and says so.
+    let isolation = Isolation::from_wire(request.isolation_level).ok_or(ErrorCode::UnknownServerError);
     let mut seen = BTreeSet::new();
     let mut twice = BTreeSet::new();
     for topic in &request.topics {
@@ -64,10 +66,11 @@ pub fn handle(cx: &Context, request: ListOffsetsRequest) -> Reply<ListOffsetsRes
                 if twice.contains(&(topic.name.to_string(), asked.partition_index)) {
                     return blank.with_error_code(cx.error(ErrorCode::InvalidRequest));
                 }
-                let found = cx.broker.partitions.partition(&topic.name, asked.partition_index);
-                let outcome = found
-                    .ok_or(ErrorCode::UnknownTopicOrPartition)
-                    .and_then(|partition| lookup(cx, &partition, asked, isolation));
+                let outcome = isolation.and_then(|isolation| {
+                    let from = From::from_wire(asked.timestamp, cx.version).ok_or(ErrorCode::UnsupportedVersion)?;
+                    let partition = cx.broker.partitions.partition(&topic.name, asked.partition_index);
+                    lookup(cx, &partition.ok_or(ErrorCode::UnknownTopicOrPartition)?, asked, (from, isolation))
+                });
                 match outcome {
                     Ok(Some(found)) => blank
                         .with_timestamp(found.timestamp)
@@ -93,9 +96,8 @@ fn lookup(
     cx: &Context,
     partition: &Arc<Partition>,
     asked: &ListOffsetsPartition,
-    isolation: Isolation,
+    (from, isolation): (From, Isolation),
 ) -> Result<Option<Answer>, ErrorCode> {
-    let from = From::from_wire(asked.timestamp, cx.version).ok_or(ErrorCode::UnsupportedVersion)?;
     partition
         .check_leader(LeaderEpoch::from_wire(asked.current_leader_epoch))
         .map_err(|fault| errors::unavailable(&fault))?;
@@ -111,26 +113,58 @@ fn lookup(
         offset: found.offset,
         epoch: found.epoch.or_else(|| log.epoch_at(found.offset)),
     };
+    let settled = || settled(log.latest_epoch_start(), bounds.high(), cx.version);
     Ok(match from {
         // The end belongs to no record yet: its epoch is the newest one.
-        From::Latest => Some(Answer { timestamp: -1, offset: limit, epoch: log.latest_epoch() }),
+        From::Latest => settled().map(|()| Some(Answer { timestamp: -1, offset: limit, epoch: log.latest_epoch() }))?,
         From::Earliest | From::EarliestLocal => Some(at(bounds.start())),
         From::MaxTimestamp => {
             let found = log.offset_of_max_timestamp().map_err(|fault| errors::read_error(&fault))?;
-            found.filter(|found| found.offset < limit).map(timed)
+            match found {
+                Some(found) if found.offset >= limit => settled().map(|()| None)?,
+                found => found.map(timed),
+            }
         }
         From::Time(time) => {
             let found = log.offset_for_timestamp(time, limit).map_err(|fault| errors::read_error(&fault))?;
-            found.map(timed)
+            match found {
+                None => settled().map(|()| None)?,
+                found => found.map(timed),
+            }
         }
         // Nothing is ever tiered here: -1, as Kafka answers without remote storage.
         From::LatestTiered | From::EarliestPendingUpload => None,
     })
 }
 
+/// OFF-8: a new leader that does not know yet what is committed up to the begin of its epoch would tell a latest offset
+/// that lies before one told by the leader before it.
+fn settled(epoch_start: Option<Offset>, high: Offset, version: Version) -> Result<(), ErrorCode> {
+    match epoch_start {
+        Some(start) if start > high && version >= 5 => Err(ErrorCode::OffsetNotAvailable),
+        Some(start) if start > high => Err(ErrorCode::LeaderNotAvailable),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn off_8_a_leader_that_is_behind_its_epoch_tells_no_end() {
+        let at = Offset::new;
+        for (start, high, version, expected) in [
+            (None, 0, 11, Ok(())),
+            (Some(at(5)), 5, 11, Ok(())),
+            (Some(at(5)), 9, 1, Ok(())),
+            (Some(at(5)), 4, 11, Err(ErrorCode::OffsetNotAvailable)),
+            (Some(at(5)), 4, 5, Err(ErrorCode::OffsetNotAvailable)),
+            (Some(at(5)), 4, 4, Err(ErrorCode::LeaderNotAvailable)),
+        ] {
+            assert_eq!(settled(start, at(high), version), expected, "epoch from {start:?}, committed to {high}");
+        }
+    }
 
     #[test]
     fn off_6_each_special_timestamp_has_its_first_version() {

@@ -4,16 +4,16 @@
 //! flexible, 10 adds the current leader, 13 names topics by id (KIP-516). The append happens before the handler
 //! returns; only the waiting comes later, so pipelined requests keep their order (IDEM-14).
 mod joining;
+mod whole;
 
 use super::{Closing, Context, Reply, Response, errors, reply};
 use crate::{
     log::{AppendOrigin, AppendTerms, Reached},
     platform::Clock,
-    record::{self, BatchError, BatchHeader, BatchRules},
+    record::{self, BatchError, BatchRules},
     replica::{Partition, ProduceError, Topic},
     types::{Acks, ErrorCode, Offset, TopicId},
 };
-use bytes::Bytes;
 use joining::Joined;
 use kafka_protocol::messages::{
     ProduceRequest, ProduceResponse,
@@ -40,6 +40,9 @@ struct Commit {
 }
 
 pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
+    if let Some(fault) = whole::fault(&request) {
+        return whole::refuse(cx, &request, fault);
+    }
     let Some(joining) = joining::begin(cx, &request) else { return write(cx, request, &Joined::default()) };
     // The coordinator is asked first: what comes behind on this connection waits, so that the order stays (IDEM-14).
     let cx = cx.clone();
@@ -59,7 +62,6 @@ fn write(cx: &Context, request: ProduceRequest, joined: &Joined) -> Reply<Respon
     let mut responses = Vec::with_capacity(request.topic_data.len());
     let mut seen = BTreeSet::new();
     let several = request.topic_data.len() > 1;
-    let transactional = request.transactional_id.is_some();
     for (topic_index, data) in request.topic_data.into_iter().enumerate() {
         let topic = find(cx, &data);
         let mut answers = Vec::with_capacity(data.partition_data.len());
@@ -70,10 +72,9 @@ fn write(cx: &Context, request: ProduceRequest, joined: &Joined) -> Reply<Respon
             let outcome = match (acks, twice) {
                 (None, _) => Err(Refused::code(ErrorCode::InvalidRequiredAcks)),
                 (_, true) => Err(Refused::code(ErrorCode::InvalidRequest)),
-                (Some(acks), false) => topic
-                    .clone()
-                    .map_err(Refused::code)
-                    .and_then(|topic| append(cx, acks, &topic, partition, (transactional, joined))),
+                (Some(acks), false) => {
+                    topic.clone().map_err(Refused::code).and_then(|topic| append(cx, acks, &topic, partition, joined))
+                }
             };
             let answer = PartitionProduceResponse::default().with_index(number);
             answers.push(match outcome {
@@ -136,13 +137,12 @@ fn append(
     acks: Acks,
     topic: &Topic,
     data: PartitionProduceData,
-    (transactional, joined): (bool, &Joined),
+    joined: &Joined,
 ) -> Result<Answered, Refused> {
     let partition = topic.partition(data.index).ok_or(Refused::code(ErrorCode::UnknownTopicOrPartition))?;
     let bytes = data.records.unwrap_or_default();
     let checked = {
         let settings = partition.settings();
-        check_transaction(&bytes, transactional)?;
         // Older clients cannot have made zstd batches (VAL-11).
         let rules = BatchRules { zstd_allowed: cx.version >= 7, ..settings.rules };
         record::check(bytes, &rules, cx.broker.clock.wall_ms()).map_err(|fault| Refused::batch(fault, data.index))?
@@ -172,16 +172,6 @@ fn wait_for(acks: Acks, partition: &Arc<Partition>, last: Offset) -> Result<Opti
     let high = partition.log().map_err(|fault| Refused::code(errors::unavailable(&fault)))?.high_mark();
     Ok((high.get() < last.next())
         .then(|| Commit { reached: high.reached(last.next()), is_own: partition.is_alone_in_sync() }))
-}
-
-/// A batch of a transaction needs a transactional id that may be written (VAL-5).
-fn check_transaction(bytes: &Bytes, has_transactional_id: bool) -> Result<(), Refused> {
-    match BatchHeader::parse(bytes) {
-        Ok(header) if header.is_transactional() && !has_transactional_id => {
-            Err(Refused::code(ErrorCode::TransactionalIdAuthorizationFailed))
-        }
-        _ => Ok(()),
-    }
 }
 
 async fn committed(

@@ -45,7 +45,7 @@ apis! {
     Metadata                0, 0..=13 => super::metadata::handle;
     OffsetCommit            2, 2..=10 => super::offset_commit::handle;
     OffsetFetch             1, 1..=10 => super::offset_fetch::handle;
-    FindCoordinator         0, 0..=6  => super::find_coordinator::handle;
+    FindCoordinator         0, 0..=5  => super::find_coordinator::handle;
     JoinGroup               0, 0..=9  => super::join_group::handle;
     Heartbeat               0, 0..=4  => super::heartbeat::handle;
     LeaveGroup              0, 0..=5  => super::leave_group::handle;

@@ -1,10 +1,14 @@
 //! What DescribeConfigs answers: each setting with its value, where that came from and what it would be otherwise
 //! (KIP-226, KIP-569; Kafka's `ConfigHelper`).
+mod fixed;
+
 use crate::config::raw::{RawSettings, setting_behind};
 use crate::config::setting::{Dynamic, Scope, Setting};
 use crate::config::table;
 use crate::config::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use fixed::describe_loggers;
 
 /// Where a value comes from, with Kafka's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -15,6 +19,7 @@ pub enum ConfigSource {
     DynamicDefaultBroker = 3,
     StaticBroker = 4,
     Default = 5,
+    DynamicBrokerLogger = 6,
     DynamicClientMetrics = 7,
     DynamicGroup = 8,
 }

@@ -129,9 +129,10 @@ fn judge_keys(raw: &RawSettings) -> Result<Vec<Note>, ConfigError> {
         let known = table::broker(key);
         if let Some(why) = table::foreign(key) {
             notes.push(warning(format!("{key} ({}) has no effect: {why}", value.source)));
-        } else if known.is_some_and(|setting| !table::has_effect(setting)) {
+        } else if known.map_or_else(|| raw::setting_behind(key).is_some(), |setting| !table::has_effect(setting)) {
+            // No setting has a value of its own for single listeners here.
             without_effect.push(format!("{key} ({})", value.source));
-        } else if known.is_none() && raw::setting_behind(key).is_none() {
+        } else if known.is_none() {
             let nearest = suggest::nearest(key, raw::known_names());
             let is_stranger = nearest.is_empty();
             let found = UnknownKey { key: key.clone(), source: value.source.clone(), nearest };

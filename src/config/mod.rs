@@ -20,7 +20,8 @@ mod value;
 pub use alter::{AlterError, Alteration, Operation, apply, check_broker};
 pub use client_metrics::{ClientMetricsError, describe_client_metrics, validate_client_metrics};
 pub use describe::{
-    ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_cluster, describe_topic,
+    ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_cluster, describe_loggers,
+    describe_topic,
 };
 pub use docs::settings_page;
 pub use group::{GroupConfigError, describe_group, validate_group};

@@ -49,8 +49,7 @@ pub struct NetworkConfig {
     /// `host:port` of metrics and health, if served.
     pub http_listen: Option<HostPort>,
     pub request_bytes_max: u32,
-    /// Requests in flight, all connections together, and their bytes (`None`: Kafka's default, no limit given).
-    pub queued_requests_max: u32,
+    /// Bytes of the requests in flight, all connections together (`None`: Kafka's default, no limit given).
     pub queued_request_bytes_max: Option<u64>,
     /// Bytes of unanswered requests of one connection.
     pub connection_inflight_bytes_max: u64,
@@ -89,7 +88,6 @@ pub struct TopicRules {
 pub struct LogRules {
     pub retention_check_interval_ms: u64,
     pub recovery_checkpoint_interval_ms: u64,
-    pub start_offset_checkpoint_interval_ms: u64,
     pub initial_task_delay_ms: u64,
     pub cleaner: CleanerRules,
 }
@@ -296,7 +294,6 @@ fn network(reader: &Reader<'_>, raw: &RawSettings) -> Result<NetworkConfig, Node
         inter_broker_listener: sets.inter_broker,
         http_listen: http_listen(&reader.text("ottla.http.listen")?)?,
         request_bytes_max,
-        queued_requests_max: reader.count_u32("queued.max.requests")?,
         queued_request_bytes_max,
         connection_inflight_bytes_max: reader
             .limit("ottla.connection.inflight.max.bytes")?
@@ -359,7 +356,6 @@ fn log_rules(reader: &Reader<'_>) -> Result<LogRules, NodeConfigError> {
     Ok(LogRules {
         retention_check_interval_ms: reader.count("log.retention.check.interval.ms")?,
         recovery_checkpoint_interval_ms: reader.count("log.flush.offset.checkpoint.interval.ms")?,
-        start_offset_checkpoint_interval_ms: reader.count("log.flush.start.offset.checkpoint.interval.ms")?,
         initial_task_delay_ms: reader.count("log.initial.task.delay.ms")?,
         cleaner: cleaner_rules(reader)?,
     })

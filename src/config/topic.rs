@@ -71,7 +71,6 @@ pub struct TopicConfig {
     pub min_cleanable_dirty_ratio: f64,
     pub min_compaction_lag_ms: u64,
     pub min_insync_replicas: i32,
-    pub preallocate: bool,
     pub retention_bytes: Option<u64>,
     pub retention_ms: Option<u64>,
     /// Never 0.
@@ -146,7 +145,6 @@ impl TopicConfig {
             min_cleanable_dirty_ratio: reader.double("min.cleanable.dirty.ratio")?,
             min_compaction_lag_ms: min_ms,
             min_insync_replicas: reader.int("min.insync.replicas")?,
-            preallocate: reader.boolean("preallocate")?,
             retention_bytes: reader.limit("retention.bytes")?,
             retention_ms: reader.limit("retention.ms")?,
             segment_bytes: segment_bytes.max(1),

@@ -33,6 +33,11 @@ impl EpochCache {
         self.entries.last().map(|entry| entry.epoch)
     }
 
+    /// Where the newest epoch begins.
+    pub fn latest_start(&self) -> Option<Offset> {
+        self.entries.last().map(|entry| entry.start)
+    }
+
     /// Takes the mark that the checkpoint file is behind and answers what it is to say. Epochs without a record below
     /// `end` are dropped when a log is opened (LOG-20): for them alone no file is made, thousands of new logs would cost
     /// their creation.

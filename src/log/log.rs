@@ -310,6 +310,11 @@ impl Log {
         self.epochs.lock().latest()
     }
 
+    /// Where the newest epoch begins here.
+    pub fn latest_epoch_start(&self) -> Option<Offset> {
+        self.epochs.lock().latest_start()
+    }
+
     /// Everything below was compacted once.
     pub fn cleaned(&self) -> Option<Offset> {
         Offset::from_wire(self.cleaned.load(Ordering::Acquire))

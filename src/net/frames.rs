@@ -14,6 +14,10 @@ pub enum FrameError {
     Tls,
 }
 
+/// How requests of HTTP begin: its methods, and the greeting of HTTP/2.
+const HTTP_WORDS: &[&[u8; 4]] =
+    &[b"GET ", b"HEAD", b"POST", b"PUT ", b"PATC", b"DELE", b"OPTI", b"CONN", b"TRAC", b"PRI "];
+
 /// Bytes read from one connection, not yet taken as frames.
 pub struct FrameReader {
     buffer: BytesMut,
@@ -111,7 +115,7 @@ impl FrameReader {
     /// Browsers and TLS clients come to the wrong door often enough to deserve a clear word.
     fn recognise(&self) -> Result<(), FrameError> {
         match self.buffer.first_chunk::<4>() {
-            Some(b"GET " | b"POST" | b"HEAD" | b"PUT " | b"OPTI" | b"DELE" | b"PRI ") => Err(FrameError::Http),
+            Some(word) if HTTP_WORDS.contains(&word) => Err(FrameError::Http),
             Some([0x16, 0x03, ..]) => Err(FrameError::Tls),
             _ => Ok(()),
         }
@@ -186,7 +190,10 @@ mod tests {
 
     #[test]
     fn http_and_tls_are_recognised() {
-        assert_eq!(reader(b"GET / HTTP/1.1").take(), Err(FrameError::Http));
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PRI"] {
+            let line = format!("{method} / HTTP/1.1");
+            assert_eq!(reader(line.as_bytes()).take(), Err(FrameError::Http), "{method}");
+        }
         assert_eq!(reader(&[0x16, 0x03, 0x01, 0x02, 0x00]).take(), Err(FrameError::Tls));
     }
 }

@@ -7,6 +7,7 @@ mod groups;
 mod late;
 mod limits;
 mod observe;
+mod opened;
 mod process;
 mod retention;
 mod settings;

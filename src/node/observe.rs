@@ -3,12 +3,12 @@ use crate::{
     coordinator::{Coordinated, GroupCoordinator, GroupMachine},
     http::Pages,
     image::{Delta, Image, Publisher},
-    log::{Cleaner, LogDir},
+    log::Cleaner,
     metrics::{CompactionTotals, Metrics, WalTotals},
     replica::Partitions,
 };
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -34,26 +34,34 @@ impl Publisher for MetadataGauges {
     }
 }
 
-/// The pages of the HTTP listener.
+/// The pages of the HTTP listener. They are served from the beginning of a start, and show what there is by then.
 pub struct NodePages {
-    pub metrics: Arc<Metrics>,
+    metrics: Arc<Metrics>,
+    ready: Arc<AtomicBool>,
+    parts: OnceLock<PageParts>,
+}
+
+/// What the pages tell of once it is open.
+pub struct PageParts {
     pub partitions: Arc<Partitions>,
     pub cleaner: Arc<Cleaner>,
     pub groups: Arc<GroupCoordinator>,
     pub sessions: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
-    pub ready: Arc<AtomicBool>,
 }
 
 impl NodePages {
-    fn directories(&self) -> &[Arc<LogDir>] {
-        self.partitions.directories()
+    pub fn new(metrics: Arc<Metrics>, ready: Arc<AtomicBool>) -> NodePages {
+        NodePages { metrics, ready, parts: OnceLock::new() }
     }
-}
 
-impl Pages for NodePages {
-    fn metrics(&self) -> Vec<u8> {
+    /// Everything is open: from now on the pages tell of it.
+    pub fn show(&self, parts: PageParts) {
+        assert!(self.parts.set(parts).is_ok(), "a node is opened once");
+    }
+
+    fn collect(&self, parts: &PageParts) {
         let mut totals = WalTotals::default();
-        for directory in self.directories() {
+        for directory in parts.partitions.directories() {
             let figures = directory.wal().figures();
             totals.commits += figures.commits;
             totals.entries += figures.entries;
@@ -62,7 +70,7 @@ impl Pages for NodePages {
             self.metrics.free_bytes(&directory.path().display().to_string()).set(directory.free_bytes() as f64);
         }
         self.metrics.set_wal(totals);
-        let compaction = self.cleaner.totals();
+        let compaction = parts.cleaner.totals();
         self.metrics.set_compaction(CompactionTotals {
             runs: compaction.runs,
             failures: compaction.failures,
@@ -71,31 +79,44 @@ impl Pages for NodePages {
             seconds: compaction.seconds,
         });
         self.metrics.uncleanable_partitions.set(compaction.uncleanable as i64);
-        let failed = self.directories().iter().filter(|directory| directory.failure().is_some()).count();
-        let offline = self.partitions.offline().len();
+        let failed = parts.partitions.directories().iter().filter(|directory| directory.failure().is_some()).count();
+        let offline = parts.partitions.offline().len();
         self.metrics.offline_log_directories.set((failed + offline) as i64);
-        self.metrics.partitions.set(self.partitions.count() as i64);
-        let (sessions, evictions) = (self.sessions)();
+        self.metrics.partitions.set(parts.partitions.count() as i64);
+        let (sessions, evictions) = (parts.sessions)();
         self.metrics.fetch_sessions.set(sessions as i64);
         let counted = self.metrics.fetch_session_evictions.get();
         self.metrics.fetch_session_evictions.inc_by((evictions as u64).saturating_sub(counted));
-        let groups = self.groups.figures();
+        let groups = parts.groups.figures();
         self.metrics.groups.set(groups.entries as i64);
         self.metrics.set_coordinator(GroupMachine::TOPIC, groups);
+    }
+}
+
+impl Pages for NodePages {
+    fn metrics(&self) -> Vec<u8> {
+        if let Some(parts) = self.parts.get() {
+            self.collect(parts);
+        }
         self.metrics.render()
     }
 
     fn unhealthy(&self) -> Option<String> {
-        let failures = self.directories().iter().filter_map(|directory| {
+        // While the directories are being opened nothing is known to be wrong; if something is, the start fails.
+        let partitions = &self.parts.get()?.partitions;
+        let failures = partitions.directories().iter().filter_map(|directory| {
             Some(format!("log directory {} failed: {}", directory.path().display(), directory.failure()?))
         });
-        let offline = self.partitions.offline().iter();
+        let offline = partitions.offline().iter();
         let offline = offline.map(|path| format!("log directory {} could not be opened", path.display()));
         let failures: Vec<String> = failures.chain(offline).collect();
         (!failures.is_empty()).then(|| failures.join("\n"))
     }
 
     fn not_ready(&self) -> Option<String> {
+        if self.parts.get().is_none() {
+            return Some("starting".into());
+        }
         if !self.ready.load(Ordering::Acquire) {
             return Some("starting or stopping".into());
         }

@@ -1,33 +1,26 @@
 //! A node from its settings to serving clients, and back.
 use super::{
-    FormatError, NodeSettings,
-    changing::changes,
-    cleaning::cleaner_settings,
-    features::{features, first_levels},
-    groups::{group_coordinator, group_settings},
+    FormatError,
+    features::features,
     limits::{connection_rules, socket_settings},
-    observe::{MetadataGauges, NodePages},
+    observe::{NodePages, PageParts},
+    opened::{Opened, open},
     retention,
-    storage::{Storage, open_directories, recover},
-    topic_settings,
-    transactions::{late_transactions, transaction_coordinator, transaction_ends, transaction_sweeps},
+    storage::Storage,
+    transactions::{late_transactions, transaction_ends, transaction_sweeps},
 };
 use crate::{
     api::{Broker, Router, SessionCache, SessionSettings},
     config::{Listener as ListenerConfig, NetworkConfig, NodeConfig, RawSettings},
-    controller::{
-        self, BrokerRegistration, Controller, ControllerHandle, ControllerRegistration, ProducerIdSource, Rules,
-    },
-    coordinator::{CoordinatorPublisher, GroupCoordinator, TransactionCoordinator, TransactionEnds},
+    controller::{self, Controller, ControllerHandle, ProducerIdSource},
+    coordinator::{GroupCoordinator, TransactionEnds},
     http::{Http, HttpBindError},
-    image::Publisher,
     log::{Cleaner, Closed, LogDirError, LogError},
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
-    quorum::{LeadError, Single},
-    replica::{Partitions, TopicPublisher},
+    quorum::LeadError,
+    replica::Partitions,
     server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts, SocketSettings},
-    wire::metadata,
 };
 use std::{
     sync::{
@@ -107,12 +100,23 @@ impl Node {
             Some(address) => Some(Http::bind(&format!("{}:{}", address.host, address.port)).await?),
             None => None,
         };
+        let (stop, stopping) = watch::channel(false);
+        let ready = Arc::new(AtomicBool::new(false));
+        let pages = Arc::new(NodePages::new(metrics.clone(), ready.clone()));
+        let mut tasks = Vec::new();
+        let http_address = http.as_ref().and_then(|http| http.address().ok());
+        // From here on: a start that takes long can be told from one that hangs.
+        if let Some(http) = http {
+            let (pages, mut stopping) = (pages.clone(), stopping.clone());
+            tasks.push(tokio::spawn(http.serve(pages, async move {
+                let _ = stopping.wait_for(|stop| *stop).await;
+            })));
+        }
         let Opened { storage, controller, partitions, groups, transactions, cleaner } = {
             let (parts, advertised, metrics) = (parts.clone(), advertised.clone(), metrics.clone());
             let limits = limits.clone();
             tokio::task::spawn_blocking(move || open(&parts, &advertised, &metrics, limits)).await??
         };
-        let (stop, stopping) = watch::channel(false);
         let producer_ids = Arc::new(ProducerIdSource::new(controller.handle().clone()));
         let (ends, woken) = transaction_ends(controller.handle(), &producer_ids, &transactions, &groups, &partitions);
         let broker = broker(
@@ -124,16 +128,7 @@ impl Node {
             &metrics,
             &stopping,
         );
-        let ready = Arc::new(AtomicBool::new(false));
-        let mut tasks = Vec::new();
-        let http_address = http.as_ref().and_then(|http| http.address().ok());
-        if let Some(http) = http {
-            let pages = pages(&broker, &cleaner, &ready);
-            let mut stopping = stopping.clone();
-            tasks.push(tokio::spawn(http.serve(pages, async move {
-                let _ = stopping.wait_for(|stop| *stop).await;
-            })));
-        }
+        pages.show(page_parts(&broker, &cleaner));
         tasks.push(tokio::spawn(groups.run(stopping.clone())));
         tasks.push(tokio::spawn(transactions.run(stopping.clone())));
         let sweeps = transaction_sweeps(&parts.config.producers.transactions);
@@ -229,117 +224,6 @@ fn bind(network: &NetworkConfig, sockets: &SocketSettings) -> Result<Bound, Bind
     Ok((bound, listeners, advertised))
 }
 
-/// What has its state on disk.
-pub(super) struct Opened {
-    pub storage: Storage,
-    pub controller: Controller,
-    pub partitions: Arc<Partitions>,
-    pub groups: Arc<GroupCoordinator>,
-    pub transactions: Arc<TransactionCoordinator>,
-    pub cleaner: Arc<Cleaner>,
-}
-
-/// Directories, metadata, partitions: everything that touches the disk.
-pub(super) fn open(
-    parts: &NodeParts,
-    advertised: &[ListenerConfig],
-    metrics: &Arc<Metrics>,
-    limits: Arc<ConnectionLimits>,
-) -> Result<Opened, StartError> {
-    let storage = open_directories(parts)?;
-    let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), storage.found.clone());
-    let groups = group_coordinator(parts, &partitions, storage.view.clone());
-    let transactions = transaction_coordinator(parts, &partitions);
-    let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
-    let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
-    let settings = cleaner_settings(&parts.config.log.cleaner);
-    let cleaner = Cleaner::new(storage.directories.clone(), parts.clock.clone(), settings);
-    let (its_groups, its_cleaner) = (groups.clone(), cleaner.clone());
-    let publishers: Vec<Box<dyn Publisher>> = vec![
-        Box::new(TopicPublisher::new(partitions.clone(), resolver(parts))),
-        changes(parts, "groups", move |config| its_groups.configure(group_settings(&config.groups))),
-        Box::new(CoordinatorPublisher(groups.clone())),
-        Box::new(CoordinatorPublisher(transactions.clone())),
-        Box::new(MetadataGauges { metrics: metrics.clone() }),
-        changes(parts, "compaction", move |config| its_cleaner.update(cleaner_settings(&config.log.cleaner))),
-        changes(parts, "limits", move |config| limits.update(connection_rules(&config.network))),
-    ];
-    let new_terms = storage.directories.iter().any(|directory| !directory.was_clean());
-    let controller = Controller::start(registration(parts, &storage, advertised, log, new_terms, publishers))?;
-    partitions.settle();
-    recover(&storage, &partitions)?;
-    let (_, epoch) = controller.handle().broker();
-    storage.directories.iter().for_each(|directory| directory.set_broker_epoch(epoch));
-    Ok(Opened { storage, controller, partitions, groups, transactions, cleaner })
-}
-
-/// A topic's settings from the node's and its own. What the controller accepted resolves; if it does not after a
-/// change of version, the topic goes on with the node's defaults and a log line.
-fn resolver(parts: &NodeParts) -> crate::replica::Resolve {
-    let raw = parts.raw.clone();
-    Box::new(move |name, cluster, own, set| {
-        let raw = raw.with_dynamic(cluster, own);
-        let resolved = topic_settings(&raw, set).or_else(|error| {
-            tracing::error!(topic = name, %error, "settings of the topic cannot be used; the defaults are");
-            topic_settings(&raw, &Default::default())
-        });
-        match resolved {
-            Ok(settings) => Arc::new(settings),
-            Err(error) => {
-                tracing::error!(topic = name, %error, "the broker's own defaults cannot be used");
-                Arc::new(topic_settings(&RawSettings::default(), &Default::default()).expect("Kafka's defaults"))
-            }
-        }
-    })
-}
-
-fn registration(
-    parts: &NodeParts,
-    storage: &Storage,
-    advertised: &[ListenerConfig],
-    log: Arc<Single>,
-    new_terms: bool,
-    publishers: Vec<Box<dyn Publisher>>,
-) -> controller::Start {
-    let node = &parts.config;
-    let endpoint = |listener: &ListenerConfig| metadata::Endpoint {
-        name: listener.name.clone(),
-        host: listener.host.clone(),
-        port: listener.port,
-        security_protocol: listener.protocol.id(),
-    };
-    let features = features();
-    let incarnation = parts.chance.uuid();
-    controller::Start {
-        log,
-        rules: Rules {
-            partitions_default: node.topics.partitions_default,
-            replication_default: node.topics.replication_factor_default,
-            topic_deletion: node.topics.delete_enabled,
-            settings: Arc::new(NodeSettings { raw: parts.raw.clone() }),
-            features: features.clone(),
-        },
-        levels: first_levels(node),
-        controller: ControllerRegistration {
-            id: node.node_id,
-            incarnation,
-            endpoints: node.network.controller_listeners.iter().map(endpoint).collect(),
-            features: features.clone(),
-        },
-        broker: BrokerRegistration {
-            id: node.node_id,
-            incarnation,
-            endpoints: advertised.iter().map(endpoint).collect(),
-            features,
-            rack: node.rack.clone(),
-            directories: storage.directory_ids.iter().take(storage.directories.len()).map(|id| id.0).collect(),
-        },
-        new_terms,
-        chance: parts.chance.clone(),
-        publishers,
-    }
-}
-
 fn broker(
     parts: &NodeParts,
     storage: &Storage,
@@ -371,16 +255,14 @@ fn broker(
     })
 }
 
-fn pages(broker: &Arc<Broker>, cleaner: &Arc<Cleaner>, ready: &Arc<AtomicBool>) -> Arc<NodePages> {
+fn page_parts(broker: &Arc<Broker>, cleaner: &Arc<Cleaner>) -> PageParts {
     let sessions = broker.clone();
-    Arc::new(NodePages {
-        metrics: broker.metrics.clone(),
+    PageParts {
         partitions: broker.partitions.clone(),
         cleaner: cleaner.clone(),
         groups: broker.groups.clone(),
         sessions: Box::new(move || (sessions.sessions.len(), sessions.sessions.evictions())),
-        ready: ready.clone(),
-    })
+    }
 }
 
 fn server_parts(

@@ -4,7 +4,7 @@ mod directories;
 
 use super::{
     limits::connection_rules,
-    start::{Opened, open},
+    opened::{Opened, open},
 };
 use crate::{
     config,

@@ -4,6 +4,8 @@ mod partitions;
 mod publish;
 mod settings;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 pub use partition::{DeleteRecordsError, Leadership, Partition, ProduceError, ReadFault, Unavailable};
 pub use partitions::{Found, Partitions, Topic};

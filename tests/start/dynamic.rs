@@ -29,7 +29,7 @@ fn set(asker: &mut Asker, kind: i8, resource: &str, key: &str, value: Option<&st
 }
 
 /// Writes one record of `bytes` bytes with `timestamp`; code and append time of the answer.
-fn write(asker: &mut Asker, topic: &str, bytes: usize, timestamp: i64) -> (i16, i64) {
+pub fn write(asker: &mut Asker, topic: &str, bytes: usize, timestamp: i64) -> (i16, i64) {
     let record = Record {
         transactional: false,
         control: false,

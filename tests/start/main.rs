@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test waits, and looks at the files the binary leaves")]
 mod asker;
 mod child;
+mod codes;
 mod cold;
 mod dynamic;
 mod limits;

@@ -1,7 +1,7 @@
 //! The HTTP pages of a running broker, and that what they count is true.
 use crate::{
     asker::{Asker, name, text},
-    child::{Child, api_versions, ask, connect, free_port, make_topic},
+    child::{Child, api_versions, ask, command, connect, free_port, make_topic},
 };
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::{
@@ -128,4 +128,29 @@ fn health_and_readiness_are_told_and_the_figures_are_true() {
     assert_eq!(figure(&after, "kafka_server_socket_server_metrics_connection_count", &[]), 1.0);
     drop(socket);
     child.stop();
+}
+
+/// A directory's own file that nobody fills holds the start up for as long as the test likes.
+#[test]
+fn while_a_broker_starts_it_is_alive_and_not_ready() {
+    let directory = tempfile::tempdir().unwrap();
+    let (port, http) = (free_port(), free_port());
+    std::fs::create_dir(directory.path().join("data")).unwrap();
+    let pipe = directory.path().join("data/meta.properties");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{port}");
+    let pages = format!("ottla.http.listen=127.0.0.1:{http}");
+    let arguments = ["serve", "-o", &listeners, "-o", "log.dirs=data", "-o", &pages];
+    let mut process = command(directory.path(), &arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while TcpStream::connect(("127.0.0.1", http)).is_err() {
+        assert!(begun.elapsed().as_secs() < 10, "the pages are not served");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let told = ["/healthz", "/readyz", "/metrics"].map(|path| get(http, path));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(told[0].starts_with("HTTP/1.1 200"), "{}", told[0]);
+    assert!(told[1].starts_with("HTTP/1.1 503") && told[1].ends_with("starting\n"), "{}", told[1]);
+    assert!(told[2].starts_with("HTTP/1.1 200") && told[2].contains("brokerstate 1"), "{}", told[2]);
 }

@@ -208,7 +208,7 @@ fn metadata(asker: &mut Asker, id: uuid::Uuid) {
 }
 
 fn find_coordinator(asker: &mut Asker) {
-    asker.each(0..=6, |version| {
+    asker.each(0..=5, |version| {
         let kinds = [0, 1, 2, 9].map(|kind| if version == 0 { 0 } else { kind });
         let keys = ["", "g", "a:b:c"];
         kinds

@@ -372,3 +372,40 @@ fn a_changed_limit_is_obeyed() {
         (produce(&mut connection, &topic, batch.clone()).error_code == 0).then_some(())
     });
 }
+
+#[test]
+fn altering_what_is_no_topic_s_name() {
+    for version in 0..=1 {
+        for (name, code) in [("", Code::InvalidRequest), ("a b", Code::InvalidTopicException)] {
+            assert_error(alter_as(version, name, &[("retention.ms", SET, Some("1"))], false), code);
+            assert_error(replace(version, name, &[("retention.ms", Some("1"))], false), code);
+            assert_error(replace(version, name, &[], true), code);
+        }
+    }
+}
+
+#[test]
+fn loggers_and_metrics_of_clients_are_described() {
+    const LOGGERS: i8 = 8;
+    const CLIENT_METRICS: i8 = 16;
+    const SOURCE_LOGGER: i8 = 6;
+    let node = node_id(&mut Connection::open()).0;
+    for version in 1..=4 {
+        let loggers = describe(version, LOGGERS, &node.to_string(), None);
+        assert_ok(loggers.error_code);
+        let root =
+            loggers.configs.iter().find(|logger| logger.name.as_str() == "root").expect("the root of all loggers");
+        let level = root.value.as_ref().expect("a level").as_str();
+        assert!(["FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE", "OFF"].contains(&level), "{level}");
+        assert_eq!(root.config_source, SOURCE_LOGGER);
+        let metrics = describe(version, CLIENT_METRICS, &fresh_name("subscription"), None);
+        assert_ok(metrics.error_code);
+        let mut names: Vec<&str> = metrics.configs.iter().map(|entry| entry.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["interval.ms", "match", "metrics"]);
+        assert!(metrics.configs.iter().all(|entry| entry.config_source == SOURCE_DEFAULT));
+        for (kind, name) in [(LOGGERS, ""), (LOGGERS, "x"), (LOGGERS, "77"), (CLIENT_METRICS, "")] {
+            assert_error(describe(version, kind, name, None).error_code, Code::InvalidRequest);
+        }
+    }
+}

@@ -128,3 +128,17 @@ fn errors_are_per_topic_and_names_come_once() {
     }
     assert_eq!(count(&topics[1].name), 1);
 }
+
+#[test]
+fn without_time_none_are_added() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    for version in 0..=3 {
+        for timeout_ms in [0, -1] {
+            let request = CreatePartitionsRequest::default().with_topics(vec![wanted(&topic.name, 2)]);
+            let answer = connection.call(version, &request.with_timeout_ms(timeout_ms));
+            assert_error(answer.results[0].error_code, Code::RequestTimedOut);
+        }
+    }
+    assert_eq!(count(&topic.name), 1);
+}

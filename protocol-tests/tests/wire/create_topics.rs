@@ -307,3 +307,25 @@ fn more_partitions_than_anyone_needs_are_refused() {
         assert_error(error_in_metadata(&name), Code::UnknownTopicOrPartition);
     }
 }
+
+#[test]
+fn names_that_collide_in_one_request_are_both_made() {
+    let name = fresh_name("q.a");
+    let results = create_all(7, vec![wanted(&name, 1, 1), wanted(&name.replace('.', "_"), 1, 1)]);
+    assert_eq!(results.len(), 2);
+    results.iter().for_each(|result| assert_ok(result.error_code));
+}
+
+#[test]
+fn without_time_nothing_is_made() {
+    for version in 2..=7 {
+        for timeout_ms in [0, -1, i32::MIN] {
+            let name = fresh_name("late");
+            let request = CreateTopicsRequest::default().with_topics(vec![wanted(&name, 1, 1), wanted("a b", 1, 1)]);
+            let answer = Connection::open().call(version, &request.with_timeout_ms(timeout_ms));
+            assert_eq!(answer.topics.len(), 2);
+            answer.topics.iter().for_each(|topic| assert_error(topic.error_code, Code::RequestTimedOut));
+            assert_error(error_in_metadata(&name), Code::UnknownTopicOrPartition);
+        }
+    }
+}

@@ -164,3 +164,20 @@ fn producing_to_a_deleted_topic() {
     let by_id = produce_at(&mut connection, 13, &topic, 0, Batch::of(&["x"]).encode());
     assert_error(by_id.error_code, Code::UnknownTopicId);
 }
+
+#[test]
+fn without_time_nothing_is_deleted() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    for version in 1..=6 {
+        for timeout_ms in [0, -1] {
+            let request = match version {
+                6 => DeleteTopicsRequest::default().with_topics(vec![by_name(&topic.name)]),
+                _ => DeleteTopicsRequest::default().with_topic_names(vec![topic.wire_name()]),
+            };
+            let answer = connection.call(version, &request.with_timeout_ms(timeout_ms));
+            assert_error(answer.responses[0].error_code, Code::RequestTimedOut);
+        }
+    }
+    assert_eq!(end_offset(&mut connection, &topic), 0, "it is there");
+}

@@ -95,8 +95,45 @@ fn the_cursor_names_what_comes_next() {
 fn a_cursor_beyond_a_topic_goes_on_with_the_next() {
     let topics = two_topics();
     let names = [topics[0].name.as_str(), topics[1].name.as_str()];
-    let answer = ask(&names, 2_000, Some((&format!("{}!", names[0]), 0)));
-    assert!(listed(&answer).iter().all(|(name, _)| name == names[1]));
+    for beyond in [3, 4, 1_000_000] {
+        let answer = ask(&names, 2_000, Some((names[0], beyond)));
+        answer.topics.iter().for_each(|topic| assert_ok(topic.error_code));
+        let described: Vec<_> = answer.topics.iter().map(|topic| topic.name.as_ref().unwrap().as_str()).collect();
+        assert_eq!(described, names);
+        assert_eq!(listed(&answer), [(names[1].to_string(), 0), (names[1].to_string(), 1)]);
+    }
+    let of_second = ask(&names, 2_000, Some((names[1], 1)));
+    assert_eq!(listed(&of_second), [(names[1].to_string(), 1)], "topics before it are not told again");
+}
+
+#[test]
+fn a_cursor_that_no_answer_gave_is_refused_for_each_topic() {
+    let topics = two_topics();
+    let names = [topics[0].name.as_str(), topics[1].name.as_str()];
+    let unlisted = format!("{}!", names[0]);
+    for cursor in [(names[0], -1), (names[1], i32::MIN), (unlisted.as_str(), 0), ("zzz", 0), ("", 0)] {
+        let answer = ask(&names, 2_000, Some(cursor));
+        assert!(answer.next_cursor.is_none());
+        assert_eq!(answer.topics.len(), 2, "{cursor:?}");
+        for topic in &answer.topics {
+            assert_error(topic.error_code, Code::InvalidRequest);
+            assert!(topic.partitions.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_full_answer_ends_before_the_next_topic_whether_there_is_one_or_not() {
+    let topics = two_topics();
+    let missing = fresh_name("zzz-missing");
+    let answer = ask(&[&topics[0].name, &missing], 3, None);
+    assert_eq!(answer.topics.len(), 1);
+    let next = answer.next_cursor.expect("a cursor");
+    assert_eq!((next.topic_name.as_str(), next.partition_index), (missing.as_str(), 0));
+    let rest = ask(&[&topics[0].name, &missing], 3, Some((&missing, 0)));
+    assert_eq!(rest.topics.len(), 1);
+    assert_error(rest.topics[0].error_code, Code::UnknownTopicOrPartition);
+    assert!(rest.next_cursor.is_none());
 }
 
 #[test]
@@ -116,12 +153,14 @@ fn unknown_topics_are_answered_each() {
     assert_error(of(&missing).error_code, Code::UnknownTopicOrPartition);
     assert!(of(&missing).partitions.is_empty());
     assert!(of(&missing).topic_id.is_nil());
+    assert_eq!(of(&missing).topic_authorized_operations, 0b1101_1111_1000);
 }
 
 #[test]
 fn invalid_names_are_invalid_topics() {
     let answer = ask(&["a b"], 2_000, None);
     assert_error(answer.topics[0].error_code, Code::InvalidTopicException);
+    assert_eq!(answer.topics[0].topic_authorized_operations, 0b1101_1111_1000);
 }
 
 #[test]

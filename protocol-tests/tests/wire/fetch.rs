@@ -351,10 +351,17 @@ fn val_11_zstd_topics_in_versions_before_10_are_refused_or_given_as_they_are() {
 #[test]
 fn fet_14_one_who_says_to_be_a_follower_but_is_none_is_refused() {
     let (mut connection, topic) = filled(1);
-    for version in [4, 12, 14] {
-        let request = fetch_request(version, &topic, vec![from_offset(0, 0)]).with_replica_id(BrokerId(7_777));
+    for (version, epoch, code) in [
+        (4, -1, Code::NotLeaderOrFollower),
+        (12, -1, Code::NotLeaderOrFollower),
+        (12, 0, Code::UnknownLeaderEpoch),
+        (14, 0, Code::UnknownLeaderEpoch),
+        (14, 5, Code::UnknownLeaderEpoch),
+    ] {
+        let wanted = from_offset(0, 0).with_current_leader_epoch(epoch);
+        let request = fetch_request(version, &topic, vec![wanted]).with_replica_id(BrokerId(7_777));
         let partition = only_partition(&connection.call(version, &request));
-        assert!(partition.error_code != 0, "version {version}");
+        assert_error(partition.error_code, code);
         assert!(bytes(&partition).is_empty());
     }
 }
@@ -367,5 +374,19 @@ fn written_is_read_at_once_on_another_connection() {
         let base = append(&mut connection, &topic, &Batch::of(&["x"]));
         assert_eq!(base, round);
         assert_eq!(base_offsets(&fetch(&mut reader, &topic, base)), [base], "acks=all means visible");
+    }
+}
+
+#[test]
+fn an_unknown_isolation_level_is_told_to_every_partition_or_at_the_top() {
+    let (mut connection, topic) = filled(1);
+    for version in ALL {
+        for level in [2, 5, -1] {
+            let request = fetch_request(version, &topic, vec![from_offset(0, 0)]).with_isolation_level(level);
+            let answer = connection.call(version, &request);
+            let codes: Vec<i16> = answer.responses.iter().map(|topic| topic.partitions[0].error_code).collect();
+            assert_eq!(answer.error_code, if version >= 7 { -1 } else { 0 }, "version {version}");
+            assert_eq!(codes, if version < 13 { vec![-1] } else { vec![] }, "version {version}");
+        }
     }
 }

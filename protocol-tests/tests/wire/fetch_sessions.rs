@@ -297,3 +297,24 @@ fn fet_3_an_incremental_fetch_waits_too() {
     append(&mut connection, &topic, &Batch::of(&["wake"]));
     assert_eq!(records(&reader.join().expect("the reader"), 0), [0]);
 }
+
+#[test]
+fn fet_11_partitions_take_turns_when_an_answer_has_no_room_for_all() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 3);
+    (0..3).for_each(|partition| append_to(&mut connection, &topic, partition));
+    for version in VERSIONS {
+        // Room for one batch; the reader does not even say that it goes on.
+        let wanted = (0..3).map(|partition| from_offset(partition, 0)).collect();
+        let full = connection.call(version, &in_session(version, &topic, (0, 0), wanted).with_max_bytes(1));
+        let mut served = Vec::new();
+        for epoch in 1..=4 {
+            let request = in_session(version, &topic, (full.session_id, epoch), Vec::new()).with_max_bytes(1);
+            let answer = connection.call(version, &request);
+            assert_ok(answer.error_code);
+            served.extend((0..3).filter(|partition| !records(&answer, *partition).is_empty()));
+        }
+        assert_eq!(served.len(), 4, "version {version}: one at a time");
+        assert!((0..3).all(|partition| served[..3].contains(&partition)), "version {version}: {served:?}");
+    }
+}

@@ -5,7 +5,7 @@ use protocol_tests::batch::read_batches;
 use protocol_tests::time::{Stopwatch, pause_ms};
 use protocol_tests::{
     Batch, Code, Connection, Topic, append, assert_error, assert_ok, fetch_request, from_offset, new_topic,
-    only_partition,
+    new_topic_with, only_partition,
 };
 use std::thread;
 
@@ -190,4 +190,61 @@ fn net_8_a_reader_that_leaves_while_it_waits_harms_nobody() {
     append(&mut connection, &topic, &Batch::of(&["x"]));
     let (partition, _) = timed(&mut connection, 18, &waiting(18, &topic, 0, 1, 10_000));
     assert_eq!(count(&partition), 1);
+}
+
+#[test]
+fn fet_3_more_than_may_be_answered_is_not_waited_for() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    for _ in 0..10 {
+        append(&mut connection, &topic, &Batch::of(&[&"x".repeat(400)]));
+    }
+    for version in [4, 12, 18] {
+        // All of the answer, and one partition, may have fewer bytes than are asked for; whole batches are fewer still.
+        for (bytes_max, partition_bytes_max, bytes_min) in
+            [(500, 1 << 20, 1 << 20), (1_000, 1 << 20, 1_000), (1 << 20, 1_000, 1_000), (100, 100, 5_000)]
+        {
+            let wanted = from_offset(0, 0).with_partition_max_bytes(partition_bytes_max);
+            let request = fetch_request(version, &topic, vec![wanted]).with_max_bytes(bytes_max);
+            let request = request.with_min_bytes(bytes_min).with_max_wait_ms(15_000);
+            let (partition, elapsed_ms) = timed(&mut connection, version, &request);
+            assert!(partition.records.is_some_and(|records| !records.is_empty()));
+            assert!(elapsed_ms < 10_000, "at most {bytes_max}, at least {bytes_min}: {elapsed_ms} ms");
+        }
+    }
+}
+
+#[test]
+fn fet_3_the_rest_of_an_old_segment_is_given_at_once() {
+    let mut connection = Connection::open();
+    let topic = new_topic_with(&mut connection, 1, &[("segment.bytes", "1048576")]);
+    for _ in 0..2 {
+        append(&mut connection, &topic, &Batch::of(&[&"x".repeat(700_000)]));
+    }
+    for (offset, waits) in [(0, false), (1, true)] {
+        let (partition, elapsed_ms) = timed(&mut connection, 18, &waiting(18, &topic, offset, 900_000, 1_500));
+        assert_eq!(count(&partition), 1);
+        assert_eq!(elapsed_ms >= 1_490, waits, "from offset {offset}: {elapsed_ms} ms");
+    }
+}
+
+#[test]
+fn fet_4_what_changed_while_a_fetch_waited_is_in_its_answer() {
+    use kafka_protocol::messages::DeleteRecordsRequest;
+    use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    for _ in 0..2 {
+        append(&mut connection, &topic, &Batch::of(&["x"]));
+    }
+    let request = waiting(18, &topic, 0, 100_000, 1_500);
+    let reader = thread::spawn(move || timed(&mut Connection::open(), 18, &request));
+    pause_ms(300);
+    let partition = DeleteRecordsPartition::default().with_partition_index(0).with_offset(1);
+    let of_topic = DeleteRecordsTopic::default().with_name(topic.wire_name()).with_partitions(vec![partition]);
+    let delete = DeleteRecordsRequest::default().with_topics(vec![of_topic]).with_timeout_ms(10_000);
+    assert_ok(connection.call(2, &delete).topics[0].partitions[0].error_code);
+    let (partition, _) = reader.join().expect("the reader");
+    assert_error(partition.error_code, Code::OffsetOutOfRange);
+    assert_eq!(count(&partition), 0, "what was read before the wait is no answer after it");
 }

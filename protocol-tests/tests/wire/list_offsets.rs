@@ -243,3 +243,29 @@ fn no_topics_is_an_empty_answer() {
         assert!(Connection::open().call(version, &request).topics.is_empty());
     }
 }
+
+#[test]
+fn an_unknown_isolation_level_is_told_to_every_partition() {
+    let (mut connection, topic) = stamped(now_ms());
+    for version in 2..=10 {
+        for level in [2, 9, -1] {
+            let request = request(&topic.name, vec![wanted(0, LATEST), wanted(7, LATEST)]).with_isolation_level(level);
+            let answer = connection.call(version, &request);
+            let codes: Vec<i16> = answer.topics[0].partitions.iter().map(|partition| partition.error_code).collect();
+            assert_eq!(codes, [-1, -1], "version {version}");
+        }
+    }
+}
+
+#[test]
+fn off_6_a_timestamp_that_means_nothing_is_told_before_a_missing_topic() {
+    let mut connection = Connection::open();
+    for (version, timestamp, code) in [
+        (10, -7, Code::UnsupportedVersion),
+        (7, EARLIEST_LOCAL, Code::UnsupportedVersion),
+        (8, EARLIEST_LOCAL, Code::UnknownTopicOrPartition),
+    ] {
+        let answer = connection.call(version, &request(&fresh_name("missing"), vec![wanted(0, timestamp)]));
+        assert_error(answer.topics[0].partitions[0].error_code, code);
+    }
+}

@@ -1,10 +1,13 @@
 //! Metadata 0 to 13: brokers, topics by name and id, automatic creation, authorized operations.
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{MetadataResponse, MetadataResponseTopic};
-use kafka_protocol::messages::{DescribeClusterRequest, MetadataRequest};
+use kafka_protocol::messages::{DescribeClusterRequest, DescribeConfigsRequest, MetadataRequest};
+use protocol_tests::child::{Child, free_port};
 use protocol_tests::time::eventually;
 use protocol_tests::{
-    Code, Connection, address, assert_error, assert_ok, encode_request, fresh_name, metadata, new_topic, topic_name,
+    Code, Connection, address, assert_error, assert_ok, encode_request, fresh_name, metadata, new_topic, on_kafka,
+    text, topic_name,
 };
 use uuid::Uuid;
 
@@ -275,4 +278,40 @@ fn pitfall_12_leader_epoch_does_not_change_by_itself() {
         })
         .collect();
     assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{epochs:?}");
+}
+
+/// The topics of coordinators are made like that whoever asks first; this broker of the test's own was asked by nobody else.
+#[test]
+fn pitfall_17_the_coordinators_topics_are_made_as_they_need_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let own = (!on_kafka()).then(|| Child::start(free_port(), directory.path(), &[]));
+    let at = own.as_ref().map_or_else(address, Child::address);
+    let mut connection = Connection::try_open_at(at).expect("a connection");
+    for (name, version, compression) in [
+        ("__consumer_offsets", 4, "producer"),
+        ("__transaction_state", 3, "uncompressed"),
+        ("__consumer_offsets", 0, "producer"),
+    ] {
+        eventually(20_000, "fifty partitions", || {
+            let request = MetadataRequest::default().with_topics(Some(vec![by_name(name)]));
+            let answer = connection.call(version, &request.with_allow_auto_topic_creation(true));
+            let topic = &answer.topics[0];
+            if topic.error_code != 0 {
+                let later = [Code::UnknownTopicOrPartition.code(), Code::LeaderNotAvailable.code()];
+                assert!(later.contains(&topic.error_code), "{}", topic.error_code);
+                return None;
+            }
+            assert_eq!(topic.partitions.len(), 50, "{name}");
+            Some(())
+        });
+        let wanted = DescribeConfigsResource::default().with_resource_type(2).with_resource_name(text(name));
+        let request = DescribeConfigsRequest::default().with_resources(vec![wanted.with_configuration_keys(None)]);
+        let answer = connection.call(4, &request);
+        for (key, value) in
+            [("cleanup.policy", "compact"), ("segment.bytes", "104857600"), ("compression.type", compression)]
+        {
+            let entry = answer.results[0].configs.iter().find(|entry| entry.name.as_str() == key).expect("a setting");
+            assert_eq!(entry.value.as_ref().map(|value| value.as_str()), Some(value), "{name}: {key}");
+        }
+    }
 }

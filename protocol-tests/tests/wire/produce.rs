@@ -7,7 +7,7 @@ use protocol_tests::time::eventually;
 use protocol_tests::{
     Batch, Code, Codec, Connection, Failure, Record, Topic, append, assert_error, assert_ok, await_topic, end_offset,
     fetch, fresh_name, metadata, new_topic, new_topic_with, on_kafka, produce, produce_at, produce_request,
-    produce_request_of, topic_name,
+    produce_request_of, text, topic_name,
 };
 use uuid::Uuid;
 
@@ -430,4 +430,40 @@ fn a_batch_of_ten_thousand_records() {
     assert_eq!(end_offset(&mut connection, &topic), 20_000);
     let found = read_batches(&fetch(&mut connection, &topic, 15_000).records.unwrap_or_default());
     assert_eq!((found[0].base_offset, found[0].last_offset()), (10_000, 19_999));
+}
+
+#[test]
+fn val_5_a_batch_of_a_transaction_without_an_id_refuses_the_whole_request() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 2);
+    let transactional = Batch::from_producer((4_000, 0), 0, 1).attributes(1 << 4).encode();
+    for version in 3..=13 {
+        let second = PartitionProduceData::default().with_index(1).with_records(Some(transactional.clone()));
+        let request = produce_request_of(version, &topic, vec![data(0, &["plain"]), second]);
+        let answer = connection.call(version, &request);
+        for partition in &answer.responses[0].partition_responses {
+            assert_error(partition.error_code, Code::TransactionalIdAuthorizationFailed);
+        }
+    }
+    assert_eq!(end_offset(&mut connection, &topic), 0, "nothing is written");
+}
+
+#[test]
+fn val_5_transactions_of_two_producers_in_one_request_are_refused() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 2);
+    for version in 3..=13 {
+        for producers in [[(4_000, 0), (4_001, 0)], [(4_000, 0), (4_000, 1)]] {
+            let partitions = producers.iter().enumerate().map(|(index, producer)| {
+                let batch = Batch::from_producer(*producer, 0, 1).attributes(1 << 4).encode();
+                PartitionProduceData::default().with_index(index as i32).with_records(Some(batch))
+            });
+            let request = produce_request_of(version, &topic, partitions.collect());
+            let answer = connection.call(version, &request.with_transactional_id(Some(text(fresh_name("id")).into())));
+            for partition in &answer.responses[0].partition_responses {
+                assert_error(partition.error_code, Code::InvalidProducerIdMapping);
+            }
+        }
+    }
+    assert_eq!(end_offset(&mut connection, &topic), 0, "nothing is written");
 }

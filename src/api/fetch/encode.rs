@@ -9,8 +9,8 @@ use crate::{
 };
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{
-    FetchResponse, ProducerId,
-    fetch_response::{AbortedTransaction, EpochEndOffset, PartitionData},
+    FetchRequest, FetchResponse, ProducerId,
+    fetch_response::{AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData},
 };
 
 /// First version with compact lengths and tags.
@@ -23,6 +23,28 @@ pub fn failed(cx: &Context, code: ErrorCode) -> Response {
         Ok(frame) => Response::Frame(frame),
         Err(bug) => Response::Close(bug.into()),
     }
+}
+
+/// Nothing of the request can be served. Versions that name topics hear it for each partition: the first of them have no
+/// other place for it.
+pub fn refused(cx: &Context, request: &FetchRequest, code: ErrorCode) -> Response {
+    let told = cx.error(code);
+    let topics = request.topics.iter().filter(|_| cx.version < 13).map(|topic| {
+        let partitions = topic.partitions.iter().map(|asked| {
+            PartitionData::default()
+                .with_partition_index(asked.partition)
+                .with_error_code(told)
+                .with_high_watermark(-1)
+                .with_aborted_transactions(Some(Vec::new()))
+                .with_records(Some(Bytes::new()))
+        });
+        FetchableTopicResponse::default().with_topic(topic.topic.clone()).with_partitions(partitions.collect())
+    });
+    let response = FetchResponse::default()
+        .with_error_code(if cx.version >= 7 { told } else { 0 })
+        .with_session_id(if cx.version >= 7 { request.session_id } else { 0 })
+        .with_responses(topics.collect());
+    Response::frame(cx.key, cx.version, cx.correlation_id, &response)
 }
 
 /// `items` are the partitions to be told, as indexes into `found`, in the order of the answer.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
     let Some(isolation) = Isolation::from_wire(request.isolation_level) else {
-        return Reply::Now(encode::failed(cx, ErrorCode::InvalidRequest));
+        return Reply::Now(encode::refused(cx, &request, ErrorCode::UnknownServerError));
     };
     let limits = Limits {
         isolation,

@@ -147,7 +147,7 @@ fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bo
         Err(code) => return Ok(Found::error(*code)),
     };
     if limits.follower {
-        return Ok(Found::error(ErrorCode::UnknownLeaderEpoch));
+        return Ok(Found::error(of_stranger(partition, item)));
     }
     if is_hurried() && partition.opened().is_none() {
         // Opening a log reads its files, after a crash all that was not synced.
@@ -168,6 +168,16 @@ fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bo
             let bounds = partition.opened().map(|log| log.bounds()).filter(|_| code == ErrorCode::OffsetOutOfRange);
             Ok(Found { bounds, ..Found::error(code) })
         }
+    }
+}
+
+/// FET-14: no other broker has a copy. One that names the leader's epoch has newer metadata, or older, and asks again.
+fn of_stranger(partition: &Arc<Partition>, item: &Item) -> ErrorCode {
+    let current = LeaderEpoch::from_wire(item.current_leader_epoch);
+    match partition.check_leader(current) {
+        Err(fault) => errors::unavailable(&fault),
+        Ok(_) if current.is_some() => ErrorCode::UnknownLeaderEpoch,
+        Ok(_) => ErrorCode::NotLeaderOrFollower,
     }
 }
 

@@ -81,6 +81,13 @@ fn settings_without_effect_are_named_in_one_line() {
     assert_eq!(note.level, NoteLevel::Info);
     assert!(note.text.starts_with("accepted, no effect: "), "{}", note.text);
     assert!(note.text.contains("num.io.threads (server.properties:1)"), "{}", note.text);
+    let loaded = load_all("max.connections=3\nlistener.name.plaintext.max.connections=2", &[], &[]).unwrap();
+    let [note] = &loaded.notes[..] else { panic!("one line, not {:?}", loaded.notes) };
+    assert!(
+        note.text.ends_with("effect: listener.name.plaintext.max.connections (server.properties:2)"),
+        "{}",
+        note.text
+    );
 }
 
 #[test]

@@ -53,7 +53,7 @@ settings! {
         "How often the offsets up to which logs are synced are written down.";
     Long "log.flush.scheduler.interval.ms" = Some("9223372036854775807"), Any, High, Fixed, Honoured,
         "Default of flush.ms where log.flush.interval.ms is not set.";
-    Int "log.flush.start.offset.checkpoint.interval.ms" = Some("60000"), AtLeast(0), High, Fixed, Mapped,
+    Int "log.flush.start.offset.checkpoint.interval.ms" = Some("60000"), AtLeast(0), High, Fixed, NoEffect,
         "How often the start offsets of logs are written down.";
     Int "log.index.interval.bytes" = Some("4096"), AtLeast(0), Medium, ClusterWide, Honoured,
         "Default of the topic setting index.interval.bytes.";

@@ -33,7 +33,7 @@ settings! {
         "Threads that read and write sockets; here the machine's cores decide.";
     Long "queued.max.request.bytes" = Some("-1"), Any, Medium, Fixed, Mapped,
         "Bytes of requests in memory before connections are no longer read; -1 leaves it to the broker's own bound.";
-    Int "queued.max.requests" = Some("500"), AtLeast(1), High, Fixed, Mapped,
+    Int "queued.max.requests" = Some("500"), AtLeast(1), High, Fixed, NoEffect,
         "Requests in memory before connections are no longer read.";
     Int "request.timeout.ms" = Some("30000"), Any, High, Fixed, NoEffect,
         "How long a broker waits for the answer of another one.";

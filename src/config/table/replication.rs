@@ -67,7 +67,7 @@ settings! {
         "Samples kept for the throttle of replicas.";
     Int "replication.quota.window.size.seconds" = Some("1"), AtLeast(1), Low, Fixed, NoEffect,
         "Length of a sample for the throttle of replicas.";
-    Boolean "unclean.leader.election.enable" = Some("false"), Any, High, ClusterWide, Honoured,
+    Boolean "unclean.leader.election.enable" = Some("false"), Any, High, ClusterWide, NoEffect,
         "Default of the topic setting unclean.leader.election.enable.";
     Long "unclean.leader.election.interval.ms" = Some("300000"), AtLeast(1), Medium, Fixed, NoEffect,
         "How often the controller looks for partitions that need an unclean election.";

@@ -72,6 +72,6 @@ settings! {
         "Random part of segment.ms, so that logs do not all roll at once.";
     Long "segment.ms" = Some("604800000"), AtLeast(1), Medium, Fixed, Honoured,
         "Age at which a log begins a new segment even if the old one is not full.";
-    Boolean "unclean.leader.election.enable" = Some("false"), Any, Medium, Fixed, Honoured,
+    Boolean "unclean.leader.election.enable" = Some("false"), Any, Medium, Fixed, NoEffect,
         "May a replica that lacks acknowledged records lead when no other is left?";
 }

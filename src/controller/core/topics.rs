@@ -30,8 +30,6 @@ pub(super) fn create(
         duplicates(request.topics.iter().map(|topic| topic.name.as_str())).into_iter().map(Into::into).collect();
     let mut records = Vec::new();
     let mut created = Vec::new();
-    // Names that collide among themselves: the image knows only those that exist.
-    let mut unified = BTreeMap::new();
     for (index, (topic, id)) in request.topics.into_iter().zip(ids).enumerate() {
         if twice.contains(&topic.name) {
             // One answer for each name, as Kafka gives.
@@ -41,13 +39,8 @@ pub(super) fn create(
             }
             continue;
         }
-        let result = create_one(image, rules, &topic, *id, seed.wrapping_add(index as u64)).and_then(|decided| {
-            let name = topic.name.replace('.', "_");
-            match unified.insert(name, topic.name.clone()) {
-                Some(other) => Err(collision(&topic.name, &other)),
-                None => Ok(decided),
-            }
-        });
+        // Names that collide among themselves are made, as Kafka does: it looks at the topics that exist.
+        let result = create_one(image, rules, &topic, *id, seed.wrapping_add(index as u64));
         let result = result.map(|(new, facts)| {
             records.extend(new);
             facts

@@ -11,7 +11,7 @@ fn filled(fixture: &Fixture, batches: usize, config: LogConfig) -> Arc<Log> {
 }
 
 #[test]
-fn fet_5_every_offset_is_found_in_its_batch_whatever_the_segments() {
+fn log_26_fet_5_every_offset_is_found_in_its_batch_whatever_the_segments() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = Fixture::real(dir.path());
     let log =
@@ -143,4 +143,34 @@ fn fet_16_a_slice_outlives_its_log() {
             .starts_with("t-0"))
     );
     assert_eq!(headers_of(&read).len(), 3);
+}
+
+#[test]
+fn log_25_a_largest_timestamp_and_its_offset_belong_together_while_batches_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    let config = LogConfig { sync: SyncPolicy::PageCache, segment_bytes: 20_000, ..LogConfig::default() };
+    let log = fixture.log(config);
+    let time_of = |offset: Offset| NOW_MS + offset.get() * 10;
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let (mut looks, mut last) = (0, log.bounds());
+            while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                if let Some(found) = log.offset_of_max_timestamp().unwrap() {
+                    assert_eq!(found.timestamp_ms, time_of(found.offset));
+                }
+                let now = log.bounds();
+                assert!(now.start() <= now.stable() && now.stable() <= now.high() && now.high() <= now.end());
+                assert!(last.high() <= now.high() && last.end() <= now.end());
+                (looks, last) = (looks + 1, now);
+            }
+            looks
+        });
+        for _ in 0..2_000 {
+            append(&log, batch_at(time_of(log.bounds().end()), 1, &[1; 50])).unwrap();
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(reader.join().unwrap() > 0);
+    });
 }

@@ -10,7 +10,7 @@ use crate::{
     types::{Acks, NodeId, ProducerEpoch, ProducerId, TransactionVersion},
     wire::metadata::{MetadataRecord, PartitionRecord, TopicRecord},
 };
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 use uuid::Uuid;
 
 struct Rig {
@@ -24,7 +24,7 @@ fn rig() -> Rig {
     let clock = Arc::new(ManualClock::at_wall_ms(1_700_000_000_000));
     let settings = LogDirSettings { background: false, ..LogDirSettings::default() };
     let directory = LogDir::open(Arc::new(MemoryDisk::new()), clock.clone(), Path::new("/data"), settings).unwrap();
-    let partitions = Partitions::new(NodeId(1), vec![directory.clone()], BTreeMap::new());
+    let partitions = Partitions::new(NodeId(1), vec![directory.clone()], Default::default());
     let resolve =
         |_: &str, _: &_, _: &_, _: &_| Arc::new(topic_settings(&Default::default(), &Default::default()).unwrap());
     let topic_id = Uuid::from_u128(9);

@@ -17,7 +17,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::Path,
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
@@ -71,7 +71,7 @@ impl Broker {
         settings.wal.first_file_bytes = 1 << 16;
         let clock = Arc::new(ManualClock::at_wall_ms(1_700_000_000_000));
         let directory = LogDir::open(Arc::new(RealDisk), clock.clone(), path, settings).unwrap();
-        let partitions = Partitions::new(NodeId(1), vec![directory.clone()], BTreeMap::new());
+        let partitions = Partitions::new(NodeId(1), vec![directory.clone()], Default::default());
         let transactions = coordinator(TransactionMachine, TransactionSettings::default(), &partitions, &clock);
         let groups = coordinator(GroupMachine, GroupSettings::default(), &partitions, &clock);
         let shown = Arc::new(ArcSwap::from_pointee(Image::default()));

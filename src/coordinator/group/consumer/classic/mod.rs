@@ -59,9 +59,7 @@ pub fn meet(
             let (decided, left) = leave::leave(group, soft, &around, request);
             (decided, Reply::Leave(Ok(left)))
         }
-        Request::Describe(_) => {
-            (Outcome::park(), Reply::Describe(Err(format!("Group {id} is not a classic group."))))
-        }
+        Request::Describe(_) => (Outcome::park(), Reply::Describe(Err(format!("Group {id} is not a classic group.")))),
     };
     decided.answers.push((ticket, group::Reply::Classic(reply)));
     Meets::Members(decided)
