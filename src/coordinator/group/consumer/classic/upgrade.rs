@@ -45,7 +45,8 @@ pub(in super::super) fn upgrade(
     if record.is_some() {
         records.push(GroupRecord::GroupMetadata(GroupKey { group: around.group.to_string() }, None));
     }
-    if live.members().is_empty() {
+    // A round that everybody left is not empty yet: its number counts on.
+    if live.state == classic::State::Empty {
         return Ok((Group::default(), records));
     }
     check(&live, around)?;

@@ -237,6 +237,23 @@ fn grp_24_what_a_member_may_still_have_is_not_given_to_another() {
 }
 
 #[test]
+fn grp_24_a_round_that_everybody_left_does_not_begin_anew() {
+    let mut rig = rig();
+    let old = rig.stable_classic(1)[0].member_id.clone();
+    for generation in 2..=3 {
+        let again = rig.joined(joining(&old, &[]));
+        assert_eq!(again.generation, generation);
+        rig.share_out(&[again]);
+    }
+    // An id that was given out and not used holds the round open.
+    assert_eq!(rig.joined(joining("", &[])).error, ErrorCode::MemberIdRequired);
+    assert_eq!(rig.classic_leave(&old, None), ErrorCode::None);
+    assert_eq!(rig.classic_state(), State::PreparingRebalance);
+    assert_eq!(rig.consumer_beat(&arriving("new")).member_epoch, 4);
+    assert_eq!(rig.share("new"), 6);
+}
+
+#[test]
 fn grp_24_an_empty_consumer_group_ends_only_when_somebody_comes_in() {
     let mut rig = rig();
     rig.consumer_beat(&arriving("new"));
