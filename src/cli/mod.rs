@@ -4,6 +4,7 @@ mod cluster;
 mod consume;
 mod error;
 mod group;
+mod log_check;
 mod log_dump;
 mod output;
 mod produce;

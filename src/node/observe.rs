@@ -3,7 +3,7 @@ use crate::{
     coordinator::{Coordinated, GroupCoordinator, GroupMachine},
     http::Pages,
     image::{Delta, Image, Publisher},
-    log::{Cleaner, LogDir},
+    log::{Cleaner, LogDir, Scrubber},
     metrics::{CompactionTotals, Metrics, WalTotals},
     replica::Partitions,
 };
@@ -39,6 +39,7 @@ pub struct NodePages {
     pub metrics: Arc<Metrics>,
     pub partitions: Arc<Partitions>,
     pub cleaner: Arc<Cleaner>,
+    pub scrubber: Arc<Scrubber>,
     pub groups: Arc<GroupCoordinator>,
     pub sessions: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
     pub ready: Arc<AtomicBool>,
@@ -62,6 +63,8 @@ impl Pages for NodePages {
             self.metrics.free_bytes(&directory.path().display().to_string()).set(directory.free_bytes() as f64);
         }
         self.metrics.set_wal(totals);
+        let scrub = self.scrubber.totals();
+        self.metrics.set_scrub(scrub.bytes, scrub.damages);
         let compaction = self.cleaner.totals();
         self.metrics.set_compaction(CompactionTotals {
             runs: compaction.runs,

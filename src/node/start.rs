@@ -21,7 +21,7 @@ use crate::{
     coordinator::{CoordinatorPublisher, GroupCoordinator, TransactionCoordinator, TransactionEnds},
     http::{Http, HttpBindError},
     image::Publisher,
-    log::{Cleaner, Closed, LogDirError, LogError},
+    log::{Cleaner, Closed, LogDirError, LogError, Scrubber},
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
     quorum::{LeadError, Single},
@@ -60,7 +60,7 @@ pub enum StartError {
     Quorum(#[from] LeadError),
     #[error(transparent)]
     Controller(#[from] controller::StartError),
-    #[error("the threads of compaction cannot be started: {0}")]
+    #[error("the threads of compaction and of the scrubber cannot be started: {0}")]
     Cleaner(std::io::Error),
     #[error("a background task ended early: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -86,6 +86,7 @@ pub struct Node {
     storage: Storage,
     partitions: Arc<Partitions>,
     cleaner: Arc<Cleaner>,
+    scrubber: Arc<Scrubber>,
     metrics: Arc<Metrics>,
     ready: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -125,10 +126,12 @@ impl Node {
             &stopping,
         );
         let ready = Arc::new(AtomicBool::new(false));
+        let scrub_rate = parts.config.log.scrub_bytes_per_second;
+        let scrubber = Scrubber::new(storage.directories.clone(), parts.clock.clone(), scrub_rate);
         let mut tasks = Vec::new();
         let http_address = http.as_ref().and_then(|http| http.address().ok());
         if let Some(http) = http {
-            let pages = pages(&broker, &cleaner, &ready);
+            let pages = pages(&broker, &cleaner, &scrubber, &ready);
             let mut stopping = stopping.clone();
             tasks.push(tokio::spawn(http.serve(pages, async move {
                 let _ = stopping.wait_for(|stop| *stop).await;
@@ -144,7 +147,7 @@ impl Node {
         tasks.push(tokio::spawn(retention::run(partitions.clone(), first, every, stopping)));
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
         tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image)));
-        cleaner.start().map_err(StartError::Cleaner)?;
+        cleaner.start().and_then(|()| scrubber.start()).map_err(StartError::Cleaner)?;
         let server = Server::start(bound, server_parts(&parts, broker, limits, &metrics));
         metrics.broker_state.set(3);
         metrics.active_controller.set(1);
@@ -156,6 +159,7 @@ impl Node {
             storage,
             partitions,
             cleaner,
+            scrubber,
             metrics,
             ready,
             stop,
@@ -177,7 +181,9 @@ impl Node {
     /// OPS-1 of a single node: no new requests, waiting ones are answered, everything is synced, then the marker of a
     /// clean shutdown is written.
     pub async fn stop(self) -> Result<(), StartError> {
-        let Node { server, mut controller, storage, partitions, cleaner, metrics, ready, stop, tasks, .. } = self;
+        let Node {
+            server, mut controller, storage, partitions, cleaner, scrubber, metrics, ready, stop, tasks, ..
+        } = self;
         ready.store(false, Ordering::Release);
         metrics.broker_state.set(6);
         let _ = stop.send(true);
@@ -188,6 +194,7 @@ impl Node {
         }
         tokio::task::spawn_blocking(move || {
             cleaner.stop();
+            scrubber.stop();
             controller.stop();
             partitions.close_marks(Closed::Stopping);
             if let Some(Err(error)) = storage.view.as_ref().map(|view| view.close()) {
@@ -372,12 +379,18 @@ fn broker(
     })
 }
 
-fn pages(broker: &Arc<Broker>, cleaner: &Arc<Cleaner>, ready: &Arc<AtomicBool>) -> Arc<NodePages> {
+fn pages(
+    broker: &Arc<Broker>,
+    cleaner: &Arc<Cleaner>,
+    scrubber: &Arc<Scrubber>,
+    ready: &Arc<AtomicBool>,
+) -> Arc<NodePages> {
     let sessions = broker.clone();
     Arc::new(NodePages {
         metrics: broker.metrics.clone(),
         partitions: broker.partitions.clone(),
         cleaner: cleaner.clone(),
+        scrubber: scrubber.clone(),
         groups: broker.groups.clone(),
         sessions: Box::new(move || (sessions.sessions.len(), sessions.sessions.evictions())),
         ready: ready.clone(),

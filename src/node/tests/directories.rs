@@ -131,7 +131,7 @@ fn ops_2_without_the_metadata_log_or_any_directory_there_is_no_start() {
 fn ops_2_a_directory_that_fails_at_run_time_takes_its_partitions_only() {
     let faults = [(OperationKind::Write, "/b/wal"), (OperationKind::Sync, "/b/wal")];
     for (on, path) in faults {
-        let (disk, [in_a, in_b]) = written();
+        let (disk, [_, in_b]) = written();
         let life = Life::begin(&disk).unwrap();
         disk.inject(Fault::once(on, path).for_ever());
         for partition in life.partitions("first") {
