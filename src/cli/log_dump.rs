@@ -1,5 +1,9 @@
 //! `ottla log dump`: what stands in segment and index files, read without a broker.
-use super::{CliError, Output, timestamp::show_timestamp};
+use super::{
+    CliError, Output,
+    log_check::{RepairArgs, VerifyArgs, run_repair, run_verify},
+    timestamp::show_timestamp,
+};
 use crate::{
     log::AbortedEntry,
     platform::{Disk, DiskFile, OpenMode, RealDisk},
@@ -13,6 +17,10 @@ use std::path::{Path, PathBuf};
 pub enum LogCommand {
     /// Show the batches of .log files and the entries of .index, .timeindex and .txnindex files
     Dump(DumpArgs),
+    /// Look for damage in all segments of a directory
+    Verify(VerifyArgs),
+    /// Write damaged segments anew from what is whole of them
+    Repair(RepairArgs),
 }
 
 #[derive(Args, Debug)]
@@ -33,7 +41,15 @@ pub struct DumpArgs {
 /// A batch that grows beyond this is reported instead of filling the memory.
 const DECOMPRESSED_BYTES_MAX: usize = 1 << 30;
 
-pub fn run(LogCommand::Dump(args): LogCommand, output: &mut Output) -> Result<(), CliError> {
+pub fn run(command: LogCommand, output: &mut Output) -> Result<(), CliError> {
+    match command {
+        LogCommand::Dump(args) => dump(&args, output),
+        LogCommand::Verify(args) => run_verify(args, output),
+        LogCommand::Repair(args) => run_repair(args, output),
+    }
+}
+
+fn dump(args: &DumpArgs, output: &mut Output) -> Result<(), CliError> {
     for path in &args.files {
         let name = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => CliError::NotFound(format!("{}: there is no such file", path.display())),

@@ -5,6 +5,7 @@ mod consume;
 mod coordinator;
 mod error;
 mod group;
+mod log_check;
 mod log_dump;
 mod output;
 mod produce;

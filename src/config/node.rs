@@ -89,6 +89,8 @@ pub struct LogRules {
     pub retention_check_interval_ms: u64,
     pub recovery_checkpoint_interval_ms: u64,
     pub initial_task_delay_ms: u64,
+    /// How fast stored records are looked at for damage; 0: not at all.
+    pub scrub_bytes_per_second: u64,
     pub cleaner: CleanerRules,
 }
 
@@ -357,6 +359,7 @@ fn log_rules(reader: &Reader<'_>) -> Result<LogRules, NodeConfigError> {
         retention_check_interval_ms: reader.count("log.retention.check.interval.ms")?,
         recovery_checkpoint_interval_ms: reader.count("log.flush.offset.checkpoint.interval.ms")?,
         initial_task_delay_ms: reader.count("log.initial.task.delay.ms")?,
+        scrub_bytes_per_second: reader.count("ottla.log.scrub.bytes.per.second")?,
         cleaner: cleaner_rules(reader)?,
     })
 }

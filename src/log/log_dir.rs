@@ -370,6 +370,11 @@ impl LogDir {
         self.shared.logs.lock().values().cloned().collect()
     }
 
+    /// Damages found in the logs here since the start.
+    pub fn damages(&self) -> u64 {
+        self.shared.damages.load(Ordering::Relaxed)
+    }
+
     /// How many segment files are open.
     pub fn open_files(&self) -> usize {
         self.shared.files.open_count()

@@ -110,14 +110,19 @@ impl Log {
     ) -> Result<Read, ReadError> {
         // A segment can be deleted between being chosen and being opened: then the log's start has moved and the
         // second look says so (LOG-24).
-        for _ in 0..3 {
+        let mut examined = false;
+        for _ in 0..4 {
             let plan = self.plan(from, limit, bytes_max)?;
             let bounds = plan.bounds;
             if from >= plan.limit {
                 return Ok(Read { slice: None, ended: Ended::All, bounds, aborted: Vec::new() });
             }
+            if let Some(damage) = self.segment_of(from, &plan).health().damage_of(from) {
+                return Err(ReadError::Damaged { log: self.id().to_string(), what: damage.to_string() });
+            }
             let found = self.find(from, &plan, bytes_max as u64, at_least_one);
             let found = found.and_then(|(found, ended)| {
+                let found = found.map(|found| self.whole(from, found)).transpose()?;
                 let aborted = match &found {
                     Some(found) if limit == ReadLimit::Stable => self.aborted_in(from, found, &plan)?,
                     _ => Vec::new(),
@@ -126,11 +131,37 @@ impl Log {
             });
             match found {
                 Ok(read) => return Ok(read),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !self.is_lost(from, &plan) => continue,
+                // Damage: what else of the segment can be read is found out once, then it is served.
+                Err(source) if examined => return Err(self.read_error(source)),
+                Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::NotFound) => {
+                    examined = true;
+                    let looked = self.examine_segment(&self.segment_of(from, &plan), &mut |_| true);
+                    looked.map_err(|source| self.read_error(source))?;
+                }
                 Err(source) => return Err(self.read_error(source)),
             }
         }
         Err(ReadError::Deleted)
+    }
+
+    /// The file of a segment that the log has is not there.
+    fn is_lost(&self, from: Offset, plan: &Plan) -> bool {
+        let segment = self.segment_of(from, plan);
+        self.bounds().start() <= from && !segment.is_retired() && segment.is_missing()
+    }
+
+    /// As much of what was found as is what was written; each byte is looked at once since the start (LOG-15).
+    fn whole(&self, from: Offset, mut found: Found) -> io::Result<Found> {
+        let Found { slice, segment } = &mut found;
+        let start = slice.position;
+        if let Some(damaged) = segment.health().damaged_from(start) {
+            slice.len = slice.len.min(usize::try_from(damaged - start).unwrap_or(usize::MAX));
+        }
+        if slice.len == 0 || !self.is_whole(segment, start..start + slice.len as u64, from)? {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the records are damaged"));
+        }
+        Ok(found)
     }
 
     /// Why a slice of this log cannot be read.
@@ -196,6 +227,9 @@ impl Log {
             let Some(first) = segment.place_of(from, end)? else {
                 // Offsets may be missing at a segment's end (compaction): the next segment has the next record.
                 match self.segment_after(&segment, plan) {
+                    Some(next) if !in_tail && next.base() > from && !self.gaps_allowed(from) => {
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, "records are missing"));
+                    }
                     Some(next) if !in_tail => segment = next,
                     _ => return Ok((None, Ended::All)),
                 }

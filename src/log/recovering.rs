@@ -192,7 +192,9 @@ impl Opening<'_> {
         segment.set_dirty(true);
         let expected = (start == 0).then_some(segment.base());
         let scan = Scan::checked(&*file, start, segment.bytes());
-        self.walk(segment, scan, expected, start)
+        let reached = self.walk(segment, scan, expected, start)?;
+        segment.health().set_whole(start..reached.bad.as_ref().map_or(segment.bytes(), |(position, _)| *position));
+        Ok(reached)
     }
 
     /// Keeps the aborted transactions whose markers are not looked at again: they were synced with the snapshot that the

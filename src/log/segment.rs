@@ -1,7 +1,8 @@
 //! One segment: a `.log` file of batches and its indexes. Written by one writer, read by anyone.
 use crate::{
     log::{
-        aborted::{self, AbortedEntry, AbortedIndex},
+        aborted::AbortedIndex,
+        damage::Health,
         file_cache::OpenFile,
         folder::{Folder, LoadedIndex},
         hints::{Hints, Place},
@@ -23,6 +24,8 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+
+mod transactions;
 
 /// Bytes read at a time between two index entries.
 const SEARCH_CHUNK_BYTES: usize = 4096;
@@ -52,6 +55,7 @@ pub struct Segment {
     aborted_unsynced: AtomicBool,
     /// For readers only; held for a look.
     hints: Mutex<Hints>,
+    health: Health,
 }
 
 /// The largest timestamp and its batch are one value under one lock (LOG-25).
@@ -97,11 +101,16 @@ impl Segment {
             aborted: Mutex::new(AbortedIndex::InFile),
             aborted_unsynced: AtomicBool::new(false),
             hints: Mutex::default(),
+            health: Health::unknown_to(bytes),
         })
     }
 
     pub fn base(&self) -> Offset {
         self.base
+    }
+
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
     pub fn bytes(&self) -> u64 {
@@ -138,6 +147,15 @@ impl Segment {
         Ok(opened)
     }
 
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// Its file is not there, although it has bytes.
+    pub fn is_missing(&self) -> bool {
+        self.bytes() > 0 && !self.folder.disk().exists(&self.path(names::LOG))
+    }
+
     pub fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
     }
@@ -166,6 +184,7 @@ impl Segment {
             return Err(io::Error::other("the file did not get the length it was cut to"));
         }
         self.hints.lock().forget();
+        self.health.cut(bytes);
         self.bytes.store(bytes, Ordering::Release);
         self.set_dirty(true);
         self.folder.indexes().forget(self.id);
@@ -197,58 +216,6 @@ impl Segment {
     pub fn set_indexes(&self, index: LiveIndex, live: LiveTimeIndex, largest: Option<TimeEntry>) {
         *self.index.lock() = index;
         *self.times.lock() = Times { live, largest, known: true };
-    }
-
-    pub fn set_aborted(&self, index: AbortedIndex) {
-        *self.aborted.lock() = index;
-    }
-
-    /// A marker of this segment aborted a transaction.
-    pub fn note_aborted(&self, entry: AbortedEntry) {
-        self.aborted.lock().push(entry);
-    }
-
-    /// Looks at the transactions that markers of this segment aborted, by their markers. The file is read once.
-    pub fn read_aborted<T>(&self, look: impl FnOnce(&[AbortedEntry]) -> T) -> io::Result<T> {
-        let mut index = self.aborted.lock();
-        if index.entries().is_none() {
-            *index = AbortedIndex::loaded(self.load_aborted()?);
-        }
-        Ok(look(index.entries().unwrap_or_default()))
-    }
-
-    /// The aborted transactions in the file; none when there is no file.
-    pub fn load_aborted(&self) -> io::Result<Vec<AbortedEntry>> {
-        let path = self.path(names::TXN_INDEX);
-        match self.folder.disk().read(&path) {
-            Ok(bytes) => aborted::parse(&bytes).ok_or_else(|| {
-                let what = format!("{} holds impossible entries", path.display());
-                io::Error::new(io::ErrorKind::InvalidData, what)
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub fn set_aborted_unsynced(&self) {
-        self.aborted_unsynced.store(true, Ordering::Release);
-    }
-
-    /// Must the file of aborted transactions be synced? It counts as synced from now on.
-    pub fn take_aborted_unsynced(&self) -> bool {
-        self.aborted_unsynced.swap(false, Ordering::AcqRel)
-    }
-
-    /// Appends to the file what is only in memory. Not synced here.
-    pub fn write_aborted(&self) -> io::Result<()> {
-        let mut aborted = self.aborted.lock();
-        if let Some((at, bytes)) = aborted.pending() {
-            let file = self.folder.disk().open(&self.path(names::TXN_INDEX), OpenMode::Create)?;
-            file.write_all_at(&bytes, at)?;
-            aborted.set_written();
-            self.set_aborted_unsynced();
-        }
-        Ok(())
     }
 
     /// Appends to the index files what is only in memory. `seal`: no batch will follow, so the largest timestamp gets
@@ -378,7 +345,10 @@ impl Segment {
                 }
                 Step::Batch { .. } => {}
                 Step::End => return Ok(None),
-                Step::Bad { position, why } => return Err(damaged(self.path(names::LOG), position, &why)),
+                Step::Bad { position, why } => match self.health.damaged_until(position) {
+                    Some(behind) => scan = Scan::headers(&*file, behind.min(end), end).chunk(SEARCH_CHUNK_BYTES),
+                    None => return Err(damaged(self.path(names::LOG), position, &why)),
+                },
             }
         }
     }
@@ -413,6 +383,7 @@ impl Segment {
                     return Ok(at);
                 }
                 Step::End => return Ok(at),
+                Step::Bad { position, .. } if self.health.damaged_until(position).is_some() => return Ok(at),
                 // The index is a hint: it is believed only when a batch stands where it says (LOG-23).
                 Step::Bad { position, .. } if position == at && at != from => {
                     self.folder.indexes().forget(self.id);

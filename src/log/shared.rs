@@ -31,6 +31,8 @@ pub struct Shared {
     /// Files and directories to be removed when their time has come.
     pub leaving: Mutex<Vec<Leaving>>,
     pub unsaved_bytes: AtomicU64,
+    /// Found since the start.
+    pub damages: AtomicU64,
     /// Some log had `flush.ms` set.
     pub flushes_by_time: AtomicBool,
     pub checkpoint_wal_bytes: u64,
@@ -69,6 +71,7 @@ impl Shared {
             logs: Mutex::default(),
             leaving: Mutex::default(),
             unsaved_bytes: AtomicU64::new(0),
+            damages: AtomicU64::new(0),
             flushes_by_time: AtomicBool::new(false),
             checkpoint_wal_bytes: settings.checkpoint_wal_bytes,
             tail_bytes_max: settings.wal.buffer_bytes_max as u64,
@@ -120,6 +123,10 @@ impl Shared {
                 "the disk is full: no more records are taken until some space is free, reading goes on"
             );
         }
+    }
+
+    pub fn count_damages(&self, found: usize) {
+        self.damages.fetch_add(found as u64, Ordering::Relaxed);
     }
 
     pub fn remove_later(&self, path: PathBuf, is_dir: bool, delay_ms: u64) {

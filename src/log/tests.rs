@@ -6,6 +6,7 @@ mod cost;
 mod crash;
 mod crash_points;
 mod cuts;
+mod damage;
 mod full;
 mod held;
 mod read;

@@ -137,6 +137,12 @@ impl Metrics {
         self.set_total("ottla_wal_sync_seconds_total", totals.sync_seconds);
     }
 
+    /// Totals of the look at stored records, read when somebody asks for the metrics.
+    pub fn set_scrub(&self, bytes: u64, damages: u64) {
+        self.set_total("ottla_scrubbed_bytes_total", bytes as f64);
+        self.set_total("ottla_damages_found_total", damages as f64);
+    }
+
     /// Totals of compaction, read when somebody asks for the metrics.
     pub fn set_compaction(&self, totals: CompactionTotals) {
         self.set_total("ottla_compaction_runs_total", totals.runs as f64);
@@ -226,6 +232,7 @@ mod tests {
         api.error("OFFSET_OUT_OF_RANGE");
         metrics.set_wal(WalTotals { commits: 3, entries: 4, bytes: 5, sync_seconds: 0.5 });
         metrics.set_wal(WalTotals { commits: 4, entries: 4, bytes: 5, sync_seconds: 0.5 });
+        metrics.set_scrub(7, 1);
         metrics.set_compaction(CompactionTotals { runs: 2, ..CompactionTotals::default() });
         let text = String::from_utf8(metrics.render()).unwrap();
         for family in FAMILIES {

@@ -115,6 +115,13 @@ pub const FAMILIES: &[Family] = &[
         &[],
         "Seconds spent in writing and syncing the write-ahead log.",
     ),
+    family(
+        "ottla_damages_found_total",
+        FloatCounter,
+        &[],
+        "Stretches of log files found damaged, on reading or by the scrubber.",
+    ),
+    family("ottla_scrubbed_bytes_total", FloatCounter, &[], "Bytes of log files that the scrubber has looked at."),
     family("ottla_compaction_runs_total", FloatCounter, &[], "Logs compacted."),
     family("ottla_compaction_failures_total", FloatCounter, &[], "Logs whose compaction failed."),
     family("ottla_compaction_read_bytes_total", FloatCounter, &[], "Bytes read by compaction."),

@@ -3,7 +3,7 @@ use crate::{
     coordinator::{Coordinated, GroupCoordinator, GroupMachine},
     http::Pages,
     image::{Delta, Image, Publisher},
-    log::Cleaner,
+    log::{Cleaner, Scrubber},
     metrics::{CompactionTotals, Metrics, WalTotals},
     replica::Partitions,
 };
@@ -45,6 +45,7 @@ pub struct NodePages {
 pub struct PageParts {
     pub partitions: Arc<Partitions>,
     pub cleaner: Arc<Cleaner>,
+    pub scrubber: Arc<Scrubber>,
     pub groups: Arc<GroupCoordinator>,
     pub sessions: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
 }
@@ -70,6 +71,8 @@ impl NodePages {
             self.metrics.free_bytes(&directory.path().display().to_string()).set(directory.free_bytes() as f64);
         }
         self.metrics.set_wal(totals);
+        let scrub = parts.scrubber.totals();
+        self.metrics.set_scrub(scrub.bytes, scrub.damages);
         let compaction = parts.cleaner.totals();
         self.metrics.set_compaction(CompactionTotals {
             runs: compaction.runs,

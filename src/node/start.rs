@@ -15,7 +15,7 @@ use crate::{
     controller::{self, Controller, ControllerHandle, ProducerIdSource},
     coordinator::{GroupCoordinator, TransactionEnds},
     http::{Http, HttpBindError},
-    log::{Cleaner, Closed, LogDirError, LogError},
+    log::{Cleaner, Closed, LogDirError, LogError, Scrubber},
     metrics::Metrics,
     platform::{Chance, Clock, Disk},
     quorum::LeadError,
@@ -79,6 +79,7 @@ pub struct Node {
     storage: Storage,
     partitions: Arc<Partitions>,
     cleaner: Arc<Cleaner>,
+    scrubber: Arc<Scrubber>,
     metrics: Arc<Metrics>,
     ready: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -128,7 +129,9 @@ impl Node {
             &metrics,
             &stopping,
         );
-        pages.show(page_parts(&broker, &cleaner));
+        let scrub_rate = parts.config.log.scrub_bytes_per_second;
+        let scrubber = Scrubber::new(storage.directories.clone(), parts.clock.clone(), scrub_rate);
+        pages.show(page_parts(&broker, &cleaner, &scrubber));
         tasks.push(tokio::spawn(groups.run(stopping.clone())));
         tasks.push(tokio::spawn(transactions.run(stopping.clone())));
         let sweeps = transaction_sweeps(&parts.config.producers.transactions);
@@ -142,6 +145,7 @@ impl Node {
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
         tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image)));
         cleaner.start().map_err(|error| StartError::Threads("compaction", error))?;
+        scrubber.start().map_err(|error| StartError::Threads("the scrubber", error))?;
         let server = Server::start(bound, server_parts(&parts, broker, limits, &metrics))
             .map_err(|error| StartError::Threads("the network", error))?;
         metrics.broker_state.set(3);
@@ -154,6 +158,7 @@ impl Node {
             storage,
             partitions,
             cleaner,
+            scrubber,
             metrics,
             ready,
             stop,
@@ -175,7 +180,9 @@ impl Node {
     /// OPS-1 of a single node: no new requests, waiting ones are answered, everything is synced, then the marker of a
     /// clean shutdown is written.
     pub async fn stop(self) -> Result<(), StartError> {
-        let Node { server, mut controller, storage, partitions, cleaner, metrics, ready, stop, tasks, .. } = self;
+        let Node {
+            server, mut controller, storage, partitions, cleaner, scrubber, metrics, ready, stop, tasks, ..
+        } = self;
         ready.store(false, Ordering::Release);
         metrics.broker_state.set(6);
         let _ = stop.send(true);
@@ -186,6 +193,7 @@ impl Node {
         }
         tokio::task::spawn_blocking(move || {
             cleaner.stop();
+            scrubber.stop();
             controller.stop();
             partitions.close_marks(Closed::Stopping);
             if let Some(Err(error)) = storage.view.as_ref().map(|view| view.close()) {
@@ -255,11 +263,12 @@ fn broker(
     })
 }
 
-fn page_parts(broker: &Arc<Broker>, cleaner: &Arc<Cleaner>) -> PageParts {
+fn page_parts(broker: &Arc<Broker>, cleaner: &Arc<Cleaner>, scrubber: &Arc<Scrubber>) -> PageParts {
     let sessions = broker.clone();
     PageParts {
         partitions: broker.partitions.clone(),
         cleaner: cleaner.clone(),
+        scrubber: scrubber.clone(),
         groups: broker.groups.clone(),
         sessions: Box::new(move || (sessions.sessions.len(), sessions.sessions.evictions())),
     }

@@ -98,6 +98,26 @@ fn segments_are_dumped_and_damage_is_told() {
 }
 
 #[test]
+fn log_14_damage_is_verified_and_repaired() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("orders-0");
+    std::fs::create_dir(&folder).unwrap();
+    let mut bytes = BatchBuilder::new(1_795_255_200_000).record(None, Some(b"a")).build().bytes().to_vec();
+    let path = file(&folder, "00000000000000000000.log", &bytes);
+    let (path, all) = (path.to_str().unwrap(), directory.path().to_str().unwrap());
+    check(&["log", "verify", path], 0, "whole  batches 1  records 1", "");
+    check(&["log", "repair", path], 0, "", "nothing is damaged");
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(path, &bytes).unwrap();
+    check(&["log", "verify", all], 1, "DAMAGED", "1 of 1 segments are damaged");
+    check(&["log", "verify", "--json", all], 1, "\"from_byte\":0", "");
+    check(&["log", "repair", path], 0, ".log.damaged-0", "");
+    assert_eq!(std::fs::read(format!("{path}.damaged-0")).unwrap(), bytes);
+    check(&["log", "verify", all], 0, "whole  batches 0  records 0", "");
+    check(&["log", "verify", "no-such-directory"], 3, "", "no-such-directory");
+}
+
+#[test]
 fn indexes_are_dumped() {
     let directory = tempfile::tempdir().unwrap();
     let entry = [0, 0, 0, 5, 0, 0, 16, 0];

@@ -13,6 +13,8 @@ settings! {
         "Levels that an empty cluster begins with, as NAME=LEVEL,...; features that are not named begin with the newest.";
     String "ottla.http.listen" = Some("localhost:9644"), Any, Medium, Fixed, Honoured,
         "Where metrics and health are served over HTTP: host:port, or off.";
+    Long "ottla.log.scrub.bytes.per.second" = Some("2097152"), AtLeast(0), Low, Fixed, Honoured,
+        "How fast all stored records are looked at for damage, in the background; 0 looks at those only that are read.";
     String "ottla.sync" = Some("wal"), OneOf(&["wal", "page-cache"]), High, Fixed, Honoured,
         "When a record counts as written: once the write-ahead log is synced, or once the page cache has it, as in Kafka.";
     Long "ottla.transactions.shown.after.ms" = Some("60000"), AtLeast(100), Low, Fixed, Honoured,

@@ -8,6 +8,8 @@ mod replacing;
 mod state;
 mod undecided;
 
+pub(in crate::log) use core::Pace;
+
 pub use cleaner::{Cleaner, CleanerSettings, CleanerTotals};
 
 /// One run over one log, with a look at each piece of it.

@@ -174,6 +174,8 @@ impl Cleaned {
             LiveTimeIndex::with_written(self.time_entries, self.largest),
             self.largest,
         );
+        // Written just now, from batches that were looked at.
+        segment.health().set_whole(0..self.bytes);
         segment
     }
 }

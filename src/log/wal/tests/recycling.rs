@@ -67,7 +67,8 @@ fn disk_use_follows_what_is_unreleased() {
     let figures = wal.figures();
     // A round fills four files of 64 KiB; as many may be spare, and one is ready ahead.
     assert!(most <= 20 * (64 << 10), "{most} bytes");
-    assert!(figures.files_recycled > 4 * figures.files_filled, "{figures:?}");
+    // One that is asked for just before another is put aside is filled.
+    assert!(figures.files_recycled > 2 * figures.files_filled, "{figures:?}");
     // With little to do, the spare files go but for one.
     for round in 60..64 {
         write(&wal, &seen, &log, round * 20..round * 20 + 8, 9000);

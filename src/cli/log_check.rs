@@ -1,0 +1,116 @@
+//! `ottla log verify` and `ottla log repair`: damage in segment files, found and mended without a broker.
+use super::{CliError, Output};
+use crate::{
+    log::damage::{Damage, OfflineError, SegmentReport, repair, verify},
+    platform::RealDisk,
+};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  ottla log verify ottla-data
+  ottla log verify --json ottla-data/orders-0 | jq 'select(.damages != [])'
+
+Every batch is looked at: its checksum, its offset, its leader epoch. Nothing is changed; the broker may run.
+Exit code 1 when something is damaged.")]
+pub struct VerifyArgs {
+    /// Log directories, partition directories or .log files
+    #[arg(required = true, value_name = "DIR|FILE")]
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  ottla log repair ottla-data/orders-0/00000000000000000000.log
+
+Stop the broker first. The whole batches of the file are written anew, without those that are damaged: their records are
+lost, unless the file is restored from a copy instead. The damaged file is kept beside it as .log.damaged-0.")]
+pub struct RepairArgs {
+    /// Damaged .log files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+impl From<OfflineError> for CliError {
+    fn from(error: OfflineError) -> CliError {
+        match &error {
+            OfflineError::NoSegments { .. } => CliError::NotFound(error.to_string()),
+            OfflineError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                CliError::NotFound(error.to_string())
+            }
+            _ => CliError::Failed(error.to_string()),
+        }
+    }
+}
+
+pub fn run_verify(args: VerifyArgs, output: &mut Output) -> Result<(), CliError> {
+    let (mut all, mut damaged) = (0, 0);
+    for path in &args.paths {
+        for report in verify(&RealDisk, path)? {
+            all += 1;
+            damaged += usize::from(!report.damages.is_empty());
+            show(&report, output)?;
+        }
+    }
+    match damaged {
+        0 => Ok(()),
+        _ => Err(CliError::Failed(format!("{damaged} of {all} segments are damaged"))),
+    }
+}
+
+fn show(report: &SegmentReport, output: &mut Output) -> Result<(), CliError> {
+    let path = report.path.display();
+    if output.json {
+        return output.json(&json!({
+            "file": path.to_string(), "bytes": report.bytes, "batches": report.batches, "records": report.records,
+            "damages": report.damages.iter().map(as_json).collect::<Value>(),
+            "torn": report.torn.as_ref().map(as_json),
+        }));
+    }
+    let state = if report.damages.is_empty() { "whole" } else { "DAMAGED" };
+    output.line(&format!("{path}  {state}  batches {}  records {}", report.batches, report.records))?;
+    for damage in &report.damages {
+        output.line(&format!("  {damage}"))?;
+    }
+    match &report.torn {
+        Some(torn) => output.line(&format!("  never synced, cut by the next start: {torn}")),
+        None => Ok(()),
+    }
+}
+
+fn as_json(damage: &Damage) -> Value {
+    json!({
+        "from_byte": damage.bytes.start, "to_byte": damage.bytes.end, "from_offset": damage.offsets.start.get(),
+        "to_offset": damage.offsets.end.get(), "reason": damage.what,
+    })
+}
+
+pub fn run_repair(args: RepairArgs, output: &mut Output) -> Result<(), CliError> {
+    for path in &args.files {
+        let Some(repaired) = repair(&RealDisk, path)? else {
+            output.remark(&format!("{}: nothing is damaged", path.display()));
+            continue;
+        };
+        let (kept, report) = (repaired.kept.display(), &repaired.report);
+        if output.json {
+            let lost = report.damages.iter().map(as_json).collect::<Value>();
+            output.json(&json!({
+                "file": path.display().to_string(), "kept": kept.to_string(), "bytes": repaired.bytes,
+                "batches": report.batches, "records": report.records, "lost": lost,
+            }))?;
+            continue;
+        }
+        output.line(&format!(
+            "{}: {} batches with {} records are whole, the damaged file is {kept}",
+            path.display(),
+            report.batches,
+            report.records
+        ))?;
+        for damage in &report.damages {
+            output.line(&format!("  lost: {damage}"))?;
+        }
+    }
+    Ok(())
+}

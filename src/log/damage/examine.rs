@@ -1,0 +1,216 @@
+//! Looks at every batch of a part of a segment file: checksums, and what no checksum covers. Goes on behind what is damaged, at
+//! the next batch that is whole.
+use crate::{
+    log::{
+        index,
+        scan::{Scan, Step},
+    },
+    platform::DiskFile,
+    record::{BatchHeader, HEADER_BYTES},
+    types::{LeaderEpoch, Offset},
+};
+use std::{fmt, io, ops::Range};
+
+/// A stretch of a segment that is not what was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Damage {
+    /// Up to the next whole batch, or the end of what was looked at; empty where only records are missing.
+    pub bytes: Range<u64>,
+    /// From the record that was due to the next that can be read.
+    pub offsets: Range<Offset>,
+    pub what: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Damage { bytes, offsets, what } = self;
+        write!(f, "bytes {} to {}, offsets {} to {}: {what}", bytes.start, bytes.end, offsets.start, offsets.end)
+    }
+}
+
+/// What must be true of a segment beside its checksums.
+pub struct Expected<'a> {
+    pub base: Offset,
+    /// The first record looked at; `None` when that is not known.
+    pub first: Option<Offset>,
+    /// Where the next segment begins, or the log ends; `None` when that is not known.
+    pub end: Option<Offset>,
+    /// Compaction may have removed records here.
+    pub gaps: &'a dyn Fn(Offset) -> bool,
+    /// The leader epoch in which this record was written, where that is known.
+    pub epoch: &'a dyn Fn(Offset) -> Option<LeaderEpoch>,
+}
+
+/// What was found.
+#[derive(Clone, Default, Debug)]
+pub struct Examined {
+    pub batches: u64,
+    pub records: u64,
+    /// In order.
+    pub damages: Vec<Damage>,
+}
+
+/// Bytes searched at a time for the next batch.
+const SEARCH_BYTES: usize = 1 << 20;
+
+/// Looks at `bytes` of the file. `spend` is told of every piece; `None` when it says that this is to end.
+pub fn examine(
+    file: &dyn DiskFile,
+    bytes: Range<u64>,
+    expected: &Expected<'_>,
+    spend: &mut dyn FnMut(u64) -> bool,
+) -> io::Result<Option<Examined>> {
+    let due = expected.first;
+    let mut examining =
+        Examining { file, end: bytes.end, expected, due, last: None, open: None, found: Examined::default() };
+    let mut scan = Scan::checked(file, bytes.start, bytes.end);
+    loop {
+        let from = scan.position();
+        match scan.next_step()? {
+            Step::End => break,
+            Step::Batch { position, header } => examining.take(position, &header),
+            Step::Bad { position, why } => {
+                examining.begin(position, why.to_string());
+                let Some(next) = examining.next_whole(position)? else { break };
+                scan = Scan::checked(file, next, bytes.end);
+            }
+        }
+        if !spend(scan.position().saturating_sub(from)) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(examining.finish()))
+}
+
+/// The batch that was taken last.
+#[derive(Clone, Copy)]
+struct Last {
+    position: u64,
+    /// What was due before it.
+    due: Option<Offset>,
+    epoch: i32,
+}
+
+struct Examining<'a> {
+    file: &'a dyn DiskFile,
+    end: u64,
+    expected: &'a Expected<'a>,
+    due: Option<Offset>,
+    last: Option<Last>,
+    /// Damage whose end is not known yet: where it begins, and what it is.
+    open: Option<(u64, String)>,
+    found: Examined,
+}
+
+impl Examining<'_> {
+    fn begin(&mut self, position: u64, what: String) {
+        self.open.get_or_insert((position, what));
+    }
+
+    /// A batch whose checksum is right.
+    fn take(&mut self, position: u64, header: &BatchHeader) {
+        let (Some(base), Some(last)) = (header.base(), header.last()) else {
+            return self.begin(position, "impossible offsets".into());
+        };
+        if let Some(what) = self.contradiction(base, header) {
+            match self.last.filter(|_| self.open.is_none() && self.is_right_after_all(base, header)) {
+                // It fits what stood before the last one: that one is wrong.
+                Some(wrong) => {
+                    self.due = wrong.due;
+                    self.found.batches -= 1;
+                    self.begin(wrong.position, what);
+                }
+                None => return self.begin(position, what),
+            }
+        }
+        self.close(position, base);
+        self.last = Some(Last { position, due: self.due, epoch: header.partition_leader_epoch });
+        self.due = Some(last.next());
+        self.found.batches += 1;
+        self.found.records += u64::from(header.record_count.unsigned_abs());
+    }
+
+    /// Offsets and epochs are outside of the checksum (LOG-16).
+    fn contradiction(&self, base: Offset, header: &BatchHeader) -> Option<String> {
+        let due = self.due.unwrap_or(self.expected.base);
+        let may_be_later = self.open.is_some() || self.due.is_none() || (self.expected.gaps)(due);
+        let out_of_place = header.last().is_none_or(|last| index::relative(self.expected.base, last).is_none());
+        if base < due || (base > due && !may_be_later) || out_of_place || self.is_beyond(header) {
+            return Some(format!("the batch begins at offset {base}, {due} was due"));
+        }
+        let epoch = header.partition_leader_epoch;
+        let before = self.last.map_or(-1, |last| last.epoch);
+        let is_known = (self.expected.epoch)(base).is_some_and(|known| known.get() == epoch);
+        let is_lower = epoch >= 0 && epoch < before;
+        (is_lower && !is_known).then(|| format!("the batch's leader epoch {epoch} is below the {before} before it"))
+    }
+
+    fn is_beyond(&self, header: &BatchHeader) -> bool {
+        self.expected.end.is_some_and(|end| header.last() >= Some(end))
+    }
+
+    /// Only a log with gaps takes a batch that claims to be further on than it is.
+    fn is_right_after_all(&self, base: Offset, header: &BatchHeader) -> bool {
+        let Some(last) = self.last else { return false };
+        let due = last.due.unwrap_or(self.expected.base);
+        self.due.is_some_and(|due| base < due) && base >= due && (self.expected.gaps)(due) && !self.is_beyond(header)
+    }
+
+    fn close(&mut self, position: u64, next: Offset) {
+        let Some((from, what)) = self.open.take() else { return };
+        let due = self.due.unwrap_or(self.expected.base);
+        self.found.damages.push(Damage { bytes: from..position, offsets: due..next.max(due), what });
+    }
+
+    fn finish(mut self) -> Examined {
+        let due = self.due.unwrap_or(self.expected.base);
+        let end = self.expected.end.unwrap_or(due);
+        if self.open.is_some() {
+            self.close(self.end, end);
+        } else if self.due.is_some() && due < end && !(self.expected.gaps)(due) {
+            let what = "records are missing".to_owned();
+            self.found.damages.push(Damage { bytes: self.end..self.end, offsets: due..end, what });
+        }
+        self.found
+    }
+
+    /// Where the next whole batch begins: behind this one, if its length is right, or wherever one is found.
+    fn next_whole(&self, position: u64) -> io::Result<Option<u64>> {
+        let mut head = [0; HEADER_BYTES];
+        let filled = self.file.read_at(&mut head, position)?;
+        if filled == HEADER_BYTES
+            && let Ok(header) = BatchHeader::parse(&head)
+        {
+            let behind = position + header.size() as u64;
+            if behind == self.end || (behind < self.end && self.is_whole_at(behind)?) {
+                return Ok(Some(behind));
+            }
+        }
+        let mut from = position + 1;
+        let mut buffer = vec![0; SEARCH_BYTES + HEADER_BYTES];
+        while from + (HEADER_BYTES as u64) <= self.end {
+            let filled = self.file.read_at(&mut buffer, from)?;
+            let filled = filled.min(usize::try_from(self.end - from).unwrap_or(usize::MAX));
+            for (at, head) in buffer[..filled].windows(HEADER_BYTES).take(SEARCH_BYTES).enumerate() {
+                let place = from + at as u64;
+                if self.may_begin(head, place) && self.is_whole_at(place)? {
+                    return Ok(Some(place));
+                }
+            }
+            from += SEARCH_BYTES as u64;
+        }
+        Ok(None)
+    }
+
+    /// A quick look: most places are refused by it.
+    fn may_begin(&self, head: &[u8], place: u64) -> bool {
+        const MAGIC_AT: usize = 16;
+        head[MAGIC_AT] == 2 && BatchHeader::parse(head).is_ok_and(|header| header.size() as u64 <= self.end - place)
+    }
+
+    fn is_whole_at(&self, place: u64) -> io::Result<bool> {
+        let step = Scan::checked(self.file, place, self.end).next_step()?;
+        let due = self.due.unwrap_or(self.expected.base);
+        Ok(matches!(step, Step::Batch { header, .. } if header.base() >= Some(due) && !self.is_beyond(&header)))
+    }
+}

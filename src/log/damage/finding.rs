@@ -1,0 +1,89 @@
+//! A log looks at its segments: what a reader gets is looked at once since the start, a segment with damage as a whole.
+use super::{Damage, Expected, examine};
+use crate::{
+    log::{log::Log, names, segment::Segment},
+    types::Offset,
+};
+use std::{io, ops::Range, sync::Arc};
+
+impl Log {
+    /// Compaction may have removed records here.
+    pub(in crate::log) fn gaps_allowed(&self, at: Offset) -> bool {
+        self.config.load().compact || self.cleaned().is_some_and(|cleaned| at < cleaned)
+    }
+
+    /// Are these bytes, whole batches from the one that holds `from`, what was written?
+    pub(in crate::log) fn is_whole(&self, segment: &Arc<Segment>, bytes: Range<u64>, from: Offset) -> io::Result<bool> {
+        if segment.health().is_whole(&bytes) {
+            return Ok(true);
+        }
+        let gaps = |at: Offset| self.gaps_allowed(at);
+        let epoch = |_| None;
+        let expected = Expected { base: segment.base(), first: None, end: None, gaps: &gaps, epoch: &epoch };
+        let file = segment.file()?;
+        let first = crate::log::scan::header_at(&*file, bytes.start, bytes.end)?;
+        let fits = first.and_then(|header| header.base()).is_some_and(|base| base <= from || self.gaps_allowed(from));
+        let found = examine(&*file, bytes.clone(), &expected, &mut |_| true)?;
+        let whole = fits && found.is_some_and(|found| found.damages.is_empty());
+        if whole {
+            segment.health().set_whole(bytes);
+        }
+        Ok(whole)
+    }
+
+    /// Looks at all of a segment; answers how many damages are news. Each is told once, with what can be done about it.
+    pub(in crate::log) fn examine_segment(
+        &self,
+        segment: &Arc<Segment>,
+        spend: &mut dyn FnMut(u64) -> bool,
+    ) -> io::Result<usize> {
+        let Some((bytes, end)) = self.extent_of(segment) else { return Ok(0) };
+        let gaps = |at: Offset| self.gaps_allowed(at);
+        let epoch = |at: Offset| self.epoch_at(at);
+        let base = segment.base();
+        let expected = Expected { base, first: Some(base), end: Some(end), gaps: &gaps, epoch: &epoch };
+        let damages = match segment.file().and_then(|file| examine(&*file, 0..bytes, &expected, spend)) {
+            Ok(None) => return Ok(0),
+            Ok(Some(found)) => found.damages,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.has(segment) => {
+                vec![Damage { bytes: 0..bytes, offsets: base..end, what: "the file is missing".into() }]
+            }
+            Err(error) => return Err(error),
+        };
+        // Cut, replaced or deleted meanwhile: then it was another file that was looked at.
+        if !self.has(segment) || self.extent_of(segment).is_none_or(|(now, _)| now < bytes) {
+            return Ok(0);
+        }
+        let news = segment.health().set_damages(damages);
+        for damage in &news {
+            tracing::error!(
+                file = %segment.path(names::LOG).display(),
+                "damaged and not readable: {damage}. The rest is served. Stop the broker and restore the file from a copy, or run `ottla log repair` on it to keep what is whole"
+            );
+        }
+        self.shared.count_damages(news.len());
+        Ok(news.len())
+    }
+
+    /// Bytes of a segment that hold whole batches, and where its records end.
+    fn extent_of(&self, segment: &Arc<Segment>) -> Option<(u64, Offset)> {
+        {
+            let shown = self.shown.lock();
+            if Arc::ptr_eq(shown.tail.segment(), segment) {
+                return Some((shown.tail.bytes(), shown.bounds.end()));
+            }
+        }
+        let segments = self.segments.read();
+        let at = segments.iter().position(|held| Arc::ptr_eq(held, segment))?;
+        Some((segment.bytes(), segments.get(at + 1)?.base()))
+    }
+
+    fn has(&self, segment: &Arc<Segment>) -> bool {
+        self.writer.lock().closed.is_none() && self.segments.read().iter().any(|held| Arc::ptr_eq(held, segment))
+    }
+
+    /// The segments as they are now, for a look at each.
+    pub(in crate::log) fn all_segments(&self) -> Vec<Arc<Segment>> {
+        self.segments.read().clone()
+    }
+}

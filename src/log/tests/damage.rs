@@ -1,0 +1,206 @@
+//! Damage below what was synced: found, told, kept apart; what is whole around it is read.
+use super::*;
+use crate::{
+    log::{
+        ReadError, Scrubber, SyncPolicy,
+        damage::{OfflineError, repair, verify},
+    },
+    platform::{MemoryDisk, OpenMode},
+};
+use std::{collections::BTreeSet, path::PathBuf};
+
+const BATCHES: i64 = 20;
+
+fn config() -> LogConfig {
+    LogConfig { sync: SyncPolicy::PageCache, segment_bytes: 900, index_interval_bytes: 200, ..LogConfig::default() }
+}
+
+/// Twenty batches of one to three records in some segments, closed in order.
+fn stored() -> (MemoryDisk, Vec<BatchHeader>) {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = opened(&disk);
+    for at in 0..BATCHES {
+        append(&log, batch(1 + at as usize % 3, &[at as u8; 60])).unwrap();
+    }
+    assert!(log.segments() > 3);
+    let headers = read_all(&log, 1);
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    (disk.killed(), headers)
+}
+
+fn opened(disk: &MemoryDisk) -> (Fixture, Arc<Log>) {
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(config());
+    fixture.directory.finish_recovery().unwrap();
+    (fixture, log)
+}
+
+fn files(disk: &MemoryDisk) -> Vec<(PathBuf, u64)> {
+    let folder = Path::new("/data/t-0");
+    let all = disk.list(folder).unwrap().into_iter().filter(|file| file.name.ends_with(".log"));
+    all.map(|file| (folder.join(file.name), file.len)).collect()
+}
+
+/// Reads batch by batch, over what cannot be read: base offsets that were read, and offsets that were refused.
+fn read_around(log: &Log, bytes_max: usize) -> (Vec<BatchHeader>, BTreeSet<i64>) {
+    let (mut found, mut refused) = (Vec::new(), BTreeSet::new());
+    let mut at = 0;
+    while at < log.bounds().end().get() {
+        match log.read(Offset::new(at), ReadLimit::High, bytes_max, true) {
+            Ok(read) => {
+                for header in headers_of(&read) {
+                    at = header.last().unwrap().next().get();
+                    found.push(header);
+                }
+            }
+            Err(ReadError::Damaged { .. }) => {
+                refused.insert(at);
+                at += 1;
+            }
+            Err(other) => panic!("{at}: {other}"),
+        }
+    }
+    (found, refused)
+}
+
+/// What was read is what was written; the rest was refused, and is no more than `lost` says.
+fn check(log: &Log, written: &[BatchHeader], bytes_max: usize, why: &str) -> BTreeSet<i64> {
+    let (found, refused) = read_around(log, bytes_max);
+    for header in written {
+        let offsets = header.base_offset..=header.last().unwrap().get();
+        let is_read = found.contains(header);
+        let is_refused = offsets.clone().all(|offset| refused.contains(&offset));
+        assert!(is_read != is_refused, "{why}: {offsets:?} read {is_read}, refused {is_refused}");
+    }
+    assert!(found.iter().all(|header| written.contains(header)), "{why}: something was read that was never written");
+    refused
+}
+
+#[test]
+fn log_14_a_lost_file_and_a_swapped_block_are_found() {
+    let (disk, written) = stored();
+    for (path, len) in files(&disk).iter().rev().skip(1).rev().skip(1) {
+        let lost = disk.killed();
+        lost.remove_file(path).unwrap();
+        let (_fixture, log) = opened(&lost);
+        let refused = check(&log, &written, 1 << 20, "lost before the start");
+        assert!(refused.len() >= 4, "{refused:?}");
+        // While the broker runs, too.
+        let lost = disk.killed();
+        let (fixture, log) = opened(&lost);
+        lost.remove_file(path).unwrap();
+        assert_eq!(check(&log, &written, 1 << 20, "lost while open"), refused);
+        assert_eq!(fixture.directory.damages(), 1);
+        // A block of another file stands where its own stood.
+        let swapped = disk.killed();
+        let (other, _) = &files(&disk)[0];
+        let mut block = vec![0; 128];
+        swapped.open(other, OpenMode::Read).unwrap().read_at(&mut block, 0).unwrap();
+        swapped.open(path, OpenMode::Write).unwrap().write_all_at(&block, len / 3).unwrap();
+        let (_fixture, log) = opened(&swapped);
+        let refused = check(&log, &written, 1 << 20, "swapped");
+        assert!(!refused.is_empty());
+    }
+}
+
+#[test]
+fn log_15_the_scrubber_finds_damage_that_nobody_reads() {
+    let (disk, written) = stored();
+    let (fixture, log) = opened(&disk);
+    let scrubber = Scrubber::new(vec![fixture.directory.clone()], fixture.clock.clone(), 0);
+    assert!(scrubber.pass());
+    let all: u64 = files(&disk).iter().map(|(_, len)| len).sum();
+    assert_eq!((scrubber.totals().bytes, scrubber.totals().damages), (all, 0));
+    let (path, _) = &files(&disk)[1];
+    disk.flip_bit(path, 100, 3).unwrap();
+    assert!(scrubber.pass());
+    assert_eq!(scrubber.totals().damages, 1);
+    // Told once; what is whole is read.
+    assert!(scrubber.pass());
+    assert_eq!(scrubber.totals().damages, 1);
+    let refused = check(&log, &written, 1 << 20, "scrubbed");
+    assert!((1..=3).contains(&refused.len()), "{refused:?}");
+    // Appends go on.
+    append(&log, batch(1, b"behind")).unwrap();
+    // Mended, it is read again.
+    disk.flip_bit(path, 100, 3).unwrap();
+    assert!(scrubber.pass());
+    assert_eq!(read_around(&log, 1 << 20).1.len(), 0);
+}
+
+#[test]
+fn log_15_a_healthy_log_has_no_damage_whatever_happened_to_it() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = opened(&disk);
+    let scrubber = Scrubber::new(vec![fixture.directory.clone()], fixture.clock.clone(), 0);
+    for round in 0..6 {
+        for at in 0..10 {
+            let epoch = LeaderEpoch::new(round);
+            log.append(batch(1 + at % 3, &[at as u8; 60]), epoch, AppendOrigin::Client).unwrap();
+        }
+        match round {
+            1 => log.truncate_to(Offset::new(log.bounds().end().get() - 7)).unwrap(),
+            2 => _ = log.advance_start(Some(Offset::new(13))).unwrap().wait().unwrap(),
+            3 => _ = log.delete_old_segments().unwrap(),
+            4 => fixture.directory.checkpoint().unwrap(),
+            _ => {}
+        }
+        assert!(scrubber.pass());
+        assert_eq!(scrubber.totals().damages, 0, "round {round}");
+    }
+    let (fixture, log) = opened(&disk.killed());
+    let scrubber = Scrubber::new(vec![fixture.directory.clone()], fixture.clock.clone(), 0);
+    assert!(scrubber.pass());
+    assert_eq!(scrubber.totals().damages, 0);
+    assert!(read_all(&log, 1).len() > 10);
+}
+
+#[test]
+fn log_14_offline_damage_is_found_and_what_is_whole_is_written_anew() {
+    let (disk, written) = stored();
+    for (at, (path, len)) in files(&disk).into_iter().enumerate() {
+        for byte in [8, len / 2, len - 1] {
+            let damaged = disk.killed();
+            damaged.flip_bit(&path, byte, 1).unwrap();
+            let bytes = damaged.read(&path).unwrap();
+            let why = format!("{} byte {byte}", path.display());
+            let reports = verify(&damaged, Path::new("/data")).unwrap();
+            let bad: Vec<_> = reports.iter().filter(|report| !report.damages.is_empty()).collect();
+            assert_eq!((bad.len(), &bad[0].path, reports.len()), (1, &path, files(&disk).len()), "{why}");
+            let repaired = repair(&damaged, &path).unwrap().unwrap();
+            assert_eq!(damaged.read(&repaired.kept).unwrap(), bytes, "{why}");
+            assert!(repair(&damaged, &path).unwrap().is_none(), "{why}");
+            assert!(
+                verify(&damaged, Path::new("/data/t-0")).unwrap().iter().all(|one| one.damages.is_empty()),
+                "{why}"
+            );
+            let (_fixture, log) = opened(&damaged);
+            let (found, refused) = read_around(&log, 1 << 20);
+            assert!(refused.is_empty(), "{why}: {refused:?}");
+            let missing = written.iter().filter(|header| !found.contains(header)).count();
+            assert_eq!((missing, found.len()), (1, written.len() - 1), "{why}");
+            let next = append(&log, batch(1, b"on")).unwrap().base;
+            let is_end = at + 1 == files(&disk).len() && byte == len - 1;
+            assert_eq!(next.get() == written.last().unwrap().base_offset, is_end, "{why}");
+        }
+    }
+}
+
+#[test]
+fn log_14_a_running_broker_and_a_torn_tail_are_left_alone() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = opened(&disk);
+    (0..4).for_each(|_| _ = append(&log, batch(1, &[1; 60])).unwrap());
+    fixture.directory.checkpoint().unwrap();
+    (0..2).for_each(|_| _ = append(&log, batch(1, &[2; 60])).unwrap());
+    let (path, len) = files(&disk)[0].clone();
+    assert!(matches!(repair(&disk, &path), Err(OfflineError::InUse { .. })));
+    let torn = disk.killed();
+    torn.open(&path, OpenMode::Write).unwrap().set_len(len - 5).unwrap();
+    let report = verify(&torn, &path).unwrap().remove(0);
+    assert!(report.damages.is_empty() && report.torn.is_some(), "{report:?}");
+    assert!(matches!(repair(&torn, &path), Err(OfflineError::Torn { .. })));
+    assert!(matches!(verify(&torn, Path::new("/data/wal")), Err(OfflineError::NoSegments { .. })));
+    drop((log, fixture));
+}
