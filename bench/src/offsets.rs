@@ -16,21 +16,27 @@ use std::{
 const IN_FLIGHT: usize = 5;
 const SERVED_MAX: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(2);
+const PASSES_MAX: usize = 10;
+const PASS_PAUSE: Duration = Duration::from_millis(500);
 
 /// Each group commits an offset of every partition of the topic, its own number.
 pub fn fill(target: &Target, groups: usize) -> Result<(), Fault> {
     coordinator::await_found(target.address, Kind::Group, &commits::group(0))?;
-    let sent = Cell::new(0);
     let frames: Vec<_> = (0..groups)
         .map(|index| commits::request(&commits::group(index), &target.topic, 0..target.partitions, index as i64))
         .collect();
-    let over = || sent.replace(sent.get() + 1) >= groups;
-    let terms = Terms { in_flight: IN_FLIGHT, answered: true, over: &over, taken: &|| {}, code: commits::error_code };
-    let done = pipeline::drive(&mut Connection::open(target.address)?, &frames, &terms)?;
-    match done.errors {
-        0 => Ok(()),
-        errors => Err(Fault::Usage(format!("{errors} of {groups} groups could not commit"))),
+    // Some coordinators may not be ready yet: then all of it once more, which changes nothing for the others.
+    for _ in 0..PASSES_MAX {
+        let sent = Cell::new(0);
+        let over = || sent.replace(sent.get() + 1) >= groups;
+        let code = commits::error_code;
+        let terms = Terms { in_flight: IN_FLIGHT, answered: true, over: &over, taken: &|| {}, code };
+        if pipeline::drive(&mut Connection::open(target.address)?, &frames, &terms)?.errors == 0 {
+            return Ok(());
+        }
+        thread::sleep(PASS_PAUSE);
     }
+    Err(Fault::Usage(format!("not all of {groups} groups could commit")))
 }
 
 /// Waits until each group tells what it committed in one of its partitions.
