@@ -115,6 +115,10 @@ fn cg_8_uniform_leaves_the_first_partitions_where_they_are() {
     assert_eq!(has(&case.before), [vec![0, 1, 2], vec![3, 4, 5]]);
     case.members.push(("c".into(), None, case.members[0].2.clone()));
     assert_eq!(has(&case.assign(Assignor::Uniform)), [vec![0, 1], vec![3, 4], vec![2, 5]]);
+    let mut small = Case::new(&[("a", &[1, 2])], &[(1, 1), (2, 1)]);
+    small.before = small.assign(Assignor::Uniform);
+    small.members.push(("b".into(), None, small.members[0].2.clone()));
+    assert!(small.assign(Assignor::Uniform)[0].contains_key(&topic(1)), "of the topics too");
 }
 
 #[test]

@@ -83,8 +83,8 @@ fn even(owners: &mut Owners, members: usize) {
     }
 }
 
-/// What is too much is taken evenly from all topics that a member has, so that it keeps some of each; of a topic the first stay, as
-/// with Apache Kafka: whoever looks on can say which.
+/// What is too much is taken evenly from all topics that a member has, so that it keeps some of each; of a topic the first
+/// stay, as with Apache Kafka: whoever looks on can say which.
 fn take_back(owners: &mut Owners, had: &[usize], quota: &[usize]) {
     let mut seen = vec![0; had.len()];
     for owners in owners.values_mut() {
@@ -95,7 +95,7 @@ fn take_back(owners: &mut Owners, had: &[usize], quota: &[usize]) {
         for (place, count) in &mut here {
             let (had, keep) = (had[*place], quota[*place].min(had[*place]));
             let until = seen[*place] + *count;
-            *count = until * keep / had - seen[*place] * keep / had;
+            *count = (until * keep).div_ceil(had) - (seen[*place] * keep).div_ceil(had);
             seen[*place] = until;
         }
         for owner in owners.iter_mut().filter(|owner| **owner != NOBODY) {
