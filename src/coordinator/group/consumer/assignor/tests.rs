@@ -103,6 +103,25 @@ fn cg_8_uniform_is_even_and_moves_no_more_than_it_must() {
     assert_eq!((sizes(&after), kept(&three[1..], &after)), (vec![10, 10], 13));
 }
 
+/// librdkafka's 0113 x_incremental_rebalances wants these.
+#[test]
+fn cg_8_uniform_leaves_the_first_partitions_where_they_are() {
+    let mut case = Case::new(&[("a", &[1])], &[(1, 6)]);
+    let has = |assigned: &[Partitions]| -> Vec<Vec<i32>> {
+        assigned.iter().map(|member| member[&topic(1)].iter().copied().collect()).collect()
+    };
+    case.before = case.assign(Assignor::Uniform);
+    case.members.push(("b".into(), None, case.members[0].2.clone()));
+    case.before = case.assign(Assignor::Uniform);
+    assert_eq!(has(&case.before), [vec![0, 1, 2], vec![3, 4, 5]]);
+    case.members.push(("c".into(), None, case.members[0].2.clone()));
+    assert_eq!(has(&case.assign(Assignor::Uniform)), [vec![0, 1], vec![3, 4], vec![2, 5]]);
+    let mut small = Case::new(&[("a", &[1, 2])], &[(1, 1), (2, 1)]);
+    small.before = small.assign(Assignor::Uniform);
+    small.members.push(("b".into(), None, small.members[0].2.clone()));
+    assert!(small.assign(Assignor::Uniform)[0].contains_key(&topic(1)), "of the topics too");
+}
+
 #[test]
 fn cg_8_uniform_takes_away_the_later_partitions() {
     let mut case = Case::new(&[("a", &[1])], &[(1, 2)]);
