@@ -79,6 +79,30 @@ turmoil() { # PROTOCOL KIND
     await 30 at_end "$case" "$case" || { tool consumer-groups --bootstrap-server "$address" --describe --group "$case" >&2; return 1; }
 }
 
+# One member after the other comes back with the other protocol, then all of them with the first again.
+rolling() { # KIND
+    local protocol name producer
+    create "$case" || return 1
+    for name in first second third; do member "$name" classic "$([ "$1" = dynamic ] || echo "$name")"; done
+    await 60 judge share "$logs/$case" 6 3 || { echo "three members never shared" >&2; return 1; }
+    tool verifiable-producer --bootstrap-server "$address" --topic "$case" --max-messages "$count" --throughput $((count / 40)) \
+        > "$logs/$case.producer" 2>&1 &
+    producer=$!
+    for protocol in consumer classic; do
+        for name in first second third; do
+            sleep 1
+            end "$name" TERM
+            member "$name" "$protocol" "$([ "$1" = dynamic ] || echo "$name")"
+            await 60 judge share "$logs/$case" 6 3 || { echo "$name never shared as a $protocol member" >&2; return 1; }
+        done
+        tool consumer-groups --bootstrap-server "$address" --list --state --type 2> /dev/null | grep -i "^$case .*$protocol" \
+            > /dev/null || { echo "the group is not $protocol" >&2; return 1; }
+    done
+    wait "$producer" || { tail -3 "$logs/$case.producer" >&2; return 1; }
+    await 60 judge seen "$logs/$case" "$count" || { judge seen "$logs/$case" "$count" say >&2; return 1; }
+    await 30 at_end "$case" "$case" || { tool consumer-groups --bootstrap-server "$address" --describe --group "$case" >&2; return 1; }
+}
+
 with_kcat() {
     create "$case" || return 1
     seq 0 $((count - 1)) | kcat -q -b "$address" -P -t "$case" -X partitioner=random -X sticky.partitioning.linger.ms=0 || return 1
@@ -118,4 +142,6 @@ run classic-dynamic     turmoil classic dynamic
 run classic-static      turmoil classic static
 run consumer-dynamic    turmoil consumer dynamic
 run consumer-static     turmoil consumer static
+run rolling-dynamic     rolling dynamic
+run rolling-static      rolling static
 suite_end

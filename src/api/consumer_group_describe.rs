@@ -8,7 +8,7 @@ use crate::{
     },
     image::Image,
     types::ErrorCode,
-    wire::{StrBytes, Version},
+    wire::{REBALANCES_TAG, StrBytes, Version},
 };
 use futures_util::future::join_all;
 use kafka_protocol::messages::{
@@ -48,7 +48,9 @@ fn describe(cx: &Context, id: GroupId, operations: i32) -> impl Future<Output = 
         match asked.await {
             Ok(group::Reply::Consumer(consumer::Reply::Described(Ok(described)))) => {
                 let image = cx.broker.image.load();
-                let described = to_wire(cx.version, &image, blank.clone(), &described);
+                let past = groups::past(&cx, &described.rebalances);
+                let mut described = to_wire(cx.version, &image, blank.clone(), &described);
+                described.unknown_tagged_fields.extend(past.map(|past| (REBALANCES_TAG, past)));
                 described.with_authorized_operations(operations)
             }
             Ok(group::Reply::Consumer(consumer::Reply::Described(Err(why)))) => refused(why.code, Some(why.message)),
@@ -115,7 +117,10 @@ mod tests {
         let (assigned, target) = (Partitions::new(), Default::default());
         let member = DescribedMember { id: "m".into(), epoch: 1, metadata, assigned, target };
         let (state, members) = (State::Stable, vec![member]);
-        let described = consumer::DescribedGroup { state, epoch: 1, assignment_epoch: 1, assignor: "range", members };
+        let rebalances = vec![];
+        let assignor = "range";
+        let described =
+            consumer::DescribedGroup { state, epoch: 1, assignment_epoch: 1, assignor, members, rebalances };
         for version in 0..=1 {
             let blank = DescribedGroup::default().with_error_message(None);
             let group = to_wire(version, &Image::default(), blank, &described);

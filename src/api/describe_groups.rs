@@ -4,7 +4,7 @@ use super::{Context, Reply, groups, operations};
 use crate::{
     coordinator::group::{self, classic},
     types::ErrorCode,
-    wire::{PastRebalance, PastRebalances, REBALANCES_TAG, StrBytes, Version},
+    wire::{REBALANCES_TAG, StrBytes, Version},
 };
 use futures_util::future::join_all;
 use kafka_protocol::messages::{
@@ -30,35 +30,18 @@ fn describe(cx: &Context, id: GroupId, operations: i32) -> impl Future<Output = 
             Err(code) => Err(code),
         };
         let past = match &answer {
-            Ok(Ok(described)) if cx.version >= 5 && is_our_own(&cx) => past(described),
+            Ok(Ok(described)) if cx.version >= 5 => groups::past(&cx, &described.rebalances),
             _ => None,
         };
         let mut described = to_wire(cx.version, id, answer, operations);
         if let Some(past) = past {
-            described.unknown_tagged_fields.insert(REBALANCES_TAG, past.to_tag());
+            described.unknown_tagged_fields.insert(REBALANCES_TAG, past);
         }
         if let Some(code) = ErrorCode::from_wire(described.error_code) {
             cx.error(code);
         }
         described
     }
-}
-
-/// `ottla group describe` asks.
-fn is_our_own(cx: &Context) -> bool {
-    cx.connection.software().is_some_and(|(name, _)| name == "ottla")
-}
-
-fn past(described: &classic::Described) -> Option<PastRebalances> {
-    let rebalance = |rebalance: &classic::Rebalance| PastRebalance {
-        at_ms: rebalance.at_ms,
-        generation: rebalance.generation,
-        member_id: rebalance.member_id.to_string(),
-        cause: rebalance.cause.to_string(),
-        words: rebalance.words.clone(),
-    };
-    let rebalances: Vec<_> = described.rebalances.iter().map(rebalance).collect();
-    (!rebalances.is_empty()).then_some(PastRebalances { rebalances })
 }
 
 fn to_wire(version: Version, id: GroupId, answer: Answer, operations: i32) -> DescribedGroup {

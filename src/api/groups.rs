@@ -1,11 +1,12 @@
 //! What the handlers of groups share: asking the coordinator, and its words on the wire.
 use super::{Context, errors};
 use crate::{
-    coordinator::group::{self, classic},
+    coordinator::group::{self, Rebalance, classic},
     image::Features,
     types::ErrorCode,
-    wire::StrBytes,
+    wire::{PastRebalance, PastRebalances, StrBytes},
 };
+use bytes::Bytes;
 use std::{future::Future, sync::Arc};
 
 /// Decided before this returns; the future waits for the answer.
@@ -40,6 +41,22 @@ pub fn text(text: &Arc<str>) -> StrBytes {
 
 pub fn shared(text: Option<&StrBytes>) -> Option<Arc<str>> {
     text.map(|text| text.as_str().into())
+}
+
+/// Why a group rebalanced lately, for `ottla group describe` alone.
+pub fn past(cx: &Context, rebalances: &[Rebalance]) -> Option<Bytes> {
+    let is_our_own = cx.connection.software().is_some_and(|(name, _)| name == "ottla");
+    if rebalances.is_empty() || !is_our_own {
+        return None;
+    }
+    let rebalance = |rebalance: &Rebalance| PastRebalance {
+        at_ms: rebalance.at_ms,
+        generation: rebalance.generation,
+        member_id: rebalance.member_id.to_string(),
+        cause: rebalance.cause.to_string(),
+        words: rebalance.words.clone(),
+    };
+    Some(PastRebalances { rebalances: rebalances.iter().map(rebalance).collect() }.to_tag())
 }
 
 /// Where the client is, as Kafka prints it.

@@ -1,6 +1,6 @@
 //! From file, environment and flags to checked settings, with every complaint naming its source.
 use crate::config::environment::{self, FromVariable};
-use crate::config::node::{NodeConfig, NodeConfigError};
+use crate::config::node::{InternalTopic, NodeConfig, NodeConfigError};
 use crate::config::properties::{self, PropertiesError};
 use crate::config::raw::{self, RawSettings, RawValue, Source};
 use crate::config::value::InvalidValue;
@@ -77,9 +77,10 @@ pub fn load(
     overrides: &[(String, String)],
 ) -> Result<Loaded, ConfigError> {
     let raw = RawSettings::new(gather(file, environment, overrides)?);
-    let notes = judge_keys(&raw)?;
+    let mut notes = judge_keys(&raw)?;
     raw::check_values(&raw).map_err(|(source_text, invalid)| ConfigError::Value { source_text, invalid })?;
     let node = NodeConfig::resolve(&raw)?;
+    notes.extend(topics_that_cannot_be_made(&node));
     Ok(Loaded { node, raw, notes })
 }
 
@@ -156,6 +157,21 @@ fn judge_keys(raw: &RawSettings) -> Result<Vec<Note>, ConfigError> {
     }
     notes.extend(unknown.iter().map(|unknown| warning(unknown.to_string())));
     Ok(notes)
+}
+
+/// The least that a topic's own `segment.bytes` may be; the settings of internal topics have no such limit.
+const SEGMENT_BYTES_MIN: u32 = 1_048_576;
+
+/// As Kafka does, the broker starts, and its coordinators never get their topics.
+fn topics_that_cannot_be_made(node: &NodeConfig) -> Vec<Note> {
+    let topics = &node.internal_topics;
+    let all = [("offsets.topic", &topics.offsets), ("transaction.state.log", &topics.transactions)];
+    let too_small = all.into_iter().filter(|(_, topic)| topic.segment_bytes < SEGMENT_BYTES_MIN);
+    let note = |(name, topic): (_, &InternalTopic)| {
+        let (is, least) = (topic.segment_bytes, SEGMENT_BYTES_MIN);
+        warning(format!("{name}.segment.bytes={is}: no topic may have less than {least}, so it cannot be made"))
+    };
+    too_small.map(note).collect()
 }
 
 fn warning(text: String) -> Note {

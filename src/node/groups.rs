@@ -6,7 +6,7 @@ use crate::{
         GroupCoordinator, GroupMachine, Parts,
         group::{
             GroupSettings,
-            consumer::{Bounded, ConsumerSettings, assignor::Assignor},
+            consumer::{Bounded, ConsumerSettings, Migration, assignor::Assignor},
         },
     },
     replica::Partitions,
@@ -40,6 +40,7 @@ fn consumer_settings(rules: &ConsumerGroupRules) -> ConsumerSettings {
         members_max: rules.members_max as usize,
         assignors: rules.assignors.iter().filter_map(|name| Assignor::from_name(name)).collect(),
         regex_refresh_ms: rules.regex_refresh_ms,
+        migration: Migration::from_name(&rules.migration).unwrap_or(Migration::Bidirectional),
     }
 }
 
@@ -84,6 +85,7 @@ mod tests {
             ("group.consumer.max.size", "77"),
             ("group.consumer.assignors", "range,uniform"),
             ("group.consumer.regex.refresh.interval.ms", "12345"),
+            ("group.consumer.migration.policy", "Upgrade"),
         ];
         let cluster = set.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let raw = RawSettings::default().with_dynamic(&cluster, &Default::default());
@@ -95,6 +97,7 @@ mod tests {
             members_max: 77,
             assignors: vec![Assignor::Range, Assignor::Uniform],
             regex_refresh_ms: 12_345,
+            migration: Migration::Upgrade,
         };
         assert_eq!(group_settings(&NodeConfig::resolve(&raw).unwrap().groups).consumer, wanted);
         // None of the table's settings for them is left out: each is above, or says that it has no effect.

@@ -2,6 +2,7 @@
 mod answers;
 mod codec;
 pub mod coordinator;
+pub mod embedded;
 mod header;
 mod log_dirs;
 pub mod metadata;

@@ -230,8 +230,19 @@ impl Value for Blob {
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, Unreadable> {
-        let length = from.length(4)?.ok_or(Unreadable::Length(-1))?;
-        Ok(Blob(Bytes::copy_from_slice(from.take(length, "bytes")?)))
+        Option::<Blob>::read(from)?.ok_or(Unreadable::Length(-1))
+    }
+}
+
+impl Value for Option<Blob> {
+    fn put(&self, to: &mut Writer) {
+        to.length(self.as_ref().map(|blob| blob.0.len()), 4);
+        to.bytes.extend_from_slice(self.as_ref().map_or(&[], |blob| &blob.0));
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Unreadable> {
+        let Some(length) = from.length(4)? else { return Ok(None) };
+        Ok(Some(Blob(Bytes::copy_from_slice(from.take(length, "bytes")?))))
     }
 }
 

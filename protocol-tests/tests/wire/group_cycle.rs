@@ -1,10 +1,11 @@
 //! Classic groups from join to leave: SyncGroup, Heartbeat, LeaveGroup, DescribeGroups, ListGroups.
 use kafka_protocol::messages::{
-    ApiVersionsRequest, DescribeGroupsRequest, JoinGroupRequest, JoinGroupResponse, ListGroupsRequest, SyncGroupRequest,
+    ApiVersionsRequest, ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, DescribeGroupsRequest,
+    JoinGroupRequest, JoinGroupResponse, ListGroupsRequest, SyncGroupRequest,
 };
 use protocol_tests::groups::*;
 use protocol_tests::time::eventually;
-use protocol_tests::{Code, Connection, assert_error, assert_ok, on_kafka, text};
+use protocol_tests::{Code, Connection, assert_error, assert_ok, new_topic, on_kafka, text, topic_name};
 
 /// A group of one, stable.
 fn alone(connection: &mut Connection) -> (String, JoinGroupResponse) {
@@ -212,4 +213,18 @@ fn why_a_group_rebalanced_is_told_to_our_own_commands_alone() {
     assert_eq!(told.len(), usize::from(!on_kafka()));
     assert!(told.values().all(|text| text.windows(15).any(|words| words == b"a member joined")));
     assert!(describe(&mut own, 4, &group).unknown_tagged_fields.is_empty());
+    // The same of groups of the consumer protocol.
+    let (group, topic) = (new_group(), new_topic(&mut own, 1));
+    let join = ConsumerGroupHeartbeatRequest::default()
+        .with_group_id(group_id(&group))
+        .with_member_id(text("a"))
+        .with_rebalance_timeout_ms(30_000)
+        .with_subscribed_topic_names(Some(vec![topic_name(topic.name.as_str())]))
+        .with_topic_partitions(Some(vec![]));
+    assert_ok(own.call(1, &join).error_code);
+    let asked = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(&group)]);
+    assert!(stranger.call(1, &asked).groups[0].unknown_tagged_fields.is_empty());
+    let told = own.call(1, &asked).groups.remove(0).unknown_tagged_fields;
+    assert_eq!(told.len(), usize::from(!on_kafka()));
+    assert!(told.values().all(|text| text.windows(15).any(|words| words == b"a member joined")));
 }

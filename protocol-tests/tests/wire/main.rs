@@ -20,6 +20,7 @@ mod join_group;
 mod large_group;
 mod list_offsets;
 mod metadata;
+mod mixed_group;
 mod offset_for_leader_epoch;
 mod offsets;
 mod pipelining;

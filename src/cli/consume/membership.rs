@@ -9,6 +9,7 @@ use crate::{
     types::ErrorCode,
     wire::{
         StrBytes,
+        embedded::Subscription,
         messages::{
             GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
             OffsetFetchRequest, SyncGroupRequest,
@@ -202,7 +203,7 @@ async fn share_out(
 ) -> Result<Vec<SyncGroupRequestAssignment>, CliError> {
     let mut subscribers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for member in &joined.members {
-        for topic in subscription(&member.metadata).unwrap_or_default() {
+        for topic in Subscription::topics_of(&member.metadata).unwrap_or_default() {
             subscribers.entry(topic).or_default().push(&member.member_id);
         }
     }
@@ -249,12 +250,6 @@ fn assignment(topics: &[(String, Vec<i32>)]) -> Bytes {
     }
     (-1i32).put(&mut to);
     to.into_bytes().into()
-}
-
-fn subscription(bytes: &[u8]) -> Option<Vec<String>> {
-    let mut from = Reader::new(bytes, 0, false);
-    i16::read(&mut from).ok().filter(|version| *version >= 0)?;
-    Vec::<String>::read(&mut from).ok()
 }
 
 /// What an assignment gives of one topic; nothing at all is no bytes.

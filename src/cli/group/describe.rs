@@ -13,8 +13,9 @@ use crate::{
         structure::{Reader, Value},
     },
 };
+use bytes::Bytes;
 use serde_json::json;
-use std::{rc::Rc, time::Duration};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 /// How much is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,15 +106,13 @@ async fn classic(client: &Rc<Client>, id: &str) -> Result<(i16, Option<Group>), 
         host: member.client_host.to_string(),
         assigned: if consumes { assignment(&member.member_assignment).unwrap_or_default() } else { Vec::new() },
     });
-    let told = group.unknown_tagged_fields.get(&REBALANCES_TAG);
-    let rebalances = told.and_then(|bytes| PastRebalances::of_tag(bytes).ok()).map(|past| past.rebalances);
     let described = Group {
         id: id.to_owned(),
         kind: "classic",
         state: group.group_state.to_string(),
         assignor: group.protocol_data.to_string(),
         members: members.collect(),
-        rebalances: rebalances.unwrap_or_default(),
+        rebalances: past(&group.unknown_tagged_fields),
     };
     Ok((0, Some(described)))
 }
@@ -143,9 +142,14 @@ async fn consumer(client: &Rc<Client>, id: &str) -> Result<(i16, Option<Group>),
         state: group.group_state.to_string(),
         assignor: group.assignor_name.to_string(),
         members: members.collect(),
-        rebalances: Vec::new(),
+        rebalances: past(&group.unknown_tagged_fields),
     };
     Ok((0, Some(described)))
+}
+
+fn past(told: &BTreeMap<i32, Bytes>) -> Vec<PastRebalance> {
+    let past = told.get(&REBALANCES_TAG).and_then(|bytes| PastRebalances::of_tag(bytes).ok());
+    past.map(|past| past.rebalances).unwrap_or_default()
 }
 
 /// Version 0 of `ConsumerProtocolAssignment`, with which every later version begins.

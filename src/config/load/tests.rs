@@ -25,6 +25,17 @@ fn nothing_at_all_is_a_complete_node() {
 }
 
 #[test]
+fn segments_too_small_for_any_topic_are_told_of_at_the_start() {
+    let notes = |text: &str| load_all(text, &[], &[]).unwrap().notes;
+    assert!(notes("offsets.topic.segment.bytes=1048576\ntransaction.state.log.segment.bytes=1048576").is_empty());
+    for name in ["offsets.topic.segment.bytes", "transaction.state.log.segment.bytes"] {
+        let notes = notes(&format!("{name}=1048575"));
+        assert_eq!((notes.len(), notes[0].level), (1, NoteLevel::Warn));
+        assert!(notes[0].text.starts_with(&format!("{name}=1048575: ")), "{}", notes[0].text);
+    }
+}
+
+#[test]
 fn flags_beat_variables_beat_the_file() {
     let partitions = |variables: &[(&str, &str)], flags: &[(&str, &str)]| {
         let loaded = load_all("num.partitions=2\nnum.partitions=3", variables, flags).unwrap();

@@ -28,6 +28,7 @@ pub struct ConsumerGroupRules {
     pub members_max: u32,
     pub assignors: Vec<String>,
     pub regex_refresh_ms: u64,
+    pub migration: String,
 }
 
 /// A time that single groups may change within bounds.
@@ -76,6 +77,7 @@ fn consumer_rules(reader: &Reader<'_>) -> Result<ConsumerGroupRules, NodeConfigE
         members_max: reader.count_u32("group.consumer.max.size")?,
         assignors: reader.list("group.consumer.assignors")?,
         regex_refresh_ms: reader.count("group.consumer.regex.refresh.interval.ms")?,
+        migration: reader.text("group.consumer.migration.policy")?,
     };
     if let Some(other) = rules.assignors.iter().find(|name| !ASSIGNORS.contains(&name.as_str())) {
         return Err(super::rule("group.consumer.assignors", "of uniform and range", other.clone()));

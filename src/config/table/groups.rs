@@ -19,7 +19,7 @@ settings! {
     Int "group.consumer.max.size" = Some("2147483647"), AtLeast(1), Medium, Fixed, Honoured,
         "Members a consumer group may have.";
     String "group.consumer.migration.policy" = Some("bidirectional"),
-        OneOfAnyCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]), Medium, Fixed, NoEffect,
+        OneOfAnyCase(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]), Medium, Fixed, Honoured,
         "May classic groups become consumer groups while they run, and back?";
     Int "group.consumer.min.assignment.interval.ms" = Some("0"), AtLeast(0), Medium, Fixed, Honoured,
         "Lower bound of a group's own assignment interval.";

@@ -88,14 +88,14 @@ impl Machine for GroupMachine {
                 Outcome::answer(turn, records, Reply::Offsets(reply))
             }
             Request::Due => done(turn, due(hard, soft, asked, around)),
-            Request::Classic(request) => match consumer::meet(hard, soft, (op.at, &op.image, &op.settings), &request) {
-                consumer::Meets::Members(reply, records) => Outcome::answer(turn, records, Reply::Classic(reply)),
-                consumer::Meets::Nobody(mut records) => {
-                    let decided = classic::decide(hard, soft, asked, request, turn);
-                    records.extend(decided.records);
-                    Outcome { records, ..decided }
+            Request::Classic(request) => {
+                let around = (op.at, op.id, &*op.image, &*op.settings);
+                match consumer::meet(hard, soft, around, &request, turn.ticket) {
+                    consumer::Meets::Members(decided) => decided,
+                    consumer::Meets::Nobody => classic::decide(hard, soft, asked, request, turn),
+                    consumer::Meets::Empty(records) => begin_classic(hard, soft, asked, (request, turn), records),
                 }
-            },
+            }
             Request::List(filter) => Outcome::answer(turn, vec![], Reply::Listed(listing::list(hard, soft, &filter))),
             Request::Consumer(request) => {
                 consumer::decide(hard, soft, (op.at, op.id, &op.image, &op.settings), request, turn)
@@ -125,12 +125,29 @@ fn due(hard: &Groups, soft: &mut Soft, asked: Asked<'_>, around: offsets::Around
         Some(Timer::Expiry) => Outcome { records: offsets::sweep(hard, soft, around), answers: vec![] },
         Some(Timer::Consumer(id, timer)) => {
             let around = (around.at, around.image, around.settings);
-            let records = consumer::due(hard, soft, (&id, timer, late_ms), around);
-            Outcome { records, answers: vec![] }
+            consumer::due(hard, soft, (&id, timer, late_ms), around)
         }
         Some(Timer::Classic(id, due)) => classic::due(hard, soft, asked, &id, due, late_ms),
         None => Outcome::park(),
     }
+}
+
+/// Somebody of the classic protocol asks an empty consumer group, whose records end if that makes a classic one of it.
+fn begin_classic(
+    hard: &Groups,
+    soft: &mut Soft,
+    asked: Asked<'_>,
+    (request, turn): (classic::Request, Turn),
+    mut ending: Vec<GroupRecord>,
+) -> Outcome<GroupRecord, Reply> {
+    let id = request.group().clone();
+    let decided = classic::decide(hard, soft, asked, request, turn);
+    if soft.classic.get(hard, &id).is_none() {
+        return decided;
+    }
+    soft.consumer.forget(&id);
+    ending.extend(decided.records);
+    Outcome { records: ending, ..decided }
 }
 
 /// Whoever looks after the timers is told, beside those who waited.

@@ -1,7 +1,7 @@
 //! The group coordinator: groups on the partitions of `__consumer_offsets`.
 use super::{Coordinated, Given, Sharded, Transactional};
 use crate::{
-    coordinator::group::{GroupMachine, GroupSettings, Groups, Moment, Never, Op, Reply, Request, Soft, offsets},
+    coordinator::group::{self, GroupMachine, GroupSettings, Groups, Moment, Never, Op, Reply, Request, Soft, offsets},
     record::{EndTransactionMarker, TransactionResult},
     types::{Offset, ProducerId, TopicId},
     wire::coordinator::{GroupRecord, GroupRecordError},
@@ -11,7 +11,7 @@ use crate::{
 pub type GroupCoordinator = Sharded<GroupMachine>;
 
 impl Coordinated for GroupMachine {
-    const TOPIC: &'static str = "__consumer_offsets";
+    const TOPIC: &'static str = group::TOPIC;
     type Request = Request;
     type Settings = GroupSettings;
 

@@ -3,12 +3,12 @@ use super::{Due, Group, Live, State};
 use crate::{
     coordinator::group::{GroupId, Moment, Soft, Timer},
     types::ErrorCode,
-    wire::structure::{Reader, Value},
+    wire::embedded::Subscription,
 };
 use std::{borrow::Cow, collections::BTreeSet};
 
 /// Consumers, of which the coordinator may read the subscriptions.
-const CONSUMER: &str = "consumer";
+pub const CONSUMER: &str = "consumer";
 
 /// Who commits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,17 +74,9 @@ pub fn subscribed_topics(group: &Group, live: Option<&Live>) -> Option<BTreeSet<
         // In a round under way a member may know the next protocol only.
         let metadata = live.protocol.as_deref().and_then(|name| member.metadata(name));
         let metadata = metadata.or_else(|| member.protocols.first().map(|protocol| &protocol.metadata))?;
-        topics.extend(subscription(metadata)?);
+        topics.extend(Subscription::topics_of(metadata).ok()?);
     }
     Some(topics)
-}
-
-/// Version 0 of `ConsumerProtocolSubscription`, with which every later version begins.
-fn subscription(metadata: &[u8]) -> Option<Vec<String>> {
-    let mut from = Reader::new(metadata, 0, false);
-    let version = i16::read(&mut from).ok().filter(|version| *version >= 0)?;
-    from.version = version;
-    Vec::<String>::read(&mut from).ok()
 }
 
 #[cfg(test)]

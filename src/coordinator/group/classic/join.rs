@@ -1,6 +1,6 @@
 //! JoinGroup: who may come in, under which id, and whether that starts a rebalance.
 use super::{Cause, Due, JoinRequest, Joined, Member, MemberId, State, step::Step};
-use crate::{machine::Ticket, types::ErrorCode};
+use crate::{coordinator::group::GroupSettings, machine::Ticket, types::ErrorCode};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -10,13 +10,13 @@ const FIRST_JOIN_MS_MAX: u64 = 300_000;
 /// Ids that were given out and not used, in one group. Each has a timer, and only asking costs the client nothing.
 const PENDING_MAX: usize = 10_000;
 /// Strings of a record have 15 bits of length.
-pub(super) const NAME_BYTES_MAX: usize = i16::MAX as usize;
+pub const NAME_BYTES_MAX: usize = i16::MAX as usize;
 /// Of a random id and the dash before it.
 const RANDOM_PART_BYTES: usize = 37;
 
 /// What needs no group to be refused.
-pub(super) fn check(step: &Step<'_>, request: &JoinRequest) -> Result<(), ErrorCode> {
-    let timeouts = step.settings.session_timeout_ms_min..=step.settings.session_timeout_ms_max;
+pub fn check(settings: &GroupSettings, request: &JoinRequest) -> Result<(), ErrorCode> {
+    let timeouts = settings.session_timeout_ms_min..=settings.session_timeout_ms_max;
     let names = request.protocols.iter().map(|protocol| &protocol.name);
     if !timeouts.contains(&request.session_timeout_ms) {
         Err(ErrorCode::InvalidSessionTimeout)
@@ -32,7 +32,7 @@ pub(super) fn check(step: &Step<'_>, request: &JoinRequest) -> Result<(), ErrorC
 /// `exists`: there is such a group, be it empty. `id`: for a member without one.
 pub(super) fn join(step: &mut Step<'_>, mut request: JoinRequest, exists: bool, id: Uuid, ticket: Ticket) {
     let member_id = request.member_id.clone();
-    if let Err(error) = check(step, &request) {
+    if let Err(error) = check(step.settings, &request) {
         return step.refuse_join(ticket, error, member_id);
     }
     if !exists && !member_id.is_empty() {

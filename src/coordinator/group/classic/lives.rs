@@ -30,6 +30,11 @@ impl Lives {
         self.by_id.remove(id)
     }
 
+    /// The group is of this protocol from now on.
+    pub(super) fn put(&mut self, id: &GroupId, live: Live) {
+        self.by_id.insert(id.clone(), live);
+    }
+
     pub(super) fn get_mut(&mut self, id: &str) -> Option<&mut Live> {
         self.by_id.get_mut(id)
     }

@@ -5,8 +5,8 @@
 mod commit;
 mod describe;
 mod expire;
+mod handover;
 mod heartbeat;
-mod history;
 mod join;
 mod leave;
 mod live;
@@ -17,15 +17,16 @@ mod request;
 mod step;
 mod sync;
 
-pub use commit::{Commit, heard, is_empty_since, is_of_consumers, subscribed_topics, validate_commit};
+pub use commit::{CONSUMER, Commit, heard, is_empty_since, is_of_consumers, subscribed_topics, validate_commit};
 pub use describe::{Described, DescribedMember};
-pub use history::{Cause, History, Rebalance};
+pub use handover::{Incoming, Then, hand_over, take_over};
+pub use join::{NAME_BYTES_MAX, check as check_join};
 pub use live::{Gathering, Live, State};
 pub use lives::Lives;
 pub use member::{Member, MemberId};
 pub use request::*;
 
-use super::{Asked, GroupId, Groups, Members, Soft};
+use super::{Asked, Cause, GroupId, Groups, History, Members, Rebalance, Soft};
 use crate::{
     coordinator::group,
     machine::{Outcome, Turn},
@@ -94,7 +95,10 @@ pub fn loaded(hard: &Groups, soft: &mut Soft, asked: Asked<'_>) -> Decided {
             continue;
         }
         let decided = on_group(hard, soft, asked, id, |step| {
-            if step.live.members().len() > step.settings.members_max {
+            if record.leader.is_none() {
+                // Its first rebalance as a classic group did not end (GRP-24).
+                step.rebalance("".into(), Cause::Downgraded, String::new());
+            } else if step.live.members().len() > step.settings.members_max {
                 step.rebalance("".into(), Cause::TooManyMembers, String::new());
             }
         });
@@ -127,7 +131,16 @@ fn on_group(
     id: &GroupId,
     act: impl FnOnce(&mut Step<'_>),
 ) -> Decided {
-    let record = lives::record_of(hard, id);
+    on_live(soft, asked, id, lives::record_of(hard, id), act)
+}
+
+fn on_live(
+    soft: &mut Soft,
+    asked: Asked<'_>,
+    id: &GroupId,
+    record: Option<&Group>,
+    act: impl FnOnce(&mut Step<'_>),
+) -> Decided {
     let Soft { timers, classic, .. } = soft;
     let (live, fresh) = classic.enter(id, record);
     let Asked { at, settings, .. } = asked;

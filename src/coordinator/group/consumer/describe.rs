@@ -1,10 +1,11 @@
 //! A consumer group as ConsumerGroupDescribe shows it.
 use super::{
-    Around,
-    group::{Group, Partitions, State, without_epochs},
+    Around, Soft,
+    group::{Group, Partitions, State},
     member::{MemberId, Metadata},
     target,
 };
+use crate::coordinator::group::Rebalance;
 use std::sync::Arc;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +15,8 @@ pub struct DescribedGroup {
     pub assignment_epoch: i32,
     pub assignor: &'static str,
     pub members: Vec<DescribedMember>,
+    /// The last few, oldest first.
+    pub rebalances: Vec<Rebalance>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,19 +29,13 @@ pub struct DescribedMember {
     pub target: Arc<Partitions>,
 }
 
-pub(super) fn describe(group: &Group, around: &Around<'_>) -> DescribedGroup {
-    let members = group.members().map(|(id, member)| {
-        let mut assigned = without_epochs(&member.current.assigned);
-        for (topic, partitions) in without_epochs(&member.current.revoking) {
-            assigned.entry(topic).or_default().extend(partitions);
-        }
-        DescribedMember {
-            id: id.clone(),
-            epoch: member.current.epoch,
-            metadata: member.metadata.clone(),
-            assigned,
-            target: group.target_of(id).cloned().unwrap_or_default(),
-        }
+pub(super) fn describe(group: &Group, soft: &Soft, around: &Around<'_>) -> DescribedGroup {
+    let members = group.members().map(|(id, member)| DescribedMember {
+        id: id.clone(),
+        epoch: member.current.epoch,
+        metadata: member.metadata.clone(),
+        assigned: member.current.all(),
+        target: group.target_of(id).cloned().unwrap_or_default(),
     });
     DescribedGroup {
         state: group.state(),
@@ -46,5 +43,6 @@ pub(super) fn describe(group: &Group, around: &Around<'_>) -> DescribedGroup {
         assignment_epoch: group.assignment_epoch,
         assignor: target::chosen(group, None, None, around).name(),
         members: members.collect(),
+        rebalances: soft.history(around.group),
     }
 }

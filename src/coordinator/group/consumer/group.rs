@@ -3,7 +3,7 @@ use super::{
     member::{Current, Held, Member, MemberId, Metadata},
     subscription::Pattern,
 };
-use crate::types::TopicId;
+use crate::{image::Image, types::TopicId};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -65,6 +65,8 @@ pub(super) struct Index {
     pub assignors: BTreeMap<String, u32>,
     /// How many members speak the classic protocol.
     pub classic: usize,
+    /// How many of those know each of its ways to share out partitions.
+    pub protocols: BTreeMap<String, u32>,
 }
 
 /// Kafka's `ConsumerGroupState`.
@@ -127,6 +129,30 @@ impl Group {
         self.index.holders.get(&topic).is_none_or(|partitions| !partitions.contains_key(&partition))
     }
 
+    /// Whether all who speak the classic protocol know one of these ways to share out partitions (GRP-3).
+    pub(super) fn supports<'a>(&self, mut protocols: impl Iterator<Item = &'a str>) -> bool {
+        let known = |name: &str| self.index.protocols.get(name).map_or(0, |count| *count as usize);
+        protocols.any(|name| known(name) == self.index.classic)
+    }
+
+    /// Whether every partition of the topics that are subscribed to by name has an owner.
+    pub(super) fn has_all(&self, image: &Image) -> bool {
+        let topics = self.index.names.keys().filter_map(|name| image.topics.named(name));
+        topics
+            .into_iter()
+            .all(|topic| topic.partitions.iter().all(|(partition, _)| !self.is_free(topic.id, *partition)))
+    }
+
+    /// Whether anything that the member shall have is still another's (CG-4).
+    pub(super) fn waits_for_others(&self, id: &str, current: &Current) -> bool {
+        let missing =
+            |topic: &TopicId, one: &i32| current.assigned.get(topic).is_none_or(|assigned| !assigned.contains_key(one));
+        self.target.get(id).is_some_and(|target| {
+            let mut wanted = target.iter().flat_map(|(topic, all)| all.iter().map(move |one| (topic, one)));
+            wanted.any(|(topic, one)| missing(topic, one) && !self.is_free(*topic, *one))
+        })
+    }
+
     pub(super) fn target_of(&self, member: &str) -> Option<&Arc<Partitions>> {
         self.target.get(member)
     }
@@ -171,6 +197,7 @@ impl Index {
         metadata.pattern().into_iter().for_each(|pattern| count(&mut self.patterns, pattern));
         metadata.assignor.iter().for_each(|assignor| count(&mut self.assignors, assignor));
         self.classic += usize::from(metadata.classic.is_some());
+        metadata.protocols().for_each(|name| count(&mut self.protocols, name));
         for (topic, partitions) in member.current.held() {
             let held = self.holders.entry(*topic).or_default();
             partitions.keys().for_each(|partition| *held.entry(*partition).or_default() += 1);
@@ -190,6 +217,7 @@ impl Index {
         metadata.pattern().into_iter().for_each(|pattern| discount(&mut self.patterns, pattern));
         metadata.assignor.iter().for_each(|assignor| discount(&mut self.assignors, assignor));
         self.classic -= usize::from(metadata.classic.is_some());
+        metadata.protocols().for_each(|name| discount(&mut self.protocols, name));
         for (topic, partitions) in member.current.held() {
             self.release(*topic, partitions);
         }

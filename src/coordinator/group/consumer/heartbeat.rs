@@ -1,7 +1,7 @@
 //! A member's heartbeat: join or stay, see what changed, compute the target when it is due, take the next step.
 use super::{
     Around, Refused,
-    group::{Group, without_epochs},
+    group::{Group, Partitions, without_epochs},
     member::{AWAY_EPOCH, Current, Member, MemberId, MemberState, Metadata},
     reconcile::Step,
     records::Records,
@@ -10,34 +10,47 @@ use super::{
     subscription::Subscriptions,
     target::{self, Arriving},
 };
-use crate::{coordinator::group::Soft, types::ErrorCode, wire::coordinator::GroupRecord};
+use crate::{
+    coordinator::group::{Cause, Soft},
+    types::ErrorCode,
+    wire::coordinator::GroupRecord,
+};
 
 /// A member that waits for others, or for the next target, comes back as soon as this: waiting for its usual
 /// interval would make every rebalance take several of them.
 const UNSETTLED_INTERVAL_MS: i32 = 500;
 
-/// Who sends the heartbeat, as the group knows it before.
-struct Sender<'a> {
-    id: MemberId,
+/// Who is heard, as the group knows it before.
+pub(super) struct Sender<'a> {
+    pub id: MemberId,
     /// A member that is new has nothing.
-    member: Member,
-    is_new: bool,
+    pub member: Member,
+    pub is_new: bool,
     /// The member that it was: itself, or a static member of another id.
-    was: Option<&'a MemberId>,
+    pub was: Option<&'a MemberId>,
+    /// Whether this takes it a step further; a member of the classic protocol moves on when it joins again.
+    pub moves: bool,
+    /// Why it joins, in its own words.
+    pub words: String,
 }
 
-impl Sender<'_> {
+impl<'a> Sender<'a> {
+    /// A member of the consumer protocol.
+    fn new(id: MemberId, member: Member, is_new: bool, was: Option<&'a MemberId>) -> Sender<'a> {
+        Sender { id, member, is_new, was, moves: true, words: String::new() }
+    }
+
     /// A static member that came back under another id.
-    fn takes_over(&self) -> bool {
+    pub fn takes_over(&self) -> bool {
         self.was.is_some_and(|was| *was != self.id)
     }
 }
 
 /// The group as this heartbeat leaves it.
-struct After {
-    current: Current,
-    target_epoch: i32,
-    epoch: i32,
+pub(super) struct After {
+    pub current: Current,
+    pub target_epoch: i32,
+    pub epoch: i32,
 }
 
 pub(super) fn heartbeat(
@@ -48,7 +61,7 @@ pub(super) fn heartbeat(
 ) -> Result<(Vec<GroupRecord>, HeartbeatReply), Refused> {
     let id: MemberId =
         if ask.member_id.is_empty() { around.fresh.to_string().into() } else { ask.member_id.as_str().into() };
-    check_room(group, &id, ask, around)?;
+    check_room(group, &id, ask.instance_id.as_deref(), around)?;
     let sender = sender(group, id, ask)?;
     let metadata = ask.over(&sender.member.metadata);
     let seen = soft.consumer.seen.get(around.group);
@@ -61,7 +74,7 @@ pub(super) fn heartbeat(
     let after = if is_quiet {
         After { current: sender.member.current.clone(), target_epoch: group.assignment_epoch, epoch: group.epoch }
     } else {
-        decide(group, soft, around, ask, &sender, &metadata, &mut records)?
+        decide(group, soft, around, ask.owned.as_ref(), &sender, &metadata, &mut records)?
     };
     set_timers(soft, around, &sender, &metadata, &after.current);
     let assigned_changed = after.current.assigned != sender.member.current.assigned;
@@ -78,9 +91,14 @@ pub(super) fn heartbeat(
 }
 
 /// GROUP_MAX_SIZE_REACHED; who takes a static member's place makes no group larger.
-fn check_room(group: &Group, id: &MemberId, ask: &Heartbeat, around: &Around<'_>) -> Result<(), Refused> {
+pub(super) fn check_room(
+    group: &Group,
+    id: &MemberId,
+    instance_id: Option<&str>,
+    around: &Around<'_>,
+) -> Result<(), Refused> {
     let is_known = group.members.contains_key(id)
-        || ask.instance_id.as_ref().is_some_and(|instance| group.index.statics.contains_key(instance));
+        || instance_id.is_some_and(|instance| group.index.statics.contains_key(instance));
     let members_max = around.settings.consumer.members_max;
     if is_known || group.members.len() < members_max {
         return Ok(());
@@ -95,9 +113,9 @@ fn sender<'a>(group: &'a Group, id: MemberId, ask: &Heartbeat) -> Result<Sender<
         return match group.members.get_key_value(&id) {
             Some((was, member)) => {
                 check_epoch(&member.current, ask)?;
-                Ok(Sender { id, member: member.clone(), is_new: false, was: Some(was) })
+                Ok(Sender::new(id, member.clone(), false, Some(was)))
             }
-            None if ask.joins() => Ok(Sender { id, member: Member::default(), is_new: true, was: None }),
+            None if ask.joins() => Ok(Sender::new(id, Member::default(), true, None)),
             None => Err(unknown(&id)),
         };
     };
@@ -106,7 +124,7 @@ fn sender<'a>(group: &'a Group, id: MemberId, ask: &Heartbeat) -> Result<Sender<
         None if ask.joins() => {
             let existing = group.members.get_key_value(&id);
             let member = existing.map(|(_, member)| member.clone()).unwrap_or_default();
-            Ok(Sender { id, member, is_new: existing.is_none(), was: existing.map(|(was, _)| was) })
+            Ok(Sender::new(id, member, existing.is_none(), existing.map(|(was, _)| was)))
         }
         None => {
             let why = format!("no member has the instance id {instance}");
@@ -119,12 +137,12 @@ fn sender<'a>(group: &'a Group, id: MemberId, ask: &Heartbeat) -> Result<Sender<
             }
             let mut member = member.clone();
             (member.current.epoch, member.current.previous_epoch) = (0, 0);
-            Ok(Sender { id, member, is_new: false, was: Some(owner) })
+            Ok(Sender::new(id, member, false, Some(owner)))
         }
         Some((owner, member)) => {
             check_instance(owner, &id, instance)?;
             check_epoch(&member.current, ask)?;
-            Ok(Sender { id, member: member.clone(), is_new: false, was: Some(owner) })
+            Ok(Sender::new(id, member.clone(), false, Some(owner)))
         }
     }
 }
@@ -154,11 +172,11 @@ fn check_epoch(current: &Current, ask: &Heartbeat) -> Result<(), Refused> {
 }
 
 /// All that may follow from something that changed.
-fn decide(
+pub(super) fn decide(
     group: &Group,
     soft: &mut Soft,
     around: &Around<'_>,
-    ask: &Heartbeat,
+    owned: Option<&Partitions>,
     sender: &Sender<'_>,
     metadata: &Metadata,
     records: &mut Records<'_>,
@@ -182,11 +200,14 @@ fn decide(
     let assignor_before = target::chosen(group, None, None, around);
     let assignor_changed = target::assignor(group, &arriving, around) != assignor_before;
     let mut epoch = group.epoch;
-    if asks_anew(group, &before.metadata, metadata)
-        || patterns_changed
-        || assignor_changed
-        || metadata_hash != group.metadata_hash
-    {
+    let asks_anew = asks_anew(group, &before.metadata, metadata) || subscription_changed && patterns_changed;
+    let cause = match (asks_anew, assignor_changed) {
+        (true, _) if sender.is_new => Some(Cause::Joined),
+        (true, _) => Some(Cause::SubscriptionChanged),
+        (false, true) => Some(Cause::AssignorChanged),
+        (false, false) => (patterns_changed || metadata_hash != group.metadata_hash).then_some(Cause::TopicsChanged),
+    };
+    if cause.is_some() {
         epoch += 1;
         records.epoch(epoch, metadata_hash);
         if group.has_partition_metadata {
@@ -200,9 +221,9 @@ fn decide(
         (group.assignment_epoch, had.unwrap_or_default())
     };
     let mut current = before.current.clone();
-    if subscription_changed || !current.is_settled(target_epoch) {
+    if sender.moves && (subscription_changed || !current.is_settled(target_epoch)) {
         let subscribed = subscriptions.topic_ids(&arriving.member.metadata, around.image);
-        let (target, owned) = (&*target, ask.owned.as_ref());
+        let target = &*target;
         let is_free = |topic, partition| group.is_free(topic, partition);
         let step = Step { target_epoch, target, subscribed: &subscribed, subscription_changed, owned, is_free };
         current = step.of(&current)?;
@@ -211,6 +232,11 @@ fn decide(
         }
     }
     soft.consumer.seen.insert(around.group.clone(), seen);
+    if let Some(cause) = cause {
+        let whose = if cause == Cause::TopicsChanged { "" } else { &*sender.id };
+        let why = around.rebalance(group.epoch, whose, cause, sender.words.clone());
+        soft.consumer.remember(around.group, why);
+    }
     Ok(After { current, target_epoch, epoch })
 }
 
@@ -262,7 +288,10 @@ fn set_timers(soft: &mut Soft, around: &Around<'_>, sender: &Sender<'_>, metadat
     if let Some(was) = sender.was.filter(|was| **was != sender.id) {
         super::soft::cancel(soft, around.group, was);
     }
-    super::soft::keep_alive(soft, around, &sender.id);
+    if sender.member.metadata.classic.is_some() {
+        super::soft::end_classic(soft, around.group, &sender.id);
+    }
+    super::soft::keep_alive(soft, around, &sender.id, metadata);
     if *after != sender.member.current || sender.is_new {
         super::soft::await_revocation(soft, around, &sender.id, metadata, after);
     }

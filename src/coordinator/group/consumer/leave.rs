@@ -1,6 +1,6 @@
 //! Members that go: by themselves, for a while, or because they were silent or held on to partitions.
 use super::{
-    Around, Refused,
+    Around, Decided, Refused, classic,
     group::Group,
     heartbeat::{check_instance, unknown},
     member::{AWAY_EPOCH, Current, Held, MemberId},
@@ -9,7 +9,12 @@ use super::{
     soft,
     subscription::Subscriptions,
 };
-use crate::{coordinator::group::Soft, types::ErrorCode, wire::coordinator::GroupRecord};
+use crate::{
+    coordinator::group::{Cause, Soft},
+    machine::Outcome,
+    types::ErrorCode,
+    wire::coordinator::GroupRecord,
+};
 
 /// CG-1 for epochs -1 and -2.
 pub(super) fn leave(
@@ -17,7 +22,7 @@ pub(super) fn leave(
     soft: &mut Soft,
     around: &Around<'_>,
     ask: &Heartbeat,
-) -> Result<(Vec<GroupRecord>, HeartbeatReply), Refused> {
+) -> Result<(Decided, HeartbeatReply), Refused> {
     let id = match &ask.instance_id {
         None => {
             group.members.get_key_value(&*ask.member_id).map(|(id, _)| id).ok_or_else(|| unknown(&ask.member_id))?
@@ -31,10 +36,10 @@ pub(super) fn leave(
             owner
         }
     };
-    let records = if ask.member_epoch == AWAY_EPOCH && ask.instance_id.is_some() {
-        go_away(group, around, id)
+    let decided = if ask.member_epoch == AWAY_EPOCH && ask.instance_id.is_some() {
+        Outcome { records: go_away(group, around, id), answers: vec![] }
     } else {
-        put_out(group, soft, around, std::slice::from_ref(id))
+        put_out(group, soft, around, std::slice::from_ref(id), (Cause::Left, String::new()))
     };
     let reply = HeartbeatReply {
         member_id: ask.member_id.clone(),
@@ -42,7 +47,7 @@ pub(super) fn leave(
         heartbeat_interval_ms: 0,
         assignment: None,
     };
-    Ok((records, reply))
+    Ok((decided, reply))
 }
 
 /// A static member keeps all that it is assigned until it comes back or its session ends (CG-7).
@@ -57,13 +62,23 @@ fn go_away(group: &Group, around: &Around<'_>, id: &MemberId) -> Vec<GroupRecord
     records.written
 }
 
-/// Takes members out of the group, which all others will hear of by the new epoch (CG-3).
-pub(super) fn put_out(group: &Group, soft: &mut Soft, around: &Around<'_>, ids: &[MemberId]) -> Vec<GroupRecord> {
+/// Takes members out of the group, which all others will hear of by the new epoch (CG-3), or because it becomes a classic
+/// group (GRP-24).
+pub(super) fn put_out(
+    group: &Group,
+    soft: &mut Soft,
+    around: &Around<'_>,
+    ids: &[MemberId],
+    (cause, words): (Cause, String),
+) -> Decided {
     let mut records = Records::of(around.group);
     let gone: Vec<_> = ids.iter().filter_map(|id| Some((id, group.members.get(id)?))).collect();
-    if gone.is_empty() {
-        return vec![];
+    let Some((first, _)) = gone.first() else { return Outcome::park() };
+    let why = around.rebalance(group.epoch, first, cause, words);
+    if let Some(decided) = classic::downgrade_without(group, soft, around, ids, &why) {
+        return decided;
     }
+    soft.consumer.remember(around.group, why);
     gone.iter().for_each(|(id, _)| records.member_gone(id));
     let subscriptions = Subscriptions::new(group, gone.iter().map(|(_, member)| &member.metadata), None);
     subscriptions.forget_unused(&mut records);
@@ -75,5 +90,5 @@ pub(super) fn put_out(group: &Group, soft: &mut Soft, around: &Around<'_>, ids: 
         soft.consumer.seen.remove(around.group);
     }
     gone.iter().for_each(|(id, _)| soft::cancel(soft, around.group, id));
-    records.written
+    Outcome { records: records.written, answers: vec![] }
 }

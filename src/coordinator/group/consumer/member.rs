@@ -59,6 +59,13 @@ impl Metadata {
     pub fn pattern(&self) -> Option<&str> {
         self.regex.as_deref().filter(|regex| !regex.is_empty())
     }
+
+    /// What a member of the classic protocol knows of ways to share out partitions; each once.
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        let known = self.classic.as_ref().map_or(&[][..], |classic| &classic.supported_protocols);
+        let names = known.iter().map(|protocol| protocol.name.as_str());
+        names.enumerate().filter(|(at, name)| known[..*at].iter().all(|one| one.name != *name)).map(|(_, name)| name)
+    }
 }
 
 /// Where a member is on its way to the target (record type 8).
@@ -115,6 +122,15 @@ impl Current {
     /// What the member has or has yet to give back.
     pub fn held(&self) -> impl Iterator<Item = (&TopicId, &BTreeMap<i32, i32>)> {
         self.assigned.iter().chain(&self.revoking)
+    }
+
+    /// The same without epochs.
+    pub fn all(&self) -> Partitions {
+        let mut all = Partitions::new();
+        for (topic, partitions) in self.held() {
+            all.entry(*topic).or_default().extend(partitions.keys());
+        }
+        all
     }
 
     /// Whether the member has, or has yet to give back, all of these.

@@ -1,6 +1,6 @@
 //! Groups of the consumer protocol (KIP-848): members heartbeat, the coordinator assigns.
 pub mod assignor;
-mod change;
+mod classic;
 mod commit;
 mod describe;
 mod group;
@@ -18,17 +18,17 @@ mod subscription;
 mod target;
 mod topics;
 
-pub use change::{Meets, meet};
+pub use classic::{Meets, meet};
 pub use commit::Fence;
 pub use describe::{DescribedGroup, DescribedMember};
 pub use group::{Group, Partitions, State};
 pub use member::{Held, Member, MemberId, MemberState, Metadata};
 pub use replay::replay;
 pub use request::{Heartbeat, HeartbeatReply};
-pub use settings::{Bounded, ConsumerSettings, Limits};
+pub use settings::{Bounded, ConsumerSettings, Limits, Migration};
 pub use soft::{Soft, Timer, due, loaded};
 
-use super::{Group as AnyGroup, GroupId, GroupSettings, Groups, Members, Moment};
+use super::{Asked, Cause, Group as AnyGroup, GroupId, GroupSettings, Groups, Members, Moment, Rebalance, Room};
 use crate::{
     image::Image,
     machine::{Outcome, Turn},
@@ -77,7 +77,25 @@ impl<'a> Around<'a> {
     fn of(group: &'a GroupId, at: Moment, fresh: Uuid, image: &'a Image, settings: &'a GroupSettings) -> Around<'a> {
         Around { at, fresh, image, settings, limits: Limits::of(group, image, &settings.consumer), group }
     }
+
+    /// For the rules of the classic protocol.
+    fn asked(&self) -> Asked<'a> {
+        Asked { at: self.at, id: self.fresh, settings: self.settings }
+    }
+
+    /// Why an epoch ended, and whose doing it was.
+    fn rebalance(&self, epoch: i32, whose: &str, cause: Cause, words: String) -> Rebalance {
+        Rebalance { at_ms: self.at.wall_ms, generation: epoch, member_id: whose.into(), cause, words }
+    }
+
+    /// GRP-18: a change that the journal would refuse is not tried; a failed write costs other groups their joins.
+    fn has_room(&self, records: &[GroupRecord]) -> bool {
+        Room::of(self.image, self.settings).has_all(records)
+    }
 }
+
+/// What is written, and who is answered beside the one who asked.
+type Decided = Outcome<GroupRecord, super::Reply>;
 
 pub(super) fn decide(
     groups: &Groups,
@@ -85,19 +103,20 @@ pub(super) fn decide(
     (at, fresh, image, settings): (Moment, Uuid, &Image, &GroupSettings),
     request: Request,
     turn: Turn,
-) -> Outcome<GroupRecord, super::Reply> {
+) -> Decided {
     match request {
         Request::Heartbeat(group, ask) => {
             let around = Around::of(&group, at, fresh, image, settings);
-            let (records, reply) = match answer(groups, soft, &around, &ask) {
-                Ok((records, reply)) => (records, Ok(reply)),
-                Err(refused) => (vec![], Err(refused)),
+            let (mut decided, reply) = match answer(groups, soft, &around, &ask) {
+                Ok((decided, reply)) => (decided, Ok(reply)),
+                Err(refused) => (Outcome::park(), Err(refused)),
             };
-            Outcome::answer(turn, records, super::Reply::Consumer(Reply::Heartbeat(reply)))
+            decided.answers.push((turn.ticket, super::Reply::Consumer(Reply::Heartbeat(reply))));
+            decided
         }
         Request::Describe(group) => {
             let around = Around::of(&group, at, fresh, image, settings);
-            let described = existing(groups, &group).map(|found| describe::describe(found, &around));
+            let described = existing(groups, &group).map(|found| describe::describe(found, &soft.consumer, &around));
             Outcome::answer(turn, vec![], super::Reply::Consumer(Reply::Described(described)))
         }
     }
@@ -108,20 +127,31 @@ fn answer(
     soft: &mut super::Soft,
     around: &Around<'_>,
     ask: &Heartbeat,
-) -> Result<(Vec<GroupRecord>, HeartbeatReply), Refused> {
+) -> Result<(Decided, HeartbeatReply), Refused> {
     ask.check(&around.settings.consumer.assignors)?;
     if ask.leaves() {
         let group = existing(groups, around.group)?;
         return leave::leave(group, soft, around, ask);
     }
     if !ask.joins() || existing(groups, around.group).is_ok() {
-        return heartbeat::heartbeat(existing(groups, around.group)?, soft, around, ask);
+        let (records, reply) = heartbeat::heartbeat(existing(groups, around.group)?, soft, around, ask)?;
+        check_room(around, &records)?;
+        return Ok((Outcome { records, answers: vec![] }, reply));
     }
-    let mut all = change::make_way(groups, soft, around.group)?;
-    let (records, reply) = heartbeat::heartbeat(&Group::default(), soft, around, ask)?;
-    soft.classic.forget(around.group);
-    all.extend(records);
-    Ok((all, reply))
+    let (group, mut records) = classic::upgrade(groups, soft, around)?;
+    let (since, reply) = heartbeat::heartbeat(&group, soft, around, ask)?;
+    records.extend(since);
+    check_room(around, &records)?;
+    let answers = classic::upgraded(&group, soft, around, &ask.member_id);
+    Ok((Outcome { records, answers }, reply))
+}
+
+fn check_room(around: &Around<'_>, records: &[GroupRecord]) -> Result<(), Refused> {
+    if around.has_room(records) {
+        return Ok(());
+    }
+    let why = "the group's records are more than its journal takes at once";
+    Err(Refused::new(ErrorCode::UnknownServerError, why))
 }
 
 /// The group of this id, if it is one of this protocol.

@@ -23,6 +23,45 @@ pub struct ConsumerSettings {
     pub assignors: Vec<Assignor>,
     /// `regex.refresh.interval.ms`.
     pub regex_refresh_ms: u64,
+    /// `migration.policy`.
+    pub migration: Migration,
+}
+
+/// Whether a group with members inside may change its protocol (GRP-24). Empty ones always may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Migration {
+    Disabled,
+    /// From the classic protocol to this.
+    Upgrade,
+    /// From this to the classic one.
+    Downgrade,
+    Bidirectional,
+}
+
+impl Migration {
+    pub const ALL: [Migration; 4] =
+        [Migration::Disabled, Migration::Upgrade, Migration::Downgrade, Migration::Bidirectional];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Migration::Disabled => "disabled",
+            Migration::Upgrade => "upgrade",
+            Migration::Downgrade => "downgrade",
+            Migration::Bidirectional => "bidirectional",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Migration> {
+        Migration::ALL.into_iter().find(|policy| policy.name().eq_ignore_ascii_case(name))
+    }
+
+    pub fn upgrades(self) -> bool {
+        matches!(self, Migration::Upgrade | Migration::Bidirectional)
+    }
+
+    pub fn downgrades(self) -> bool {
+        matches!(self, Migration::Downgrade | Migration::Bidirectional)
+    }
 }
 
 impl Default for ConsumerSettings {
@@ -35,6 +74,7 @@ impl Default for ConsumerSettings {
             members_max: i32::MAX as usize,
             assignors: Assignor::ALL.to_vec(),
             regex_refresh_ms: 600_000,
+            migration: Migration::Bidirectional,
         }
     }
 }

@@ -1,14 +1,14 @@
 //! What a crash may take of consumer groups: timers, and what was looked at last.
 use super::{
-    Around, leave,
+    Around, Decided, leave,
     member::{Current, MemberId, MemberState, Metadata},
     topics::Topics,
 };
 use crate::{
-    coordinator::group::{self, GroupId, GroupSettings, Groups, Members, Moment},
+    coordinator::group::{self, Cause, GroupId, GroupSettings, Groups, History, Members, Moment, Rebalance},
     image::{self, Image},
+    machine::Outcome,
     types::OffsetAndEpoch,
-    wire::coordinator::GroupRecord,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -22,12 +22,30 @@ pub struct Soft {
     pub(super) topics: Topics,
     /// Members whose time was over while the broker itself stood still: they are heard before they are judged.
     spared: BTreeSet<(GroupId, Timer)>,
+    histories: BTreeMap<GroupId, History>,
 }
 
 impl Soft {
     /// The group is deleted.
-    pub fn forget(&mut self, group: &str) {
+    pub fn forget(&mut self, group: &str) -> History {
         self.seen.remove(group);
+        self.histories.remove(group).unwrap_or_default()
+    }
+
+    pub(super) fn history(&self, group: &str) -> Vec<Rebalance> {
+        self.histories.get(group).into_iter().flat_map(History::iter).cloned().collect()
+    }
+
+    /// Why the group has a new epoch.
+    pub(super) fn remember(&mut self, group: &GroupId, why: Rebalance) {
+        self.histories.entry(group.clone()).or_default().remember(why);
+    }
+
+    /// What was remembered of the group while it was one of the other protocol.
+    pub(super) fn inherit(&mut self, group: &GroupId, mut before: History) {
+        let since = self.histories.remove(group).unwrap_or_default();
+        since.iter().for_each(|one| before.remember(one.clone()));
+        self.histories.insert(group.clone(), before);
     }
 }
 
@@ -65,6 +83,18 @@ pub enum Timer {
     Session(MemberId),
     /// It has not given back its partitions in time (CG-5).
     Revocation(MemberId),
+    /// It speaks the classic protocol, and was told to join again.
+    Join(MemberId),
+    /// It speaks the classic protocol, joined, and has not asked for its assignment.
+    Sync(MemberId),
+}
+
+impl Timer {
+    fn member(&self) -> &MemberId {
+        match self {
+            Timer::Session(id) | Timer::Revocation(id) | Timer::Join(id) | Timer::Sync(id) => id,
+        }
+    }
 }
 
 fn set(soft: &mut group::Soft, group: &GroupId, timer: Timer, at_ms: u64) {
@@ -76,12 +106,45 @@ fn after_ms(at: Moment, ms: i32) -> u64 {
     at.monotonic_ms + u64::try_from(ms).unwrap_or(0)
 }
 
-/// The member was heard of.
-pub(super) fn keep_alive(soft: &mut group::Soft, around: &Around<'_>, member: &MemberId) {
-    set(soft, around.group, Timer::Session(member.clone()), after_ms(around.at, around.limits.session_timeout_ms));
+/// The member was heard of. Who speaks the classic protocol has a session as long as it asked for.
+pub(super) fn keep_alive(soft: &mut group::Soft, around: &Around<'_>, member: &MemberId, metadata: &Metadata) {
+    let own_ms = metadata.classic.as_ref().map(|classic| classic.session_timeout_ms);
+    let session_ms = own_ms.unwrap_or(around.limits.session_timeout_ms);
+    set(soft, around.group, Timer::Session(member.clone()), after_ms(around.at, session_ms));
 }
 
-/// Begins or ends the time in which a member must give back partitions.
+/// A member of the classic protocol has its rebalance timeout to join again, from when it was told first.
+pub(super) fn await_join(soft: &mut group::Soft, around: &Around<'_>, member: &MemberId, metadata: &Metadata) {
+    let timer = Timer::Join(member.clone());
+    if soft.timers.at(&group::Timer::Consumer(around.group.clone(), timer.clone())).is_none() {
+        set(soft, around.group, timer, after_ms(around.at, metadata.rebalance_timeout_ms));
+    }
+}
+
+/// It joined, and now must ask for its assignment.
+pub(super) fn await_sync(soft: &mut group::Soft, around: &Around<'_>, member: &MemberId, metadata: &Metadata) {
+    end(soft, around.group, Timer::Join(member.clone()));
+    set(soft, around.group, Timer::Sync(member.clone()), after_ms(around.at, metadata.rebalance_timeout_ms));
+}
+
+pub(super) fn synced(soft: &mut group::Soft, group: &GroupId, member: &MemberId) {
+    end(soft, group, Timer::Sync(member.clone()));
+}
+
+/// The member speaks the consumer protocol from now on.
+pub(super) fn end_classic(soft: &mut group::Soft, group: &GroupId, member: &MemberId) {
+    end(soft, group, Timer::Join(member.clone()));
+    end(soft, group, Timer::Sync(member.clone()));
+}
+
+fn end(soft: &mut group::Soft, group: &GroupId, timer: Timer) {
+    let key = (group.clone(), timer);
+    soft.consumer.spared.remove(&key);
+    soft.timers.cancel(&group::Timer::Consumer(key.0, key.1));
+}
+
+/// Begins or ends the time in which a member must give back partitions; who speaks the classic protocol gives them back
+/// by joining again.
 pub(super) fn await_revocation(
     soft: &mut group::Soft,
     around: &Around<'_>,
@@ -90,19 +153,18 @@ pub(super) fn await_revocation(
     current: &Current,
 ) {
     let timer = Timer::Revocation(member.clone());
-    if current.state == MemberState::Unrevoked {
+    if current.state == MemberState::Unrevoked && metadata.classic.is_none() {
         set(soft, around.group, timer, after_ms(around.at, metadata.rebalance_timeout_ms));
     } else {
-        soft.timers.cancel(&group::Timer::Consumer(around.group.clone(), timer));
+        end(soft, around.group, timer);
     }
 }
 
 /// The member is gone.
 pub(super) fn cancel(soft: &mut group::Soft, group: &GroupId, member: &MemberId) {
-    for timer in [Timer::Session(member.clone()), Timer::Revocation(member.clone())] {
-        soft.consumer.spared.remove(&(group.clone(), timer.clone()));
-        soft.timers.cancel(&group::Timer::Consumer(group.clone(), timer));
-    }
+    end(soft, group, Timer::Session(member.clone()));
+    end(soft, group, Timer::Revocation(member.clone()));
+    end_classic(soft, group, member);
 }
 
 /// Every member gets its whole time anew (GRP-20).
@@ -111,7 +173,7 @@ pub fn loaded(groups: &Groups, soft: &mut group::Soft, at: Moment, image: &Image
         let Members::Consumer(group) = &group.members else { continue };
         let around = Around::of(id, at, Uuid::nil(), image, settings);
         for (member_id, member) in group.members() {
-            keep_alive(soft, &around, member_id);
+            keep_alive(soft, &around, member_id, &member.metadata);
             await_revocation(soft, &around, member_id, &member.metadata, &member.current);
         }
     }
@@ -123,21 +185,24 @@ pub fn due(
     soft: &mut group::Soft,
     (id, timer, late_ms): (&GroupId, Timer, u64),
     (at, image, settings): (Moment, &Image, &GroupSettings),
-) -> Vec<GroupRecord> {
-    let Some(Members::Consumer(group)) = groups.by_id.get(id).map(|group| &group.members) else { return vec![] };
+) -> Decided {
+    let Some(Members::Consumer(group)) = groups.by_id.get(id).map(|group| &group.members) else {
+        return Outcome::park();
+    };
     let around = Around::of(id, at, Uuid::nil(), image, settings);
     if late_ms >= LATE_MS && soft.consumer.spared.insert((id.clone(), timer.clone())) {
         let again_ms = after_ms(at, around.limits.session_timeout_ms);
         soft.timers.set(group::Timer::Consumer(id.clone(), timer), again_ms);
-        return vec![];
+        return Outcome::park();
     }
     soft.consumer.spared.remove(&(id.clone(), timer.clone()));
-    let (member, is_out) = match timer {
-        Timer::Session(member) => (member, true),
-        Timer::Revocation(id) => {
-            let is_out = group.member(&id).is_some_and(|member| member.current.state == MemberState::Unrevoked);
-            (id, is_out)
-        }
+    let Some(member) = group.member(timer.member()) else { return Outcome::park() };
+    let (is_out, cause) = match &timer {
+        Timer::Session(_) => (true, Cause::SessionExpired),
+        Timer::Revocation(_) => (member.current.state == MemberState::Unrevoked, Cause::NeverRevoked),
+        Timer::Join(_) => (member.metadata.classic.is_some(), Cause::NeverRejoined),
+        Timer::Sync(_) => (member.metadata.classic.is_some(), Cause::NeverSynced),
     };
-    if is_out && group.member(&member).is_some() { leave::put_out(group, soft, &around, &[member]) } else { vec![] }
+    let out = timer.member().clone();
+    if is_out { leave::put_out(group, soft, &around, &[out], (cause, String::new())) } else { Outcome::park() }
 }

@@ -113,6 +113,10 @@ fn records(
             records.push(record(request, around.at.wall_ms, topic.name.as_str(), topic.id.0, partition));
         }
     }
+    // A failed write would cost other groups of the shard their joins under way.
+    if !around.room().has_all(&records) {
+        return Err(ErrorCode::UnknownServerError);
+    }
     Ok(records)
 }
 

@@ -1,12 +1,11 @@
 //! Deleting offsets, groups, and the offsets of topics that are gone (GRP-22).
 use super::{
-    Named, Standing,
+    Around, Named, Standing,
     standing::{self, Subscribed},
     tombstone,
 };
 use crate::{
-    coordinator::group::{Groups, Soft},
-    image::Image,
+    coordinator::group::{Groups, Room, Soft},
     types::ErrorCode,
     wire::{StrBytes, coordinator::GroupRecord},
 };
@@ -31,7 +30,7 @@ pub const TOMBSTONES_MAX: usize = 1_000;
 pub fn offsets(
     groups: &Groups,
     soft: &Soft,
-    image: &Image,
+    around: Around<'_>,
     request: &Delete,
 ) -> Result<(Vec<GroupRecord>, Vec<ErrorCode>), ErrorCode> {
     let standing = Standing::of(groups, soft, &request.group).ok_or(ErrorCode::GroupIdNotFound)?;
@@ -42,7 +41,7 @@ pub fn offsets(
     let group = groups.by_id.get(&*request.group);
     let (mut records, mut codes) = (Vec::new(), Vec::new());
     for asked in &request.topics {
-        let found = Named::Name(asked.topic.clone()).find(image);
+        let found = Named::Name(asked.topic.clone()).find(around.image);
         let subscribed = subscriptions.to(&asked.topic);
         for partition in &asked.partitions {
             let exists = found.as_ref().is_ok_and(|topic| topic.partitions.get(partition).is_some());
@@ -57,24 +56,55 @@ pub fn offsets(
             }
         }
     }
+    // Requests are cut up before they come here: only names beyond all measure come to this.
+    if !around.room().has_all(&records) {
+        return Err(ErrorCode::UnknownServerError);
+    }
     Ok((records, codes))
 }
 
-/// Everything of a group without members, with what transactions have pending in it.
-pub fn group(groups: &Groups, soft: &mut Soft, id: &str) -> Result<Vec<GroupRecord>, ErrorCode> {
+/// What of this is left goes in a later write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    Nothing,
+    Some,
+}
+
+/// As many of the records as fit one write, of which the first always goes.
+fn fill(room: &mut Room, all: impl Iterator<Item = GroupRecord>) -> (Vec<GroupRecord>, Rest) {
+    let mut records = Vec::new();
+    for record in all {
+        if !room.take(&record) && !records.is_empty() {
+            return (records, Rest::Some);
+        }
+        records.push(record);
+    }
+    (records, Rest::Nothing)
+}
+
+/// Everything of a group without members, with what transactions have pending in it: offsets first, so that the group is
+/// there until the last write.
+pub fn group(
+    groups: &Groups,
+    soft: &mut Soft,
+    around: Around<'_>,
+    id: &str,
+) -> Result<(Vec<GroupRecord>, Rest), ErrorCode> {
     let standing = Standing::of(groups, soft, id).ok_or(ErrorCode::GroupIdNotFound)?;
     if standing.has_members() {
         return Err(ErrorCode::NonEmptyGroup);
     }
     let partitions = groups.by_id.get(id).into_iter().flat_map(|group| group.offsets.partitions());
-    let mut records: Vec<GroupRecord> = partitions.map(|(topic, partition)| tombstone(id, topic, partition)).collect();
-    records.extend(standing.tombstones(id));
-    standing::forget(soft, id);
-    Ok(records)
+    let offsets = partitions.map(|(topic, partition)| tombstone(id, topic, partition));
+    let (records, rest) = fill(&mut around.room(), offsets.chain(standing.tombstones(id)));
+    if rest == Rest::Nothing {
+        standing::forget(soft, id);
+    }
+    Ok((records, rest))
 }
 
 /// Offsets of deleted topics; those committed to another topic of the same name stay. At most [`TOMBSTONES_MAX`].
-pub fn of_topics(groups: &Groups, topics: &[(String, Uuid)]) -> Vec<GroupRecord> {
+pub fn of_topics(groups: &Groups, around: Around<'_>, topics: &[(String, Uuid)]) -> (Vec<GroupRecord>, Rest) {
     let all = groups.by_id.iter().flat_map(|(id, group)| {
         topics.iter().flat_map(move |(name, topic_id)| {
             let gone = move |committed_to: Uuid| committed_to.is_nil() || committed_to == *topic_id;
@@ -89,5 +119,7 @@ pub fn of_topics(groups: &Groups, topics: &[(String, Uuid)]) -> Vec<GroupRecord>
             committed.chain(pending).map(move |partition| tombstone(id, name, partition))
         })
     });
-    all.take(TOMBSTONES_MAX).collect()
+    let (records, rest) = fill(&mut around.room(), all.take(TOMBSTONES_MAX));
+    let rest = if records.len() == TOMBSTONES_MAX { Rest::Some } else { rest };
+    (records, rest)
 }

@@ -1,7 +1,7 @@
 //! Offsets and empty groups past their retention (GRP-21), looked for in turns of bounded size.
 use super::{Around, Expires, Standing, TOMBSTONES_MAX, standing, state::Committed, tombstone};
 use crate::{
-    coordinator::group::{Group, GroupId, Groups, Soft, Timer},
+    coordinator::group::{Group, GroupId, Groups, Room, Soft, Timer},
     wire::coordinator::GroupRecord,
 };
 use std::{ops::Bound, sync::Arc};
@@ -20,7 +20,8 @@ const LOOKS_MAX: usize = 20_000;
 /// One turn, and the timer of the next: at once while groups are left, else after the usual interval.
 pub fn sweep(groups: &Groups, soft: &mut Soft, around: Around<'_>) -> Vec<GroupRecord> {
     let from = std::mem::take(&mut soft.sweep);
-    let mut turn = Turn { around, soft, looks: 0, records: Vec::new(), gone: Vec::new() };
+    let room = around.room();
+    let mut turn = Turn { around, soft, room, looks: 0, records: Vec::new(), gone: Vec::new() };
     let rest = turn.run(groups, from);
     let Turn { records, gone, .. } = turn;
     gone.iter().for_each(|id| standing::forget(soft, id));
@@ -33,6 +34,8 @@ pub fn sweep(groups: &Groups, soft: &mut Soft, around: Around<'_>) -> Vec<GroupR
 struct Turn<'a> {
     around: Around<'a>,
     soft: &'a Soft,
+    /// In the write that this turn ends with.
+    room: Room,
     looks: usize,
     records: Vec<GroupRecord>,
     /// Groups that go altogether.
@@ -87,16 +90,33 @@ impl Turn<'_> {
                     && !subscribed.to(topic)
                     && !group.offsets.is_pending(topic, partition)
                 {
-                    self.records.push(tombstone(id, topic, partition));
+                    if !self.push([tombstone(id, topic, partition)]) {
+                        return Some((topic.clone(), partition.saturating_sub(1)));
+                    }
                     gone += 1;
                 }
             }
         }
         if !standing.has_members() && !group.offsets.has_pending() && gone == group.offsets.len() {
-            self.records.extend(standing.tombstones(id));
+            if !self.push(standing.tombstones(id)) {
+                // The next turn finds the group without the offsets that go in this one.
+                return Some(("".into(), -1));
+            }
             self.gone.push(id.clone());
         }
         None
+    }
+
+    /// Unless they do not fit any more.
+    fn push(&mut self, records: impl IntoIterator<Item = GroupRecord>) -> bool {
+        let records: Vec<GroupRecord> = records.into_iter().collect();
+        let mut room = self.room;
+        if !records.iter().all(|record| room.take(record)) && !self.records.is_empty() {
+            return false;
+        }
+        self.room = room;
+        self.records.extend(records);
+        true
     }
 
     fn is_expired(&self, expires: Expires, committed: &Committed) -> bool {

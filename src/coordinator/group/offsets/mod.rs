@@ -17,7 +17,7 @@ pub use replay::{Shared, replay, replay_end, replay_in_transaction};
 pub use standing::{Expires, Standing, Subscribed};
 pub use state::{Committed, Offsets};
 
-use super::{GroupSettings, Groups, Moment, Soft};
+use super::{GroupSettings, Groups, Moment, Room, Soft};
 use crate::{
     image::{Image, Topic},
     types::{ErrorCode, TopicId},
@@ -26,6 +26,7 @@ use crate::{
         coordinator::{GroupRecord, Marker, OffsetCommitKey, Producer},
     },
 };
+use delete::Rest;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -35,7 +36,7 @@ pub enum Request {
     Commit(Commit),
     Fetch(Fetch),
     Delete(Delete),
-    /// The group with everything it has.
+    /// The group with everything it has. Asked again while the reply is [`Reply::More`].
     DeleteGroup(StrBytes),
     /// Topics by name and id. Asked again while the reply is [`Reply::More`]; the image no longer has them by then, so
     /// that nobody commits to them meanwhile.
@@ -81,6 +82,12 @@ pub struct Around<'a> {
     pub settings: &'a GroupSettings,
 }
 
+impl Around<'_> {
+    fn room(&self) -> Room {
+        Room::of(self.image, self.settings)
+    }
+}
+
 pub fn decide(groups: &Groups, soft: &mut Soft, around: Around<'_>, request: Request) -> (Vec<GroupRecord>, Reply) {
     match request {
         Request::Commit(request) => {
@@ -88,18 +95,18 @@ pub fn decide(groups: &Groups, soft: &mut Soft, around: Around<'_>, request: Req
             (records, Reply::Committed(codes))
         }
         Request::Fetch(request) => (vec![], Reply::Fetched(fetch::fetch(groups, soft, around.image, &request))),
-        Request::Delete(request) => match delete::offsets(groups, soft, around.image, &request) {
+        Request::Delete(request) => match delete::offsets(groups, soft, around, &request) {
             Ok((records, codes)) => (records, Reply::Deleted(Ok(codes))),
             Err(code) => (vec![], Reply::Deleted(Err(code))),
         },
-        Request::DeleteGroup(id) => match delete::group(groups, soft, &id) {
-            Ok(records) => (records, Reply::GroupDeleted(ErrorCode::None)),
+        Request::DeleteGroup(id) => match delete::group(groups, soft, around, &id) {
+            Ok((records, Rest::Nothing)) => (records, Reply::GroupDeleted(ErrorCode::None)),
+            Ok((records, Rest::Some)) => (records, Reply::More),
             Err(code) => (vec![], Reply::GroupDeleted(code)),
         },
         Request::TopicsDeleted(topics) => {
-            let records = delete::of_topics(groups, &topics);
-            let reply = if records.len() < TOMBSTONES_MAX { Reply::Done } else { Reply::More };
-            (records, reply)
+            let (records, rest) = delete::of_topics(groups, around, &topics);
+            (records, if rest == Rest::Some { Reply::More } else { Reply::Done })
         }
         Request::EndTransaction(producer, marker) => (vec![GroupRecord::EndTransaction(producer, marker)], Reply::Done),
     }

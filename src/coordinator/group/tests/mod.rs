@@ -1,2 +1,4 @@
 //! Tests of the groups' rules, on the machine.
+mod answers;
+mod mixed;
 pub mod rig;

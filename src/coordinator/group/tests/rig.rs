@@ -5,14 +5,15 @@ use crate::{
     image::{Delta, Image},
     log::Watermark,
     machine::{Journal, Machine, NotWritten, Runtime},
-    types::Offset,
+    types::{LeaderEpoch, Offset},
     wire::{
         coordinator::GroupRecord,
-        metadata::{MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
+        metadata::{ConfigRecord, MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
     },
 };
 use futures_util::task::noop_waker;
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -20,13 +21,15 @@ use std::{
 };
 use uuid::Uuid;
 
-/// Keeps the bytes, as a log does; committed at once.
+/// Keeps the bytes, as a log does; committed at once, or when it is told.
 pub struct Memory {
     pub appended: Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>>,
     /// The same as they were decided: transactions stand in headers of batches, which are not kept here.
     pub decided: Vec<Vec<GroupRecord>>,
     count: i64,
     committed: Arc<Watermark>,
+    /// Nothing is committed until it is said.
+    holds: Cell<bool>,
 }
 
 impl Journal<GroupRecord> for Memory {
@@ -35,7 +38,9 @@ impl Journal<GroupRecord> for Memory {
         self.appended.push(records.iter().map(GroupRecord::encode).collect());
         self.decided.push(records.to_vec());
         self.count += records.len() as i64;
-        self.committed.raise(self.end());
+        if !self.holds.get() {
+            self.committed.raise(self.end());
+        }
         Ok(base)
     }
 
@@ -88,8 +93,8 @@ pub type Asking = Pin<Box<dyn Future<Output = Result<Reply, NotWritten>>>>;
 
 impl Rig {
     pub fn new() -> Rig {
-        let journal =
-            Memory { appended: Vec::new(), decided: Vec::new(), count: 0, committed: Watermark::new(Offset::ZERO) };
+        let (appended, decided, committed) = (Vec::new(), Vec::new(), Watermark::new(Offset::ZERO));
+        let journal = Memory { appended, decided, count: 0, committed, holds: Cell::new(false) };
         let at = Moment { wall_ms: 1_000_000, monotonic_ms: 1_000 };
         let runtime = Runtime::new(GroupMachine, Groups::default(), journal);
         let settings = GroupSettings::default();
@@ -138,6 +143,18 @@ impl Rig {
         assert_eq!(&self.replayed, self.runtime.hard(), "the journal replays to the state");
     }
 
+    /// From now on replicas are slow.
+    pub fn hold(&self) {
+        self.runtime.journal().holds.set(true);
+    }
+
+    /// They have everything.
+    pub fn commit_all(&self) {
+        let journal = self.runtime.journal();
+        journal.holds.set(false);
+        journal.committed.raise(journal.end());
+    }
+
     pub fn hard(&self) -> &Groups {
         self.runtime.hard()
     }
@@ -170,18 +187,37 @@ impl Rig {
     pub fn create_topic(&mut self, name: &str, id: u128, partitions: i32) {
         let topic_id = Uuid::from_u128(id);
         self.change(TopicRecord { name: name.into(), topic_id }.into());
-        for partition_id in 0..partitions {
-            let at = PartitionRecord { partition_id, topic_id, replicas: vec![1], isr: vec![1], ..Default::default() };
-            self.change(PartitionRecord { leader: 1, directories: vec![Uuid::from_u128(77)], ..at }.into());
-        }
+        (0..partitions).for_each(|partition_id| self.extend_topic(id, partition_id));
+    }
+
+    /// With one partition more.
+    pub fn extend_topic(&mut self, id: u128, partition_id: i32) {
+        let topic_id = Uuid::from_u128(id);
+        let at = PartitionRecord { partition_id, topic_id, replicas: vec![1], isr: vec![1], ..Default::default() };
+        self.change(PartitionRecord { leader: 1, directories: vec![Uuid::from_u128(77)], ..at }.into());
     }
 
     pub fn delete_topic(&mut self, id: u128) {
         self.change(RemoveTopicRecord { topic_id: Uuid::from_u128(id) }.into());
     }
 
+    /// A topic's own setting.
+    pub fn set_topic(&mut self, topic: &str, name: &str, value: &str) {
+        let (resource_name, value) = (topic.into(), Some(value.into()));
+        self.change(ConfigRecord { resource_type: 2, resource_name, name: name.into(), value }.into());
+    }
+
+    /// Key and value of all records of the largest write since this one.
+    pub fn largest_write(&self, from: usize) -> usize {
+        let bytes = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len);
+        let writes = self.runtime.journal().appended[from..].iter();
+        writes.map(|records| records.iter().map(bytes).sum()).max().unwrap_or(0)
+    }
+
     fn change(&mut self, record: MetadataRecord) {
-        Arc::make_mut(&mut self.image).apply(&record, &mut Delta::default()).unwrap();
+        let image = Arc::make_mut(&mut self.image);
+        image.apply(&record, &mut Delta::default()).unwrap();
+        image.advance(image.next_offset(), LeaderEpoch::from_wire(1).unwrap());
     }
 
     /// The coordinator dies and another loads the journal. Who waited is told to ask elsewhere.

@@ -235,3 +235,18 @@ fn grp_19_records_in_any_order_and_number_are_taken() {
         assert_eq!(groups, Groups::default());
     }
 }
+
+/// KAFKA-19829, KAFKA-19926: the interval is for those who come together, not for the first of them.
+#[test]
+fn cg_9_the_first_member_of_an_empty_group_never_waits_for_its_assignment() {
+    let mut shard = Shard::new(&[("t", 4)]);
+    shard.settings.consumer.assignment_interval_ms.default = 10_000;
+    for round in ["a", "b", "c"] {
+        shard.join(round, &["t"]);
+        assert_eq!(shard.count(round), 4);
+        shard.join("late", &["t"]);
+        assert_eq!((shard.group().state(), shard.count("late")), (State::Assigning, 0));
+        shard.beat(&staying("late", -1)).unwrap();
+        shard.beat(&staying(round, -1)).unwrap();
+    }
+}

@@ -69,3 +69,40 @@ fn grp_22_a_deleted_topic_takes_its_offsets_but_not_those_of_its_namesake() {
     assert_eq!(groups, ["h", "new"]);
     assert_eq!((offset(&mut rig, "h", "u"), offset(&mut rig, "new", "t"), offset(&mut rig, "h", "t")), (6, 9, -1));
 }
+
+#[test]
+fn grp_22_a_group_with_very_many_offsets_goes_in_parts_that_fit_the_topic() {
+    let mut rig = Rig::with_topics(&[("t", 3_000)]);
+    let many = || (0..3_000).map(|partition| at(partition, 1)).collect();
+    codes(&mut rig, commit("g", &[(name("t"), many())]));
+    rig.set_topic(group::TOPIC, "max.message.bytes", "40000");
+    let from = rig.runtime.journal().appended.len();
+    let mut parts = 1;
+    while ask(&mut rig, Request::DeleteGroup(text("g"))) == Reply::More {
+        parts += 1;
+        assert!(rig.hard().by_id.contains_key("g"), "it is there until the last part");
+    }
+    assert!(parts > 3 && rig.hard().by_id.is_empty(), "{parts}");
+    assert!((10_000..40_000).contains(&rig.largest_write(from)), "{}", rig.largest_write(from));
+}
+
+#[test]
+fn grp_18_no_write_is_larger_than_the_journal_takes() {
+    let mut rig = Rig::with_topics(&[("t", 3_000)]);
+    rig.set_topic(group::TOPIC, "max.message.bytes", "40000");
+    let written = rig.records().count();
+    let many = || (0..3_000).map(|partition| at(partition, 1)).collect();
+    let refused = codes(&mut rig, commit("g", &[(name("t"), many())]));
+    assert!(refused.iter().all(|code| *code == ErrorCode::UnknownServerError));
+    assert_eq!(rig.records().count(), written);
+    rig.set_topic(group::TOPIC, "max.message.bytes", "1048588");
+    codes(&mut rig, commit("g", &[(name("t"), many())]));
+    // A segment may hold less than a batch might have.
+    rig.set_topic(group::TOPIC, "segment.bytes", "40000");
+    let all: Vec<i32> = (0..3_000).collect();
+    assert_eq!(delete(&mut rig, "g", &[("t", &all)]), Err(ErrorCode::UnknownServerError));
+    let from = rig.runtime.journal().appended.len();
+    rig.delete_topic(1);
+    while ask(&mut rig, Request::TopicsDeleted(vec![("t".into(), Uuid::from_u128(1))])) == Reply::More {}
+    assert!(rig.hard().by_id.is_empty() && rig.largest_write(from) < 40_000);
+}

@@ -85,3 +85,18 @@ fn grp_21_a_group_that_goes_during_the_look_at_it_does_not_hide_the_next() {
     }
     assert!(rig.hard().by_id.is_empty());
 }
+
+#[test]
+fn grp_21_a_turn_writes_no_more_than_the_journal_takes_at_once() {
+    let mut rig = Rig::with_topics(&[("t", 40)]);
+    let many = || (0..40).map(|partition| at(partition, 1)).collect();
+    let long = "x".repeat(1_000);
+    for number in 0..20 {
+        codes(&mut rig, commit(&format!("{long}{number}"), &[(name("t"), many())]));
+    }
+    let from = rig.runtime.journal().appended.len();
+    rig.settings.record_bytes_max = 50_000;
+    rig.advance(8 * DAY_MS);
+    assert!(rig.hard().by_id.is_empty());
+    assert!((25_000..50_000).contains(&rig.largest_write(from)), "{}", rig.largest_write(from));
+}

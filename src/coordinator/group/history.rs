@@ -1,6 +1,5 @@
-//! Why a group rebalanced, the last few times: for people, kept in memory only.
-use super::MemberId;
-use std::{collections::VecDeque, fmt};
+//! Why a group of either protocol rebalanced, the last few times: for people, kept in memory only.
+use std::{collections::VecDeque, fmt, sync::Arc};
 
 /// Rebalances remembered for each group.
 const KEPT: usize = 10;
@@ -18,6 +17,12 @@ pub enum Cause {
     NeverSynced,
     TooManyMembers,
     AssignmentTooLarge,
+    SubscriptionChanged,
+    AssignorChanged,
+    TopicsChanged,
+    NeverRevoked,
+    NeverRejoined,
+    Downgraded,
 }
 
 impl fmt::Display for Cause {
@@ -32,6 +37,12 @@ impl fmt::Display for Cause {
             Cause::NeverSynced => "a member did not ask for its assignment",
             Cause::TooManyMembers => "the group has more members than group.max.size",
             Cause::AssignmentTooLarge => "the assignment is larger than a record may be",
+            Cause::SubscriptionChanged => "a member's subscription changed",
+            Cause::AssignorChanged => "most members ask for another assignor",
+            Cause::TopicsChanged => "topics or partitions came or went",
+            Cause::NeverRevoked => "a member did not give back its partitions in time",
+            Cause::NeverRejoined => "a member did not join again in time",
+            Cause::Downgraded => "the last member of the consumer protocol left",
         })
     }
 }
@@ -41,9 +52,10 @@ impl fmt::Display for Cause {
 pub struct Rebalance {
     /// Milliseconds since 1970.
     pub at_ms: i64,
-    /// The generation that it ended.
+    /// The generation, or epoch, that it ended.
     pub generation: i32,
-    pub member_id: MemberId,
+    /// Whose doing it was; empty: nobody's.
+    pub member_id: Arc<str>,
     pub cause: Cause,
     /// The client's own words, or none.
     pub words: String,
@@ -58,13 +70,21 @@ impl History {
         self.0.iter()
     }
 
-    pub(super) fn remember(&mut self, mut rebalance: Rebalance) {
+    pub fn remember(&mut self, mut rebalance: Rebalance) {
         let end = rebalance.words.floor_char_boundary(WORDS_BYTES_MAX);
         rebalance.words.truncate(end);
         if self.0.len() == KEPT {
             self.0.pop_front();
         }
         self.0.push_back(rebalance);
+    }
+}
+
+impl FromIterator<Rebalance> for History {
+    fn from_iter<I: IntoIterator<Item = Rebalance>>(all: I) -> History {
+        let mut history = History::default();
+        all.into_iter().for_each(|one| history.remember(one));
+        history
     }
 }
 
