@@ -14,6 +14,9 @@ const RECORD_BYTES_FIXED: usize = 24;
 const OFFSET_KEY_BYTES_FIXED: usize = 16;
 const OFFSET_VALUE_BYTES_FIXED: usize = 48;
 
+/// For so little nobody looks the limits up: a journal that refuses it refuses everything.
+const SMALL_BYTES: usize = 4_096;
+
 /// What is left of a batch. Estimated from above.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
@@ -40,8 +43,10 @@ impl Room {
         fits
     }
 
-    pub fn has_all(mut self, records: &[GroupRecord]) -> bool {
-        records.iter().all(|record| self.take(record))
+    /// Whether all of these fit one write.
+    pub fn has_all(image: &Image, settings: &GroupSettings, records: &[GroupRecord]) -> bool {
+        let bytes = records.iter().map(|record| RECORD_BYTES_FIXED + size_of(record)).sum::<usize>();
+        bytes <= SMALL_BYTES || bytes <= Room::of(image, settings).bytes
     }
 }
 

@@ -90,7 +90,7 @@ impl<'a> Around<'a> {
 
     /// GRP-18: a change that the journal would refuse is not tried; a failed write costs other groups their joins.
     fn has_room(&self, records: &[GroupRecord]) -> bool {
-        Room::of(self.image, self.settings).has_all(records)
+        Room::has_all(self.image, self.settings, records)
     }
 }
 
@@ -135,18 +135,18 @@ fn answer(
     }
     if !ask.joins() || existing(groups, around.group).is_ok() {
         let (records, reply) = heartbeat::heartbeat(existing(groups, around.group)?, soft, around, ask)?;
-        check_room(around, &records)?;
+        check_size(around, &records)?;
         return Ok((Outcome { records, answers: vec![] }, reply));
     }
     let (group, mut records) = classic::upgrade(groups, soft, around)?;
     let (since, reply) = heartbeat::heartbeat(&group, soft, around, ask)?;
     records.extend(since);
-    check_room(around, &records)?;
-    let answers = classic::upgraded(&group, soft, around, &ask.member_id);
+    check_size(around, &records)?;
+    let answers = classic::upgraded(&group, soft, around, ask);
     Ok((Outcome { records, answers }, reply))
 }
 
-fn check_room(around: &Around<'_>, records: &[GroupRecord]) -> Result<(), Refused> {
+fn check_size(around: &Around<'_>, records: &[GroupRecord]) -> Result<(), Refused> {
     if around.has_room(records) {
         return Ok(());
     }

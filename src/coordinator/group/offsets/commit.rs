@@ -114,7 +114,7 @@ fn records(
         }
     }
     // A failed write would cost other groups of the shard their joins under way.
-    if !around.room().has_all(&records) {
+    if !around.has_room(&records) {
         return Err(ErrorCode::UnknownServerError);
     }
     Ok(records)

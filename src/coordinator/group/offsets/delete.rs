@@ -57,7 +57,7 @@ pub fn offsets(
         }
     }
     // Requests are cut up before they come here: only names beyond all measure come to this.
-    if !around.room().has_all(&records) {
+    if !around.has_room(&records) {
         return Err(ErrorCode::UnknownServerError);
     }
     Ok((records, codes))

@@ -86,6 +86,10 @@ impl Around<'_> {
     fn room(&self) -> Room {
         Room::of(self.image, self.settings)
     }
+
+    fn has_room(&self, records: &[GroupRecord]) -> bool {
+        Room::has_all(self.image, self.settings, records)
+    }
 }
 
 pub fn decide(groups: &Groups, soft: &mut Soft, around: Around<'_>, request: Request) -> (Vec<GroupRecord>, Reply) {

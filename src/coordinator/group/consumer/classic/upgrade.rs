@@ -5,7 +5,7 @@ use crate::{
         self, Groups, Members, Soft,
         classic::{self, CONSUMER, Live},
         consumer::{
-            Refused,
+            Heartbeat, Refused,
             group::Partitions,
             member::{Current, Held, MemberId, MemberState, Metadata},
             records::Records,
@@ -199,17 +199,20 @@ fn build(
 }
 
 /// The upgrade is decided: whoever waits is told to join again, and everybody has a session as before. `joins` is the
-/// member it was done for, which has its own.
+/// member it was done for, which has its own, and maybe the place of another.
 pub(in super::super) fn upgraded(
     group: &Group,
     soft: &mut Soft,
     around: &Around<'_>,
-    joins: &str,
+    joins: &Heartbeat,
 ) -> Vec<(Ticket, group::Reply)> {
     let (answers, history) = classic::hand_over(soft, around.asked(), around.group);
     soft.consumer.inherit(around.group, history);
-    for (id, member) in group.members().filter(|(id, _)| ***id != *joins) {
-        soft::keep_alive(soft, around, id, &member.metadata);
+    for (id, member) in group.members() {
+        let is_replaced = joins.instance_id.is_some() && joins.instance_id == member.metadata.instance_id;
+        if **id != *joins.member_id && !is_replaced {
+            soft::keep_alive(soft, around, id, &member.metadata);
+        }
     }
     answers
 }

@@ -87,14 +87,26 @@ fn grp_24_heartbeat_and_sync_are_refused_with_their_reasons() {
 #[test]
 fn grp_18_a_group_that_is_too_large_for_one_write_keeps_its_protocol() {
     let mut rig = rig();
-    let old = rig.stable_classic(1)[0].member_id.clone();
+    let old = rig.stable_classic(3)[0].member_id.clone();
+    let words = Bytes::from([subscription(&["t"], &[]).to_vec(), vec![0; 3_000]].concat());
+    let talkative = |id: &str| JoinRequest { protocols: protocols(&["range"], &words), ..joining(id, &[]) };
     let fits = rig.settings.record_bytes_max;
-    rig.settings.record_bytes_max = 300;
-    assert_eq!(rig.try_beat(&arriving("new")), Err(ErrorCode::UnknownServerError));
-    assert_eq!(rig.classic_beat(&old, 1), ErrorCode::None, "it was not disturbed");
-    rig.settings.record_bytes_max = fits;
     rig.consumer_beat(&arriving("new"));
-    rig.settings.record_bytes_max = 500;
+    let id = rig.joined(talkative("")).member_id;
+    for member in [&*old, &*id] {
+        assert_eq!(rig.joined(talkative(member)).error, ErrorCode::None);
+    }
+    rig.settings.record_bytes_max = 5_000;
     rig.consumer_beat(&staying("new", -1));
-    assert_eq!(rig.consumers().members().count(), 1, "it stays a consumer group");
+    assert_eq!(rig.consumers().members().count(), 4, "it stays a consumer group");
+    rig.settings.record_bytes_max = fits;
+    // The next one that leaves makes it a classic one after all, which then does not fit the other way either.
+    assert_eq!(rig.classic_leave(&id, None), ErrorCode::None);
+    assert_eq!(rig.classics().members.len(), 3);
+    rig.settings.record_bytes_max = 4_100;
+    let mut again = arriving("newer");
+    again.topics = Some((0..600).map(|number| format!("topic-{number}")).collect());
+    assert_eq!(rig.try_beat(&again), Err(ErrorCode::UnknownServerError));
+    let generation = rig.classics().generation;
+    assert_eq!(rig.classic_beat(&old, generation), ErrorCode::RebalanceInProgress, "it was not disturbed");
 }

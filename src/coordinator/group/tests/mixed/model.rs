@@ -7,7 +7,7 @@ use crate::platform::{Chance, SeededChance};
 use client::{Client, Speaks};
 use std::collections::BTreeMap;
 
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 200;
 const STEPS: usize = 200;
 const CLIENTS_MAX: usize = 6;
 
@@ -20,8 +20,9 @@ struct World {
     named: u64,
     /// Epochs and generations are one row of numbers.
     generation: i32,
+    /// How often the group changed its protocol with members in it.
     changes: usize,
-    is_classic: bool,
+    is_classic: Option<bool>,
 }
 
 impl World {
@@ -29,7 +30,7 @@ impl World {
         let chance = SeededChance::new(seed);
         let mut rig = rig();
         rig.settings.consumer.assignment_interval_ms.default = [0, 1_000][(chance.u64() % 2) as usize];
-        World { rig, chance, clients: vec![], count: 6, named: 0, generation: 0, changes: 0, is_classic: true }
+        World { rig, chance, clients: vec![], count: 6, named: 0, generation: 0, changes: 0, is_classic: None }
     }
 
     fn draw(&self, below: u64) -> u64 {
@@ -106,22 +107,24 @@ impl World {
 
     /// What holds at every moment.
     fn check(&mut self) {
-        let group = self.rig.hard().by_id.get(GROUP).cloned().unwrap_or_default();
-        let (generation, is_empty) = match &group.members {
+        let none = Members::None;
+        let group = self.rig.hard().by_id.get(GROUP).map_or(&none, |group| &group.members);
+        let (generation, is_empty) = match group {
             Members::None => (0, true),
             Members::Classic(record) => (record.generation, record.members.is_empty()),
             Members::Consumer(group) => (group.epoch(), group.is_empty()),
         };
-        let is_classic = matches!(group.members, Members::Classic(_));
-        self.changes += usize::from(is_classic != self.is_classic);
-        self.is_classic = is_classic;
         assert!(generation >= self.generation, "it goes back from {} to {generation}", self.generation);
-        // Without members a group may begin anew.
-        self.generation = if is_empty { 0 } else { generation };
-        match &group.members {
+        match group {
             Members::Consumer(group) => self.check_consumers(group),
             _ => self.check_classic(),
         }
+        let is_classic = (!is_empty).then_some(matches!(group, Members::Classic(_)));
+        let changed = is_classic.zip(self.is_classic).is_some_and(|(now, before)| now != before);
+        self.changes += usize::from(changed);
+        self.is_classic = is_classic;
+        // Without members a group may begin anew.
+        self.generation = if is_empty { 0 } else { generation };
     }
 
     /// No partition has two owners, and nobody reads what it has not.
@@ -163,14 +166,30 @@ impl World {
         }
     }
 
+    fn members(&self) -> usize {
+        match self.rig.hard().by_id.get(GROUP).map(|group| &group.members) {
+            Some(Members::Consumer(group)) => group.members().count(),
+            Some(Members::Classic(record)) => record.members.len(),
+            _ => 0,
+        }
+    }
+
     /// Left alone, the group settles: everyone who is there is in, and reads its share.
     fn settle(&mut self) {
         for _ in 0..120 {
             self.rig.advance(1_000);
             self.everyone();
+            let read: usize = self.clients.iter().map(|client| client.owned.len()).sum();
+            let everyone = self.clients.iter().all(Client::is_settled) && self.members() == self.clients.len();
+            if everyone && (self.clients.is_empty() || read == self.count as usize) {
+                break;
+            }
         }
-        for client in &mut self.clients {
-            client.act(&mut self.rig, self.count, false);
+        // Ids that were given out and not used have a session too.
+        for _ in 0..12 {
+            self.rig.advance(1_000);
+            self.clients.iter_mut().for_each(|client| client.act(&mut self.rig, self.count, false));
+            self.check();
         }
         let mut read = BTreeSet::new();
         for client in &self.clients {
@@ -181,16 +200,12 @@ impl World {
         assert_eq!(read, (0..wanted).collect(), "{:?}", self.clients);
         assert_eq!(self.rig.runtime.parked(), 0);
         let group = self.rig.hard().by_id.get(GROUP).map(|group| &group.members);
-        let members = match group {
-            Some(Members::Consumer(group)) => group.members().count(),
-            Some(Members::Classic(record)) => record.members.len(),
-            _ => 0,
-        };
-        assert_eq!(members, self.clients.len());
+        assert_eq!(self.members(), self.clients.len());
         let has_new = self.clients.iter().any(|client| matches!(client.speaks, Speaks::New { .. }));
         let is_consumer = matches!(group, Some(Members::Consumer(group)) if !group.is_empty());
         assert_eq!(has_new, is_consumer, "a group is what its members speak");
-        assert_eq!(self.rig.soft().timers.len(), self.clients.len() + 1, "a session each, and the expiry");
+        let timers = &self.rig.soft().timers;
+        assert_eq!(timers.len(), self.clients.len() + 1, "a session each, and the expiry: {timers:?}");
     }
 }
 
@@ -213,5 +228,5 @@ fn grp_24_model_of_mixed_groups_by_seeds() {
             }
         }
     }
-    assert!(changes as u64 > 4 * seeds, "groups changed {changes} times only");
+    assert!(changes as u64 > seeds / 2, "groups changed {changes} times only");
 }
