@@ -70,16 +70,7 @@ fn even(owners: &mut Owners, members: usize) {
             }
         }
     }
-    // What is too much is taken evenly from all that a member has, so that it keeps some of every topic; the first stays.
-    let mut seen = vec![0; members];
-    for owner in owners.values_mut().flatten().filter(|owner| **owner != NOBODY) {
-        let place = *owner;
-        let (at, keep) = (seen[place], quota[place]);
-        seen[place] += 1;
-        if had[place] > keep && ((at + 1) * keep).div_ceil(had[place]) == (at * keep).div_ceil(had[place]) {
-            *owner = NOBODY;
-        }
-    }
+    take_back(owners, &had, &quota);
     let free = |place: usize| quota[place] - had[place].min(quota[place]);
     let mut waiting: VecDeque<(usize, usize)> = (0..members).map(|place| (place, free(place))).collect();
     waiting.retain(|(_, free)| *free > 0);
@@ -88,6 +79,30 @@ fn even(owners: &mut Owners, members: usize) {
         *owner = place;
         if free > 1 {
             waiting.push_back((place, free - 1));
+        }
+    }
+}
+
+/// What is too much is taken evenly from all topics that a member has, so that it keeps some of each; of a topic the first stay, as
+/// with Apache Kafka: whoever looks on can say which.
+fn take_back(owners: &mut Owners, had: &[usize], quota: &[usize]) {
+    let mut seen = vec![0; had.len()];
+    for owners in owners.values_mut() {
+        let mut here: BTreeMap<usize, usize> = BTreeMap::new();
+        for owner in owners.iter().filter(|owner| **owner != NOBODY) {
+            *here.entry(*owner).or_default() += 1;
+        }
+        for (place, count) in &mut here {
+            let (had, keep) = (had[*place], quota[*place].min(had[*place]));
+            let until = seen[*place] + *count;
+            *count = until * keep / had - seen[*place] * keep / had;
+            seen[*place] = until;
+        }
+        for owner in owners.iter_mut().filter(|owner| **owner != NOBODY) {
+            match here.get_mut(owner) {
+                Some(stay) if *stay > 0 => *stay -= 1,
+                _ => *owner = NOBODY,
+            }
         }
     }
 }
