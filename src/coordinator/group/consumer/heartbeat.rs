@@ -193,13 +193,15 @@ pub(super) fn decide(
     }
     let patterns_changed = resolve(&mut subscriptions, &mut seen, around, records)?;
     let metadata_hash = subscriptions.hash(around.image, &mut soft.consumer.topics);
-    let subscription_changed = asks_anew(group, &before.metadata, metadata);
+    let subscription_changed =
+        metadata.topics != before.metadata.topics || metadata.pattern() != before.metadata.pattern();
     let arriving = Member { metadata: metadata.clone(), current: before.current.clone() };
     let arriving = Arriving { id: &sender.id, member: &arriving, replaces: sender.was };
     let assignor_before = target::chosen(group, None, None, around);
     let assignor_changed = target::assignor(group, &arriving, around) != assignor_before;
     let mut epoch = group.epoch;
-    let cause = match (subscription_changed, assignor_changed) {
+    let asks_anew = asks_anew(group, &before.metadata, metadata) || subscription_changed && patterns_changed;
+    let cause = match (asks_anew, assignor_changed) {
         (true, _) if sender.is_new => Some(Cause::Joined),
         (true, _) => Some(Cause::SubscriptionChanged),
         (false, true) => Some(Cause::AssignorChanged),
