@@ -231,10 +231,16 @@ impl Log {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "records are missing"));
                     }
                     Some(next) if !in_tail => segment = next,
+                    _ if !self.gaps_allowed(from) => {
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, "records are missing"));
+                    }
                     _ => return Ok((None, Ended::All)),
                 }
                 continue;
             };
+            if first.base_offset > from.get() && !self.gaps_allowed(from) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "records are missing"));
+            }
             if first.base_offset >= plan.limit.get() {
                 return Ok((None, Ended::All));
             }

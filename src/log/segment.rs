@@ -341,7 +341,11 @@ impl Segment {
         loop {
             match scan.next_step()? {
                 Step::Batch { position, header } if header.last() >= Some(offset) => {
-                    return Ok(Some(Located { position, header }));
+                    // Known to be wrong: its offsets say nothing.
+                    let Some(behind) = self.health.damaged_until(position) else {
+                        return Ok(Some(Located { position, header }));
+                    };
+                    scan = Scan::headers(&*file, behind.min(end), end).chunk(SEARCH_CHUNK_BYTES);
                 }
                 Step::Batch { .. } => {}
                 Step::End => return Ok(None),

@@ -18,7 +18,7 @@ impl Log {
             return Ok(true);
         }
         let gaps = |at: Offset| self.gaps_allowed(at);
-        let epoch = |_| None;
+        let epoch = |at: Offset| self.epoch_at(at);
         let expected = Expected { base: segment.base(), first: None, end: None, gaps: &gaps, epoch: &epoch };
         let file = segment.file()?;
         let first = crate::log::scan::header_at(&*file, bytes.start, bytes.end)?;
