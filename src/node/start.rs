@@ -104,15 +104,9 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let ready = Arc::new(AtomicBool::new(false));
         let pages = Arc::new(NodePages::new(metrics.clone(), ready.clone()));
-        let mut tasks = Vec::new();
         let http_address = http.as_ref().and_then(|http| http.address().ok());
         // From here on: a start that takes long can be told from one that hangs.
-        if let Some(http) = http {
-            let (pages, mut stopping) = (pages.clone(), stopping.clone());
-            tasks.push(tokio::spawn(http.serve(pages, async move {
-                let _ = stopping.wait_for(|stop| *stop).await;
-            })));
-        }
+        let mut tasks = Vec::from_iter(http.map(|http| serve(http, pages.clone(), stopping.clone())));
         let Opened { storage, controller, partitions, groups, transactions, cleaner } = {
             let (parts, advertised, metrics) = (parts.clone(), advertised.clone(), metrics.clone());
             let limits = limits.clone();
@@ -138,10 +132,7 @@ impl Node {
         tasks.push(tokio::spawn(ends.run(woken, sweeps, stopping.clone())));
         let late = late_transactions(&parts, &partitions, &metrics);
         tasks.push(tokio::spawn(late.run(stopping.clone())));
-        let log = &parts.config.log;
-        let first = Duration::from_millis(log.initial_task_delay_ms);
-        let every = Duration::from_millis(log.retention_check_interval_ms.max(1));
-        tasks.push(tokio::spawn(retention::run(partitions.clone(), first, every, stopping)));
+        tasks.push(expire(&parts, &partitions, stopping));
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
         tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image)));
         cleaner.start().map_err(|error| StartError::Threads("compaction", error))?;
@@ -261,6 +252,20 @@ fn broker(
         metrics: metrics.clone(),
         stopping: stopping.clone(),
     })
+}
+
+/// Deletes records that are too old or too many, from time to time.
+fn expire(parts: &NodeParts, partitions: &Arc<Partitions>, stopping: watch::Receiver<bool>) -> JoinHandle<()> {
+    let log = &parts.config.log;
+    let first = Duration::from_millis(log.initial_task_delay_ms);
+    let every = Duration::from_millis(log.retention_check_interval_ms.max(1));
+    tokio::spawn(retention::run(partitions.clone(), first, every, stopping))
+}
+
+fn serve(http: Http, pages: Arc<NodePages>, mut stopping: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(http.serve(pages, async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
+    }))
 }
 
 fn page_parts(broker: &Arc<Broker>, cleaner: &Arc<Cleaner>, scrubber: &Arc<Scrubber>) -> PageParts {

@@ -109,7 +109,9 @@ pub fn risen(cx: &Context, items: &[Item], limits: &Limits, before: Vec<Found>) 
 fn is_still(item: &Item, limits: &Limits, found: &Found) -> bool {
     let Ok(partition) = &item.partition else { return false };
     let Ok(mark) = partition.visible(limits.isolation) else { return false };
-    found.visible(limits.isolation) == Some(mark.get())
+    // Records that were deleted meanwhile are no answer any more (FET-4).
+    let start = partition.opened().map(|log| log.bounds().start());
+    found.visible(limits.isolation) == Some(mark.get()) && found.bounds.map(|bounds| bounds.start()) == start
 }
 
 /// Reads every partition in order. The first that has data gives at least one batch, whatever its size (FET-1).
