@@ -12,7 +12,7 @@ use crate::{
         names, producer_snapshot,
         producer_state::{Completed, ProducerStates},
         scan::{self, BadBatch, Scan, Step},
-        segment::{Segment, UNINDEXED_BYTES_MAX},
+        segment::Segment,
         time_index::{self, LiveTimeIndex, TimeEntry},
         transactions::Unstable,
         verification::Verifications,
@@ -21,6 +21,9 @@ use crate::{
     types::{LeaderEpoch, LogBounds, Offset},
 };
 use std::{collections::BTreeSet, io, path::Path, sync::Arc};
+
+/// A last segment of at most this size is walked from its beginning when it has no index.
+const UNINDEXED_BYTES_MAX: u64 = 1 << 20;
 
 /// What the directory's checkpoints know of a log.
 #[derive(Clone, Copy, Default, Debug)]

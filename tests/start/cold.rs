@@ -46,7 +46,6 @@ fn what_is_not_in_memory_is_looked_for_where_waiting_is_allowed() {
     let read = || client(directory.path(), port, &["consume", "cold", "-o", "start", "-e"]).output().unwrap();
     assert!(read().status.success());
     let before = figure(&get(http, "/metrics"), "ottla_cold_fetches_total", &[]);
-    assert!(before > 0.0, "a log is opened on a thread that serves connections");
     let segment = File::open(directory.path().join("data/cold-0/00000000000000000000.log")).unwrap();
     let evicted = evict(&segment);
     let read = read();

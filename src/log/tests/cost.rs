@@ -129,9 +129,11 @@ fn checkpoint_after_one(logs: i32) -> Vec<OperationKind> {
         log.advance_high(append_synced(log, batch(1, b"v")).last.next());
     }
     fixture.directory.checkpoint().unwrap();
-    let before = disk.operations().len();
+    // Write-ahead files are made ready by a thread of their own, whenever it comes to it.
+    let of_logs = || disk.operations().iter().filter(|one| !one.path.starts_with("/data/wal")).count();
+    let before = of_logs();
     fixture.directory.checkpoint().unwrap();
-    assert_eq!(disk.operations().len(), before, "nothing was written, nothing is done");
+    assert_eq!(of_logs(), before, "nothing was written, nothing is done");
     append_synced(&opened[0], batch(1, b"v"));
     let before = disk.operations().len();
     fixture.directory.checkpoint().unwrap();
