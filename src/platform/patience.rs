@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn hurry_ends_with_the_work_also_when_it_panics() {
         assert!(!is_hurried());
-        assert!(hurried(|| hurried(|| ()) == () && is_hurried()));
+        assert!(hurried(|| hurried(is_hurried) && is_hurried()));
         assert!(std::panic::catch_unwind(|| hurried(|| panic!("on purpose"))).is_err());
         assert!(!is_hurried());
     }

@@ -108,7 +108,7 @@ pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineE
     let kept = (0..).map(|at| beside(&format!(".damaged-{at}"))).find(taken).unwrap_or_else(|| beside(".damaged"));
     let whole = beside(".repaired");
     let source = disk.open(path, OpenMode::Read).map_err(OfflineError::io("open", path))?;
-    copy(disk, &*source, &[0..report.bytes], &kept).map_err(OfflineError::io("write", &kept))?;
+    copy(disk, &*source, std::slice::from_ref(&(0..report.bytes)), &kept).map_err(OfflineError::io("write", &kept))?;
     let mut stretches = Vec::new();
     let mut from = 0;
     for damage in &report.damages {
