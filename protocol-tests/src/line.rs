@@ -95,6 +95,23 @@ impl Line {
         }
     }
 
+    /// As [`Line::ask`], but always waits to hear the answer. For requests that must not be carried out once more behind the client's
+    /// back: what was sent over a connection that is gone may be read after what follows over the next one.
+    ///
+    /// # Errors
+    /// As [`Line::ask`].
+    pub fn ask_once<R: Request>(
+        &mut self,
+        version: i16,
+        request: &R,
+        code: impl Fn(&R::Response) -> i16,
+    ) -> Result<R::Response, GivenUp> {
+        let unheard = std::mem::take(&mut self.temper.unheard);
+        let answer = self.ask(version, request, code);
+        self.temper.unheard = unheard;
+        answer
+    }
+
     fn one_in(&mut self, many: usize) -> bool {
         many > 0 && self.random.below(many) == 0
     }

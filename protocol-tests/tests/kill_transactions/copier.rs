@@ -104,7 +104,8 @@ impl<'a> Copier<'a> {
 
     fn begin_epoch(&mut self, entry: &mut Entry) -> Result<(), Interrupted> {
         let request = self.identity.init();
-        let answer = self.line.ask(self.protocol.init(), &request, |answer| answer.error_code)?;
+        // A second epoch, taken later, would fence the one that was heard of.
+        let answer = self.line.ask_once(self.protocol.init(), &request, |answer| answer.error_code)?;
         demand(entry, "InitProducerId", answer.error_code)?;
         self.identity.producer = (answer.producer_id.0, answer.producer_epoch);
         self.sequences = [0; OUTPUTS as usize];
