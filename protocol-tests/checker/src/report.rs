@@ -48,36 +48,14 @@ pub enum Anomaly {
     Unexpected { operation: Index, what: String },
 }
 
-/// The kinds of anomalies, without their particulars.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Class {
-    InconsistentOffset,
-    Duplicate,
-    LostWrite,
-    Unseen,
-    AbortedRead,
-    EarlyRead,
-    PhantomRead,
-    TornTransaction,
-    PollSkip,
-    PollBack,
-    SendBack,
-    AppendBehind,
-    StaleEnd,
-    LostCommit,
-    CommitBack,
-    AbortedCommit,
-    PhantomCommit,
-    CopyMissing,
-    CopyTwice,
-    CopyReordered,
-    CopyOfNothing,
-    Cycle,
-    Unexpected,
-}
-
 macro_rules! classes {
     ($($name:ident),*) => {
+        /// The kinds of anomalies, without their particulars.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum Class {
+            $($name,)*
+        }
+
         impl Anomaly {
             pub fn class(&self) -> Class {
                 match self {
