@@ -1,8 +1,12 @@
 //! Typed questions on one connection, and answers that must decode to their last byte.
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
-    messages::*,
+    messages::{
+        produce_request::{PartitionProduceData, TopicProduceData},
+        *,
+    },
     protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
+    records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions},
 };
 use std::{
     io::{Read, Write},
@@ -76,4 +80,13 @@ pub fn text(text: &str) -> StrBytes {
 
 pub fn name(name: &str) -> TopicName {
     TopicName(text(name))
+}
+
+/// One record for partition 0 of a topic.
+pub fn produce_data(topic: &str, record: &Record) -> TopicProduceData {
+    let mut batch = BytesMut::new();
+    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+    RecordBatchEncoder::encode(&mut batch, [record], &options).unwrap();
+    let data = PartitionProduceData::default().with_records(Some(batch.freeze()));
+    TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![data])
 }

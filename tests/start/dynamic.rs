@@ -1,17 +1,16 @@
 //! Settings that are changed while the broker runs, and are in force at once.
 use crate::{
-    asker::{Asker, name, text},
+    asker::{Asker, name, produce_data, text},
     child::{Child, answer, api_versions, ask, connect, fetch, free_port, make_topic},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::{
     messages::{
         fetch_request::{FetchPartition, FetchTopic},
         incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig},
-        produce_request::{PartitionProduceData, TopicProduceData},
         *,
     },
-    records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType},
+    records::{Record, TimestampType},
 };
 
 /// Sets one setting of a topic (2) or of all brokers (4, no name); the code of the answer.
@@ -45,11 +44,7 @@ pub fn write(asker: &mut Asker, topic: &str, bytes: usize, timestamp: i64) -> (i
         headers: Default::default(),
         delete_horizon: false,
     };
-    let mut batch = BytesMut::new();
-    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
-    RecordBatchEncoder::encode(&mut batch, [&record], &options).unwrap();
-    let data = PartitionProduceData::default().with_records(Some(batch.freeze()));
-    let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![data]);
+    let topic = produce_data(topic, &record);
     let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(5_000).with_topic_data(vec![topic]);
     let answer = asker.ask(9, &request).unwrap();
     let answer = &answer.responses[0].partition_responses[0];

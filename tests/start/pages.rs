@@ -1,16 +1,15 @@
 //! The HTTP pages of a running broker, and that what they count is true.
 use crate::{
-    asker::{Asker, name, text},
+    asker::{Asker, name, produce_data, text},
     child::{Child, api_versions, ask, command, connect, free_port, make_topic},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::{
     messages::{
-        produce_request::{PartitionProduceData, TopicProduceData},
         write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic},
         *,
     },
-    records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType},
+    records::{Record, TimestampType},
 };
 use std::{
     io::{Read, Write},
@@ -50,11 +49,7 @@ fn leave_open(asker: &mut Asker, topic: &str) {
         headers: Default::default(),
         delete_horizon: false,
     };
-    let mut batch = BytesMut::new();
-    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
-    RecordBatchEncoder::encode(&mut batch, [&record], &options).unwrap();
-    let data = PartitionProduceData::default().with_records(Some(batch.freeze()));
-    let topic = TopicProduceData::default().with_name(name(topic)).with_partition_data(vec![data]);
+    let topic = produce_data(topic, &record);
     let request = ProduceRequest::default()
         .with_transactional_id(Some(TransactionalId(text("nobody's"))))
         .with_acks(-1)
