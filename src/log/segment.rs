@@ -25,7 +25,10 @@ use std::{
     },
 };
 
+mod ahead;
 mod transactions;
+
+pub(in crate::log) use ahead::SPACE_BYTES_MIN;
 
 /// Bytes read at a time between two index entries.
 const SEARCH_CHUNK_BYTES: usize = 4096;
@@ -46,6 +49,8 @@ pub struct Segment {
     /// Has bytes that were not synced to this file (they may be in the write-ahead log).
     dirty: AtomicBool,
     bytes: AtomicU64,
+    /// Blocks were asked for up to here.
+    allocated: AtomicU64,
     index: Mutex<LiveIndex>,
     times: Mutex<Times>,
     aborted: Mutex<AbortedIndex>,
@@ -94,6 +99,7 @@ impl Segment {
             retired: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
             bytes: AtomicU64::new(bytes),
+            allocated: AtomicU64::new(0),
             index: Mutex::default(),
             times: Mutex::default(),
             aborted: Mutex::new(AbortedIndex::InFile),
@@ -184,6 +190,7 @@ impl Segment {
         self.hints.lock().forget();
         self.health.cut(bytes);
         self.bytes.store(bytes, Ordering::Release);
+        self.allocated.store(0, Ordering::Relaxed);
         self.set_dirty(true);
         self.folder.indexes().forget(self.id);
         Ok(())
