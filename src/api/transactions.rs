@@ -6,7 +6,7 @@ use crate::{
         txn::{Partition, Producer, Reply, Request, TransactionalId},
     },
     platform::seeded::{self, Bug},
-    types::{ErrorCode, TopicName, TransactionVersion},
+    types::{ErrorCode, TransactionVersion},
     wire::Version,
 };
 use std::{
@@ -153,16 +153,6 @@ fn of_join(code: ErrorCode, joining: Joining) -> ErrorCode {
         (ErrorCode::TransactionAbortable, Joining::Verify { abortable_known: false }) => ErrorCode::InvalidTxnState,
         (code, _) => code,
     }
-}
-
-/// Partitions as requests name them; the names that cannot be topics are told.
-pub fn named<'a>(topics: impl IntoIterator<Item = (&'a str, &'a [i32])>) -> Result<BTreeSet<Partition>, ErrorCode> {
-    let mut named = BTreeSet::new();
-    for (topic, partitions) in topics {
-        let topic = TopicName::parse(topic).map_err(|_| ErrorCode::InvalidTopicException)?;
-        named.extend(partitions.iter().map(|partition| (topic.clone(), *partition)));
-    }
-    Ok(named)
 }
 
 #[cfg(test)]
