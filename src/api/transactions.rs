@@ -3,7 +3,7 @@ use super::{Broker, errors};
 use crate::{
     coordinator::{
         TransactionAsk,
-        txn::{Partition, Producer, Reply, Request, TransactionalId},
+        txn::{Join, Partition, Producer, Reply, Request, TransactionalId},
     },
     platform::seeded::{self, Bug},
     types::{ErrorCode, TransactionVersion},
@@ -96,7 +96,8 @@ pub async fn join(
     let mut waits_for_end = false;
     loop {
         // Begun before the question: an end in between is not missed.
-        let ended = waits_for_end.then(|| broker.transaction_ends.ended(&TransactionalId::from(id.as_str())));
+        let join = || Join { producer, partitions: partitions.clone() };
+        let ended = waits_for_end.then(|| broker.transaction_ends.ended(&TransactionalId::from(id.as_str()), join()));
         let code = match once(&broker, &id, producer, &partitions, joining).await {
             Ok(codes) => return codes,
             Err(code) => code,
