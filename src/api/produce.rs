@@ -48,10 +48,7 @@ pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
     let cx = cx.clone();
     Reply::Held(Box::pin(async move {
         let joined = joining.await;
-        match write(&cx, request, &joined) {
-            Reply::Now(response) => response,
-            Reply::Later(response) | Reply::Held(response) => response.await,
-        }
+        write(&cx, request, &joined)
     }))
 }
 

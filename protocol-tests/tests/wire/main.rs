@@ -33,5 +33,6 @@ mod reassignments;
 mod transaction_markers;
 mod transactions;
 mod transactions_bad_input;
+mod transactions_odd;
 mod update_features;
 mod validation;
