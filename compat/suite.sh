@@ -1,6 +1,7 @@
 # Sourced by the run.sh of every foreign suite: starts the broker it is told to, collects results, holds them against tests.allow.
 #   suite_begin "$@"                  arguments of run.sh: [ottla|kafka] [pattern[,pattern]...]; sets $broker, $pattern, $cache, $work
 #   broker_up TAG PORT key=value...   one fresh node on 127.0.0.1:PORT (0: a free one); its address is then in $address
+#                                     with FETCH_ONLY set the suite ends here: what it needs was fetched and built
 #   broker_kill TAG                   kill -9, and up again on the same directory and port
 #   broker_down TAG
 #   result NAME PASS|FAIL|SKIP SECONDS [NOTE]
@@ -39,6 +40,7 @@ free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",
 
 broker_up() {
     local tag=$1 port=$2 given=()
+    [ -z "${FETCH_ONLY:-}" ] || exit 0
     shift 2
     [ "$port" != 0 ] || port=$(free_port)
     address=127.0.0.1:$port
