@@ -9,7 +9,7 @@ SECONDS_EACH ?= 60
 ROUNDS ?= 200
 ARGS ?=
 
-.PHONY: help run build test check deny advisories fix bench oracle crash mutants compat compat-all tools fuzz image clean
+.PHONY: help run build test check deny advisories fix bench oracle crash mutants judge compat compat-all tools fuzz image clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): 
 
 mutants: ## Build the broker with faults on purpose and prove that the checker finds each (ROUNDS=20 kills a run)
 	ROUNDS=$(if $(filter file,$(origin ROUNDS)),20,$(ROUNDS)) protocol-tests/mutants.sh $(ARGS)
+
+judge: ## Prove that the clients' suites find faults: each fault on purpose turns the smallest slice of a suite red (see compat/)
+	compat/judge.sh $(ARGS)
 
 compat: build ## Run the rdkafka crate against Ottla, or a client's own suite (SUITE=librdkafka BROKER=kafka; see compat/)
 	@if [ -n "$(SUITE)" ]; then OTTLA_BIN=$(CURDIR)/target/release/ottla compat/$(SUITE)/run.sh $(or $(BROKER),ottla) $(ARGS); exit; fi; \

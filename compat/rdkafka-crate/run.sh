@@ -7,10 +7,10 @@ sources=$cache/rdkafka-$version
 export CARGO_TARGET_DIR=$cache/target
 if [ ! -e "$sources/.ready" ]; then
     # The workspace uses the same crate, so its sources are at hand.
-    cargo fetch --quiet --locked --manifest-path "$root/Cargo.toml" || exit 1
+    cargo fetch --quiet --locked --manifest-path "$root/Cargo.toml" || unavailable
     rm -rf "$sources"
-    cp -r "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/rdkafka-$version "$sources" && chmod -R u+w "$sources" || exit 1
-    (cd "$sources" && cargo test --no-run) > "$cache/build.log" 2>&1 || { tail "$cache/build.log" >&2; exit 1; }
+    cp -r "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/rdkafka-$version "$sources" && chmod -R u+w "$sources" || unavailable
+    (cd "$sources" && cargo test --no-run) > "$cache/build.log" 2>&1 || unavailable "$cache/build.log"
     touch "$sources/.ready"
 fi
 # Port 9092, broker 0 and three partitions stand in the tests.

@@ -33,6 +33,7 @@ mod incremental_alter_configs;
 mod init_producer_id;
 mod internal_topics;
 mod join_group;
+mod just_deleted;
 mod leave_group;
 mod list_config_resources;
 mod list_groups;
@@ -60,6 +61,7 @@ pub use compatibility::compatibility_page;
 pub use context::{Connection, Context};
 use errors::failure;
 pub use fetch::{SessionCache, SessionSettings};
+pub use just_deleted::JustDeleted;
 pub use reply::{Closing, Later, Reply, Response};
 pub use table::{IntoResponse, Route, Routed, Router, TABLE, reads_records};
 

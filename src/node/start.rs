@@ -10,7 +10,7 @@ use super::{
     transactions::{late_transactions, transaction_ends, transaction_sweeps},
 };
 use crate::{
-    api::{Broker, Router, SessionCache, SessionSettings},
+    api::{Broker, JustDeleted, Router, SessionCache, SessionSettings},
     config::{Listener as ListenerConfig, NetworkConfig, NodeConfig, RawSettings},
     controller::{self, Controller, ControllerHandle, ProducerIdSource},
     coordinator::{GroupCoordinator, TransactionEnds},
@@ -247,6 +247,7 @@ fn broker(
         transaction_ends: ends.clone(),
         producer_ids: producer_ids.clone(),
         sessions: SessionCache::new(SessionSettings { slots, eviction: SESSION_EVICTION }),
+        just_deleted: JustDeleted::default(),
         clock: parts.clock.clone(),
         chance: parts.chance.clone(),
         metrics: metrics.clone(),
