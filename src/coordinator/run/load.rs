@@ -91,16 +91,47 @@ fn replay_piece<M: Coordinated>(
 ) -> Result<(), LoadError> {
     let fault = |offset| move |error: M::Fault| LoadError::Replay { offset, what: error.to_string() };
     match piece {
-        Piece::Records { base, transaction, set } => {
-            let read = decode::<M>(set, base, volume)?;
-            match transaction {
-                _ if read.is_empty() => Ok(()),
-                Some(producer) => machine.replay_open(hard, base, producer, read).map_err(fault(base)),
-                None => machine.replay(hard, base, read).map_err(fault(base)),
+        Piece::Records { base, transaction: None, set } => {
+            for record in set {
+                let record =
+                    record.map_err(|error| ScanError::Batch { offset: base.get(), what: error.to_string() })?;
+                let offset = base.plus(i64::from(record.offset_delta));
+                volume.records += 1;
+                if !replay_one(machine, hard, offset, record.key, record.value)? {
+                    volume.unknown += 1;
+                }
             }
+            Ok(())
+        }
+        Piece::Records { base, transaction: Some(producer), set } => {
+            let read = decode::<M>(set, base, volume)?;
+            if read.is_empty() {
+                return Ok(());
+            }
+            machine.replay_open(hard, base, producer, read).map_err(fault(base))
         }
         Piece::End { at, producer, result } => machine.replay_end(hard, at, producer, result).map_err(fault(at)),
     }
+}
+
+/// Replays one plain record; false when it is of a type that this version does not know.
+fn replay_one<M: Coordinated>(
+    machine: &M,
+    hard: &mut M::Hard,
+    offset: Offset,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+) -> Result<bool, LoadError> {
+    if let (Some(key), Some(value)) = (key, value)
+        && machine.replay_in_place(hard, offset, key, value)
+    {
+        return Ok(true);
+    }
+    let record = M::decode(key, value).map_err(|what| LoadError::Record { offset, what })?;
+    let Some(record) = record else { return Ok(false) };
+    let replayed = machine.replay(hard, offset, vec![record]);
+    replayed.map_err(|error| LoadError::Replay { offset, what: error.to_string() })?;
+    Ok(true)
 }
 
 fn decode<M: Coordinated>(set: &RecordSet<'_>, base: Offset, volume: &mut Volume) -> Result<Vec<M::Record>, LoadError> {
@@ -169,12 +200,7 @@ fn replay_view<M: Coordinated>(
     let mut hard = M::Hard::default();
     // Rows past the position came in with a batch whose position was not written; the journal tells of them again.
     for row in view.rows(of)?.into_iter().filter(|row| row.offset < position) {
-        let offset = row.offset;
-        let record = M::decode(Some(&row.key), Some(&row.value));
-        let Some(record) = record.map_err(|what| LoadError::Record { offset, what })? else { continue };
-        let replayed = machine.replay(&mut hard, offset, vec![record]);
-        replayed.map_err(|error| LoadError::Replay { offset, what: error.to_string() })?;
-        volume.rows += 1;
+        volume.rows += u64::from(replay_one(machine, &mut hard, row.offset, Some(&row.key), Some(&row.value))?);
     }
     Ok(Some((hard, position)))
 }
