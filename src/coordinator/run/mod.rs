@@ -74,6 +74,8 @@ pub trait Coordinated:
     Machine<Hard: Default + Send, Soft: Send, Record: Send, Fault: Send> + Clone + Send + Sync + 'static
 {
     const TOPIC: &'static str;
+    /// A journal of so many records is read sooner than a view is opened.
+    const QUICK_RECORDS: u64 = 40_000;
     type Request: Send;
     type Settings: Send + Sync;
 
