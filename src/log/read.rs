@@ -16,6 +16,17 @@ pub enum ReadLimit {
     End,
 }
 
+impl ReadLimit {
+    /// The first offset that is not seen.
+    pub fn of(self, bounds: &LogBounds) -> Offset {
+        match self {
+            ReadLimit::High => bounds.high(),
+            ReadLimit::Stable => bounds.stable(),
+            ReadLimit::End => bounds.end(),
+        }
+    }
+}
+
 /// Bytes of one segment file. The file stays readable while this lives, also when the log is deleted (FET-16).
 #[derive(Clone)]
 pub struct Slice {
@@ -81,6 +92,13 @@ pub enum ReadError {
     Damaged { log: String, what: String },
     #[error("the log was deleted")]
     Deleted,
+}
+
+impl ReadError {
+    /// A thread that must not wait for a disk would have had to.
+    pub fn is_cold(&self) -> bool {
+        matches!(self, ReadError::Io { source, .. } if source.kind() == io::ErrorKind::WouldBlock)
+    }
 }
 
 /// What was decided under the bounds lock.
@@ -179,11 +197,7 @@ impl Log {
         if from < bounds.start() || from > bounds.end() {
             return Err(ReadError::OutOfRange { from, bounds });
         }
-        let limit = match limit {
-            ReadLimit::High => bounds.high(),
-            ReadLimit::Stable => bounds.stable(),
-            ReadLimit::End => bounds.end(),
-        };
+        let limit = limit.of(&bounds);
         let tail = &shown.tail;
         let (mut start, mut stop, mut boundary, mut first_end) = (None, None, None, None);
         if from < limit && from >= tail.segment().base() {
