@@ -5,6 +5,9 @@ use crate::{
 };
 use std::{io, sync::Arc};
 
+/// How often a reader chooses a segment anew that was replaced or deleted before it could be read.
+const LOOKS_MAX: usize = 4;
+
 /// Up to where a reader may see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadLimit {
@@ -80,6 +83,12 @@ pub struct Read {
     pub aborted: Vec<AbortedTransaction>,
 }
 
+impl Read {
+    fn is_all_gone(&self) -> bool {
+        self.slice.is_none() && self.ended == Ended::All
+    }
+}
+
 /// Why a read has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -128,8 +137,8 @@ impl Log {
     ) -> Result<Read, ReadError> {
         // A segment can be deleted between being chosen and being opened: then the log's start has moved and the
         // second look says so (LOG-24).
-        let mut examined = false;
-        for _ in 0..4 {
+        let (mut examined, mut nothing) = (false, None);
+        for _ in 0..LOOKS_MAX {
             let plan = self.plan(from, limit, bytes_max)?;
             let bounds = plan.bounds;
             if from >= plan.limit {
@@ -148,6 +157,8 @@ impl Log {
                 Ok(Read { slice: found.map(|found| found.slice), ended, bounds, aborted })
             });
             match found {
+                // All that stood below the limit of the plan was compacted away since, in favour of newer records.
+                Ok(read) if read.is_all_gone() && limit.of(&self.bounds()) > plan.limit => nothing = Some(read),
                 Ok(read) => return Ok(read),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !self.is_lost(from, &plan) => continue,
                 // Damage: what else of the segment can be read is found out once, then it is served.
@@ -160,7 +171,7 @@ impl Log {
                 Err(source) => return Err(self.read_error(source)),
             }
         }
-        Err(ReadError::Deleted)
+        nothing.ok_or(ReadError::Deleted)
     }
 
     /// The file of a segment that the log has is not there.
