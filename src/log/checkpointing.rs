@@ -140,11 +140,12 @@ impl LogDir {
             });
             gone.iter().for_each(|at| checkpoints.recovery.set(at, None));
         }
-        // The cuts first: with the recovery points of before, the batches behind a cut are only checked once more.
+        // The cuts before the recovery points: with those of before, the batches behind a cut are only checked once more. Behind
+        // the starts: one of before a cut that is not done again would hide what was written in the place of what was cut.
         let files = [
+            (names::LOG_STARTS, &mut checkpoints.starts),
             (names::CUTS_DONE, &mut checkpoints.cuts),
             (names::RECOVERY_POINTS, &mut checkpoints.recovery),
-            (names::LOG_STARTS, &mut checkpoints.starts),
             (names::HIGH_WATERMARKS, &mut checkpoints.highs),
             (names::CLEANER_OFFSETS, &mut checkpoints.cleaned),
         ];

@@ -267,7 +267,7 @@ impl Segment {
         if let Some(index) = self.folder.indexes().get(self.id) {
             return Ok(index);
         }
-        let read = self.folder.disk().read(&self.path(names::INDEX));
+        let read = self.read_own(names::INDEX);
         let parsed = match read {
             Ok(bytes) => index::parse(&bytes, self.bytes()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -282,8 +282,17 @@ impl Segment {
         Ok(loaded)
     }
 
+    /// An index file; `NotFound` too when its name is another segment's by now.
+    fn read_own(&self, suffix: &str) -> io::Result<Vec<u8>> {
+        let bytes = self.folder.disk().read(&self.path(suffix))?;
+        // A segment is retired before its names are given away: what was read before that is its own.
+        if self.is_retired() { Err(io::ErrorKind::NotFound.into()) } else { Ok(bytes) }
+    }
+
     fn rebuilt_index(self: &Arc<Self>) -> io::Result<Vec<IndexEntry>> {
-        tracing::warn!(segment = %self.path(names::LOG).display(), "the offset index is missing or damaged and is made again in memory");
+        if !self.is_retired() {
+            tracing::warn!(segment = %self.path(names::LOG).display(), "the offset index is missing or damaged and is made again in memory");
+        }
         Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.0)
     }
 
@@ -437,7 +446,7 @@ impl Segment {
 
     /// The time index of the file; made again from the batches when missing or insane.
     fn loaded_times(self: &Arc<Self>) -> io::Result<Vec<TimeEntry>> {
-        let parsed = match self.folder.disk().read(&self.path(names::TIME_INDEX)) {
+        let parsed = match self.read_own(names::TIME_INDEX) {
             Ok(bytes) => time_index::parse(&bytes).filter(|entries| !entries.is_empty() || self.bytes() == 0),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),

@@ -30,10 +30,16 @@ impl Model {
 
     /// The log was cut, durably.
     fn cut(&mut self, log: &Log) {
-        self.end = log.bounds().end().get();
+        (self.start, self.end) = (log.bounds().start().get(), log.bounds().end().get());
         self.acknowledged = self.acknowledged.min(self.end);
+        self.take_start_back(self.end);
         self.batches.retain(|base, _| *base < self.end);
         self.sequence = known_sequence(log).map_or(0, |last| last + 1);
+    }
+
+    /// A batch is cut as a whole: the log can end before the record that it began with.
+    fn take_start_back(&mut self, to: i64) {
+        self.start_acknowledged = self.start_acknowledged.min(to);
     }
 
     pub fn check(&mut self, log: &Log) -> Result<(), Trouble> {
@@ -200,6 +206,7 @@ impl World {
                 // Until it is done either is right. A batch goes as a whole.
                 let boundary = model.batches.range(..=to).next_back().map_or(to, |(base, _)| *base);
                 model.acknowledged = model.acknowledged.min(boundary);
+                model.take_start_back(boundary);
                 log.truncate_to(Offset::new(to))?;
                 model.cut(log);
             }
