@@ -66,7 +66,7 @@ where
     cx.broker.metrics.cold_requests.inc();
     let of = cx.clone();
     // Nobody is hurried there, so nothing is left for want of patience.
-    Reply::Held(Box::pin(patiently(move || answer(&of, &request).unwrap_or_default())))
+    Reply::Held(Box::pin(async move { Reply::Now(patiently(move || answer(&of, &request).unwrap_or_default()).await) }))
 }
 
 /// Runs `work` on a thread that may wait for disks. When the process ends before it began, nobody is told its outcome.

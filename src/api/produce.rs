@@ -49,11 +49,7 @@ pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
         // What comes behind on this connection waits, so that the order stays (IDEM-14).
         return Reply::Held(Box::pin(async move {
             let begun = cold::patiently(move || Some(begin(&cx, request))).await;
-            match begun {
-                Some(Reply::Now(response)) => response,
-                Some(Reply::Later(response) | Reply::Held(response)) => response.await,
-                None => Response::Nothing,
-            }
+            begun.unwrap_or(Reply::Now(Response::Nothing))
         }));
     }
     begin(cx, request)
