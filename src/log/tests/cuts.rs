@@ -82,6 +82,33 @@ fn log_7_a_cut_that_no_checkpoint_covers_is_done_again() {
     drop(fixture);
 }
 
+/// The batch that the log's start lies in is cut as a whole, and the start goes back with it: what is written there then is not
+/// hidden by the start of before, wherever the checkpoint that covers the cut ends.
+#[test]
+fn log_7_a_start_that_a_cut_took_back_stays_back() {
+    for step in 0..40 {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = open(&disk);
+        (0..4).for_each(|_| _ = append_synced(&log, batch(3, &[1; 30])));
+        fixture.directory.checkpoint().unwrap();
+        log.advance_start(Some(Offset::new(10))).unwrap().wait().unwrap();
+        fixture.directory.checkpoint().unwrap();
+        log.truncate_to(Offset::new(10)).unwrap();
+        assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::new(9), Offset::new(9)));
+        written(&log, 20..23);
+        // The write-ahead log cannot say durably what it has released.
+        disk.inject(Fault::once(OperationKind::Write, ".wal").for_ever());
+        if step > 0 {
+            disk.power_off_after(step);
+        }
+        let _ = fixture.directory.checkpoint();
+        let left = disk.killed();
+        let (_fixture, log) = open(&left);
+        assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::new(9), Offset::new(12)), "step {step}");
+        assert_eq!(read_all(&log, 100).len(), 3);
+    }
+}
+
 #[test]
 fn log_27_a_topic_made_anew_inherits_no_cuts() {
     let disk = MemoryDisk::new();
