@@ -124,3 +124,26 @@ fn log_27_a_topic_made_anew_inherits_no_cuts() {
     fixture.directory.open_log(&again, Arc::new(paged())).unwrap();
     assert_eq!(noted().unwrap(), "0\n0\n");
 }
+
+#[test]
+fn log_27_a_topic_made_anew_inherits_nothing_wherever_a_kill_comes() {
+    for step in 1..30 {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = open(&disk);
+        (0..4).for_each(|_| _ = append_synced(&log, batch(3, &[1; 30])));
+        log.advance_start(Some(Offset::new(10))).unwrap().wait().unwrap();
+        fixture.directory.checkpoint().unwrap();
+        let again = LogId { topic_id: TopicId(uuid::Uuid::from_u128(78)), ..id(0) };
+        disk.power_off_after(step);
+        let _ = fixture.directory.delete_log(&log);
+        let _ = fixture.directory.open_log(&again, Arc::new(paged()));
+        // Killed there, and a second time as soon as the log is there.
+        let mut left = disk.killed();
+        for _ in 0..2 {
+            let opened = Fixture::open(Arc::new(left.clone()), Path::new("/data"));
+            let log = opened.directory.open_log(&again, Arc::new(paged())).unwrap();
+            assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::ZERO, Offset::ZERO), "step {step}");
+            left = left.killed();
+        }
+    }
+}
