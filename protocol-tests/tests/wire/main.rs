@@ -31,6 +31,7 @@ mod pipelining;
 mod produce;
 mod reassignments;
 mod transaction_markers;
+mod transaction_walk;
 mod transactions;
 mod transactions_bad_input;
 mod transactions_odd;
