@@ -19,14 +19,15 @@ export OTTLA_BIN=$PWD/target/ottla-seeded OTTLA_COMPAT_RESULTS
 OTTLA_COMPAT_RESULTS=$(mktemp -d)
 trap 'rm -rf "$OTTLA_COMPAT_RESULTS"' EXIT
 
-# verdict SUITE TESTS [FAULT]: into $said, green or red and what failed.
+# verdict SUITE TESTS [FAULT]: into $said, green or red and what failed. What did not run at all proves nothing.
 verdict() {
-    local output code
+    local output code seen
     output=$(env ${3:+OTTLA_SEEDED_BUG="$3"} "compat/$1/run.sh" ottla "$2" 2>&1)
     code=$?
-    case $code in
+    seen=$(sed -n 's/^MUST PASS: \(.*\): FAIL$/\1/p' <<< "$output" | paste -sd';' | cut -c1-200)
+    case $code${seen:+seen} in
     0) said=green ;;
-    1) said="red: $(sed -n 's/^MUST PASS: //p' <<< "$output" | paste -sd';' | cut -c1-200)" ;;
+    1seen) said="red: $seen" ;;
     *) said="no verdict, exit code $code"; tail -20 <<< "$output" >&2 ;;
     esac
 }
