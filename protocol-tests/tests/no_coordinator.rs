@@ -104,10 +104,12 @@ fn told(connection: &mut Connection) -> Vec<(&'static str, i16, i16)> {
     told
 }
 
+/// OffsetFetch has a code of its own: consumers before 3.9 give up after others than NOT_COORDINATOR.
 #[track_caller]
 fn all_are_told(connection: &mut Connection, code: Code) {
     for (name, version, told) in told(connection) {
-        assert_eq!(told, code.code(), "{name} {version}");
+        let wanted = if name == "OffsetFetch" { Code::NotCoordinator } else { code };
+        assert_eq!(told, wanted.code(), "{name} {version}");
     }
 }
 
@@ -130,7 +132,7 @@ fn grp_19_without_a_coordinator_or_with_a_damaged_one_every_request_is_told_so()
         (connection.call(3, &request).error_code == 0 && commit(&mut connection, 8) == 0).then_some(())
     });
     broker.stop();
-    flip_a_bit(&directory.path().join("__consumer_offsets-0/00000000000000000000.log"));
+    flip_a_bit(&directory.path().join("data/__consumer_offsets-0/00000000000000000000.log"));
     let broker = Child::start(free_port(), directory.path(), &SETTINGS);
     let mut connection = Connection::try_open_at(broker.address()).expect("a connection");
     eventually(20_000, "the damage is found", || {
