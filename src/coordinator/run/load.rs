@@ -13,7 +13,7 @@ use crate::{
 use std::sync::Arc;
 
 /// A row of the view takes about as long as so many records of the journal, and the view must be opened.
-const RECORDS_PER_ROW: u64 = 2;
+const RECORDS_PER_ROW: u64 = 3;
 
 /// Why a journal was not loaded to its end. Nothing of it is served then (TXN-15).
 #[derive(Debug, thiserror::Error)]
@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn the_view_is_left_out_where_most_records_of_the_journal_still_count() {
-        assert!(journal_is_quicker(20_000, 20_000) && journal_is_quicker(40_000, 20_000));
-        assert!(!journal_is_quicker(40_001, 20_000), "mostly old records");
+        assert!(journal_is_quicker(20_000, 20_000) && journal_is_quicker(60_000, 20_000));
+        assert!(!journal_is_quicker(60_001, 20_000), "mostly old records");
         assert!(!journal_is_quicker(10, 0));
     }
 }

@@ -84,12 +84,18 @@ impl Gathered {
     }
 }
 
-/// Brings the view of one journal up to what is committed. How far that is.
-pub(super) fn follow(view: &View, log: &Arc<Log>, wanted: &dyn Fn() -> bool) -> Result<Offset, FollowError> {
+/// Brings the view of one journal up to what is committed. How far that is. A view that knows more of the journal than
+/// `known_max` is one of another: it is made anew.
+pub(super) fn follow(
+    view: &View,
+    log: &Arc<Log>,
+    known_max: Offset,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Offset, FollowError> {
     let of = log.id().key();
     let mut from = view.position(of)?;
     let bounds = log.bounds();
-    if from > bounds.high() || (from < bounds.start() && from > Offset::ZERO) {
+    if from > known_max.min(bounds.high()) || (from < bounds.start() && from > Offset::ZERO) {
         view.forget(of)?;
         from = Offset::ZERO;
     }
@@ -147,8 +153,8 @@ impl<M: Coordinated> Sharded<M> {
         let removed = std::mem::take(&mut *self.removed.lock());
         let mut result = removed.into_iter().try_for_each(|of| view.forget(of));
         for shard in table.shards.values() {
-            let Some(log) = shard.log_to_follow(ahead).filter(|_| result.is_ok()) else { continue };
-            match follow(view, &log, &|| true) {
+            let Some((log, known_max)) = shard.log_to_follow(ahead).filter(|_| result.is_ok()) else { continue };
+            match follow(view, &log, known_max, &|| true) {
                 Ok(position) => shard.followed(position),
                 Err(FollowError::View(error)) => result = Err(error),
                 // A deleted or damaged journal: whoever serves it tells.
