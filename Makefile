@@ -51,7 +51,7 @@ oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wr
 crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): nothing acknowledged may be lost; then fill a small disk
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill --test kill_groups --test kill_transactions -- --nocapture --test-threads 1 $(ARGS)
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_FULL_DISK_CYCLES=20 $(CARGO) test --locked -p protocol-tests --test full_disk -- --nocapture
-	OTTLA_CRASH_POINTS=2000 $(CARGO) test --locked --lib log_13_every_moment -- --nocapture
+	OTTLA_CRASH_POINTS=20000 $(CARGO) test --locked --lib log_13_every_moment -- --nocapture
 
 mutants: ## Build the broker with faults on purpose and prove that the checker finds each (ROUNDS=20 kills a run)
 	ROUNDS=$(if $(filter file,$(origin ROUNDS)),20,$(ROUNDS)) protocol-tests/mutants.sh $(ARGS)

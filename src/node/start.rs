@@ -160,6 +160,11 @@ impl Node {
         })
     }
 
+    /// Connections of clients.
+    pub fn connections(&self) -> usize {
+        usize::try_from(self.metrics.connections.get()).unwrap_or(0)
+    }
+
     /// Why this node cannot go on, if so: the directory of the metadata log failed, or every other one. Partitions of a
     /// single failed directory are refused, the others are served (OPS-2).
     pub fn failure(&self) -> Option<String> {

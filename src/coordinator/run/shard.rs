@@ -242,10 +242,10 @@ impl<M: Coordinated> Shard<M> {
         }
     }
 
-    /// Its log if the view is behind.
-    pub(super) fn log_to_follow(&self) -> Option<Arc<Log>> {
+    /// Its log if the view is behind by so many records.
+    pub(super) fn log_to_follow(&self, ahead: i64) -> Option<Arc<Log>> {
         let viewed = Offset::from_wire(self.viewed.load(Ordering::Acquire))?;
-        self.partition.opened().filter(|log| log.bounds().high() > viewed).cloned()
+        self.partition.opened().filter(|log| log.bounds().high().get() - viewed.get() >= ahead).cloned()
     }
 
     pub(super) fn followed(&self, to: Offset) {

@@ -13,7 +13,7 @@ pub use commit::{Commit, CommitPartition, CommitTopic, Committer, Durability};
 pub use delete::{Delete, DeleteTopic, TOMBSTONES_MAX};
 pub use expiry::Sweep;
 pub use fetch::{Fetch, FetchTopic, FetchedPartition, FetchedTopic};
-pub use replay::{Shared, replay, replay_end, replay_in_transaction};
+pub use replay::{Shared, replay, replay_end, replay_in_place, replay_in_transaction};
 pub use standing::{Expires, Standing, Subscribed};
 pub use state::{Committed, Offsets};
 

@@ -51,6 +51,10 @@ impl Numbered {
     }
 
     fn place(&self, partition: i32) -> Result<usize, usize> {
+        // Most are committed in order.
+        if self.list.last().is_none_or(|(last, _)| *last < partition) {
+            return Err(self.list.len());
+        }
         self.list.binary_search_by_key(&partition, |(number, _)| *number)
     }
 }

@@ -1,9 +1,9 @@
 //! What records of offsets do to hard state; the only writer of it (GRP-17).
 use super::state::Committed;
 use crate::{
-    coordinator::group::{GroupId, Groups},
+    coordinator::group::{Group, GroupId, Groups},
     types::{Offset, ProducerId},
-    wire::coordinator::{GroupRecord, OffsetCommitKey, OffsetCommitValue},
+    wire::coordinator::{CommittedInPlace, GroupRecord, OffsetCommitKey, OffsetCommitValue},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,22 +52,35 @@ pub fn replay_in_transaction(groups: &mut Groups, at: Offset, producer: Producer
     }
 }
 
+/// As [`replay`], of a committed offset that nobody made a record of.
+pub fn replay_in_place(groups: &mut Groups, at: Offset, read: &CommittedInPlace<'_>) {
+    put_committed(groups, (read.group, read.topic, read.partition), Committed::in_place(at, read));
+}
+
 fn put(groups: &mut Groups, pending_of: Option<ProducerId>, key: &OffsetCommitKey, committed: Committed) {
+    let Some(producer) = pending_of else {
+        return put_committed(groups, (&key.group, &key.topic, key.partition), committed);
+    };
     let topic = groups.offsets.names.intern(&key.topic);
-    if !groups.by_id.contains_key(key.group.as_str()) {
-        groups.by_id.insert(key.group.as_str().into(), Default::default());
+    group_of(&mut groups.by_id, &key.group).offsets.put_pending(topic, key.partition, producer, committed);
+    let open = groups.offsets.open.entry(producer).or_default();
+    if !open.contains(key.group.as_str()) {
+        open.insert(key.group.as_str().into());
     }
-    let group = groups.by_id.get_mut(key.group.as_str()).expect("it was put there");
-    match pending_of {
-        None => group.offsets.put(topic, key.partition, committed),
-        Some(producer) => {
-            group.offsets.put_pending(topic, key.partition, producer, committed);
-            let open = groups.offsets.open.entry(producer).or_default();
-            if !open.contains(key.group.as_str()) {
-                open.insert(key.group.as_str().into());
-            }
-        }
+}
+
+fn put_committed(groups: &mut Groups, (id, topic, partition): (&str, &str, i32), committed: Committed) {
+    let offsets = &mut group_of(&mut groups.by_id, id).offsets;
+    if let Some(unplaced) = offsets.put_known(topic, partition, committed) {
+        offsets.put(groups.offsets.names.intern(topic), partition, unplaced);
     }
+}
+
+fn group_of<'a>(by_id: &'a mut BTreeMap<GroupId, Group>, id: &str) -> &'a mut Group {
+    if !by_id.contains_key(id) {
+        by_id.insert(id.into(), Group::default());
+    }
+    by_id.get_mut(id).expect("it was put there")
 }
 
 fn remove(groups: &mut Groups, key: &OffsetCommitKey) {

@@ -2,7 +2,7 @@
 use super::numbered::Numbered;
 use crate::{
     types::{Offset, ProducerId},
-    wire::coordinator::OffsetCommitValue,
+    wire::coordinator::{CommittedInPlace, OffsetCommitValue},
 };
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use uuid::Uuid;
@@ -35,6 +35,18 @@ impl Committed {
             topic_id: value.topic_id,
             metadata: value.metadata.into(),
             leader_epoch: value.leader_epoch,
+        }
+    }
+
+    pub fn in_place(at: Offset, read: &CommittedInPlace<'_>) -> Committed {
+        Committed {
+            offset: read.offset,
+            at,
+            commit_timestamp: read.commit_timestamp,
+            expire_timestamp: read.expire_timestamp,
+            topic_id: read.topic_id,
+            metadata: read.metadata.into(),
+            leader_epoch: read.leader_epoch,
         }
     }
 }
@@ -114,6 +126,13 @@ impl Offsets {
 
     pub(super) fn put(&mut self, topic: Arc<str>, partition: i32, committed: Committed) {
         self.committed.entry(topic).or_default().insert(partition, committed);
+    }
+
+    /// As [`Offsets::put`], of a topic that has some already; given back otherwise.
+    pub(super) fn put_known(&mut self, topic: &str, partition: i32, committed: Committed) -> Option<Committed> {
+        let Some(known) = self.committed.get_mut(topic) else { return Some(committed) };
+        known.insert(partition, committed);
+        None
     }
 
     pub(super) fn put_pending(&mut self, topic: Arc<str>, partition: i32, producer: ProducerId, committed: Committed) {
