@@ -277,7 +277,7 @@ fn log_12_a_small_log_leaves_no_index_files_at_a_stop_and_is_found_whole() {
     let fixture = Fixture::real(dir.path());
     let log = fixture.log(large_interval.clone());
     assert_eq!((log.bounds().end(), read_all(&log, 300).len()), (Offset::new(10), 5));
-    let found = log.offset_for_timestamp(NOW_MS + 3, Offset::new(10)).unwrap();
+    let found = log.offset_for_timestamp(NOW_MS + 3, ReadLimit::End).unwrap();
     assert_eq!(found.map(|found| found.offset), Some(Offset::new(6)));
     append(&log, batch(1, &[1])).unwrap();
     assert_eq!(log.bounds().end(), Offset::new(11));
