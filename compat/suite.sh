@@ -49,7 +49,8 @@ broker_up() {
         broker_pids[$tag]=kafka
         return
     fi
-    for setting in "listeners=PLAINTEXT://$address" "advertised.listeners=PLAINTEXT://$address" "log.dirs=$work/$tag" ottla.http.listen=off node.id=1 "$@"; do
+    for setting in "listeners=PLAINTEXT://$address" "advertised.listeners=PLAINTEXT://$address" "log.dirs=$work/$tag" \
+        ottla.http.listen=off node.id=1 "$@"; do
         given+=(--override "$setting")
     done
     broker_given[$tag]=$(printf '%q ' "${given[@]}")

@@ -24,7 +24,7 @@ impl JustDeleted {
     pub fn is_first_question(&self, names: &[TopicName]) -> bool {
         let mut all = self.0.lock();
         // Every one of them is asked for now.
-        names.iter().fold(false, |first, name| all.remove(name) || first)
+        names.iter().filter(|name| all.remove(*name)).count() > 0
     }
 }
 
