@@ -3,6 +3,7 @@ use super::{Context, Reply, errors};
 use crate::{
     log::ProducerView,
     types::{ErrorCode, TopicName},
+    wire::StrBytes,
 };
 use kafka_protocol::messages::{
     DescribeProducersRequest, DescribeProducersResponse, ProducerId,
@@ -15,12 +16,20 @@ pub fn handle(cx: &Context, request: DescribeProducersRequest) -> Reply<Describe
             let blank = PartitionResponse::default().with_partition_index(*index).with_error_message(None);
             match producers(cx, &topic.name, *index) {
                 Ok(producers) => blank.with_active_producers(producers.iter().map(state).collect()),
-                Err(code) => blank.with_error_code(cx.error(code)),
+                Err(code) => blank.with_error_code(cx.error(code)).with_error_message(Some(message(code))),
             }
         });
         TopicResponse::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
     });
     Reply::Now(DescribeProducersResponse::default().with_topics(topics.collect()))
+}
+
+fn message(code: ErrorCode) -> StrBytes {
+    StrBytes::from_static_str(match code {
+        ErrorCode::InvalidTopicException => "This is no name of a topic.",
+        ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
+        _ => "This server cannot say who writes to the partition now.",
+    })
 }
 
 fn producers(cx: &Context, topic: &str, index: i32) -> Result<Vec<ProducerView>, ErrorCode> {

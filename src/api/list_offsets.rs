@@ -3,7 +3,7 @@
 //! Version 2 adds isolation, 4 leader epochs, 6 is flexible, 7 allows -3 (KIP-734), 8 allows -4 (KIP-405), 9 allows -5
 //! (KIP-1005), 10 adds a timeout, 11 allows -6 (KIP-1023). A special timestamp that the version does not have is
 //! UNSUPPORTED_VERSION (OFF-6).
-use super::{Context, Reply, errors};
+use super::{Context, Reply, current_epoch, errors, merging::merged};
 use crate::{
     log::TimestampedOffset,
     replica::Partition,
@@ -57,8 +57,13 @@ pub fn handle(cx: &Context, request: ListOffsetsRequest) -> Reply<ListOffsetsRes
             }
         }
     }
-    let topics = request
-        .topics
+    let topics = merged(
+        request.topics,
+        |topic| topic.name.to_string(),
+        |topic| &mut topic.partitions,
+        |partition| partition.partition_index,
+    );
+    let topics = topics
         .iter()
         .map(|topic| {
             let answers = topic.partitions.iter().map(|asked| {
@@ -98,9 +103,7 @@ fn lookup(
     asked: &ListOffsetsPartition,
     (from, isolation): (From, Isolation),
 ) -> Result<Option<Answer>, ErrorCode> {
-    partition
-        .check_leader(LeaderEpoch::from_wire(asked.current_leader_epoch))
-        .map_err(|fault| errors::unavailable(&fault))?;
+    partition.check_leader(current_epoch(asked.current_leader_epoch)?).map_err(|fault| errors::unavailable(&fault))?;
     let log = partition.log().map_err(|fault| errors::unavailable(&fault))?;
     let bounds = log.bounds();
     let limit = match isolation {

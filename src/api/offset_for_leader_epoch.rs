@@ -1,5 +1,5 @@
 //! OffsetForLeaderEpoch 2-4 (KIP-101, KIP-320): where an epoch ended. Version 3 adds the replica's id, 4 is flexible.
-use super::{Context, Reply, errors};
+use super::{Context, Reply, current_epoch, errors};
 use crate::{
     replica::Partition,
     types::{ErrorCode, LeaderEpoch},
@@ -10,6 +10,9 @@ use kafka_protocol::messages::{
     offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult},
 };
 use std::sync::Arc;
+
+/// What the wire says for no epoch.
+const NO_EPOCH: i32 = -1;
 
 pub fn handle(cx: &Context, request: OffsetForLeaderEpochRequest) -> Reply<OffsetForLeaderEpochResponse> {
     let topics = request.topics.iter().map(|topic| {
@@ -34,10 +37,12 @@ pub fn handle(cx: &Context, request: OffsetForLeaderEpochRequest) -> Reply<Offse
 
 /// FET-8; (-1, -1) where nothing is known of the epoch.
 fn end(partition: &Arc<Partition>, asked: &OffsetForLeaderPartition) -> Result<(i32, i64), ErrorCode> {
-    partition
-        .check_leader(LeaderEpoch::from_wire(asked.current_leader_epoch))
-        .map_err(|fault| errors::unavailable(&fault))?;
+    partition.check_leader(current_epoch(asked.current_leader_epoch)?).map_err(|fault| errors::unavailable(&fault))?;
     let log = partition.log().map_err(|fault| errors::unavailable(&fault))?;
+    if asked.leader_epoch < NO_EPOCH && log.latest_epoch().is_some() {
+        // It lies before every epoch there was, as any other that is too low: it ended where the log begins.
+        return Ok((asked.leader_epoch, log.bounds().start().get()));
+    }
     let end = LeaderEpoch::from_wire(asked.leader_epoch).and_then(|epoch| log.epoch_end(epoch));
     Ok(end.map_or((-1, -1), |end| (end.epoch.get(), end.offset.get())))
 }

@@ -35,6 +35,10 @@ pub fn handle(cx: &Context, request: TxnOffsetCommitRequest) -> Reply<TxnOffsetC
     Reply::later(async move {
         let asked = request.topics.clone();
         let count = asked.iter().map(|topic| topic.partitions.len()).sum();
+        if count > 0 && !asked.iter().any(|topic| has_any(&cx, topic)) {
+            // Nothing is left to commit: no coordinator need be asked.
+            return answer(&cx, asked, vec![ErrorCode::UnknownTopicOrPartition; count]);
+        }
         let codes = match commit(&cx, request).await {
             Ok(codes) => codes,
             Err(code) => vec![code; count],
@@ -43,7 +47,17 @@ pub fn handle(cx: &Context, request: TxnOffsetCommitRequest) -> Reply<TxnOffsetC
     })
 }
 
+/// Whether one of the partitions is there.
+fn has_any(cx: &Context, topic: &TxnOffsetCommitRequestTopic) -> bool {
+    let image = cx.broker.image.load();
+    let known = image.topics.named(&topic.name);
+    known.is_some_and(|known| topic.partitions.iter().any(|one| known.partitions.get(&one.partition_index).is_some()))
+}
+
 async fn commit(cx: &Context, request: TxnOffsetCommitRequest) -> Result<Vec<ErrorCode>, ErrorCode> {
+    if request.group_id.is_empty() {
+        return Err(ErrorCode::InvalidGroupId);
+    }
     let id = ProducerId::from_wire(request.producer_id.0).ok_or(ErrorCode::InvalidProducerIdMapping)?;
     let epoch = ProducerEpoch::from_wire(request.producer_epoch).ok_or(ErrorCode::InvalidProducerEpoch)?;
     let groups = cx.broker.groups.clone();
