@@ -9,7 +9,7 @@ SECONDS_EACH ?= 60
 ROUNDS ?= 200
 ARGS ?=
 
-.PHONY: help run build test check deny advisories fix bench oracle crash mutants judge compat compat-all tools fuzz image clean
+.PHONY: help run build test check deny advisories fix bench oracle differences crash mutants judge compat compat-all tools fuzz image clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,10 @@ bench: build ## Measure Ottla and Apache Kafka side by side (ARGS="--quick --onl
 oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wrong test (needs java, mvn, python3)
 	@trap '$(KAFKA) down oracle || true' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
 	OTTLA_TEST_BROKER=127.0.0.1:$(ORACLE_PORT) $(CARGO) test --locked --no-fail-fast -p protocol-tests $(ARGS)
+
+differences: ## Ask both brokers the same of every API at every version and report each field that differs (needs java, mvn, python3)
+	$(MAKE) oracle ARGS="--test golden"
+	$(CARGO) test --locked -p protocol-tests --test golden -- --nocapture --test-threads 1
 
 crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): nothing acknowledged may be lost; then fill a small disk
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill --test kill_groups --test kill_transactions -- --nocapture --test-threads 1 $(ARGS)

@@ -12,6 +12,7 @@ pub mod hostile;
 pub mod kills;
 pub mod line;
 pub mod random;
+pub mod schema;
 pub mod steps;
 pub mod time;
 pub mod transactional;

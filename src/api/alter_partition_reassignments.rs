@@ -19,10 +19,13 @@ pub fn handle(cx: &Context, request: AlterPartitionReassignmentsRequest) -> Repl
         });
         (topic.name.to_string(), partitions.collect())
     });
-    let wanted = ReassignPartitions { topics: topics.collect(), replication_may_change };
+    let topics: Vec<_> = topics.collect();
+    // As Kafka says of a request that asks for nothing.
+    let message = topics.is_empty().then(StrBytes::default);
+    let wanted = ReassignPartitions { topics, replication_may_change };
     let cx = cx.clone();
     Reply::later(async move {
-        let blank = AlterPartitionReassignmentsResponse::default().with_error_message(None);
+        let blank = AlterPartitionReassignmentsResponse::default().with_error_message(message);
         let blank =
             if cx.version >= 1 { blank.with_allow_replication_factor_change(replication_may_change) } else { blank };
         match cx.broker.controller.reassign_partitions(wanted).await.map_err(failure) {

@@ -2,7 +2,7 @@
 //!
 //! Every start is moved when the handler returns; the answer waits until the moves are on disk (OFF-11). Only a commit of
 //! the write-ahead log is waited for, so the request's timeout has nothing to cut short.
-use super::{Context, Reply, errors};
+use super::{Context, Reply, errors, merging::merged};
 use crate::{
     log::StartMove,
     replica::DeleteRecordsError,
@@ -22,8 +22,13 @@ const NO_LOW_WATERMARK: i64 = -1;
 type Moves = Vec<(TopicName, Vec<(i32, Result<StartMove, ErrorCode>)>)>;
 
 pub fn handle(cx: &Context, request: DeleteRecordsRequest) -> Reply<DeleteRecordsResponse> {
-    let moves: Moves = request
-        .topics
+    let topics = merged(
+        request.topics,
+        |topic| topic.name.to_string(),
+        |topic| &mut topic.partitions,
+        |partition| partition.partition_index,
+    );
+    let moves: Moves = topics
         .iter()
         .map(|topic| {
             let begun = |asked: &DeleteRecordsPartition| (asked.partition_index, begin(cx, &topic.name, asked));

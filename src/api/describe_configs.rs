@@ -28,7 +28,7 @@ pub fn handle(cx: &Context, request: DescribeConfigsRequest) -> Reply<DescribeCo
             .with_resource_type(asked.resource_type)
             .with_resource_name(asked.resource_name.clone());
         match describe(cx, asked) {
-            Ok(entries) => blank.with_error_message(None).with_configs(
+            Ok(entries) => blank.with_error_message(Some(StrBytes::default())).with_configs(
                 entries
                     .into_iter()
                     .filter(|entry| match &asked.configuration_keys {

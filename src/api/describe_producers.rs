@@ -6,6 +6,7 @@ use super::{
 use crate::{
     log::ProducerView,
     types::{ErrorCode, TopicName},
+    wire::StrBytes,
 };
 use kafka_protocol::messages::{
     DescribeProducersRequest, DescribeProducersResponse, ProducerId,
@@ -29,13 +30,21 @@ fn answer(cx: &Context, request: &DescribeProducersRequest) -> Result<DescribePr
         let blank = PartitionResponse::default().with_partition_index(index).with_error_message(None);
         match outcome {
             Ok(producers) => blank.with_active_producers(producers.iter().map(state).collect()),
-            Err(code) => blank.with_error_code(cx.error(code)),
+            Err(code) => blank.with_error_code(cx.error(code)).with_error_message(Some(message(code))),
         }
     };
     let topics = topics.into_iter().map(|(name, outcomes)| {
         TopicResponse::default().with_name(name).with_partitions(outcomes.into_iter().map(told).collect())
     });
     Ok(DescribeProducersResponse::default().with_topics(topics.collect()))
+}
+
+fn message(code: ErrorCode) -> StrBytes {
+    StrBytes::from_static_str(match code {
+        ErrorCode::InvalidTopicException => "This is no name of a topic.",
+        ErrorCode::UnknownTopicOrPartition => "This server does not host this topic-partition.",
+        _ => "This server cannot say who writes to the partition now.",
+    })
 }
 
 fn producers(cx: &Context, topic: &str, index: i32) -> Result<Vec<ProducerView>, Unanswered> {

@@ -17,6 +17,8 @@ use kafka_protocol::messages::{
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+/// What Kafka says of no error where one coordinator is told.
+const NO_ERROR: &str = "NONE";
 
 /// The coordinating broker, or why there is none.
 type Found = Result<(BrokerId, StrBytes, i32), (ErrorCode, &'static str)>;
@@ -45,7 +47,10 @@ fn answer(cx: &Context, image: &Image, request: &FindCoordinatorRequest) -> Find
         let coordinators = request.coordinator_keys.iter().map(|key| {
             let coordinator = Coordinator::default().with_key(key.clone()).with_error_message(None);
             match find(cx, image, request.key_type, key) {
-                Ok((id, host, port)) => coordinator.with_node_id(id).with_host(host).with_port(port),
+                Ok((id, host, port)) => {
+                    let coordinator = coordinator.with_node_id(id).with_host(host).with_port(port);
+                    coordinator.with_error_message(Some(StrBytes::default()))
+                }
                 Err((code, message)) => coordinator
                     .with_node_id(BrokerId(-1))
                     .with_port(-1)
@@ -56,7 +61,11 @@ fn answer(cx: &Context, image: &Image, request: &FindCoordinatorRequest) -> Find
         return response.with_coordinators(coordinators.collect());
     }
     match find(cx, image, request.key_type, &request.key) {
-        Ok((id, host, port)) => response.with_node_id(id).with_host(host).with_port(port),
+        Ok((id, host, port)) => response
+            .with_node_id(id)
+            .with_host(host)
+            .with_port(port)
+            .with_error_message((cx.version >= 1).then(|| StrBytes::from_static_str(NO_ERROR))),
         Err((code, message)) => response
             .with_node_id(BrokerId(-1))
             .with_port(-1)

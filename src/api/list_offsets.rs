@@ -6,6 +6,8 @@
 use super::{
     Context, Reply,
     cold::{self, Cold, Unanswered, coded},
+    current_epoch,
+    merging::merged,
 };
 use crate::{
     log::{ReadLimit, TimestampedOffset},
@@ -48,13 +50,19 @@ impl From {
     }
 }
 
-pub fn handle(cx: &Context, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
-    cold::answer(cx, request, answer)
+pub fn handle(cx: &Context, mut request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
+    let twice = named_twice(&request);
+    request.topics = merged(
+        request.topics,
+        |topic| topic.name.to_string(),
+        |topic| &mut topic.partitions,
+        |partition| partition.partition_index,
+    );
+    cold::answer(cx, request, move |cx, request| answer(cx, request, &twice))
 }
 
-fn answer(cx: &Context, request: &ListOffsetsRequest) -> Result<ListOffsetsResponse, Cold> {
-    // Kafka's broker fails on it, and says so.
-    let isolation = Isolation::from_wire(request.isolation_level).ok_or(ErrorCode::UnknownServerError);
+/// Partitions that stand in the question more than once.
+fn named_twice(request: &ListOffsetsRequest) -> BTreeSet<(String, i32)> {
     let mut seen = BTreeSet::new();
     let mut twice = BTreeSet::new();
     for topic in &request.topics {
@@ -64,6 +72,16 @@ fn answer(cx: &Context, request: &ListOffsetsRequest) -> Result<ListOffsetsRespo
             }
         }
     }
+    twice
+}
+
+fn answer(
+    cx: &Context,
+    request: &ListOffsetsRequest,
+    twice: &BTreeSet<(String, i32)>,
+) -> Result<ListOffsetsResponse, Cold> {
+    // Kafka's broker fails on it, and says so.
+    let isolation = Isolation::from_wire(request.isolation_level).ok_or(ErrorCode::UnknownServerError);
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let mut outcomes = Vec::with_capacity(topic.partitions.len());
@@ -114,7 +132,7 @@ fn lookup(
     asked: &ListOffsetsPartition,
     (from, isolation): (From, Isolation),
 ) -> Result<Option<Answer>, Unanswered> {
-    partition.check_leader(LeaderEpoch::from_wire(asked.current_leader_epoch))?;
+    partition.check_leader(current_epoch(asked.current_leader_epoch)?)?;
     let log = partition.log()?;
     let limit = match isolation {
         Isolation::ReadUncommitted => ReadLimit::High,

@@ -17,6 +17,7 @@ use crate::{
     },
 };
 use regex::{Regex, RegexBuilder};
+use std::collections::BTreeSet;
 
 /// Memory for one compiled pattern: it comes from a client.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
@@ -39,8 +40,9 @@ pub fn handle(cx: &Context, request: ListTransactionsRequest) -> Reply<ListTrans
             return Reply::Now(ListTransactionsResponse::default().with_error_code(code));
         }
     };
+    let filters: BTreeSet<_> = request.state_filters.into_iter().collect();
     let (known, unknown): (Vec<_>, Vec<_>) =
-        request.state_filters.into_iter().partition(|name| STATES.iter().any(|state| state.name() == name.as_str()));
+        filters.into_iter().partition(|name| STATES.iter().any(|state| state.name() == name.as_str()));
     let filter = Filter {
         producer_ids: request.producer_id_filters.iter().map(|id| id.0).collect(),
         states: known.iter().map(|name| name.to_string()).collect(),

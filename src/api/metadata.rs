@@ -78,7 +78,10 @@ fn answer(cx: &Context, image: &Image, request: &MetadataRequest, all: bool) -> 
         let mut seen = BTreeSet::new();
         let asked = request.topics.iter().flatten();
         let asked = asked.filter(|asked| seen.insert((asked.topic_id, asked.name.as_ref().map(|name| name.as_str()))));
-        asked.map(|asked| one(cx, image, asked, with_operations)).collect()
+        let mut told = BTreeSet::new();
+        let answers = asked.map(|asked| one(cx, image, asked, with_operations));
+        // Also one that is asked for by its name and by its id.
+        answers.filter(|topic| topic.topic_id.is_nil() || told.insert(topic.topic_id)).collect()
     };
     let brokers = image.cluster.brokers().filter(|broker| !broker.fenced).filter_map(|broker| {
         let endpoint = broker.endpoint(&cx.connection.listener)?;

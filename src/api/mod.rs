@@ -41,6 +41,7 @@ mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod list_transactions;
+mod merging;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -65,6 +66,16 @@ pub use fetch::{SessionCache, SessionSettings};
 pub use just_deleted::JustDeleted;
 pub use reply::{Closing, Later, Reply, Response};
 pub use table::{IntoResponse, Route, Routed, Router, TABLE, reads_records};
+
+use crate::types::{ErrorCode, LeaderEpoch};
+
+/// The epoch in which a client believes the leader to be; none where it says -1. Lower numbers are epochs of long ago.
+fn current_epoch(wire: i32) -> Result<Option<LeaderEpoch>, ErrorCode> {
+    match wire {
+        -1 => Ok(None),
+        epoch => LeaderEpoch::from_wire(epoch).map(Some).ok_or(ErrorCode::FencedLeaderEpoch),
+    }
+}
 
 #[cfg(test)]
 mod tests_of_versions;

@@ -73,7 +73,7 @@ fn wanted(topic: OffsetCommitRequestTopic, by_id: bool) -> CommitTopic {
 
 fn answer(cx: &Context, asked: Vec<Asked>, codes: Vec<ErrorCode>) -> OffsetCommitResponse {
     let mut codes = codes.into_iter();
-    let topics = asked.into_iter().map(|topic| {
+    let topics = asked.into_iter().filter(|topic| !topic.partitions.is_empty()).map(|topic| {
         let partitions = topic.partitions.into_iter().map(|partition| {
             let code = codes.next().unwrap_or(ErrorCode::UnknownServerError);
             OffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(cx.error(code))

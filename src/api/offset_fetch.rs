@@ -45,7 +45,7 @@ pub fn handle(cx: &Context, OffsetFetch(request): OffsetFetch) -> Reply<OffsetFe
         let told = join_all(pending).await.into_iter().map(told);
         let told = asked.into_iter().zip(told);
         if cx.version >= SEVERAL_GROUPS {
-            let groups = told.map(|(asked, told)| group_answer(&cx, asked.group, told));
+            let groups = told.map(|(asked, told)| group_answer(&cx, asked, told));
             return OffsetFetchResponse::default().with_groups(groups.collect());
         }
         let (asked, told) = told.last().expect("one group was asked for");
@@ -93,15 +93,16 @@ fn told(reply: Result<group::Reply, CoordinatorError>) -> Told {
     }
 }
 
-fn group_answer(cx: &Context, group: StrBytes, told: Told) -> OffsetFetchResponseGroup {
-    let answer = OffsetFetchResponseGroup::default().with_group_id(GroupId(group));
+fn group_answer(cx: &Context, asked: Fetch, told: Told) -> OffsetFetchResponseGroup {
+    let answer = OffsetFetchResponseGroup::default().with_group_id(GroupId(asked.group));
     let topics = match told {
         Ok(topics) => topics,
         Err(code) => return answer.with_error_code(cx.error(code)),
     };
     let by_id = cx.version >= OFFSETS_BY_TOPIC_ID;
-    // Where only ids are told, a topic that is gone has none.
-    let topics = topics.into_iter().filter(|topic| !by_id || !topic.id.is_nil()).map(|topic| {
+    // Where only ids are told, a topic that is gone has none; one that was asked for is told all the same.
+    let is_told = |topic: &FetchedTopic| asked.topics.is_some() || !by_id || !topic.id.is_nil();
+    let topics = topics.into_iter().filter(is_told).map(|topic| {
         let partitions = topic.partitions.into_iter().map(|told| {
             OffsetFetchResponsePartitions::default()
                 .with_partition_index(told.partition)

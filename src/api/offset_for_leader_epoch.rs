@@ -2,6 +2,7 @@
 use super::{
     Context, Reply,
     cold::{self, Cold, Unanswered, coded},
+    current_epoch,
 };
 use crate::{
     replica::Partition,
@@ -13,6 +14,9 @@ use kafka_protocol::messages::{
     offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult},
 };
 use std::sync::Arc;
+
+/// What the wire says for no epoch.
+const NO_EPOCH: i32 = -1;
 
 pub fn handle(cx: &Context, request: OffsetForLeaderEpochRequest) -> Reply<OffsetForLeaderEpochResponse> {
     cold::answer(cx, request, answer)
@@ -45,8 +49,12 @@ fn answer(cx: &Context, request: &OffsetForLeaderEpochRequest) -> Result<OffsetF
 
 /// FET-8; (-1, -1) where nothing is known of the epoch.
 fn end(partition: &Arc<Partition>, asked: &OffsetForLeaderPartition) -> Result<(i32, i64), Unanswered> {
-    partition.check_leader(LeaderEpoch::from_wire(asked.current_leader_epoch))?;
+    partition.check_leader(current_epoch(asked.current_leader_epoch)?)?;
     let log = partition.log()?;
+    if asked.leader_epoch < NO_EPOCH && log.latest_epoch().is_some() {
+        // It lies before every epoch there was, as any other that is too low: it ended where the log begins.
+        return Ok((asked.leader_epoch, log.bounds().start().get()));
+    }
     let end = LeaderEpoch::from_wire(asked.leader_epoch).and_then(|epoch| log.epoch_end(epoch));
     Ok(end.map_or((-1, -1), |end| (end.epoch.get(), end.offset.get())))
 }

@@ -28,6 +28,7 @@ mod mixed_group;
 mod offset_for_leader_epoch;
 mod offsets;
 mod pipelining;
+mod pitfalls;
 mod produce;
 mod reassignments;
 mod transaction_markers;

@@ -139,7 +139,8 @@ fn pass<T>(
 fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bool) -> Result<Found, Cold> {
     let partition = match &item.partition {
         Ok(partition) => partition,
-        Err(code) => return Ok(Found::error(*code)),
+        // Kafka tells an empty list of what it does not know.
+        Err(code) => return Ok(Found { aborted: Some(Vec::new()), ..Found::error(*code) }),
     };
     if limits.follower {
         return Ok(Found::error(of_stranger(partition, item)));
@@ -200,6 +201,8 @@ fn within(
     if seeded::strikes(Bug::ShowsAborted) {
         aborted.clear();
     }
+    // They are kept in the order of their ends; clients go through them by where they begin (pitfall 22).
+    aborted.sort_by_key(|aborted| aborted.first);
     if cx.version < 10
         && let Some(slice) = &slice
         && codec_of(slice).map_err(|source| log.read_error(source))? == Some(Codec::Zstd)

@@ -2,7 +2,7 @@
 //! changed. The cache is bounded and evicts (FET-9 to FET-12).
 use super::read::Found;
 use crate::{
-    api::Context,
+    api::{Context, merging::last_of_each},
     replica::Partition,
     types::{ErrorCode, LogBounds, TopicId},
 };
@@ -78,7 +78,7 @@ impl Plan {
     pub fn resolve(&mut self, cx: &Context) {
         let partitions = &cx.broker.partitions;
         for item in &mut self.items {
-            let (topic, unknown) = if item.topic.is_empty() {
+            let (topic, unknown) = if cx.version >= 13 {
                 (partitions.topic_by_id(item.topic_id), ErrorCode::UnknownTopicId)
             } else {
                 (partitions.topic(&item.topic), ErrorCode::UnknownTopicOrPartition)
@@ -343,5 +343,6 @@ fn items(cx: &Context, request: &FetchRequest) -> Vec<Item> {
         let id = if by_id { TopicId(topic.topic_id) } else { TopicId::ZERO };
         items.extend(topic.partitions.iter().map(|partition| Item::new(name.clone(), id, partition)));
     }
+    last_of_each(&mut items, Item::key);
     items
 }

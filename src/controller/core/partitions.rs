@@ -106,7 +106,7 @@ pub(super) fn check_by_hand(image: &Image, replicas: &[i32], replication: Option
     Ok(())
 }
 
-/// CreatePartitions: each topic is extended whole or refused.
+/// CreatePartitions: each topic is extended whole or refused, as long as there is room for it in one request.
 pub(super) fn create(image: &Image, request: CreatePartitions, seed: u64) -> Result<Decided<Each<String>>, Refused> {
     let twice: BTreeSet<String> =
         duplicates(request.topics.iter().map(|topic| topic.name.as_str())).into_iter().map(Into::into).collect();
@@ -120,7 +120,8 @@ pub(super) fn create(image: &Image, request: CreatePartitions, seed: u64) -> Res
             }
             continue;
         }
-        let result = extend(image, &topic, seed.wrapping_add(index as u64)).map(|new| records.extend(new));
+        let room = PARTITIONS_PER_REQUEST_MAX - records.len();
+        let result = extend(image, &topic, seed.wrapping_add(index as u64), room).map(|new| records.extend(new));
         extended.push((topic.name, result));
     }
     if request.validate_only {
@@ -129,7 +130,8 @@ pub(super) fn create(image: &Image, request: CreatePartitions, seed: u64) -> Res
     Ok((records, extended))
 }
 
-fn extend(image: &Image, request: &MorePartitions, seed: u64) -> Result<Vec<MetadataRecord>, Refused> {
+/// `room`: for so many partitions.
+fn extend(image: &Image, request: &MorePartitions, seed: u64, room: usize) -> Result<Vec<MetadataRecord>, Refused> {
     let invalid = |text: String| Refused::new(ErrorCode::InvalidPartitions, text);
     let Some(topic) = image.topics.named(&request.name) else {
         let text = "This server does not host this topic-partition.";
@@ -158,7 +160,7 @@ fn extend(image: &Image, request: &MorePartitions, seed: u64) -> Result<Vec<Meta
             ));
         }
         // Before anything is placed, so that a huge number costs nothing.
-        _ if more > PARTITIONS_PER_REQUEST_MAX => {
+        _ if more > room => {
             let text = "Excessively large number of partitions per request.";
             return Err(Refused::new(ErrorCode::PolicyViolation, text));
         }

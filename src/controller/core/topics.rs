@@ -206,9 +206,14 @@ pub(super) fn delete(
         };
         deleted.push(match find(image, &selector) {
             Err(error) => refused(Err(error)),
-            Ok((_, id)) if named.iter().filter(|other| **other == id).count() > 1 => {
+            Ok((name, id)) if named.iter().filter(|other| **other == id).count() > 1 => {
+                // One answer for the topic, with both, as Kafka gives.
+                if !told.insert(TopicSelector::Id(id)) {
+                    continue;
+                }
                 let text = "The provided topic name maps to an ID that was already supplied.";
-                refused(Err(Refused::new(ErrorCode::InvalidRequest, text)))
+                let result = Err(Refused::new(ErrorCode::InvalidRequest, text));
+                TopicDeleted { name: Some(name.to_string()), id, result }
             }
             Ok((name, id)) => {
                 records.push(RemoveTopicRecord { topic_id: id.0 }.into());

@@ -31,6 +31,14 @@ fn ctl_9_partitions_are_added_and_never_taken_away() {
     }
     let huge = extend(&mut cluster, vec![more("a", i32::MAX)], false).remove(0);
     assert_eq!(code(&huge), ErrorCode::PolicyViolation);
+    cluster.create_one(sized("c", 1, 1)).unwrap();
+    let together = extend(&mut cluster, vec![more("a", 6_005), more("c", 6_001), more("c2", 2)], true);
+    let codes: Vec<ErrorCode> = together.iter().map(code).collect();
+    assert_eq!(
+        codes,
+        [ErrorCode::None, ErrorCode::PolicyViolation, ErrorCode::UnknownTopicOrPartition],
+        "in one request"
+    );
     let twice = extend(&mut cluster, vec![more("a", 6), more("a", 7)], false);
     assert_eq!(twice.iter().map(code).collect::<Vec<_>>(), [ErrorCode::InvalidRequest]);
     extend(&mut cluster, vec![more("a", 6)], true).remove(0).unwrap();
