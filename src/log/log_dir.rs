@@ -257,6 +257,10 @@ impl LogDir {
         let cuts_done = self.checkpoints.lock().cuts.get(&id.topic_partition());
         let cuts_done = cuts_done.map_or(WalSequence::ZERO, |done| WalSequence::new(done.get().unsigned_abs()));
         let entries = pending.map_or(&[][..], |(_, entries)| entries);
+        if (known.recovery_point, known.high, known.log_start) == (None, None, None) {
+            let first = entries.iter().find(|entry| entry.head.kind == EntryKind::Append);
+            known.unsaved_from = first.map(|first| first.head.offset);
+        }
         // The checkpoints may be of a time before a cut that is to be replayed.
         for entry in entries.iter().filter(|entry| entry.head.kind == EntryKind::Truncate) {
             known.recovery_point = known.recovery_point.map(|point| point.min(entry.head.offset));
@@ -294,6 +298,7 @@ impl LogDir {
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
             cut: false,
+            unsaved_from: None,
         }
     }
 

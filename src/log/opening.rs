@@ -38,6 +38,8 @@ pub(in crate::log) struct Known {
     pub cleaned: Option<Offset>,
     /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
     pub cut: bool,
+    /// No checkpoint was ever taken of the log: the write-ahead log has all of it, from here on.
+    pub unsaved_from: Option<Offset>,
 }
 
 /// A log being put together from its files.
@@ -134,7 +136,11 @@ impl<'a> Opening<'a> {
     /// From the directory's listing.
     pub fn load(mut self, listing: &[Entry]) -> Result<Loaded, LogError> {
         let mut segments = self.segments_of(listing).map_err(self.io("tidy"))?;
-        let Some(first_base) = segments.first().map(|first| first.base()) else {
+        // Names come to the disk in any order: that of the first segment may be missing while there are later ones.
+        let is_behind_lost = |base| self.known.unsaved_from.is_some_and(|from| from < base);
+        let first_base = segments.first().map(|first| first.base()).filter(|base| !is_behind_lost(*base));
+        let Some(first_base) = first_base else {
+            self.clear(&segments, listing).map_err(self.io("tidy"))?;
             let start = self.known.log_start.unwrap_or_default();
             return Ok(self.fresh(start));
         };
@@ -201,10 +207,19 @@ impl<'a> Opening<'a> {
 
     fn restart_at(self, start: Offset, segments: &[Arc<Segment>]) -> Result<Loaded, LogError> {
         tracing::warn!(log = %self.folder.path().display(), "nothing is left of the log below its start {start}; it begins there anew");
-        for segment in segments {
-            self.remove_segment(segment).map_err(self.io("clear"))?;
-        }
+        let (last, before) = segments.split_last().expect("not empty");
+        before.iter().try_for_each(|segment| self.remove_segment(segment)).map_err(self.io("clear"))?;
+        // The last one alone is what a crash may leave; without it the others would seem to have lost their end.
+        self.folder.disk().sync_dir(&self.folder.path()).map_err(self.io("sync"))?;
+        self.remove_segment(last).map_err(self.io("clear"))?;
         Ok(self.fresh(start))
+    }
+
+    /// The log begins anew without what is left of it: also snapshots of its producers would tell of records that are not there.
+    fn clear(&self, segments: &[Arc<Segment>], listing: &[Entry]) -> io::Result<()> {
+        segments.iter().try_for_each(|segment| self.remove_segment(segment))?;
+        let is_snapshot = |file: &&Entry| names::offset_of(&file.name, names::SNAPSHOT).is_some();
+        listing.iter().filter(is_snapshot).try_for_each(|file| self.remove(&self.folder.file(&file.name)))
     }
 
     pub fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {

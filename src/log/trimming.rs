@@ -84,6 +84,7 @@ impl Log {
             high: Some(bounds.high().min(offset)),
             cleaned: self.cleaned(),
             cut: true,
+            unsaved_from: None,
         };
         self.load_again(writer, known)
     }
@@ -154,8 +155,12 @@ impl Log {
     pub(in crate::log) fn restart_local(&self, writer: &mut Writer, start: Offset) -> Result<(), LogError> {
         let config = self.config();
         let old = std::mem::take(&mut *self.segments.write());
-        for segment in old {
-            self.remove_now(&segment).map_err(LogError::io("clear", self.path()))?;
+        for (at, segment) in old.iter().enumerate() {
+            if at > 0 && at + 1 == old.len() {
+                // The last one alone is what a crash may leave; without it the others would seem to have lost their end.
+                self.shared.disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
+            }
+            self.remove_now(segment).map_err(LogError::io("clear", self.path()))?;
         }
         let is_known = writer.snapshots.contains(&start);
         for snapshot in writer.snapshots.drain(..).filter(|at| *at != start) {

@@ -106,3 +106,24 @@ fn log_14_log_20_a_torn_list_of_epochs_takes_nothing_from_what_is_known_to_be_sy
     let damaged = open(&left.killed()).try_log(LogConfig::default()).map(|log| log.bounds());
     assert!(matches!(damaged, Err(LogError::Damaged { .. })), "{damaged:?}");
 }
+
+#[test]
+fn log_13_a_new_log_that_lost_the_name_of_its_first_segment_comes_from_the_write_ahead_log() {
+    let disk = MemoryDisk::new();
+    let config = LogConfig { segment_bytes: 400, ..LogConfig::default() };
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(config.clone());
+    (0..8).for_each(|at| _ = append_synced(&log, produced(1, 0, at, 1)));
+    assert!(log.segments() > 1);
+    let before = read_all(&log, 1_000);
+    // No checkpoint synced any name: a power loss may leave any of them.
+    for lost in [&["00000000000000000000.log"][..], &["00000000000000000000.log", "partition.metadata"]] {
+        let left = disk.killed();
+        lost.iter().for_each(|name| left.remove_file(&Path::new("/data/t-0").join(name)).unwrap());
+        let fixture = Fixture::open(Arc::new(left), Path::new("/data"));
+        let log = fixture.log(config.clone());
+        assert_eq!((log.bounds().start(), read_all(&log, 1_000)), (Offset::ZERO, before.clone()), "without {lost:?}");
+        assert_eq!(log.producers()[0].last_sequence, Some(7));
+    }
+}
