@@ -31,6 +31,7 @@ mod transactions;
 const SEARCH_CHUNK_BYTES: usize = 4096;
 /// Bytes between two entries of an index that is made again in memory: Kafka's `index.interval.bytes`.
 const REBUILT_INTERVAL_BYTES: u64 = 4096;
+const STAND_IN_BYTES: u64 = 1;
 /// Positions are 31 bits in Kafka's index files.
 pub const SEGMENT_BYTES_MAX: u64 = i32::MAX as u64;
 
@@ -73,6 +74,21 @@ pub struct Located {
 }
 
 impl Segment {
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The file has another name and is another: nobody has looked at it.
+    pub fn moved(&self) {
+        self.close_file();
+        self.set_dirty(false);
+        self.health.forget(self.bytes());
+    }
+
+    pub fn forget_hints(&self) {
+        self.hints.lock().forget();
+    }
+
     /// A segment without bytes; its file is made with the first write.
     pub fn create(folder: Arc<Folder>, base: Offset) -> Arc<Segment> {
         let segment = Segment::existing(folder, base, 0);
@@ -101,6 +117,18 @@ impl Segment {
             hints: Mutex::default(),
             health: Health::unknown_to(bytes),
         })
+    }
+
+    /// Stands for a file that was there and is not any more: without any bytes that could be read.
+    pub fn stand_in(folder: Arc<Folder>, base: Offset) -> Arc<Segment> {
+        let segment = Segment::existing(folder, base, STAND_IN_BYTES);
+        segment.set_aborted(AbortedIndex::empty());
+        segment
+    }
+
+    /// See `stand_in`. No segment file that has a batch is as short.
+    pub fn is_stand_in(&self) -> bool {
+        self.bytes() == STAND_IN_BYTES
     }
 
     pub fn base(&self) -> Offset {
@@ -402,10 +430,21 @@ impl Segment {
     pub fn largest_timestamp(self: &Arc<Self>) -> io::Result<Option<TimestampedOffset>> {
         let mut times = self.times.lock();
         if !times.known {
-            times.largest = self.loaded_times()?.last().copied();
-            times.known = true;
+            let mut largest = self.loaded_times()?.last().copied();
+            if let Some(said) = largest
+                && !self.is_confirmed(said)?
+            {
+                largest = reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1.last().copied();
+            }
+            (times.largest, times.known) = (largest, true);
         }
         Ok(times.largest.map(|entry| self.absolute(entry)))
+    }
+
+    /// Does the batch that an entry of the time index speaks of say so too? One bit of it must not hide or delete records.
+    pub fn is_confirmed(self: &Arc<Self>, entry: TimeEntry) -> io::Result<bool> {
+        let found = unless_damaged(self.locate(self.absolute(entry).offset, self.bytes()))?;
+        Ok(found.is_some_and(|found| found.header.max_timestamp == entry.timestamp_ms))
     }
 
     /// From which offset on a batch with a timestamp of at least `timestamp_ms` can stand.
@@ -419,7 +458,12 @@ impl Segment {
                 return Ok(self.base);
             }
         }
-        let entries = self.loaded_times()?;
+        let mut entries = self.loaded_times()?;
+        if let Some(entry) = time_index::floor(&entries, timestamp_ms)
+            && !self.is_confirmed(entry)?
+        {
+            entries = reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1;
+        }
         Ok(time_index::floor(&entries, timestamp_ms).map_or(self.base, |entry| self.absolute(entry).offset))
     }
 
@@ -439,6 +483,14 @@ impl Segment {
             return Ok(entries);
         }
         Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1)
+    }
+}
+
+/// Nothing is found where the bytes are damaged, or torn.
+fn unless_damaged<T>(found: io::Result<Option<T>>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
+        found => found,
     }
 }
 
