@@ -9,7 +9,7 @@ SECONDS_EACH ?= 60
 ROUNDS ?= 200
 ARGS ?=
 
-.PHONY: help run build test check deny advisories fix bench oracle crash mutants compat compat-all tools fuzz image clean
+.PHONY: help run build test check deny advisories fix bench oracle crash mutants judge compat compat-all tools fuzz image clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -51,10 +51,13 @@ oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wr
 crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): nothing acknowledged may be lost; then fill a small disk
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill --test kill_groups --test kill_transactions -- --nocapture --test-threads 1 $(ARGS)
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_FULL_DISK_CYCLES=20 $(CARGO) test --locked -p protocol-tests --test full_disk -- --nocapture
-	OTTLA_CRASH_POINTS=2000 $(CARGO) test --locked --lib log_13_every_moment -- --nocapture
+	OTTLA_CRASH_POINTS=20000 $(CARGO) test --locked --lib log_13_every_moment -- --nocapture
 
 mutants: ## Build the broker with faults on purpose and prove that the checker finds each (ROUNDS=20 kills a run)
 	ROUNDS=$(if $(filter file,$(origin ROUNDS)),20,$(ROUNDS)) protocol-tests/mutants.sh $(ARGS)
+
+judge: ## Prove that the clients' suites find faults: each fault on purpose turns the smallest slice of a suite red (see compat/)
+	compat/judge.sh $(ARGS)
 
 compat: build ## Run the rdkafka crate against Ottla, or a client's own suite (SUITE=librdkafka BROKER=kafka; see compat/)
 	@if [ -n "$(SUITE)" ]; then OTTLA_BIN=$(CURDIR)/target/release/ottla compat/$(SUITE)/run.sh $(or $(BROKER),ottla) $(ARGS); exit; fi; \

@@ -1,9 +1,11 @@
 # Sourced by the run.sh of every foreign suite: starts the broker it is told to, collects results, holds them against tests.allow.
 #   suite_begin "$@"                  arguments of run.sh: [ottla|kafka] [pattern[,pattern]...]; sets $broker, $pattern, $cache, $work
 #   broker_up TAG PORT key=value...   one fresh node on 127.0.0.1:PORT (0: a free one); its address is then in $address
+#                                     with FETCH_ONLY set the suite ends here: what it needs was fetched and built
 #   broker_kill TAG                   kill -9, and up again on the same directory and port
 #   broker_down TAG
 #   result NAME PASS|FAIL|SKIP SECONDS [NOTE]
+#   unavailable LOG                   what the suite needs cannot be fetched or built: exit code 75, which is no verdict about the broker
 #   go_sources MODULE VERSION COMMAND a Go module with its tests, writable, in $sources; COMMAND readies it there, once
 #   suite_end                         prints the counts; fails when a test of tests.allow did not pass
 set -uo pipefail
@@ -38,6 +40,7 @@ free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",
 
 broker_up() {
     local tag=$1 port=$2 given=()
+    [ -z "${FETCH_ONLY:-}" ] || exit 0
     shift 2
     [ "$port" != 0 ] || port=$(free_port)
     address=127.0.0.1:$port
@@ -46,7 +49,8 @@ broker_up() {
         broker_pids[$tag]=kafka
         return
     fi
-    for setting in "listeners=PLAINTEXT://$address" "advertised.listeners=PLAINTEXT://$address" "log.dirs=$work/$tag" ottla.http.listen=off node.id=1 "$@"; do
+    for setting in "listeners=PLAINTEXT://$address" "advertised.listeners=PLAINTEXT://$address" "log.dirs=$work/$tag" \
+        ottla.http.listen=off node.id=1 "$@"; do
         given+=(--override "$setting")
     done
     broker_given[$tag]=$(printf '%q ' "${given[@]}")
@@ -90,11 +94,17 @@ go_sources() {
     [ ! -e "$sources/.ready" ] || return 0
     cd "$cache" || exit 1
     [ -e go.mod ] || printf 'module suites\ngo 1.25\n' > go.mod
-    folder=$(go mod download -json "$module@$version" | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])') || exit 1
+    folder=$(go mod download -json "$module@$version" | python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])') || unavailable go.mod
     rm -rf "$sources"
     cp -r "$folder" "$sources" && chmod -R u+w "$sources"
-    (cd "$sources" && "$@") > "$cache/build.log" 2>&1 || { tail "$cache/build.log" >&2; exit 1; }
+    (cd "$sources" && "$@") > "$cache/build.log" 2>&1 || unavailable "$cache/build.log"
     touch "$sources/.ready"
+}
+
+unavailable() {
+    [ ! -e "${1:-}" ] || tail -20 "$1" >&2
+    echo "$suite: cannot be fetched or built" >&2
+    exit 75
 }
 
 result() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${4:-}" | tee -a "$results"; }

@@ -21,8 +21,8 @@ const RECORD_BYTES: usize = 100;
 const TRANSACTION: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_millis(1);
 const AGAIN_MAX: usize = 20_000;
-/// Both ways take turns, so that the machine's moods fall on both.
-const TURNS: u32 = 6;
+/// Both ways take turns, so that the machine's moods fall on both: those of the disk last for seconds.
+const TRANSACTIONS_IN_TURN: u32 = 4;
 
 pub struct Compared {
     pub plain_mb_per_second: f64,
@@ -147,17 +147,30 @@ impl Producer {
         Ok(())
     }
 
-    /// For so long, in transactions when it has an id; the bytes per second.
-    fn run(&mut self, time: Duration) -> Result<f64, Fault> {
+    /// One turn, in transactions when it has an id.
+    fn turn(&mut self, taken: &mut Taken) -> Result<(), Fault> {
         let (started, before) = (Instant::now(), self.taken);
-        let until = started + time;
-        while Instant::now() < until {
-            let end = if self.id.is_some() { until.min(Instant::now() + TRANSACTION) } else { until };
-            self.send(end)?;
+        let parts = if self.id.is_some() { TRANSACTIONS_IN_TURN } else { 1 };
+        for _ in 0..parts {
+            self.send(Instant::now() + TRANSACTION * TRANSACTIONS_IN_TURN / parts)?;
             self.end()?;
         }
-        let bytes = (self.taken - before) * self.frame.record_bytes() as u64;
-        Ok(bytes as f64 / started.elapsed().as_secs_f64())
+        taken.bytes += (self.taken - before) * self.frame.record_bytes() as u64;
+        taken.time += started.elapsed();
+        Ok(())
+    }
+}
+
+/// What the turns of one way came to.
+#[derive(Default)]
+struct Taken {
+    bytes: u64,
+    time: Duration,
+}
+
+impl Taken {
+    fn mb_per_second(&self) -> f64 {
+        self.bytes as f64 / 1e6 / self.time.as_secs_f64()
     }
 }
 
@@ -184,15 +197,15 @@ pub fn run(target: &Target, time: Duration) -> Result<Compared, Fault> {
     coordinator::await_found(target.address, Kind::Transaction, &id)?;
     let mut plain = Producer::init(target, None)?;
     let mut transactional = Producer::init(target, Some(id))?;
-    let turn = time / (TURNS * 2);
-    let (mut plain_rate, mut transactional_rate) = (0.0, 0.0);
-    for _ in 0..TURNS {
-        plain_rate += plain.run(turn)?;
-        transactional_rate += transactional.run(turn)?;
+    let (mut without, mut with) = (Taken::default(), Taken::default());
+    let until = Instant::now() + time;
+    while with.time.is_zero() || Instant::now() < until {
+        plain.turn(&mut without)?;
+        transactional.turn(&mut with)?;
     }
     Ok(Compared {
-        plain_mb_per_second: plain_rate / f64::from(TURNS) / 1e6,
-        transactional_mb_per_second: transactional_rate / f64::from(TURNS) / 1e6,
+        plain_mb_per_second: without.mb_per_second(),
+        transactional_mb_per_second: with.mb_per_second(),
         transactions: transactional.transactions,
         pause: transactional.pause,
         again: transactional.again + plain.again,

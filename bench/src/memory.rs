@@ -3,62 +3,89 @@
 use crate::fault::{During, Fault};
 use std::{
     fs::{self, File},
-    io::Write,
-    path::Path,
+    io::{Read, Write},
+    path::{Path, PathBuf},
 };
 
 const CHUNK_BYTES: usize = 4 << 20;
+/// With no more free than this, who writes gets pages that others have used.
+const FREE_BYTES: u64 = 256 << 20;
 
-/// Memory that stays locked until this is dropped.
+/// Memory that stays locked, and a file that fills the page cache over the rest, until this is dropped.
 pub struct Held {
-    chunks: Vec<Vec<u8>>,
+    chunks: Locked,
+    filler: PathBuf,
 }
 
 impl Held {
     pub fn bytes(&self) -> usize {
         self.chunks.len() * CHUNK_BYTES
     }
+
+    /// Deleted logs and ended processes leave free pages behind, which a host takes back within seconds: their place in the
+    /// page cache goes to the file again, so that the next run recycles pages.
+    pub fn refill(&self) -> Result<(), Fault> {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut file = File::open(&self.filler).during("filling the page cache")?;
+        while memory_bytes("MemFree")? > FREE_BYTES {
+            if file.read(&mut chunk).during("filling the page cache")? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Locks memory until only `leave_gib` are available, then lets the page cache grow over the rest once.
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.filler) {
+            eprintln!("{} stays: {error}", self.filler.display());
+        }
+    }
+}
+
+/// Locks memory until only `leave_gib` are available, then lets the page cache grow over the rest.
 pub fn hold_all_but(leave_gib: f64, directory: &Path) -> Result<Held, Fault> {
     let leave = (leave_gib * (1u64 << 30) as f64) as u64;
-    let held = hold(available_bytes()?.saturating_sub(leave))?;
-    fill_page_cache(directory, leave)?;
+    let chunks = lock(memory_bytes("MemAvailable")?.saturating_sub(leave))?;
+    let filler = directory.join("page-cache.tmp");
+    let held = Held { chunks, filler };
+    write_filler(&held.filler, leave)?;
     Ok(held)
 }
 
+type Locked = Vec<Vec<u8>>;
+
 /// Locks this much memory, in whole chunks.
-fn hold(bytes: u64) -> Result<Held, Fault> {
-    let mut held = Held { chunks: Vec::new() };
+fn lock(bytes: u64) -> Result<Locked, Fault> {
+    let mut held = Locked::new();
     for _ in 0..bytes / CHUNK_BYTES as u64 {
         let chunk = vec![1; CHUNK_BYTES];
         // SAFETY: the range is the chunk's own; it lives in `held`, and unmapping it ends the lock.
         unsafe { rustix::mm::mlock(chunk.as_ptr().cast_mut().cast(), chunk.len()) }
             .map_err(std::io::Error::from)
             .during("locking memory (see `ulimit -l`)")?;
-        held.chunks.push(chunk);
+        held.push(chunk);
     }
     Ok(held)
 }
 
-fn available_bytes() -> Result<u64, Fault> {
+/// A figure of `/proc/meminfo`.
+fn memory_bytes(name: &str) -> Result<u64, Fault> {
     let text = fs::read_to_string("/proc/meminfo").during("reading /proc/meminfo")?;
-    let line = text.lines().find(|line| line.starts_with("MemAvailable"));
+    let line = text.lines().find(|line| line.starts_with(name));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok());
-    kib.map(|kib| kib * 1024).ok_or_else(|| Fault::Usage("/proc/meminfo has no MemAvailable".into()))
+    kib.map(|kib| kib * 1024).ok_or_else(|| Fault::Usage(format!("/proc/meminfo has no {name}")))
 }
 
-fn fill_page_cache(directory: &Path, bytes: u64) -> Result<(), Fault> {
-    fs::create_dir_all(directory).during("making the data directory")?;
-    let path = directory.join("page-cache.tmp");
+/// Synced, so that its pages can be taken without being written first.
+fn write_filler(path: &Path, bytes: u64) -> Result<(), Fault> {
     let chunk = vec![0x5A; CHUNK_BYTES];
-    let mut file = File::create(&path).during("filling the page cache")?;
-    for _ in 0..bytes / CHUNK_BYTES as u64 {
+    let mut file = File::create(path).during("filling the page cache")?;
+    for _ in 0..bytes.div_ceil(CHUNK_BYTES as u64) {
         file.write_all(&chunk).during("filling the page cache")?;
     }
-    drop(file);
-    fs::remove_file(&path).during("removing the file that filled the page cache")
+    file.sync_all().during("filling the page cache")
 }
 
 #[cfg(test)]
@@ -67,19 +94,23 @@ mod tests {
 
     #[test]
     fn memory_is_held_in_whole_chunks_or_the_limit_is_named() {
-        match hold(CHUNK_BYTES as u64 + 1) {
-            Ok(held) => assert_eq!(held.bytes(), CHUNK_BYTES),
+        match lock(CHUNK_BYTES as u64 + 1) {
+            Ok(held) => assert_eq!(held.len(), 1),
             Err(fault) => assert!(fault.to_string().contains("ulimit -l"), "{fault}"),
         }
-        assert_eq!(hold(0).unwrap().bytes(), 0);
+        assert_eq!(lock(0).unwrap().len(), 0);
     }
 
     #[test]
-    fn the_page_cache_is_filled_and_no_file_stays() {
-        let directory = std::env::temp_dir().join(format!("bench-memory-{}", std::process::id()));
-        fill_page_cache(&directory, 2 * CHUNK_BYTES as u64).unwrap();
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
-        fs::remove_dir_all(&directory).unwrap();
-        assert!(available_bytes().unwrap() > 0);
+    fn the_file_that_fills_the_page_cache_goes_with_what_is_held() {
+        let filler = std::env::temp_dir().join(format!("bench-memory-{}", std::process::id()));
+        write_filler(&filler, 2 * CHUNK_BYTES as u64 - 1).unwrap();
+        assert_eq!(fs::metadata(&filler).unwrap().len(), 2 * CHUNK_BYTES as u64);
+        let held = Held { chunks: Locked::new(), filler: filler.clone() };
+        held.refill().unwrap();
+        drop(held);
+        assert!(!filler.exists());
+        assert!(memory_bytes("MemAvailable").unwrap() > 0);
+        assert!(memory_bytes("MemNothing").is_err());
     }
 }

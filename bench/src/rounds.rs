@@ -31,7 +31,7 @@ pub fn run(options: &Options) -> Result<(), Fault> {
         }
         for kind in kinds {
             eprintln!("round {} of {}: {}", round + 1, scale.rounds, kind.name());
-            let mut turn = Turn { kind, scale: &scale, figures: &mut figures };
+            let mut turn = Turn { kind, scale: &scale, held: held.as_ref(), figures: &mut figures };
             let loaded = turn.loads(options, &wanted);
             turn.note("under load", loaded);
             let lived = turn.life(options, &wanted);

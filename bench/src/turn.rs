@@ -8,6 +8,7 @@ use crate::{
     fault::Fault,
     fetch::{self, Fetch},
     long_poll::{self, LongPoll},
+    memory::Held,
     options::{Options, Scale},
     process,
     produce::{self, Produce, Produced},
@@ -35,6 +36,7 @@ const DELETED_WAIT: Duration = Duration::from_millis(1500);
 pub struct Turn<'a> {
     pub kind: Kind,
     pub scale: &'a Scale,
+    pub held: Option<&'a Held>,
     pub figures: &'a mut Figures,
 }
 
@@ -73,13 +75,20 @@ impl Turn<'_> {
                 _ => PARTITIONS,
             };
             let target = target(&broker, row.id, partitions);
-            let done = admin::create_topic(&target)
+            let done = self
+                .steady()
+                .and_then(|()| admin::create_topic(&target))
                 .and_then(|()| self.load(row, &target))
                 .and_then(|()| admin::delete_topic(&target));
             self.note(row.id, done);
             rest();
         }
         Ok(())
+    }
+
+    /// The state of memory in which brokers live, if that was asked for.
+    pub fn steady(&self) -> Result<(), Fault> {
+        self.held.map_or(Ok(()), Held::refill)
     }
 
     /// Produce and fetch for the time that a just-in-time compiler needs.

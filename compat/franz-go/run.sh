@@ -21,6 +21,6 @@ if [ -z "$pattern" ]; then
     part groups 50000 -test.run TestGroupETL
     part transactions 50000 -test.run TestTxnEtl
 else
-    part asked 50000 -test.run "$pattern"
+    part asked "${KGO_TEST_RECORDS:-50000}" -test.run "$pattern"
 fi
 suite_end

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Groups of Kafka's own consumers over both protocols, with static members and without: three members, one killed and
 # started again, one stopped and started again, while records come in. Every record is seen, the offsets end at the end. Then
-# kcat and `ottla consume` as members. Needs java 17, mvn, python3, kcat.   compat/groups/run.sh [ottla|kafka] [pattern]
+# kcat, Java's console consumer and `ottla consume` as members. Needs java 17, mvn, python3, kcat.   compat/groups/run.sh [ottla|kafka] [pattern]
 . "$(dirname "$0")/../suite.sh"
 suite_begin "$@"
 "$kafka" get || exit 99
@@ -118,6 +118,21 @@ with_kcat() {
     wait "${pids[@]}" 2> /dev/null
     [ "$ended" = 0 ] && cmp <(sort -nu "$logs/$case".*.txt) <(seq 0 $((count - 1)))
 }
+# Two of Java's console consumers over one of the protocols.
+with_console() { # PROTOCOL
+    create "$case" || return 1
+    seq 0 $((count - 1)) | kcat -q -b "$address" -P -t "$case" -X partitioner=random -X sticky.partitioning.linger.ms=0 || return 1
+    for name in first second; do
+        "$kafka" tool console-consumer --bootstrap-server "$address" --topic "$case" --group "$case" --from-beginning \
+            --command-property "group.protocol=$1" --command-property auto.commit.interval.ms=500 \
+            > "$logs/$case.$name.txt" 2> "$logs/$case.$name.err" &
+        members[$name]=$!
+    done
+    await 60 at_end "$case" "$case" || { tool consumer-groups --bootstrap-server "$address" --describe --group "$case" >&2; return 1; }
+    end_all TERM
+    # Nothing is lost; what was read before the other came may be there twice.
+    cmp <(sort -nu "$logs/$case".*.txt) <(seq 0 $((count - 1)))
+}
 # Half of it, then the rest as somebody else; nothing twice, as both leave in order.
 with_ottla() {
     create "$case" || return 1
@@ -138,6 +153,8 @@ run() { # NAME COMMAND...
 }
 run kcat                with_kcat
 run ottla-consume       with_ottla
+run console-classic     with_console classic
+run console-consumer    with_console consumer
 run classic-dynamic     turmoil classic dynamic
 run classic-static      turmoil classic static
 run consumer-dynamic    turmoil consumer dynamic

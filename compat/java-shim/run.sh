@@ -7,7 +7,7 @@ classes_all='kafka\.server\.(ApiVersions|ConsumerGroupDescribe|ConsumerGroupHear
 classes_all+='|LeaveGroup|ListGroups|OffsetCommit|OffsetDelete|OffsetFetch|SyncGroup|TxnOffsetCommit|WriteTxnMarkers)RequestTest$'
 classes_all+='|kafka\.server\.ConsumerProtocolMigrationTest$|kafka\.api\.GroupCoordinatorIntegrationTest$'
 classes_all+='|org\.apache\.kafka\.clients\.([A-Z]|(admin|consumer|producer)\.(?!ShareConsumer|ClientTelemetry|SocketServerMemoryPool))'
-classes_all+='|org\.apache\.kafka\.tools\.(ConfigCommandIntegration|DeleteRecordsCommand|GetOffsetShell|GroupsCommand|LogDirsCommand|TopicCommand'
+classes_all+='|org\.apache\.kafka\.tools\.(ConfigCommandIntegration|DeleteRecordsCommand|GetOffsetShell|GroupsCommand|LeaderElectionCommand|LogDirsCommand|TopicCommand'
 classes_all+='|BrokerApiVersionsCommand|ClusterTool)Test$|org\.apache\.kafka\.tools\.consumer\.(ConsoleConsumerTest$|group\.[A-Z])'
 libs=$cache/libs built=$cache/classes
 if ! cmp -s "$suite_folder/pom.xml" "$libs/pom.xml"; then

@@ -6,10 +6,11 @@ version=3.0.12
 sources=$cache/kafka_python-$version
 if [ ! -e "$sources/.ready" ]; then
     cd "$cache"
-    python3 -m venv venv && venv/bin/pip install --quiet pytest pytest-timeout pytest-mock mock zstandard python-snappy lz4 crc32c "kafka-python==$version" || exit 1
+    python3 -m venv venv && venv/bin/pip install --quiet pytest==9.2.0 pytest-timeout==2.4.0 pytest-mock==3.17.0 mock==5.2.0 \
+        zstandard==0.25.0 python-snappy==0.7.3 lz4==4.4.5 crc32c==2.9.post0 "kafka-python==$version" || unavailable
     venv/bin/pip download --quiet --no-deps --no-binary :all: --no-build-isolation "kafka-python==$version" 2> pip.log ||
-        venv/bin/pip download --quiet --no-deps --no-binary :all: "kafka-python==$version" || exit 1
-    tar xzf kafka_python-$version.tar.gz
+        venv/bin/pip download --quiet --no-deps --no-binary :all: "kafka-python==$version" || unavailable
+    tar xzf kafka_python-$version.tar.gz || unavailable
     touch "$sources/test/__init__.py"
     # What the package leaves out: the tests import it, and with a broker that runs already they never call it.
     printf 'class ExternalService:\n    def __init__(self, host, port):\n        self.host, self.port = host, port\n\n    def open(self):\n        pass\n\n    def close(self):\n        pass\n\n\nclass SpawnedService:\n    pass\n' > "$sources/test/service.py"

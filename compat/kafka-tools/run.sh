@@ -63,6 +63,12 @@ refuses() {
     if said=$("$@" 2>&1); then echo "succeeded: $said"; return 1; fi
     grep -qF -- "$wanted" <<< "$said" || { echo "missing: $wanted"; echo "$said"; return 1; }
 }
+# The command succeeds and prints nothing.
+says_nothing() {
+    local said
+    said=$("$@" 2> /dev/null) || return 1
+    [ -z "$said" ] || { echo "$said"; return 1; }
+}
 tool() { "$kafka" tool "$@"; }
 # A tool that speaks to the broker.
 ask() { local name=$1; shift; tool "$name" --bootstrap-server "$broker" "$@"; }
@@ -120,6 +126,12 @@ leave_group() {
 }
 # Where the only partition of the topic stands by the group's own words.
 stands_at() { says "$1" groups --describe --group tools --offsets && groups --describe --group tools 2> /dev/null | awk '$2 == "keyed" { print $4 }' | grep -qx "$1"; }
+# What one call plans goes to a file, and by it the offset is set.
+reset_by_file() {
+    ask consumer-groups --group tools --topic keyed --reset-offsets --to-offset 2 --export --dry-run > "$work/plan.csv" 2> /dev/null || return 1
+    grep -q 'keyed' "$work/plan.csv" || { cat "$work/plan.csv"; return 1; }
+    says keyed groups --group tools --reset-offsets --from-file "$work/plan.csv" --execute
+}
 # 200,000 records of 1,000 keys become few, and each key has its last value.
 compacts() {
     seq 200000 | awk '{ print ($1 % 1000) ":value number " $1 }' > "$work/keyed"
@@ -213,12 +225,27 @@ check groups-reset-offset      says keyed groups --group tools --topic keyed:0 -
 check groups-reset-shift       says keyed groups --group tools --all-topics --reset-offsets --shift-by 1 --execute
 check groups-reset-done        stands_at 2
 check groups-reset-duration    says keyed groups --group tools --topic keyed --reset-offsets --by-duration PT1H --execute
+check groups-reset-datetime    says keyed groups --group tools --topic keyed --reset-offsets --to-datetime 2020-01-01T00:00:00.000 --execute
+check groups-reset-datetime-at stands_at 0
+check groups-reset-export      reset_by_file
+check groups-reset-file-at     stands_at 2
+check groups-reset-current     says keyed groups --group tools --all-topics --reset-offsets --to-current --execute
+check groups-reset-current-at  stands_at 2
+check groups-list-type         says Classic groups --list --type
+check groups-list-of-type      says_nothing groups --list --type consumer
+check groups-describe-all      says keyed groups --describe --all-groups --timeout 20000
+check groups-describe-verbose  says 'LEADER-EPOCH' groups --describe --group tools --offsets --verbose
+check groups-state-verbose     says 'ASSIGNMENT-STRATEGY' groups --describe --all-groups --state --verbose
+check groups-timeout           refuses Timeout groups --describe --group tools --timeout 1
+check groups-regex             says key groups --validate-regex '^key.*$'
+check groups-regex-bad         refuses '' groups --validate-regex '('
 check groups-reset-latest      says keyed groups --group tools --topic keyed --reset-offsets --to-latest --execute
 check groups-join              join_group
 check groups-members           says 'keyed:0' groups --describe --group tools --members --verbose
 check groups-state             says Stable groups --describe --group tools --state
 check groups-delete-busy       says GroupNotEmptyException groups --group tools --delete
 check groups-reset-busy        says 'only be reset if the group' groups --group tools --topic keyed --reset-offsets --to-earliest --execute
+check groups-offsets-busy      says 'subscribed to' groups --group tools --topic keyed --delete-offsets
 check groups-leave             leave_group
 check groups-delete-offsets    says Successful groups --group tools --topic keyed --delete-offsets
 check groups-delete            says 'was successful' groups --group tools --delete

@@ -2,9 +2,12 @@
 //! PRODUCER_FENCED, 3 is flexible; from 4 on brokers ask, for several transactions at once and also to verify (KIP-890).
 use super::{Context, Reply, transactions};
 use crate::{
-    coordinator::txn::{self, Partition, Producer, TransactionalId},
+    coordinator::{
+        Coordinated, GroupMachine,
+        txn::{self, Partition, Producer, TransactionalId},
+    },
     image::Image,
-    types::{ErrorCode, TransactionVersion},
+    types::{ErrorCode, TopicName, TransactionVersion},
     wire::messages::{
         AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
         add_partitions_to_txn_request::{AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction},
@@ -14,7 +17,10 @@ use crate::{
     },
 };
 use futures_util::future::join_all;
-use std::{collections::BTreeMap, future::Future};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+};
 
 /// From this version on brokers ask, and several transactions come at once.
 const BATCHED_SINCE: i16 = 4;
@@ -54,11 +60,7 @@ fn decide(
     image: &Image,
     one: AddPartitionsToTxnTransaction,
 ) -> impl Future<Output = (AddPartitionsToTxnTransaction, Result<Codes, ErrorCode>)> + Send + 'static + use<> {
-    let named = one.topics.iter().map(|topic| (&**topic.name, &topic.partitions[..]));
-    let asked = transactions::named(named).map(|partitions| {
-        if let Some(refused) = refuse(image, &partitions) {
-            return Err(refused);
-        }
+    let asked = partitions(cx, image, &one.topics).map(|partitions| {
         let id = TransactionalId::from(&**one.transactional_id);
         let producer = Producer { id: one.producer_id.0, epoch: one.producer_epoch };
         let version = if cx.version > BATCHED_SINCE { TransactionVersion::V2 } else { TransactionVersion::V0 };
@@ -66,14 +68,13 @@ fn decide(
             true => txn::Request::Verify { id, producer, partitions: partitions.clone() },
             false => txn::Request::AddPartitions { id, producer, partitions: partitions.clone(), version },
         };
-        Ok((partitions, transactions::ask(&cx.broker, &one.transactional_id, request)))
+        (partitions, transactions::ask(&cx.broker, &one.transactional_id, request))
     });
     let version = cx.version;
     async move {
         let codes = match asked {
-            Err(code) => Err(code),
-            Ok(Err(refused)) => Ok(refused),
-            Ok(Ok((partitions, asked))) => match asked.await {
+            Err(refused) => Ok(refused),
+            Ok((partitions, asked)) => match asked.await {
                 Ok(txn::Reply::Done) => Ok(partitions.into_iter().map(|at| (at, ErrorCode::None)).collect()),
                 Ok(txn::Reply::Verified(codes)) => Ok(codes),
                 Ok(other) => Err(transactions::unexpected("AddPartitionsToTxn", &other)),
@@ -84,15 +85,26 @@ fn decide(
     }
 }
 
-/// All or nothing: where one partition cannot be added, the others are not attempted.
-fn refuse(image: &Image, partitions: &std::collections::BTreeSet<Partition>) -> Option<Codes> {
+/// All or nothing: where one partition cannot be added, the others are not attempted. Names that no topic can have are in
+/// neither.
+fn partitions(cx: &Context, image: &Image, topics: &[AddPartitionsToTxnTopic]) -> Result<BTreeSet<Partition>, Codes> {
+    // Producers add offsets by their group; only brokers name the topic that holds them.
+    let is_closed = |topic: &TopicName| {
+        topic.is_internal() && (cx.version < BATCHED_SINCE || topic.as_str() != GroupMachine::TOPIC)
+    };
     let code = |(topic, index): &Partition| match image.topics.named(topic.as_str()) {
-        _ if topic.is_internal() && topic.as_str() != "__consumer_offsets" => ErrorCode::TopicAuthorizationFailed,
+        _ if is_closed(topic) => ErrorCode::TopicAuthorizationFailed,
         Some(topic) if topic.partitions.get(index).is_some() => ErrorCode::OperationNotAttempted,
         _ => ErrorCode::UnknownTopicOrPartition,
     };
-    let codes: Codes = partitions.iter().map(|at| (at.clone(), code(at))).collect();
-    codes.values().any(|code| *code != ErrorCode::OperationNotAttempted).then_some(codes)
+    let names: Vec<_> = topics.iter().map(|topic| (TopicName::parse(&topic.name), &topic.partitions)).collect();
+    let named = names.iter().filter_map(|(name, partitions)| Some((name.as_ref().ok()?, partitions)));
+    let named: BTreeSet<Partition> =
+        named.flat_map(|(name, partitions)| partitions.iter().map(|index| (name.clone(), *index))).collect();
+    let codes: Codes = named.iter().map(|at| (at.clone(), code(at))).collect();
+    let is_whole = names.iter().all(|(name, _)| name.is_ok())
+        && codes.values().all(|code| *code == ErrorCode::OperationNotAttempted);
+    if is_whole { Ok(named) } else { Err(codes) }
 }
 
 fn results(
@@ -104,7 +116,7 @@ fn results(
         Err(code) => *code,
         Ok(codes) => {
             let found = codes.iter().find(|((name, at), _)| name.as_str() == topic && *at == index);
-            found.map_or(ErrorCode::UnknownServerError, |(_, code)| *code)
+            found.map_or(ErrorCode::UnknownTopicOrPartition, |(_, code)| *code)
         }
     };
     let topics = topics.into_iter().map(|topic| {

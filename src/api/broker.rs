@@ -1,5 +1,5 @@
 //! The parts of the broker that handlers use.
-use super::SessionCache;
+use super::{JustDeleted, SessionCache};
 use crate::{
     config::{NodeConfig, RawSettings},
     controller::{ControllerHandle, ProducerIdSource},
@@ -34,6 +34,8 @@ pub struct Broker {
     /// Writes markers once the end of a transaction is decided.
     pub transaction_ends: Arc<TransactionEnds>,
     pub sessions: SessionCache,
+    /// For those who look whether a topic is gone.
+    pub just_deleted: JustDeleted,
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<dyn Chance>,
     pub metrics: Arc<Metrics>,

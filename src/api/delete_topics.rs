@@ -2,7 +2,7 @@
 use super::{Context, Reply, patience::within, reply};
 use crate::{
     controller::{Refused, TopicDeleted, TopicSelector},
-    types::{ErrorCode, TopicId},
+    types::{ErrorCode, TopicId, TopicName},
     wire::StrBytes,
 };
 use kafka_protocol::messages::{
@@ -35,7 +35,11 @@ pub fn handle(cx: &Context, request: DeleteTopicsRequest) -> Reply<DeleteTopicsR
     Reply::later(async move {
         let deleting = within(timeout_ms, cx.broker.controller.delete_topics(selectors.clone()));
         match deleting.await {
-            Ok(deleted) => answers.extend(deleted),
+            Ok(deleted) => {
+                let gone = deleted.iter().filter(|topic| topic.result.is_ok());
+                cx.broker.just_deleted.note(gone.filter_map(|topic| TopicName::parse(topic.name.as_ref()?).ok()));
+                answers.extend(deleted);
+            }
             Err(refused) => answers.extend(selectors.into_iter().map(|selector| {
                 let (name, id) = match selector {
                     TopicSelector::Name(name) => (Some(name), TopicId::ZERO),

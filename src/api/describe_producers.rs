@@ -1,5 +1,8 @@
 //! DescribeProducers 0 (KIP-664): who writes to a partition, and whose transaction is open there (TXN-25).
-use super::{Context, Reply, errors};
+use super::{
+    Context, Reply,
+    cold::{self, Cold, Unanswered, coded},
+};
 use crate::{
     log::ProducerView,
     types::{ErrorCode, TopicName},
@@ -10,24 +13,36 @@ use kafka_protocol::messages::{
 };
 
 pub fn handle(cx: &Context, request: DescribeProducersRequest) -> Reply<DescribeProducersResponse> {
-    let topics = request.topics.iter().map(|topic| {
-        let partitions = topic.partition_indexes.iter().map(|index| {
-            let blank = PartitionResponse::default().with_partition_index(*index).with_error_message(None);
-            match producers(cx, &topic.name, *index) {
-                Ok(producers) => blank.with_active_producers(producers.iter().map(state).collect()),
-                Err(code) => blank.with_error_code(cx.error(code)),
-            }
-        });
-        TopicResponse::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
-    });
-    Reply::Now(DescribeProducersResponse::default().with_topics(topics.collect()))
+    cold::answer(cx, request, answer)
 }
 
-fn producers(cx: &Context, topic: &str, index: i32) -> Result<Vec<ProducerView>, ErrorCode> {
+fn answer(cx: &Context, request: &DescribeProducersRequest) -> Result<DescribeProducersResponse, Cold> {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut outcomes = Vec::with_capacity(topic.partition_indexes.len());
+        for index in &topic.partition_indexes {
+            outcomes.push((*index, coded(producers(cx, &topic.name, *index))?));
+        }
+        topics.push((topic.name.clone(), outcomes));
+    }
+    let told = |(index, outcome): (i32, Result<Vec<ProducerView>, ErrorCode>)| {
+        let blank = PartitionResponse::default().with_partition_index(index).with_error_message(None);
+        match outcome {
+            Ok(producers) => blank.with_active_producers(producers.iter().map(state).collect()),
+            Err(code) => blank.with_error_code(cx.error(code)),
+        }
+    };
+    let topics = topics.into_iter().map(|(name, outcomes)| {
+        TopicResponse::default().with_name(name).with_partitions(outcomes.into_iter().map(told).collect())
+    });
+    Ok(DescribeProducersResponse::default().with_topics(topics.collect()))
+}
+
+fn producers(cx: &Context, topic: &str, index: i32) -> Result<Vec<ProducerView>, Unanswered> {
     TopicName::parse(topic).map_err(|_| ErrorCode::InvalidTopicException)?;
     let partition = cx.broker.partitions.partition(topic, index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    partition.check_leader(None).map_err(|fault| errors::unavailable(&fault))?;
-    Ok(partition.log().map_err(|fault| errors::unavailable(&fault))?.producers())
+    partition.check_leader(None)?;
+    Ok(partition.log()?.producers())
 }
 
 fn state(producer: &ProducerView) -> ProducerState {

@@ -10,7 +10,8 @@ use crate::{
 
 pub fn unavailable(fault: &Unavailable) -> ErrorCode {
     match fault {
-        Unavailable::NotLeader => ErrorCode::NotLeaderOrFollower,
+        // Nobody is answered `Cold`; if it came to that, the client would ask again.
+        Unavailable::NotLeader | Unavailable::Cold => ErrorCode::NotLeaderOrFollower,
         Unavailable::FencedEpoch => ErrorCode::FencedLeaderEpoch,
         Unavailable::UnknownEpoch => ErrorCode::UnknownLeaderEpoch,
         Unavailable::StorageFailed | Unavailable::Damaged(_) => ErrorCode::KafkaStorageError,

@@ -7,6 +7,9 @@ use crate::{
 };
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
 
+/// No producer is named.
+const NOBODY: i64 = -1;
+
 pub fn handle(cx: &Context, request: InitProducerIdRequest) -> Reply<InitProducerIdResponse> {
     if let Err(code) = check(&request) {
         return Reply::Now(failed(cx, code));
@@ -22,7 +25,7 @@ fn transactional(cx: &Context, id: &str, request: &InitProducerIdRequest) -> Rep
     let asked = txn::Request::Init {
         id: id.into(),
         timeout_ms: request.transaction_timeout_ms,
-        expected: (named.id >= 0).then_some(named),
+        expected: (named.id != NOBODY).then_some(named),
     };
     let asked = transactions::ask(&cx.broker, id, asked);
     let cx = cx.clone();
@@ -51,7 +54,7 @@ fn idempotent(cx: &Context) -> Reply<InitProducerIdResponse> {
 
 /// INIT-1: id and epoch come together or not at all; an empty transactional id is a mistake.
 fn check(request: &InitProducerIdRequest) -> Result<(), ErrorCode> {
-    if (request.producer_id.0 == -1) != (request.producer_epoch == -1) {
+    if (request.producer_id.0 == NOBODY) != (request.producer_epoch == -1) {
         return Err(ErrorCode::InvalidRequest);
     }
     match &request.transactional_id {

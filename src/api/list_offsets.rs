@@ -3,9 +3,12 @@
 //! Version 2 adds isolation, 4 leader epochs, 6 is flexible, 7 allows -3 (KIP-734), 8 allows -4 (KIP-405), 9 allows -5
 //! (KIP-1005), 10 adds a timeout, 11 allows -6 (KIP-1023). A special timestamp that the version does not have is
 //! UNSUPPORTED_VERSION (OFF-6).
-use super::{Context, Reply, errors};
+use super::{
+    Context, Reply,
+    cold::{self, Cold, Unanswered, coded},
+};
 use crate::{
-    log::TimestampedOffset,
+    log::{ReadLimit, TimestampedOffset},
     replica::Partition,
     types::{ErrorCode, Isolation, LeaderEpoch, Offset},
     wire::Version,
@@ -46,6 +49,10 @@ impl From {
 }
 
 pub fn handle(cx: &Context, request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
+    cold::answer(cx, request, answer)
+}
+
+fn answer(cx: &Context, request: &ListOffsetsRequest) -> Result<ListOffsetsResponse, Cold> {
     // Kafka's broker fails on it, and says so.
     let isolation = Isolation::from_wire(request.isolation_level).ok_or(ErrorCode::UnknownServerError);
     let mut seen = BTreeSet::new();
@@ -57,33 +64,42 @@ pub fn handle(cx: &Context, request: ListOffsetsRequest) -> Reply<ListOffsetsRes
             }
         }
     }
-    let topics = request
-        .topics
-        .iter()
-        .map(|topic| {
-            let answers = topic.partitions.iter().map(|asked| {
-                let blank = ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
-                if twice.contains(&(topic.name.to_string(), asked.partition_index)) {
-                    return blank.with_error_code(cx.error(ErrorCode::InvalidRequest));
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut outcomes = Vec::with_capacity(topic.partitions.len());
+        for asked in &topic.partitions {
+            let index = asked.partition_index;
+            let found = || {
+                if twice.contains(&(topic.name.to_string(), index)) {
+                    return Err(ErrorCode::InvalidRequest.into());
                 }
-                let outcome = isolation.and_then(|isolation| {
-                    let from = From::from_wire(asked.timestamp, cx.version).ok_or(ErrorCode::UnsupportedVersion)?;
-                    let partition = cx.broker.partitions.partition(&topic.name, asked.partition_index);
-                    lookup(cx, &partition.ok_or(ErrorCode::UnknownTopicOrPartition)?, asked, (from, isolation))
-                });
-                match outcome {
-                    Ok(Some(found)) => blank
-                        .with_timestamp(found.timestamp)
-                        .with_offset(found.offset.get())
-                        .with_leader_epoch(if cx.version >= 4 { found.epoch.map_or(-1, LeaderEpoch::get) } else { -1 }),
-                    Ok(None) => blank,
-                    Err(code) => blank.with_error_code(cx.error(code)),
-                }
-            });
-            ListOffsetsTopicResponse::default().with_name(topic.name.clone()).with_partitions(answers.collect())
-        })
-        .collect();
-    Reply::Now(ListOffsetsResponse::default().with_topics(topics))
+                let isolation = isolation?;
+                let from = From::from_wire(asked.timestamp, cx.version).ok_or(ErrorCode::UnsupportedVersion)?;
+                let partition = cx.broker.partitions.partition(&topic.name, index);
+                lookup(cx, &partition.ok_or(ErrorCode::UnknownTopicOrPartition)?, asked, (from, isolation))
+            };
+            outcomes.push((index, coded(found())?));
+        }
+        topics.push((topic.name.clone(), outcomes));
+    }
+    // Errors are counted with an answer that is given.
+    let topics = topics.into_iter().map(|(name, outcomes)| {
+        let partitions = outcomes.into_iter().map(|(index, outcome)| told(cx, index, outcome)).collect();
+        ListOffsetsTopicResponse::default().with_name(name).with_partitions(partitions)
+    });
+    Ok(ListOffsetsResponse::default().with_topics(topics.collect()))
+}
+
+fn told(cx: &Context, index: i32, outcome: Result<Option<Answer>, ErrorCode>) -> ListOffsetsPartitionResponse {
+    let blank = ListOffsetsPartitionResponse::default().with_partition_index(index);
+    match outcome {
+        Ok(Some(found)) => blank
+            .with_timestamp(found.timestamp)
+            .with_offset(found.offset.get())
+            .with_leader_epoch(if cx.version >= 4 { found.epoch.map_or(-1, LeaderEpoch::get) } else { -1 }),
+        Ok(None) => blank,
+        Err(code) => blank.with_error_code(cx.error(code)),
+    }
 }
 
 struct Answer {
@@ -97,15 +113,12 @@ fn lookup(
     partition: &Arc<Partition>,
     asked: &ListOffsetsPartition,
     (from, isolation): (From, Isolation),
-) -> Result<Option<Answer>, ErrorCode> {
-    partition
-        .check_leader(LeaderEpoch::from_wire(asked.current_leader_epoch))
-        .map_err(|fault| errors::unavailable(&fault))?;
-    let log = partition.log().map_err(|fault| errors::unavailable(&fault))?;
-    let bounds = log.bounds();
+) -> Result<Option<Answer>, Unanswered> {
+    partition.check_leader(LeaderEpoch::from_wire(asked.current_leader_epoch))?;
+    let log = partition.log()?;
     let limit = match isolation {
-        Isolation::ReadUncommitted => bounds.high(),
-        Isolation::ReadCommitted => bounds.stable(),
+        Isolation::ReadUncommitted => ReadLimit::High,
+        Isolation::ReadCommitted => ReadLimit::Stable,
     };
     let at = |offset: Offset| Answer { timestamp: -1, offset, epoch: log.epoch_at(offset) };
     let timed = |found: TimestampedOffset| Answer {
@@ -113,25 +126,22 @@ fn lookup(
         offset: found.offset,
         epoch: found.epoch.or_else(|| log.epoch_at(found.offset)),
     };
-    let settled = || settled(log.latest_epoch_start(), bounds.high(), cx.version);
+    let settled = || settled(log.latest_epoch_start(), log.bounds().high(), cx.version);
     Ok(match from {
-        // The end belongs to no record yet: its epoch is the newest one.
-        From::Latest => settled().map(|()| Some(Answer { timestamp: -1, offset: limit, epoch: log.latest_epoch() }))?,
-        From::Earliest | From::EarliestLocal => Some(at(bounds.start())),
-        From::MaxTimestamp => {
-            let found = log.offset_of_max_timestamp().map_err(|fault| errors::read_error(&fault))?;
-            match found {
-                Some(found) if found.offset >= limit => settled().map(|()| None)?,
-                found => found.map(timed),
-            }
+        From::Latest => {
+            settled()?;
+            // The end belongs to no record yet: its epoch is the newest one.
+            Some(Answer { timestamp: -1, offset: limit.of(&log.bounds()), epoch: log.latest_epoch() })
         }
-        From::Time(time) => {
-            let found = log.offset_for_timestamp(time, limit).map_err(|fault| errors::read_error(&fault))?;
-            match found {
-                None => settled().map(|()| None)?,
-                found => found.map(timed),
-            }
-        }
+        From::Earliest | From::EarliestLocal => Some(at(log.bounds().start())),
+        From::MaxTimestamp => match log.offset_of_max_timestamp()? {
+            Some(found) if found.offset >= limit.of(&log.bounds()) => settled().map(|()| None)?,
+            found => found.map(timed),
+        },
+        From::Time(time) => match log.offset_for_timestamp(time, limit)? {
+            None => settled().map(|()| None)?,
+            found => found.map(timed),
+        },
         // Nothing is ever tiered here: -1, as Kafka answers without remote storage.
         From::LatestTiered | From::EarliestPendingUpload => None,
     })

@@ -3,7 +3,7 @@
 //! Version 0 takes "no topics" for all of them, from 1 on null does (KIP-4). 4 says whether topics may be made, 5 adds
 //! offline replicas, 7 leader epochs, 8 authorized operations, 9 is flexible, 10 adds topic ids (asking by id from 12),
 //! 11 drops the cluster's authorized operations, 13 adds a top-level error. Topics that are made on the way are in the
-//! answer: clients need not ask twice.
+//! answer: clients need not ask twice. Only of one that was just deleted the first answer says that it is gone.
 use super::{Context, Reply, create_topics, operations};
 use crate::{
     image::{Image, Partition, Topic},
@@ -30,7 +30,12 @@ pub fn handle(cx: &Context, request: MetadataRequest) -> Reply<MetadataResponse>
     if missing.is_empty() {
         return Reply::Now(answer(cx, &image, &request, all));
     }
+    let first_question = cx.broker.just_deleted.is_first_question(&missing);
     let creating = create_topics::automatically(cx, missing);
+    if first_question {
+        tokio::spawn(creating);
+        return Reply::Now(answer(cx, &image, &request, all));
+    }
     let cx = cx.clone();
     Reply::later(async move {
         creating.await;
@@ -112,11 +117,15 @@ fn one(cx: &Context, image: &Image, asked: &MetadataRequestTopic, with_operation
     if let Some(topic) = image.topics.named(&name) {
         return describe(cx, image, topic, with_operations);
     }
-    let code = match TopicName::parse(&name) {
-        Ok(_) => ErrorCode::UnknownTopicOrPartition,
-        Err(_) => ErrorCode::InvalidTopicException,
+    let (code, internal) = match TopicName::parse(&name) {
+        Ok(name) => (ErrorCode::UnknownTopicOrPartition, name.is_internal()),
+        Err(_) => (ErrorCode::InvalidTopicException, false),
     };
-    MetadataResponseTopic::default().with_error_code(cx.error(code)).with_name(Some(name))
+    MetadataResponseTopic::default()
+        .with_error_code(cx.error(code))
+        .with_name(Some(name))
+        .with_is_internal(cx.version >= 1 && internal)
+        .with_topic_authorized_operations(operations_of_topic(with_operations))
 }
 
 fn describe(cx: &Context, image: &Image, topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
@@ -127,7 +136,11 @@ fn describe(cx: &Context, image: &Image, topic: &Topic, with_operations: bool) -
         .with_topic_id(topic.id.0)
         .with_is_internal(cx.version >= 1 && topic.name.is_internal())
         .with_partitions(partitions)
-        .with_topic_authorized_operations(if with_operations { operations::TOPIC } else { operations::NOT_ASKED })
+        .with_topic_authorized_operations(operations_of_topic(with_operations))
+}
+
+fn operations_of_topic(asked: bool) -> i32 {
+    if asked { operations::TOPIC } else { operations::NOT_ASKED }
 }
 
 fn describe_partition(cx: &Context, image: &Image, index: i32, partition: &Partition) -> MetadataResponsePartition {

@@ -1,5 +1,8 @@
 //! OffsetForLeaderEpoch 2-4 (KIP-101, KIP-320): where an epoch ended. Version 3 adds the replica's id, 4 is flexible.
-use super::{Context, Reply, errors};
+use super::{
+    Context, Reply,
+    cold::{self, Cold, Unanswered, coded},
+};
 use crate::{
     replica::Partition,
     types::{ErrorCode, LeaderEpoch},
@@ -12,32 +15,38 @@ use kafka_protocol::messages::{
 use std::sync::Arc;
 
 pub fn handle(cx: &Context, request: OffsetForLeaderEpochRequest) -> Reply<OffsetForLeaderEpochResponse> {
-    let topics = request.topics.iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|asked| {
-            let blank =
-                EpochEndOffset::default().with_partition(asked.partition).with_leader_epoch(-1).with_end_offset(-1);
-            let outcome = cx
-                .broker
-                .partitions
-                .partition(&topic.topic, asked.partition)
-                .ok_or(ErrorCode::UnknownTopicOrPartition)
-                .and_then(|partition| end(&partition, asked));
-            match outcome {
-                Ok((epoch, offset)) => blank.with_leader_epoch(epoch).with_end_offset(offset),
-                Err(code) => blank.with_error_code(cx.error(code)),
-            }
-        });
-        OffsetForLeaderTopicResult::default().with_topic(topic.topic.clone()).with_partitions(partitions.collect())
+    cold::answer(cx, request, answer)
+}
+
+fn answer(cx: &Context, request: &OffsetForLeaderEpochRequest) -> Result<OffsetForLeaderEpochResponse, Cold> {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut outcomes = Vec::with_capacity(topic.partitions.len());
+        for asked in &topic.partitions {
+            let partition = cx.broker.partitions.partition(&topic.topic, asked.partition);
+            let partition = partition.ok_or(ErrorCode::UnknownTopicOrPartition.into());
+            outcomes.push((asked.partition, coded(partition.and_then(|partition| end(&partition, asked)))?));
+        }
+        topics.push((topic.topic.clone(), outcomes));
+    }
+    let told = |(index, outcome)| {
+        let blank = EpochEndOffset::default().with_partition(index).with_leader_epoch(-1).with_end_offset(-1);
+        match outcome {
+            Ok((epoch, offset)) => blank.with_leader_epoch(epoch).with_end_offset(offset),
+            Err(code) => blank.with_error_code(cx.error(code)),
+        }
+    };
+    let topics = topics.into_iter().map(|(name, outcomes)| {
+        let partitions = outcomes.into_iter().map(told).collect();
+        OffsetForLeaderTopicResult::default().with_topic(name).with_partitions(partitions)
     });
-    Reply::Now(OffsetForLeaderEpochResponse::default().with_topics(topics.collect()))
+    Ok(OffsetForLeaderEpochResponse::default().with_topics(topics.collect()))
 }
 
 /// FET-8; (-1, -1) where nothing is known of the epoch.
-fn end(partition: &Arc<Partition>, asked: &OffsetForLeaderPartition) -> Result<(i32, i64), ErrorCode> {
-    partition
-        .check_leader(LeaderEpoch::from_wire(asked.current_leader_epoch))
-        .map_err(|fault| errors::unavailable(&fault))?;
-    let log = partition.log().map_err(|fault| errors::unavailable(&fault))?;
+fn end(partition: &Arc<Partition>, asked: &OffsetForLeaderPartition) -> Result<(i32, i64), Unanswered> {
+    partition.check_leader(LeaderEpoch::from_wire(asked.current_leader_epoch))?;
+    let log = partition.log()?;
     let end = LeaderEpoch::from_wire(asked.leader_epoch).and_then(|epoch| log.epoch_end(epoch));
     Ok(end.map_or((-1, -1), |end| (end.epoch.get(), end.offset.get())))
 }

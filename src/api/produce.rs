@@ -6,7 +6,7 @@
 mod joining;
 mod whole;
 
-use super::{Closing, Context, Reply, Response, errors, reply};
+use super::{Closing, Context, Reply, Response, cold, errors, reply};
 use crate::{
     log::{AppendOrigin, AppendTerms, Reached},
     platform::Clock,
@@ -43,15 +43,33 @@ pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
     if let Some(fault) = whole::fault(&request) {
         return whole::refuse(cx, &request, fault);
     }
+    if is_cold(cx, &request) {
+        cx.broker.metrics.cold_requests.inc();
+        let cx = cx.clone();
+        // What comes behind on this connection waits, so that the order stays (IDEM-14).
+        return Reply::Held(Box::pin(async move {
+            let begun = cold::patiently(move || Some(begin(&cx, request))).await;
+            begun.unwrap_or(Reply::Now(Response::Nothing))
+        }));
+    }
+    begin(cx, request)
+}
+
+/// The first append to a log opens it.
+fn is_cold(cx: &Context, request: &ProduceRequest) -> bool {
+    request.topic_data.iter().any(|data| {
+        let Ok(topic) = find(cx, data) else { return false };
+        data.partition_data.iter().any(|data| topic.partition(data.index).is_some_and(cold::is_cold))
+    })
+}
+
+fn begin(cx: &Context, request: ProduceRequest) -> Reply<Response> {
     let Some(joining) = joining::begin(cx, &request) else { return write(cx, request, &Joined::default()) };
     // The coordinator is asked first: what comes behind on this connection waits, so that the order stays (IDEM-14).
     let cx = cx.clone();
     Reply::Held(Box::pin(async move {
         let joined = joining.await;
-        match write(&cx, request, &joined) {
-            Reply::Now(response) => response,
-            Reply::Later(response) | Reply::Held(response) => response.await,
-        }
+        write(&cx, request, &joined)
     }))
 }
 

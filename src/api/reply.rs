@@ -65,8 +65,9 @@ pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub enum Reply<T> {
     Now(T),
     Later(Later<T>),
-    /// What the request does is not done yet: nothing behind it on its connection is handled before it is answered.
-    Held(Later<T>),
+    /// What the request does is not done yet: nothing behind it on its connection is handled before this completes. What comes
+    /// of it is as if the handler had returned it only then.
+    Held(Later<Reply<T>>),
 }
 
 impl<T: Send + 'static> Reply<T> {
@@ -79,7 +80,7 @@ impl<T: Send + 'static> Reply<T> {
         match self {
             Reply::Now(answer) => Reply::Now(change(answer)),
             Reply::Later(answer) => Reply::Later(Box::pin(async move { change(answer.await) })),
-            Reply::Held(answer) => Reply::Held(Box::pin(async move { change(answer.await) })),
+            Reply::Held(doing) => Reply::Held(Box::pin(async move { doing.await.map(change) })),
         }
     }
 }

@@ -118,7 +118,7 @@ fn serve<T: Body, R: IntoResponse>(
         }
         Reply::Held(answer) => {
             let cx = cx.clone();
-            Reply::Held(Box::pin(async move { answer.await.into_response(&cx) }))
+            Reply::Held(Box::pin(async move { answer.await.map(move |answer| answer.into_response(&cx)) }))
         }
     })
 }

@@ -3,10 +3,10 @@ use super::{Broker, errors};
 use crate::{
     coordinator::{
         TransactionAsk,
-        txn::{Partition, Producer, Reply, Request, TransactionalId},
+        txn::{Join, Partition, Producer, Reply, Request, TransactionalId},
     },
     platform::seeded::{self, Bug},
-    types::{ErrorCode, TopicName, TransactionVersion},
+    types::{ErrorCode, TransactionVersion},
     wire::Version,
 };
 use std::{
@@ -96,7 +96,8 @@ pub async fn join(
     let mut waits_for_end = false;
     loop {
         // Begun before the question: an end in between is not missed.
-        let ended = waits_for_end.then(|| broker.transaction_ends.ended(&TransactionalId::from(id.as_str())));
+        let join = || Join { producer, partitions: partitions.clone() };
+        let ended = waits_for_end.then(|| broker.transaction_ends.ended(&TransactionalId::from(id.as_str()), join()));
         let code = match once(&broker, &id, producer, &partitions, joining).await {
             Ok(codes) => return codes,
             Err(code) => code,
@@ -153,16 +154,6 @@ fn of_join(code: ErrorCode, joining: Joining) -> ErrorCode {
         (ErrorCode::TransactionAbortable, Joining::Verify { abortable_known: false }) => ErrorCode::InvalidTxnState,
         (code, _) => code,
     }
-}
-
-/// Partitions as requests name them; the names that cannot be topics are told.
-pub fn named<'a>(topics: impl IntoIterator<Item = (&'a str, &'a [i32])>) -> Result<BTreeSet<Partition>, ErrorCode> {
-    let mut named = BTreeSet::new();
-    for (topic, partitions) in topics {
-        let topic = TopicName::parse(topic).map_err(|_| ErrorCode::InvalidTopicException)?;
-        named.extend(partitions.iter().map(|partition| (topic.clone(), *partition)));
-    }
-    Ok(named)
 }
 
 #[cfg(test)]

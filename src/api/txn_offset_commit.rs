@@ -29,11 +29,18 @@ use crate::{
 const JOINS_SINCE: i16 = 5;
 /// TRANSACTION_ABORTABLE is known.
 const ABORTABLE_SINCE: i16 = 4;
+/// COORDINATOR_LOAD_IN_PROGRESS is known.
+const LOADING_SINCE: i16 = 2;
 
 pub fn handle(cx: &Context, request: TxnOffsetCommitRequest) -> Reply<TxnOffsetCommitResponse> {
     let cx = cx.clone();
     Reply::later(async move {
         let asked = request.topics.clone();
+        if !asked.iter().any(|topic| is_any_known(&cx, topic)) {
+            let unknown = asked.iter().flat_map(|topic| &topic.partitions).map(|_| ErrorCode::UnknownTopicOrPartition);
+            let codes = unknown.collect();
+            return answer(&cx, asked, codes);
+        }
         let count = asked.iter().map(|topic| topic.partitions.len()).sum();
         let codes = match commit(&cx, request).await {
             Ok(codes) => codes,
@@ -43,7 +50,17 @@ pub fn handle(cx: &Context, request: TxnOffsetCommitRequest) -> Reply<TxnOffsetC
     })
 }
 
+/// Where none is, the producer is not looked at.
+fn is_any_known(cx: &Context, topic: &TxnOffsetCommitRequestTopic) -> bool {
+    let image = cx.broker.image.load();
+    let Some(known) = image.topics.named(&topic.name) else { return false };
+    topic.partitions.iter().any(|partition| known.partitions.get(&partition.partition_index).is_some())
+}
+
 async fn commit(cx: &Context, request: TxnOffsetCommitRequest) -> Result<Vec<ErrorCode>, ErrorCode> {
+    if request.group_id.is_empty() {
+        return Err(ErrorCode::InvalidGroupId);
+    }
     let id = ProducerId::from_wire(request.producer_id.0).ok_or(ErrorCode::InvalidProducerIdMapping)?;
     let epoch = ProducerEpoch::from_wire(request.producer_epoch).ok_or(ErrorCode::InvalidProducerEpoch)?;
     let groups = cx.broker.groups.clone();
@@ -121,7 +138,13 @@ fn answer(cx: &Context, asked: Vec<TxnOffsetCommitRequestTopic>, codes: Vec<Erro
     let mut codes = codes.into_iter();
     let topics = asked.into_iter().map(|topic| {
         let partitions = topic.partitions.into_iter().map(|partition| {
-            let code = codes.next().unwrap_or(ErrorCode::UnknownServerError);
+            let code = match codes.next().unwrap_or(ErrorCode::UnknownServerError) {
+                // Old producers take the other word for a fault of their own.
+                ErrorCode::CoordinatorLoadInProgress if cx.version < LOADING_SINCE => {
+                    ErrorCode::CoordinatorNotAvailable
+                }
+                code => code,
+            };
             TxnOffsetCommitResponsePartition::default()
                 .with_partition_index(partition.partition_index)
                 .with_error_code(cx.error(code))

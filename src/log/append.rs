@@ -7,7 +7,7 @@ use crate::{
         names, producer_snapshot,
         producer_state::{AppendOrigin, Completed, ProducerError, Verdict, append_time_ms},
         scan,
-        segment::{SEGMENT_BYTES_MAX, Segment},
+        segment::{SEGMENT_BYTES_MAX, SPACE_BYTES_MIN, Segment},
         tail::Tail,
         transactions::AppendTerms,
         wal::{EntryHead, EntryKind, WalError},
@@ -122,7 +122,7 @@ impl Log {
             self.sync_segments(&mut writer)?;
         }
         let placed = batch.place(writer.end, epoch);
-        let position = self.write_bytes(&mut writer, &placed.slices())?;
+        let position = self.write_bytes(&mut writer, &placed.slices(), config.segment_bytes)?;
         match sync {
             SyncPolicy::Wal => self.log_ahead(&writer, position, &placed)?,
             SyncPolicy::PageCache => writer.unlogged = true,
@@ -191,11 +191,22 @@ impl Log {
     }
 
     /// Writes a batch behind the active segment's last one. It counts only once it is noted.
-    pub(in crate::log) fn write_bytes(&self, writer: &mut Writer, slices: &[&[u8]; 2]) -> Result<u64, AppendError> {
+    /// The segment may grow to `segment_bytes`, as far as that is known.
+    pub(in crate::log) fn write_bytes(
+        &self,
+        writer: &mut Writer,
+        slices: &[&[u8]; 2],
+        segment_bytes: u64,
+    ) -> Result<u64, AppendError> {
         let active = writer.active.clone();
         let position = active.bytes();
         let mut parts = [IoSlice::new(slices[0]), IoSlice::new(slices[1])];
-        let written = active.file().and_then(|file| file.write_slices_at(&mut parts, position));
+        let len = (slices[0].len() + slices[1].len()) as u64;
+        let ahead = match self.shared.space.left_bytes() >= SPACE_BYTES_MIN {
+            true => active.allocate_ahead(position, len, segment_bytes),
+            false => Ok(()),
+        };
+        let written = ahead.and_then(|()| active.file()).and_then(|file| file.write_slices_at(&mut parts, position));
         if let Err(source) = written {
             return Err(self.take_back(&active, position, source));
         }
@@ -353,6 +364,7 @@ impl Log {
     /// Seals the active segment and begins the next at the log's end.
     pub(in crate::log) fn roll(&self, writer: &mut Writer) -> io::Result<()> {
         writer.active.write_indexes(true)?;
+        writer.active.give_back_ahead();
         self.write_snapshot(writer)?;
         let next = Segment::create(self.folder.clone(), writer.end);
         next.file()?;

@@ -141,11 +141,12 @@ impl LogDir {
             });
             gone.iter().for_each(|at| checkpoints.recovery.set(at, None));
         }
-        // The cuts first: with the recovery points of before, the batches behind a cut are only checked once more.
+        // The cuts before the recovery points: with those of before, the batches behind a cut are only checked once more. Behind
+        // the starts: one of before a cut that is not done again would hide what was written in the place of what was cut.
         let files = [
+            (names::LOG_STARTS, &mut checkpoints.starts),
             (names::CUTS_DONE, &mut checkpoints.cuts),
             (names::RECOVERY_POINTS, &mut checkpoints.recovery),
-            (names::LOG_STARTS, &mut checkpoints.starts),
             (names::HIGH_WATERMARKS, &mut checkpoints.highs),
             (names::CLEANER_OFFSETS, &mut checkpoints.cleaned),
         ];
@@ -363,7 +364,8 @@ impl LogDir {
         for log in &logs {
             let mut writer = log.writer.lock();
             if writer.closed.replace(Closed::Stopping).is_none() && writer.listed {
-                let written = writer.active.write_indexes(true);
+                let written = writer.active.close_indexes();
+                writer.active.give_back_ahead();
                 indexed = indexed.and(written.map_err(LogDirError::io("write the indexes of", log.path())));
             }
         }

@@ -100,6 +100,11 @@ impl IndexCache {
         }
     }
 
+    #[cfg(test)]
+    pub fn forget_all(&self) {
+        *self.held.lock() = Held::default();
+    }
+
     pub fn forget(&self, segment: u64) {
         self.held.lock().remove(segment);
     }

@@ -230,7 +230,7 @@ impl LogDir {
         let path = self.path().join(names::of_partition(&id.topic, id.partition));
         let listing = self.found_or_made(id, &path)?;
         let folder = Folder::new(path.clone(), self.shared.files.clone(), self.shared.indexes.clone());
-        let mut known = self.known(id, listing.is_some() && pending.is_none())?;
+        let mut known = self.known(id, listing.is_some() && pending.is_none());
         let cuts_done = self.checkpoints.lock().cuts.get(&id.topic_partition());
         let cuts_done = cuts_done.map_or(WalSequence::ZERO, |done| WalSequence::new(done.get().unsigned_abs()));
         let entries = pending.map_or(&[][..], |(_, entries)| entries);
@@ -265,15 +265,11 @@ impl LogDir {
         Ok(self.shared.logs.lock().entry(id.key()).or_insert(log).clone())
     }
 
-    /// What the checkpoints say of a log. A new log of an old name must not inherit: when the files still speak of the
-    /// old one, they are written anew first.
-    fn known(&self, id: &LogId, undisturbed: bool) -> Result<Known, LogError> {
+    /// What the checkpoints say of a log.
+    fn known(&self, id: &LogId, undisturbed: bool) -> Known {
         let at = id.topic_partition();
-        let mut checkpoints = self.checkpoints.lock();
-        if checkpoints.stale.contains(&at) {
-            self.write_checkpoints(&mut checkpoints).map_err(LogError::io("write the checkpoints of", self.path()))?;
-        }
-        Ok(Known {
+        let checkpoints = self.checkpoints.lock();
+        Known {
             clean: self.clean && undisturbed,
             recovery_point: checkpoints.recovery.get(&at),
             log_start: checkpoints.starts.get(&at),
@@ -282,7 +278,7 @@ impl LogDir {
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
             cut: false,
-        })
+        }
     }
 
     pub(in crate::log) fn forget(&self, at: TopicPartition) {
@@ -293,6 +289,12 @@ impl LogDir {
             files.into_iter().for_each(|file| file.set(&at, None));
             stale.insert(at);
         }
+    }
+
+    /// A new log of an old name must not inherit: where the checkpoint files still speak of the old one, they are written anew.
+    pub(in crate::log) fn write_forgotten(&self, at: &TopicPartition) -> io::Result<()> {
+        let mut checkpoints = self.checkpoints.lock();
+        if checkpoints.stale.contains(at) { self.write_checkpoints(&mut checkpoints) } else { Ok(()) }
     }
 
     /// All logs with entries in the write-ahead log are open: what is left of others is dropped with the next

@@ -2,7 +2,7 @@
 use crate::{
     log::{
         log::Log,
-        read::ReadError,
+        read::{ReadError, ReadLimit},
         segment::{Located, Segment},
         time_index::TimestampedOffset,
     },
@@ -13,51 +13,34 @@ use std::{io, sync::Arc};
 
 /// Most bytes that the records of one batch may have uncompressed, when they are looked through.
 pub(in crate::log) const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
+/// Compaction puts one segment after the other in place: each can be the one that is just looked at.
+const LOOKS_MAX: usize = 16;
+
+/// What a lookup goes by: the segments and the bounds of one moment. With bounds of before, all that stands below them may be
+/// compacted away by the time the segments are looked at, in favour of newer records that lie behind them.
+pub(in crate::log) struct Look {
+    pub segments: Vec<Arc<Segment>>,
+    start: Offset,
+    pub end: Offset,
+}
 
 impl Log {
-    /// The first record with a timestamp of at least `timestamp_ms`, not below the log's start and below `limit`
+    /// The first record with a timestamp of at least `timestamp_ms`, not below the log's start and below the limit
     /// (OFF-7). Reads at most one batch whole.
     pub fn offset_for_timestamp(
         &self,
         timestamp_ms: i64,
-        limit: Offset,
+        limit: ReadLimit,
     ) -> Result<Option<TimestampedOffset>, ReadError> {
-        let found =
-            again_if_replaced(|| self.search_time(timestamp_ms, limit)).map_err(|error| self.read_error(error))?;
-        Ok(found.filter(|found| found.offset < limit))
+        let search = || search_time(self, &self.look(limit), timestamp_ms);
+        again_if_replaced(search).map_err(|error| self.read_error(error))
     }
 
-    fn search_time(&self, timestamp_ms: i64, limit: Offset) -> io::Result<Option<TimestampedOffset>> {
-        let (start, end) = {
-            let bounds = self.bounds();
-            (bounds.start(), bounds.end().min(limit))
-        };
-        let segments = self.segments.read().clone();
-        for (at, segment) in segments.iter().enumerate() {
-            let next = segments.get(at + 1).map_or(end, |next| next.base());
-            if next <= start || segment.base() >= end {
-                continue;
-            }
-            let largest = segment.largest_timestamp()?;
-            if largest.is_none_or(|largest| largest.timestamp_ms < timestamp_ms) {
-                continue;
-            }
-            let mut from = segment.floor_by_time(timestamp_ms)?.max(start);
-            let bytes = self.visible_bytes(segment);
-            while let Some(batch) = segment.locate(from, bytes)? {
-                if batch.header.max_timestamp >= timestamp_ms {
-                    let found = self.record_in(segment, &batch, |offset, at| at >= timestamp_ms && offset >= start)?;
-                    if found.is_some() {
-                        return Ok(found);
-                    }
-                }
-                match batch.header.last() {
-                    Some(last) if last.next() < end => from = last.next(),
-                    _ => break,
-                }
-            }
-        }
-        Ok(None)
+    pub(in crate::log) fn look(&self, limit: ReadLimit) -> Look {
+        let segments = self.segments.read();
+        // Under that lock: no segment is replaced between the two.
+        let bounds = self.bounds();
+        Look { segments: segments.clone(), start: bounds.start(), end: limit.of(&bounds) }
     }
 
     /// The record with the largest timestamp of all (OFF-6, timestamp -3); the
@@ -67,7 +50,7 @@ impl Log {
     }
 
     fn search_largest(&self) -> io::Result<Option<TimestampedOffset>> {
-        let segments = self.segments.read().clone();
+        let Look { segments, .. } = self.look(ReadLimit::End);
         let mut best: Option<(TimestampedOffset, Arc<Segment>)> = None;
         for segment in segments {
             if let Some(largest) = segment.largest_timestamp()?
@@ -111,10 +94,39 @@ impl Log {
     }
 }
 
+pub(in crate::log) fn search_time(log: &Log, look: &Look, timestamp_ms: i64) -> io::Result<Option<TimestampedOffset>> {
+    let Look { segments, start, end } = look;
+    for (at, segment) in segments.iter().enumerate() {
+        let next = segments.get(at + 1).map_or(*end, |next| next.base());
+        if next <= *start || segment.base() >= *end {
+            continue;
+        }
+        let largest = segment.largest_timestamp()?;
+        if largest.is_none_or(|largest| largest.timestamp_ms < timestamp_ms) {
+            continue;
+        }
+        let mut from = segment.floor_by_time(timestamp_ms)?.max(*start);
+        let bytes = log.visible_bytes(segment);
+        while let Some(batch) = segment.locate(from, bytes)? {
+            if batch.header.max_timestamp >= timestamp_ms {
+                let found = log.record_in(segment, &batch, |offset, at| at >= timestamp_ms && offset >= *start)?;
+                if found.is_some() {
+                    return Ok(found.filter(|found| found.offset < *end));
+                }
+            }
+            match batch.header.last() {
+                Some(last) if last.next() < *end => from = last.next(),
+                _ => break,
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// A segment can be deleted or compacted between being chosen and being opened: the next look finds what is there then
 /// (LOG-24).
 fn again_if_replaced<T>(search: impl Fn() -> io::Result<T>) -> io::Result<T> {
-    for _ in 0..2 {
+    for _ in 1..LOOKS_MAX {
         match search() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => return other,

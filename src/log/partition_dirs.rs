@@ -119,9 +119,15 @@ impl LogDir {
 
     /// Renames a partition's directory out of the way.
     fn set_aside(&self, name: &str, suffix: &str) -> io::Result<PathBuf> {
-        let given = self.names_given.fetch_add(1, Ordering::Relaxed);
         let wall = self.shared.clock.wall_ms() as u128;
-        let to = self.path().join(names::of_leaving(name, wall << 64 | u128::from(given), suffix));
+        let to = loop {
+            let given = self.names_given.fetch_add(1, Ordering::Relaxed);
+            let to = self.path().join(names::of_leaving(name, wall << 64 | u128::from(given), suffix));
+            // The clock may show again what it showed to a process before this one.
+            if !self.shared.disk.exists(&to) {
+                break to;
+            }
+        };
         self.shared.disk.rename(&self.path().join(name), &to)?;
         self.topic_ids.lock().remove(name);
         if suffix == names::STRAY_DIR {
@@ -136,8 +142,11 @@ impl LogDir {
         let _naming = self.naming.lock();
         let listing = self.existing(id, &name, path)?;
         if listing.is_none() {
-            // What the checkpoints say is of an earlier topic of this name, or of a directory that was taken away.
+            // What the checkpoints say is of an earlier topic of this name, or of a directory that was taken away. They say so no
+            // longer before the directory is there: a start between the two would take it for the new log's.
             self.forget(id.topic_partition());
+            let at = id.topic_partition();
+            self.write_forgotten(&at).map_err(LogError::io("write the checkpoints of", self.path()))?;
             self.create_folder(id, path).map_err(LogError::io("create", path))?;
             self.topic_ids.lock().insert(name, id.topic_id);
         }

@@ -5,6 +5,9 @@ use crate::{
 };
 use std::{io, sync::Arc};
 
+/// How often a reader chooses a segment anew that was replaced or deleted before it could be read.
+const LOOKS_MAX: usize = 4;
+
 /// Up to where a reader may see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadLimit {
@@ -14,6 +17,17 @@ pub enum ReadLimit {
     Stable,
     /// A follower: everything.
     End,
+}
+
+impl ReadLimit {
+    /// The first offset that is not seen.
+    pub fn of(self, bounds: &LogBounds) -> Offset {
+        match self {
+            ReadLimit::High => bounds.high(),
+            ReadLimit::Stable => bounds.stable(),
+            ReadLimit::End => bounds.end(),
+        }
+    }
 }
 
 /// Bytes of one segment file. The file stays readable while this lives, also when the log is deleted (FET-16).
@@ -69,6 +83,12 @@ pub struct Read {
     pub aborted: Vec<AbortedTransaction>,
 }
 
+impl Read {
+    fn is_all_gone(&self) -> bool {
+        self.slice.is_none() && self.ended == Ended::All
+    }
+}
+
 /// Why a read has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -81,6 +101,13 @@ pub enum ReadError {
     Damaged { log: String, what: String },
     #[error("the log was deleted")]
     Deleted,
+}
+
+impl ReadError {
+    /// A thread that must not wait for a disk would have had to.
+    pub fn is_cold(&self) -> bool {
+        matches!(self, ReadError::Io { source, .. } if source.kind() == io::ErrorKind::WouldBlock)
+    }
 }
 
 /// What was decided under the bounds lock.
@@ -110,8 +137,8 @@ impl Log {
     ) -> Result<Read, ReadError> {
         // A segment can be deleted between being chosen and being opened: then the log's start has moved and the
         // second look says so (LOG-24).
-        let mut examined = false;
-        for _ in 0..4 {
+        let (mut examined, mut nothing) = (false, None);
+        for _ in 0..LOOKS_MAX {
             let plan = self.plan(from, limit, bytes_max)?;
             let bounds = plan.bounds;
             if from >= plan.limit {
@@ -130,6 +157,8 @@ impl Log {
                 Ok(Read { slice: found.map(|found| found.slice), ended, bounds, aborted })
             });
             match found {
+                // All that stood below the limit of the plan was compacted away since, in favour of newer records.
+                Ok(read) if read.is_all_gone() && limit.of(&self.bounds()) > plan.limit => nothing = Some(read),
                 Ok(read) => return Ok(read),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && !self.is_lost(from, &plan) => continue,
                 // Damage: what else of the segment can be read is found out once, then it is served.
@@ -142,7 +171,7 @@ impl Log {
                 Err(source) => return Err(self.read_error(source)),
             }
         }
-        Err(ReadError::Deleted)
+        nothing.ok_or(ReadError::Deleted)
     }
 
     /// The file of a segment that the log has is not there.
@@ -180,11 +209,7 @@ impl Log {
         if from < bounds.start() || from > bounds.end() {
             return Err(ReadError::OutOfRange { from, bounds });
         }
-        let limit = match limit {
-            ReadLimit::High => bounds.high(),
-            ReadLimit::Stable => bounds.stable(),
-            ReadLimit::End => bounds.end(),
-        };
+        let limit = limit.of(&bounds);
         let tail = &shown.tail;
         let (mut start, mut stop, mut boundary, mut first_end) = (None, None, None, None);
         if from < limit && from >= tail.segment().base() {

@@ -15,7 +15,8 @@ use crate::{
 
 impl Log {
     /// Applies the entries of this log. `fresh`: its directory was not there and was made just now. Cuts below `cuts_done` were
-    /// done before a checkpoint: what stands there now was written later, perhaps without the write-ahead log.
+    /// done before a checkpoint, which knows the log's start: what stands there now was written later, perhaps without the
+    /// write-ahead log.
     pub(in crate::log) fn replay(
         &self,
         recovered: &Recovered,
@@ -38,7 +39,8 @@ impl Log {
                     self.replay_append(&mut writer, recovered, entry)?;
                     last_append = Some(entry);
                 }
-                EntryKind::Truncate if entry.sequence < cuts_done => {}
+                // A start that moved before a cut, too: the cut may have taken it back.
+                EntryKind::Truncate | EntryKind::LogStart if entry.sequence < cuts_done => {}
                 EntryKind::Truncate => {
                     self.truncate_local(&mut writer, entry.head.offset)?;
                     writer.cut = Some(entry.sequence);
@@ -97,7 +99,7 @@ impl Log {
         let config = self.config();
         let failed = |error: crate::log::AppendError| LogError::StorageFailed(error.to_string());
         self.roll_if_due(writer, &config, &header).map_err(failed)?;
-        let position = self.write_bytes(writer, &[&body, &[]]).map_err(failed)?;
+        let position = self.write_bytes(writer, &[&body, &[]], 0).map_err(failed)?;
         let marker = EndTransactionMarker::of(&header, &body);
         let completed = self.note_batch(writer, &config, &header, marker, position);
         self.show(writer, &header, completed);

@@ -25,10 +25,15 @@ use std::{
     },
 };
 
+mod ahead;
 mod transactions;
+
+pub(in crate::log) use ahead::SPACE_BYTES_MIN;
 
 /// Bytes read at a time between two index entries.
 const SEARCH_CHUNK_BYTES: usize = 4096;
+/// The last segment of a log, up to this size and without index entries, needs no index files at a stop.
+const SMALL_BYTES_MAX: u64 = 64 << 10;
 /// Bytes between two entries of an index that is made again in memory: Kafka's `index.interval.bytes`.
 const REBUILT_INTERVAL_BYTES: u64 = 4096;
 const STAND_IN_BYTES: u64 = 1;
@@ -47,6 +52,8 @@ pub struct Segment {
     /// Has bytes that were not synced to this file (they may be in the write-ahead log).
     dirty: AtomicBool,
     bytes: AtomicU64,
+    /// Blocks were asked for up to here.
+    allocated: AtomicU64,
     index: Mutex<LiveIndex>,
     times: Mutex<Times>,
     aborted: Mutex<AbortedIndex>,
@@ -110,6 +117,7 @@ impl Segment {
             retired: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
             bytes: AtomicU64::new(bytes),
+            allocated: AtomicU64::new(0),
             index: Mutex::default(),
             times: Mutex::default(),
             aborted: Mutex::new(AbortedIndex::InFile),
@@ -212,6 +220,7 @@ impl Segment {
         self.hints.lock().forget();
         self.health.cut(bytes);
         self.bytes.store(bytes, Ordering::Release);
+        self.allocated.store(0, Ordering::Relaxed);
         self.set_dirty(true);
         self.folder.indexes().forget(self.id);
         Ok(())
@@ -278,6 +287,13 @@ impl Segment {
         Ok(())
     }
 
+    /// The indexes of the last segment at an orderly stop. A small one without entries gets no files: it is walked as soon as
+    /// they would be read, and thousands of small logs would each cost their creation.
+    pub fn close_indexes(&self) -> io::Result<()> {
+        let small = self.bytes() <= SMALL_BYTES_MAX && self.index_entries() == (0, 0);
+        if small { self.write_aborted() } else { self.write_indexes(true) }
+    }
+
     /// True when many index entries wait in memory.
     pub fn indexes_gathered(&self) -> bool {
         self.index.lock().unwritten() >= 512
@@ -288,7 +304,7 @@ impl Segment {
         if let Some(index) = self.folder.indexes().get(self.id) {
             return Ok(index);
         }
-        let read = self.folder.disk().read(&self.path(names::INDEX));
+        let read = self.read_own(names::INDEX);
         let parsed = match read {
             Ok(bytes) => index::parse(&bytes, self.bytes()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -303,8 +319,17 @@ impl Segment {
         Ok(loaded)
     }
 
+    /// An index file; `NotFound` too when its name is another segment's by now.
+    fn read_own(&self, suffix: &str) -> io::Result<Vec<u8>> {
+        let bytes = self.folder.disk().read(&self.path(suffix))?;
+        // A segment is retired before its names are given away: what was read before that is its own.
+        if self.is_retired() { Err(io::ErrorKind::NotFound.into()) } else { Ok(bytes) }
+    }
+
     fn rebuilt_index(self: &Arc<Self>) -> io::Result<Vec<IndexEntry>> {
-        tracing::warn!(segment = %self.path(names::LOG).display(), "the offset index is missing or damaged and is made again in memory");
+        if !self.is_retired() {
+            tracing::warn!(segment = %self.path(names::LOG).display(), "the offset index is missing or damaged and is made again in memory");
+        }
         Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.0)
     }
 
@@ -474,7 +499,7 @@ impl Segment {
 
     /// The time index of the file; made again from the batches when missing or insane.
     fn loaded_times(self: &Arc<Self>) -> io::Result<Vec<TimeEntry>> {
-        let parsed = match self.folder.disk().read(&self.path(names::TIME_INDEX)) {
+        let parsed = match self.read_own(names::TIME_INDEX) {
             Ok(bytes) => time_index::parse(&bytes).filter(|entries| !entries.is_empty() || self.bytes() == 0),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),

@@ -53,6 +53,12 @@ pub const FAMILIES: &[Family] = &[
     family("kafka_server_brokertopicmetrics_messagesin_total", Counter, &[], "Records written by clients."),
     family("kafka_server_brokertopicmetrics_bytesout_total", Counter, &[], "Bytes of record batches sent to clients."),
     family("ottla_cold_fetches_total", Counter, &[], "Fetches whose place in a log had to be looked for on disk."),
+    family(
+        "ottla_cold_requests_total",
+        Counter,
+        &[],
+        "Other requests for which a log had to be opened, or looked through on disk.",
+    ),
     family("kafka_server_replicamanager_partitioncount", Gauge, &[], "Partitions on this broker."),
     family(
         "kafka_server_replicamanager_underreplicatedpartitions",

@@ -24,6 +24,8 @@ pub struct FrameReader {
     frame_bytes_max: usize,
     /// Room for one read: doubles while reads fill it, so that a busy connection takes several frames in one call.
     read_bytes: usize,
+    /// Length of the newest frame: the next is believed to be no shorter, up to a mebibyte.
+    last_bytes: usize,
     first: bool,
 }
 
@@ -33,14 +35,21 @@ impl FrameReader {
     const READ_BYTES_MAX: usize = 48 * 1024;
     /// From here on a frame is believed to come whole.
     const BELIEVED_BYTES: usize = 64 * 1024;
+    const REPEATED_BYTES_MAX: usize = 1 << 20;
 
     pub fn new(frame_bytes_max: usize) -> FrameReader {
-        FrameReader { buffer: BytesMut::new(), frame_bytes_max, read_bytes: Self::READ_BYTES, first: true }
+        FrameReader {
+            buffer: BytesMut::new(),
+            frame_bytes_max,
+            read_bytes: Self::READ_BYTES,
+            last_bytes: 0,
+            first: true,
+        }
     }
 
     /// Where the next read goes. Room grows with what has arrived of a frame: at first a little, then to four times of
     /// what is there, from 64 KiB on to sixteen times (each growth copies what is there, and producers send a megabyte),
-    /// never past the frame's end.
+    /// never past the frame's end. What the frame before took is given to the next at once.
     pub fn room(&mut self) -> &mut BytesMut {
         self.buffer.reserve(self.room_bytes());
         &mut self.buffer
@@ -53,7 +62,7 @@ impl FrameReader {
             _ => self.read_bytes,
         };
         let times = if have < Self::BELIEVED_BYTES { 3 } else { 15 };
-        missing.min((have * times).max(Self::READ_BYTES)).max(self.read_bytes)
+        missing.min((have * times).max(self.last_bytes).max(Self::READ_BYTES)).max(self.read_bytes)
     }
 
     /// Bytes that will be held after the next read, at most.
@@ -86,6 +95,7 @@ impl FrameReader {
         if self.buffer.len() < 4 + length {
             return Ok(None);
         }
+        self.last_bytes = length.min(Self::REPEATED_BYTES_MAX);
         self.buffer.advance(4);
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
@@ -171,6 +181,20 @@ mod tests {
             room.extend_from_slice(&vec![1; free.min(1_000_004 - held)]);
         }
         assert!(copied < 200_000, "{copied}");
+    }
+
+    #[test]
+    fn a_frame_gets_the_room_that_the_one_before_it_took_up_to_a_mebibyte() {
+        let mut reader = FrameReader::new(100 << 20);
+        for _ in 0..2 {
+            reader.room().extend_from_slice(&(2i32 << 20).to_be_bytes());
+            reader.buffer.extend_from_slice(&vec![1; 2 << 20]);
+            assert!(reader.take().unwrap().is_some());
+            reader.rest();
+        }
+        reader.room().extend_from_slice(&(90i32 << 20).to_be_bytes());
+        let free = reader.room().capacity();
+        assert!((1 << 20..=(1 << 20) + 16 * 1024).contains(&free), "{free}");
     }
 
     #[test]

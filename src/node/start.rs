@@ -11,7 +11,7 @@ use super::{
     transactions::{late_transactions, transaction_ends, transaction_sweeps},
 };
 use crate::{
-    api::{Broker, Router, SessionCache, SessionSettings},
+    api::{Broker, JustDeleted, Router, SessionCache, SessionSettings},
     config::{Listener as ListenerConfig, NetworkConfig, NodeConfig, RawSettings},
     controller::{self, Controller, ControllerHandle, ProducerIdSource},
     coordinator::{GroupCoordinator, TransactionEnds},
@@ -162,6 +162,11 @@ impl Node {
         })
     }
 
+    /// Connections of clients.
+    pub fn connections(&self) -> usize {
+        usize::try_from(self.metrics.connections.get()).unwrap_or(0)
+    }
+
     /// Why this node cannot go on, if so: the directory of the metadata log failed, or every other one. Partitions of a
     /// single failed directory are refused, the others are served (OPS-2).
     pub fn failure(&self) -> Option<String> {
@@ -250,6 +255,7 @@ fn broker(
         transaction_ends: ends.clone(),
         producer_ids: producer_ids.clone(),
         sessions: SessionCache::new(SessionSettings { slots, eviction: SESSION_EVICTION }),
+        just_deleted: JustDeleted::default(),
         clock: parts.clock.clone(),
         chance: parts.chance.clone(),
         metrics: metrics.clone(),

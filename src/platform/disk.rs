@@ -99,6 +99,12 @@ pub trait DiskFile: Send + Sync {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Asks the kernel to begin writing this range to disk, without waiting (`sync_file_range`); a hint.
     fn start_writeback(&self, position: u64, len: u64);
+    /// Asks for blocks for this range behind the end, whose place stays where it is; a hint.
+    fn allocate_behind(&self, _position: u64, _len: u64) {}
+    /// Gives back blocks behind `len`, the file's length.
+    fn trim_behind(&self, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
     /// For `sendfile`; `None` where there is no real file behind.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
 }

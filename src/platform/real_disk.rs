@@ -12,7 +12,7 @@ use std::{
     io::{self, IoSlice, IoSliceMut},
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd},
-        unix::fs::{FileExt, OpenOptionsExt},
+        unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     },
     path::Path,
     sync::Arc,
@@ -224,6 +224,22 @@ impl DiskFile for RealFile {
         // A hint: a filesystem that knows no write-back (tmpfs) may refuse, and an error of the device is told to
         // the next sync of this file, which is the one that counts (LOG-9).
         let _ = answer;
+    }
+
+    fn allocate_behind(&self, position: u64, len: u64) {
+        // A hint: where it is not known, or there is no room, the write itself sees to its blocks.
+        let _ = fs::fallocate(&self.0, fs::FallocateFlags::KEEP_SIZE, position, len);
+    }
+
+    fn trim_behind(&self, len: u64) -> io::Result<()> {
+        const BLOCK_BYTES: u64 = 512;
+        /// Blocks that a filesystem needs to know where the others are.
+        const OWN_BYTES: u64 = 64 << 10;
+        let about = self.0.metadata()?;
+        if about.len() == len && about.blocks() * BLOCK_BYTES > len + OWN_BYTES {
+            self.0.set_len(len)?;
+        }
+        Ok(())
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {

@@ -61,7 +61,7 @@ mod chosen {
         atomic::{AtomicU32, Ordering::Relaxed},
     };
 
-    /// Names the fault that is to strike; without it none does.
+    /// Names the fault that is to strike, `aborts-part`, and perhaps how often, `aborts-part:1`; without it none does.
     const VARIABLE: &str = "OTTLA_SEEDED_BUG";
 
     /// Each fault with its name, and how many times out of how many it could strike it does not: a fault that always
@@ -85,10 +85,19 @@ mod chosen {
         static CHOSEN: OnceLock<Option<(Bug, u32)>> = OnceLock::new();
         *CHOSEN.get_or_init(|| {
             let named = std::env::var(VARIABLE).ok()?;
-            let found = BUGS.iter().find(|(name, _, _)| *name == named).map(|(_, bug, every)| (*bug, *every));
             let known = BUGS.map(|(name, _, _)| name).join(", ");
-            Some(found.unwrap_or_else(|| panic!("{VARIABLE}={named} is none of {known}")))
+            Some(
+                parse(&named)
+                    .unwrap_or_else(|| panic!("{VARIABLE}={named} is none of {known}, nor one of them and :EVERY")),
+            )
         })
+    }
+
+    pub(super) fn parse(named: &str) -> Option<(Bug, u32)> {
+        let (name, every) = named.split_once(':').map_or((named, None), |(name, every)| (name, Some(every)));
+        let (_, bug, usual) = BUGS.iter().find(|(known, _, _)| *known == name)?;
+        let every = every.map_or(Some(*usual), |every| every.parse().ok())?;
+        (every > 0).then_some((*bug, every))
     }
 
     pub fn strikes(bug: Bug) -> bool {
@@ -106,10 +115,22 @@ mod chosen {
 
 pub use chosen::{notice, strikes};
 
-#[cfg(all(test, not(feature = "seeded-bugs")))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(feature = "seeded-bugs")]
+    #[test]
+    fn a_fault_strikes_as_often_as_is_said() {
+        use super::chosen::parse;
+        assert_eq!(parse("loses-offsets"), Some((Bug::LosesOffsets, 10)));
+        assert_eq!(parse("loses-offsets:3"), Some((Bug::LosesOffsets, 3)));
+        for wrong in ["", "loses", "loses-offsets:", "loses-offsets:0", "loses-offsets:-1", "loses-offsets:x"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[cfg(not(feature = "seeded-bugs"))]
     #[test]
     fn ordinary_builds_have_no_faults() {
         assert!(!strikes(Bug::AppendsTwice));

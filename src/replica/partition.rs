@@ -5,7 +5,10 @@ use crate::{
         AppendError, AppendOrigin, AppendTerms, Appended, Closed, Log, LogDir, LogError, LogId, MoveError, Moving,
         Progress, Question, Read, ReadError, ReadLimit, StartMove, VerificationGuard, Watermark,
     },
-    platform::seeded::{self, Bug},
+    platform::{
+        is_hurried,
+        seeded::{self, Bug},
+    },
     record::{CheckedBatch, EndTransactionMarker},
     types::{Acks, Isolation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, TransactionVersion},
 };
@@ -37,6 +40,9 @@ pub enum Unavailable {
     StorageFailed,
     #[error("the partition's log is damaged: {0}")]
     Damaged(String),
+    /// Asked again where waiting is allowed.
+    #[error("the partition's log is not open yet, and this thread must not wait for a disk")]
+    Cold,
 }
 
 /// Why an append was refused; nothing was written.
@@ -68,6 +74,16 @@ pub enum ReadFault {
     Unavailable(#[from] Unavailable),
     #[error(transparent)]
     Read(#[from] ReadError),
+}
+
+impl ReadFault {
+    /// What is asked for is not in memory, and this thread must not wait for a disk.
+    pub fn is_cold(&self) -> bool {
+        match self {
+            ReadFault::Unavailable(fault) => *fault == Unavailable::Cold,
+            ReadFault::Read(fault) => fault.is_cold(),
+        }
+    }
 }
 
 /// One partition of which this broker keeps a copy.
@@ -156,10 +172,13 @@ impl Partition {
         self.log.get()
     }
 
-    /// The log, opened (and recovered) if this is its first use.
+    /// The log, opened (and recovered) if this is its first use: that reads its files, after a crash all that was not synced.
     pub fn log(self: &Arc<Self>) -> Result<&Arc<Log>, Unavailable> {
         if let Some(log) = self.log.get() {
             return Ok(log);
+        }
+        if is_hurried() {
+            return Err(Unavailable::Cold);
         }
         let mut opening = self.opening.lock();
         if let Some(log) = self.log.get() {

@@ -3,9 +3,9 @@ use super::*;
 use crate::{
     log::{AppendOrigin, AppendTerms, Closed, LogDir, LogDirSettings, LogId},
     node::topic_settings,
-    platform::{ManualClock, MemoryDisk},
+    platform::{ManualClock, MemoryDisk, hurried},
     record::BatchBuilder,
-    types::{Acks, LeaderEpoch, NodeId, Offset, TopicId, TopicName},
+    types::{Acks, Isolation, LeaderEpoch, NodeId, Offset, TopicId, TopicName},
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -82,4 +82,15 @@ fn whoever_waits_when_leadership_is_lost_learns_why() {
     partition.update_leadership(led_by(Some(OTHER), 1, &[OTHER]));
     assert_eq!(high.closed(), Some(Closed::NotLeader));
     assert!(matches!(append(&partition, Acks::Leader), Err(ProduceError::Unavailable(Unavailable::NotLeader))));
+}
+
+#[test]
+fn a_thread_that_must_not_wait_opens_no_log() {
+    let partition = partition(led_by(Some(THIS), 0, &[THIS]));
+    let refused = hurried(|| append(&partition, Acks::Leader)).unwrap_err();
+    assert!(matches!(refused, ProduceError::Unavailable(Unavailable::Cold)), "{refused}");
+    assert!(hurried(|| partition.read(Offset::ZERO, Isolation::ReadUncommitted, 1, true)).unwrap_err().is_cold());
+    assert!(partition.opened().is_none());
+    append(&partition, Acks::Leader).unwrap();
+    hurried(|| append(&partition, Acks::Leader)).unwrap();
 }

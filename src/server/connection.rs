@@ -72,6 +72,29 @@ pub(super) struct Shared {
 enum Wait {
     Ready(Response),
     Later(api::Later<Response>),
+    /// It is still being done: only the last of those that wait can be.
+    Held(api::Later<Reply<Response>>),
+}
+
+impl Wait {
+    /// Futures do nothing until they are asked: asked once here, so that effects keep the order of requests.
+    fn of(mut reply: Reply<Response>, cx: &mut Context<'_>) -> Wait {
+        loop {
+            match reply {
+                Reply::Now(response) => return Wait::Ready(response),
+                Reply::Later(mut later) => {
+                    return match later.as_mut().poll(cx) {
+                        Poll::Ready(response) => Wait::Ready(response),
+                        Poll::Pending => Wait::Later(later),
+                    };
+                }
+                Reply::Held(mut doing) => match doing.as_mut().poll(cx) {
+                    Poll::Ready(done) => reply = done,
+                    Poll::Pending => return Wait::Held(doing),
+                },
+            }
+        }
+    }
 }
 
 /// One request that was handled and whose answer has not left.
@@ -79,8 +102,6 @@ struct Pending {
     wait: Wait,
     /// It wrote records that are not committed: reads behind it wait, so that they see what was written before them.
     writes: bool,
-    /// Nothing behind it is handled before it is answered.
-    holds: bool,
     metrics: Option<Arc<ApiMetrics>>,
     handled_at: Duration,
     request_bytes: u64,
@@ -96,8 +117,6 @@ pub(super) struct Connection {
     pending: VecDeque<Pending>,
     /// How many of `pending` are writes that wait.
     writes_waiting: usize,
-    /// Whether the last of `pending` holds what comes behind it.
-    is_held: bool,
     /// Bytes of the requests in `pending`.
     inflight_bytes: u64,
     outgoing: Outgoing,
@@ -126,7 +145,6 @@ impl Connection {
             shared,
             pending: VecDeque::new(),
             writes_waiting: 0,
-            is_held: false,
             inflight_bytes: 0,
             outgoing: Outgoing::default(),
             warming: None,
@@ -212,12 +230,14 @@ impl Connection {
     /// Moves answers that are there, from the oldest on, to the outgoing queue.
     fn collect(&mut self, cx: &mut Context<'_>) -> Result<usize, Ended> {
         let mut collected = 0;
+        self.do_held(cx);
         while let Some(pending) = self.pending.front_mut() {
             let response = match &mut pending.wait {
                 Wait::Later(later) => match later.as_mut().poll(cx) {
                     Poll::Ready(response) => response,
                     Poll::Pending => break,
                 },
+                Wait::Held(_) => break,
                 Wait::Ready(response) => std::mem::replace(response, Response::Nothing),
             };
             let bytes_before = self.outgoing.bytes();
@@ -229,7 +249,6 @@ impl Connection {
             }
             let Some(pending) = self.pending.pop_front() else { break };
             self.writes_waiting -= usize::from(pending.writes);
-            self.is_held &= !pending.holds;
             self.inflight_bytes -= pending.request_bytes;
             if let Some(metrics) = pending.metrics {
                 metrics.response_bytes.inc_by((self.outgoing.bytes() - bytes_before) as u64);
@@ -239,6 +258,20 @@ impl Connection {
             collected += 1;
         }
         Ok(collected)
+    }
+
+    fn is_held(&self) -> bool {
+        self.pending.back().is_some_and(|last| matches!(last.wait, Wait::Held(_)))
+    }
+
+    /// What holds up those behind it goes on, whatever is answered before it.
+    fn do_held(&mut self, cx: &mut Context<'_>) {
+        let Some(Pending { wait, .. }) = self.pending.back_mut() else { return };
+        if let Wait::Held(doing) = wait
+            && let Poll::Ready(done) = doing.as_mut().poll(cx)
+        {
+            *wait = Wait::of(done, cx);
+        }
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Ended> {
@@ -270,7 +303,7 @@ impl Connection {
     fn handle_frames(&mut self, cx: &mut Context<'_>, burst: &mut usize) -> Result<usize, Ended> {
         let mut handled = 0;
         while *burst < BURST_MAX && self.may_read() {
-            if self.is_held {
+            if self.is_held() {
                 break;
             }
             if self.writes_waiting > 0 && self.frames.next_key().is_some_and(api::reads_records) {
@@ -280,28 +313,16 @@ impl Connection {
             let begun_at = self.shared.clock.monotonic();
             let request_bytes = frame.len() as u64;
             let routed = self.shared.router.route(&self.client, frame);
-            let (mut wait, holds) = match routed.reply {
-                Reply::Now(response) => (Wait::Ready(response), false),
-                Reply::Later(later) => (Wait::Later(later), false),
-                Reply::Held(later) => (Wait::Later(later), true),
-            };
-            // Futures do nothing until they are asked: asked once here, so that effects keep the order of requests.
-            if let Wait::Later(later) = &mut wait
-                && let Poll::Ready(response) = later.as_mut().poll(cx)
-            {
-                wait = Wait::Ready(response);
-            }
+            let wait = Wait::of(routed.reply, cx);
             let handled_at = self.shared.clock.monotonic();
             if let Some(metrics) = &routed.metrics {
                 metrics.request_bytes.inc_by(request_bytes);
                 metrics.local_seconds.observe(handled_at.saturating_sub(begun_at).as_secs_f64());
             }
-            let holds = holds && matches!(wait, Wait::Later(_));
-            self.is_held |= holds;
-            let writes = routed.writes && matches!(wait, Wait::Later(_));
+            let writes = routed.writes && !matches!(wait, Wait::Ready(_));
             self.writes_waiting += usize::from(writes);
             self.inflight_bytes += request_bytes;
-            self.pending.push_back(Pending { wait, writes, holds, metrics: routed.metrics, handled_at, request_bytes });
+            self.pending.push_back(Pending { wait, writes, metrics: routed.metrics, handled_at, request_bytes });
             if self.ticket.covers(1) {
                 self.ticket = Ticket::default();
                 self.beyond_until = None;
@@ -395,5 +416,24 @@ impl Connection {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+    use std::task::Waker;
+
+    #[test]
+    fn what_is_held_waits_as_any_other_answer_once_it_is_done() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let now = || Reply::Now(Response::Nothing);
+        let held = |doing| Wait::of(Reply::Held(doing), &mut Context::from_waker(Waker::noop()));
+        assert!(matches!(Wait::of(now(), &mut cx), Wait::Ready(_)));
+        assert!(matches!(held(Box::pin(pending())), Wait::Held(_)), "nothing behind it is handled");
+        assert!(matches!(held(Box::pin(ready(now()))), Wait::Ready(_)));
+        assert!(matches!(held(Box::pin(ready(Reply::later(pending())))), Wait::Later(_)), "others are, behind it");
+        assert!(matches!(held(Box::pin(ready(Reply::Held(Box::pin(pending()))))), Wait::Held(_)));
     }
 }

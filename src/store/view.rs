@@ -2,19 +2,23 @@
 //!
 //! ```text
 //! 1 | topic id, 16 | partition, i32                    -> next offset, i64: the journal below it is in here
-//! 2 | topic id, 16 | partition, i32 | the record's key -> the record's offset, i64 | its value
-//! 3 | topic id, 16 | partition, i32                    -> number of its rows, u64, about; not there: unknown
+//! 2 | topic id, 16 | partition, i32 | a record's key   -> a block: rows from that key on, up to the next block's
+//! 3 | topic id, 16 | partition, i32                    -> number of its rows, u64
 //! ```
-use super::trust::{Marker, Stage, boot_id, judge};
+use super::{
+    block::{self, Rows},
+    trust::{Marker, Stage, boot_id, judge},
+};
 use crate::{
     platform::Disk,
     types::{Offset, TopicId},
 };
 use parking_lot::Mutex;
-use sled::{Batch, Db};
+use sled::{Batch, Db, IVec};
 use std::{
     collections::BTreeMap,
     io,
+    ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -29,8 +33,8 @@ const COUNT: u8 = 3;
 const CACHE_BYTES: u64 = 8 << 20;
 /// How often sled writes its buffer out and syncs it. Each costs tens of kilobytes and competes with the write-ahead log.
 const FLUSH_MS: u64 = 1_000;
-/// Keys in one batch: sled locks everything for as long as one takes.
-const KEYS_PER_BATCH: usize = 2_000;
+/// In one batch: sled locks everything for as long as one takes.
+const BLOCKS_PER_BATCH: usize = 100;
 
 /// Why the view is of no use; the journals are.
 #[derive(Debug, thiserror::Error)]
@@ -43,14 +47,6 @@ pub enum ViewError {
     Entry,
     #[error("the view is not in use")]
     Off,
-}
-
-/// A record as the view keeps it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Row {
-    pub offset: Offset,
-    pub key: Vec<u8>,
-    pub value: Vec<u8>,
 }
 
 /// The newest record of one key; `None` where it is a tombstone.
@@ -85,57 +81,43 @@ impl View {
     }
 
     /// All records of one journal in the order of their offsets: what compaction would have left of it.
-    pub fn rows(&self, of: JournalId) -> Result<Vec<Row>, ViewError> {
-        let prefix = prefix(ROW, of);
-        let mut rows = Vec::new();
-        for entry in self.db()?.scan_prefix(prefix) {
-            let (key, value) = entry?;
-            let (offset, value) = value.split_first_chunk::<8>().ok_or(ViewError::Entry)?;
-            let offset = Offset::from_wire(i64::from_be_bytes(*offset)).ok_or(ViewError::Entry)?;
-            let key = key.get(prefix.len()..).ok_or(ViewError::Entry)?;
-            rows.push(Row { offset, key: key.to_vec(), value: value.to_vec() });
+    pub fn rows(&self, of: JournalId) -> Result<Rows, ViewError> {
+        let mut rows = Rows::default();
+        for block in self.db()?.scan_prefix(prefix(ROW, of)).values() {
+            rows.add(&block?)?;
         }
-        rows.sort_unstable_by_key(|row| row.offset);
+        rows.sort();
         Ok(rows)
     }
 
-    /// About how many rows there are of one journal; a view of an earlier build does not know.
-    pub fn row_count(&self, of: JournalId) -> Result<Option<u64>, ViewError> {
-        let Some(bytes) = self.db()?.get(prefix(COUNT, of))? else { return Ok(None) };
-        Ok(Some(u64::from_be_bytes(bytes.as_ref().try_into().map_err(|_| ViewError::Entry)?)))
+    /// How many rows there are of one journal.
+    pub fn row_count(&self, of: JournalId) -> Result<u64, ViewError> {
+        let Some(bytes) = self.db()?.get(prefix(COUNT, of))? else { return Ok(0) };
+        Ok(u64::from_be_bytes(bytes.as_ref().try_into().map_err(|_| ViewError::Entry)?))
     }
 
     /// Brings one journal's view up to `next`. The position is written with the last of the changes, so that it never
     /// tells of more than is here.
     pub fn apply(&self, of: JournalId, changes: BTreeMap<Vec<u8>, Change>, next: Offset) -> Result<(), ViewError> {
         let db = self.db()?;
-        let rows = prefix(ROW, of);
-        let mut row_count = match self.row_count(of)? {
-            None if self.position(of)? == Offset::ZERO => Some(0),
-            known => known,
-        };
+        let mut row_count = self.row_count(of)?;
         let mut batch = Batch::default();
-        for (count, (key, change)) in changes.into_iter().enumerate() {
-            if count > 0 && count.is_multiple_of(KEYS_PER_BATCH) {
+        let mut changes = changes.iter().map(|(key, change)| (&key[..], change)).peekable();
+        let mut blocks = 0;
+        while let Some((key, _)) = changes.peek() {
+            if blocks >= BLOCKS_PER_BATCH {
+                batch.insert(prefix(COUNT, of).to_vec(), row_count.to_be_bytes().to_vec());
                 db.apply_batch(std::mem::take(&mut batch))?;
+                blocks = 0;
             }
-            let key = [&rows[..], &key[..]].concat();
-            if let Some(rows) = &mut row_count {
-                match (db.contains_key(&key)?, &change) {
-                    (false, Some(_)) => *rows += 1,
-                    (true, None) => *rows = rows.saturating_sub(1),
-                    _ => {}
-                }
-            }
-            match change {
-                None => batch.remove(key),
-                Some((offset, value)) => batch.insert(key, [&offset.get().to_be_bytes()[..], &value[..]].concat()),
-            }
+            let place = Place::of(&db, of, key)?;
+            let here = std::iter::from_fn(|| changes.next_if(|(key, _)| place.holds(key)));
+            let (packing, had) = block::merge(&place.block, here)?;
+            row_count = (row_count + packing.rows()).saturating_sub(had);
+            blocks += place.put(packing.into_blocks(), &mut batch);
         }
         batch.insert(prefix(POSITION, of).to_vec(), next.get().to_be_bytes().to_vec());
-        if let Some(rows) = row_count {
-            batch.insert(prefix(COUNT, of).to_vec(), rows.to_be_bytes().to_vec());
-        }
+        batch.insert(prefix(COUNT, of).to_vec(), row_count.to_be_bytes().to_vec());
         Ok(db.apply_batch(batch)?)
     }
 
@@ -229,6 +211,48 @@ impl View {
     fn io(&self, action: &'static str) -> impl Fn(io::Error) -> ViewError + use<> {
         let path = self.folder.clone();
         move |source| ViewError::Io { action, path: path.clone(), source }
+    }
+}
+
+/// Where the rows from some key on are, up to where the next block begins.
+struct Place {
+    rows: [u8; 21],
+    /// The block's key, and that of the next of this journal.
+    key: Vec<u8>,
+    next: Option<IVec>,
+    /// Empty where there is none.
+    block: IVec,
+}
+
+impl Place {
+    /// Where the row of `key` is or is to be.
+    fn of(db: &Db, of: JournalId, key: &[u8]) -> Result<Place, ViewError> {
+        let rows = prefix(ROW, of);
+        let key = [&rows[..], key].concat();
+        let is_ours = |(key, _): &(IVec, IVec)| key.starts_with(&rows);
+        let here = db.range(rows.to_vec()..=key.clone()).next_back().transpose()?;
+        let next = db.range::<Vec<u8>, _>((Bound::Excluded(key), Bound::Unbounded)).next().transpose()?;
+        // Before the first block is room for any key.
+        let (key, block) = here.map_or((rows.to_vec(), IVec::default()), |(key, block)| (key.to_vec(), block));
+        Ok(Place { rows, key, next: next.filter(is_ours).map(|(key, _)| key), block })
+    }
+
+    fn holds(&self, key: &[u8]) -> bool {
+        self.next.as_ref().is_none_or(|next| key < &next[self.rows.len()..])
+    }
+
+    /// Puts `blocks` there, the first of them in the old one's place. How many keys that touches.
+    fn put(self, blocks: Vec<(Vec<u8>, Vec<u8>)>, batch: &mut Batch) -> usize {
+        if blocks.is_empty() {
+            batch.remove(self.key);
+            return 1;
+        }
+        let count = blocks.len();
+        for (number, (first, block)) in blocks.into_iter().enumerate() {
+            let key = if number == 0 { self.key.clone() } else { [&self.rows[..], &first].concat() };
+            batch.insert(key, block);
+        }
+        count
     }
 }
 

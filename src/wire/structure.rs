@@ -89,6 +89,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A string where it lies; `None` is null.
+    pub fn string(&mut self) -> Result<Option<&'a str>, Unreadable> {
+        let Some(length) = self.length(2)? else { return Ok(None) };
+        Ok(Some(std::str::from_utf8(self.take(length, "a string")?).map_err(|_| Unreadable::Utf8)?))
+    }
+
     /// Hands each tagged field to `field`, which says whether it knows the tag; others are skipped.
     pub fn tagged_fields(
         &mut self,
@@ -213,9 +219,7 @@ impl Value for Option<String> {
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, Unreadable> {
-        let Some(length) = from.length(2)? else { return Ok(None) };
-        let text = std::str::from_utf8(from.take(length, "a string")?).map_err(|_| Unreadable::Utf8)?;
-        Ok(Some(text.to_owned()))
+        Ok(from.string()?.map(str::to_owned))
     }
 }
 

@@ -31,29 +31,41 @@ fn evict(file: &File) -> bool {
     preadv2(file, &mut [IoSliceMut::new(&mut byte)], middle, ReadWriteFlags::NOWAIT) == Err(Errno::AGAIN)
 }
 
+fn produce(directory: &Path, port: u16, lines: &str) {
+    let mut producer = client(directory, port, &["produce", "cold"]).stdin(Stdio::piped()).spawn().unwrap();
+    producer.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    assert!(producer.wait().unwrap().success());
+}
+
 #[test]
 fn what_is_not_in_memory_is_looked_for_where_waiting_is_allowed() {
     let directory = tempfile::tempdir().unwrap();
     let (port, http) = (free_port(), free_port());
     let child = Child::serve(directory.path(), port, &[&format!("ottla.http.listen=127.0.0.1:{http}")]);
-    let lines: String = (0..LINES).map(|line| format!("{line:0200}\n")).collect();
-    let mut producer = client(directory.path(), port, &["produce", "cold"]).stdin(Stdio::piped()).spawn().unwrap();
-    producer.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    assert!(producer.wait().unwrap().success());
+    let mut lines: String = (0..LINES).map(|line| format!("{line:0200}\n")).collect();
+    produce(directory.path(), port, &lines);
     child.stop();
     // What was written just now is remembered without a look at the file; after a start it is not.
     let child = Child::serve(directory.path(), port, &[&format!("ottla.http.listen=127.0.0.1:{http}")]);
-    let read = || client(directory.path(), port, &["consume", "cold", "-o", "start", "-e"]).output().unwrap();
-    assert!(read().status.success());
-    let before = figure(&get(http, "/metrics"), "ottla_cold_fetches_total", &[]);
+    let cold = |of: &str| figure(&get(http, "/metrics"), &format!("ottla_cold_{of}_total"), &[]);
+    assert_eq!(cold("requests"), 0.0);
+    produce(directory.path(), port, "the last\n");
+    lines.push_str("the last\n");
+    assert_eq!(cold("requests"), 1.0, "the first append opened the log on a thread that serves connections");
+    let read = |from: &str| {
+        let read = client(directory.path(), port, &["consume", "cold", "-o", from, "-e"]).output().unwrap();
+        assert!(read.status.success());
+        assert!(read.stdout == lines.as_bytes(), "{} of {} bytes came back", read.stdout.len(), lines.len());
+    };
+    read("start");
     let segment = File::open(directory.path().join("data/cold-0/00000000000000000000.log")).unwrap();
-    let evicted = evict(&segment);
-    let read = read();
-    assert!(read.status.success());
-    assert!(read.stdout == lines.as_bytes(), "{} of {} bytes came back", read.stdout.len(), lines.len());
-    let after = figure(&get(http, "/metrics"), "ottla_cold_fetches_total", &[]);
-    if evicted {
-        assert!(after > before, "the place of the first batch was looked for on a thread that serves connections");
+    for (from, of) in [("start", "fetches"), ("@2h", "requests")] {
+        let before = cold(of);
+        let evicted = evict(&segment);
+        read(from);
+        if evicted {
+            assert!(cold(of) > before, "{of}: a batch was looked for on a thread that serves connections");
+        }
     }
     child.stop();
 }

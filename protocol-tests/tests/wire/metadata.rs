@@ -2,7 +2,7 @@
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{MetadataResponse, MetadataResponseTopic};
-use kafka_protocol::messages::{DescribeClusterRequest, DescribeConfigsRequest, MetadataRequest};
+use kafka_protocol::messages::{DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest, MetadataRequest};
 use protocol_tests::child::{Child, free_port};
 use protocol_tests::time::eventually;
 use protocol_tests::{
@@ -149,6 +149,43 @@ fn pitfall_17_unknown_topic_with_the_flag_is_created() {
             (found.error_code == 0 && found.partitions.len() == 1).then_some(())
         });
     }
+}
+
+/// Who asks whether a topic is gone is told so, also when the question makes it again.
+#[test]
+fn pitfall_17_a_deleted_topic_is_unknown_in_the_first_answer() {
+    let mut connection = Connection::open();
+    for version in [1, 4, 13] {
+        let topic = new_topic(&mut connection, 1);
+        let request = DeleteTopicsRequest::default().with_topic_names(vec![topic.wire_name()]).with_timeout_ms(15_000);
+        assert_ok(connection.call(5, &request).responses[0].error_code);
+        let request = MetadataRequest::default()
+            .with_topics(Some(vec![by_name(&topic.name)]))
+            .with_allow_auto_topic_creation(true);
+        eventually(15_000, "the topic is gone", || {
+            let found = connection.call(version, &request).topics.remove(0);
+            (found.error_code == Code::UnknownTopicOrPartition.code()).then_some(())
+        });
+        eventually(15_000, "the topic is there again", || {
+            let found = connection.call(version, &request).topics.remove(0);
+            (found.error_code == 0 && (version < 10 || found.topic_id != topic.id)).then_some(())
+        });
+    }
+}
+
+#[test]
+fn what_is_not_there_has_operations_and_may_be_internal() {
+    let name = fresh_name("nobody");
+    let request = MetadataRequest::default()
+        .with_topics(Some(vec![by_name(&name), by_name("__share_group_state")]))
+        .with_allow_auto_topic_creation(false)
+        .with_include_topic_authorized_operations(true);
+    let answer = Connection::open().call(12, &request);
+    let told = [&*name, "__share_group_state"]
+        .map(|asked| answer.topics.iter().find(|topic| name_of(topic) == Some(asked)).expect("a topic"))
+        .map(|topic| (topic.error_code, topic.is_internal, topic.topic_authorized_operations));
+    let code = Code::UnknownTopicOrPartition.code();
+    assert_eq!(told, [(code, false, 0xdf8), (code, true, 0xdf8)]);
 }
 
 #[test]

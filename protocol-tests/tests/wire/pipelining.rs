@@ -2,9 +2,10 @@
 use kafka_protocol::messages::{
     ApiVersionsRequest, FetchRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest, list_offsets_request,
 };
-use protocol_tests::batch::read_batches;
+use protocol_tests::batch::{TRANSACTIONAL, read_batches};
 use protocol_tests::connection::encode_request;
 use protocol_tests::time::Stopwatch;
+use protocol_tests::transactions::Producer;
 use protocol_tests::{
     Batch, Connection, LATEST, Topic, append, assert_ok, fetch, fetch_request, from_offset, new_topic, only_partition,
     produce_request,
@@ -116,6 +117,38 @@ fn idem_14_fifty_produces_in_one_write_keep_their_order() {
     let found = read_batches(&fetch(&mut connection, &topic, 0).records.unwrap_or_default());
     for (round, batch) in found.iter().enumerate() {
         assert_eq!(batch.records()[0].value, Some(round.to_string().into_bytes()));
+    }
+}
+
+#[test]
+fn idem_14_what_is_pipelined_behind_the_first_batch_of_a_transaction_keeps_its_order() {
+    const BATCHES: i32 = 10;
+    let mut producer = Producer::fresh();
+    let topic = new_topic(&mut producer.connection, 1);
+    for round in 0..5 {
+        let mut bytes = Vec::new();
+        let mut put = |frame: Vec<u8>| {
+            bytes.extend((frame.len() as i32).to_be_bytes());
+            bytes.extend(frame);
+        };
+        for sequence in 0..BATCHES {
+            let batch = Batch::from_producer((producer.pid, producer.epoch), sequence, 1).attributes(TRANSACTIONAL);
+            let request =
+                produce_request(12, &topic, 0, batch.encode()).with_transactional_id(Some(producer.id.clone()));
+            put(encode_request(12, &request, sequence, "burst").to_vec());
+        }
+        put(encode_request(7, &latest(&topic), BATCHES, "burst").to_vec());
+        producer.connection.send_bytes(&bytes).expect("one write");
+        let begin = round * (i64::from(BATCHES) + 1);
+        for sequence in 0..BATCHES {
+            let answer = producer.connection.receive::<ProduceRequest>(12, sequence);
+            let answer = &answer.responses[0].partition_responses[0];
+            assert_ok(answer.error_code);
+            assert_eq!(answer.base_offset, begin + i64::from(sequence));
+        }
+        let answer = producer.connection.receive::<ListOffsetsRequest>(7, BATCHES);
+        assert_eq!(answer.topics[0].partitions[0].offset, begin + i64::from(BATCHES), "behind all of them");
+        producer.end_2(true);
     }
 }
 

@@ -1,11 +1,15 @@
 //! One pass over the partitions of a fetch: what each has, within the limits of the whole.
 use super::session::Item;
 use crate::{
-    api::{Context, errors},
+    api::{
+        Context,
+        cold::{self, Cold},
+        errors,
+    },
     log::{AbortedTransaction, Ended, Read, ReadError, Slice},
     net::FileRange,
     platform::{
-        hurried, is_hurried,
+        hurried,
         seeded::{self, Bug},
     },
     record::{BatchHeader, Codec, HEADER_BYTES},
@@ -57,9 +61,6 @@ impl Found {
     }
 }
 
-/// A part of the answer is not in memory, and this thread must not wait for a disk.
-struct Cold;
-
 /// Reads what is in memory; `None` when some of it is not: then [`patiently`] is the way.
 pub fn at_once(cx: &Context, items: &[Item], limits: &Limits) -> Option<Vec<Found>> {
     hurried(|| all(cx, items, limits)).ok()
@@ -69,22 +70,14 @@ pub fn at_once(cx: &Context, items: &[Item], limits: &Limits) -> Option<Vec<Foun
 pub async fn patiently(cx: &Context, items: &mut Vec<Item>, limits: &Limits) -> Vec<Found> {
     cx.broker.metrics.cold_fetches.inc();
     let (of, limits, asked) = (cx.clone(), *limits, std::mem::take(items));
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = cold::patiently(move || {
         let found = all(&of, &asked, &limits);
-        (asked, found)
+        // Nobody is hurried there, so nothing is left for want of patience.
+        (asked, found.unwrap_or_default())
     });
-    match reading.await {
-        Ok((asked, found)) => {
-            *items = asked;
-            // Nobody is hurried there, so nothing is left for want of patience.
-            found.unwrap_or_default()
-        }
-        Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The process ends.
-            Err(_) => Vec::new(),
-        },
-    }
+    let found;
+    (*items, found) = reading.await;
+    found
 }
 
 /// As [`at_once`], and where that does not do, [`patiently`].
@@ -151,13 +144,9 @@ fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bo
     if limits.follower {
         return Ok(Found::error(of_stranger(partition, item)));
     }
-    if is_hurried() && partition.opened().is_none() {
-        // Opening a log reads its files, after a crash all that was not synced.
-        return Err(Cold);
-    }
     match within(cx, partition, item, limits, left, at_least_one) {
         Ok(found) => Ok(found),
-        Err(ReadFault::Read(ReadError::Io { source, .. })) if source.kind() == io::ErrorKind::WouldBlock => Err(Cold),
+        Err(fault) if fault.is_cold() => Err(Cold),
         Err(fault) => {
             let code = match (&fault, cx.version) {
                 // Clients of old versions do not know the storage error (OPS-2).

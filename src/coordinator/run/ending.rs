@@ -1,8 +1,12 @@
 //! Ends transactions that are decided: writes their markers, then has them completed (TXN-9 to TXN-14); and sweeps out
 //! what time ends (TXN-17, TXN-18).
-use super::{CoordinatorError, TransactionAsk, TransactionCoordinator, ended::EndWaiters, marking::MarkerWriter};
+use super::{
+    CoordinatorError, TransactionAsk, TransactionCoordinator,
+    ended::{EndWaiters, Waiter},
+    marking::MarkerWriter,
+};
 use crate::{
-    coordinator::txn::{Reply, Request, TransactionalId},
+    coordinator::txn::{Join, Reply, Request, TransactionalId},
     types::{LeaderEpoch, ProducerId},
 };
 use futures_util::future::BoxFuture;
@@ -56,9 +60,10 @@ impl TransactionEnds {
     }
 
     /// Completes when the transaction of this id that is being ended now is complete; who asks for its state after this call
-    /// misses no end. It may never complete: partitions may be away.
-    pub fn ended(&self, id: &TransactionalId) -> impl Future<Output = ()> + Send + 'static + use<> {
-        self.waiters.next(id)
+    /// misses no end. It may never complete: partitions may be away. If it is still waited for by then, `join` is begun with
+    /// the end; the coordinator says the rest when it is asked.
+    pub fn ended(&self, id: &TransactionalId, join: Join) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.waiters.next(id, join)
     }
 
     /// Runs until `stopping` turns true. What is on its way then is sent again after the next start.
@@ -183,10 +188,13 @@ impl TransactionEnds {
             }
             let is_all = round.marked.len() == markers.partitions.len();
             if !round.marked.is_empty() || is_all {
-                let told = Request::Marked { id: told, producer, partitions: round.marked };
+                let waiters = if is_all { self.waiters.take(id) } else { Vec::new() };
+                let waiting = waiters.iter().map(|waiter| waiter.join.clone()).collect();
+                let told = Request::Marked { id: told, producer, partitions: round.marked, waiting };
                 let told = self.transactions.submit_in(partition, term, told.into());
+                // Decided already; what the next transaction is answered waits for its commit.
+                waiters.into_iter().for_each(Waiter::tell);
                 if is_all {
-                    // Decided already; what the next transaction is answered waits for its commit.
                     self.waiters.tell(id);
                 }
                 if told.await.is_ok() && is_all {

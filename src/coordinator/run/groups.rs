@@ -4,7 +4,7 @@ use crate::{
     coordinator::group::{self, GroupMachine, GroupSettings, Groups, Moment, Never, Op, Reply, Request, Soft, offsets},
     record::{EndTransactionMarker, TransactionResult},
     types::{Offset, ProducerId, TopicId},
-    wire::coordinator::{GroupRecord, GroupRecordError},
+    wire::coordinator::{CommittedInPlace, GroupRecord, GroupRecordError},
 };
 
 /// The handle of the group coordinator.
@@ -55,6 +55,14 @@ impl Coordinated for GroupMachine {
             Err(GroupRecordError::UnknownType(_)) => Ok(None),
             Err(damaged) => Err(damaged.to_string()),
         }
+    }
+
+    fn replay_in_place(&self, groups: &mut Groups, at: Offset, key: &[u8], value: &[u8]) -> bool {
+        let read = CommittedInPlace::read(key, value);
+        if let Some(read) = &read {
+            offsets::replay_in_place(groups, at, read);
+        }
+        read.is_some()
     }
 
     fn transactional(record: &GroupRecord) -> Option<Transactional> {

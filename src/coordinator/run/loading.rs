@@ -58,13 +58,9 @@ impl<M: Coordinated> Sharded<M> {
             Ok(written) => {
                 let unwritten = table.shards.iter().filter(|(index, _)| !written.contains(index));
                 unwritten.for_each(|(_, shard)| shard.is_unwritten());
-                if written.is_empty() {
-                    return;
-                }
             }
             Err(error) => tracing::warn!(%error, "all partitions of {} are opened now", M::TOPIC),
         }
-        self.forget_deleted();
     }
 
     fn written(&self) -> Result<BTreeSet<i32>, LogDirError> {

@@ -74,6 +74,8 @@ pub trait Coordinated:
     Machine<Hard: Default + Send, Soft: Send, Record: Send, Fault: Send> + Clone + Send + Sync + 'static
 {
     const TOPIC: &'static str;
+    /// A journal of so many records is read sooner than a view is opened.
+    const QUICK_RECORDS: u64 = 40_000;
     type Request: Send;
     type Settings: Send + Sync;
 
@@ -94,6 +96,12 @@ pub trait Coordinated:
     fn encode(record: &Self::Record) -> (Vec<u8>, Option<Vec<u8>>);
     /// `None`: of a type that later versions may know, to be passed over. The error tells what is damaged.
     fn decode(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Option<Self::Record>, String>;
+
+    /// Replays one record as it lies in the journal, where that is quicker than to make a value of it first; false where
+    /// nothing was done and the other way is to be taken. Both ways come to the same state.
+    fn replay_in_place(&self, _: &mut Self::Hard, _at: Offset, _key: &[u8], _value: &[u8]) -> bool {
+        false
+    }
 
     /// Where a record does not stand in a plain batch.
     fn transactional(_: &Self::Record) -> Option<Transactional> {

@@ -27,6 +27,8 @@ pub(super) struct Shard<M: Coordinated> {
     due_ms: AtomicU64,
     /// How far the view follows; negative until this shard has served.
     viewed: AtomicI64,
+    /// Where the journal ended when it was loaded: what the view had by then cannot go beyond.
+    loaded_end: AtomicI64,
     /// Topics that are gone; it is told once it serves.
     pub(super) untold: Untold,
 }
@@ -51,6 +53,7 @@ impl<M: Coordinated> Shard<M> {
             state: Mutex::new(state),
             due_ms: AtomicU64::new(NEVER_MS),
             viewed: AtomicI64::new(-1),
+            loaded_end: AtomicI64::new(0),
             untold: Untold::default(),
         })
     }
@@ -152,6 +155,7 @@ impl<M: Coordinated> Shard<M> {
     }
 
     fn start(&self, of: &Sharded<M>, hard: M::Hard, log: Arc<Log>) -> Box<Runtime<M, PartitionJournal<M>>> {
+        self.loaded_end.store(log.bounds().end().get(), Ordering::Release);
         let journal = PartitionJournal::new(self.partition.clone(), log, of.clock.clone());
         let mut runtime = Box::new(Runtime::new(of.machine.clone(), hard, journal));
         drop(self.decide(of, &mut runtime, M::loaded()));
@@ -242,10 +246,12 @@ impl<M: Coordinated> Shard<M> {
         }
     }
 
-    /// Its log if the view is behind.
-    pub(super) fn log_to_follow(&self) -> Option<Arc<Log>> {
+    /// Its log if the view is behind by so many records, and how much of it the view can know.
+    pub(super) fn log_to_follow(&self, ahead: i64) -> Option<(Arc<Log>, Offset)> {
         let viewed = Offset::from_wire(self.viewed.load(Ordering::Acquire))?;
-        self.partition.opened().filter(|log| log.bounds().high() > viewed).cloned()
+        let log = self.partition.opened().filter(|log| log.bounds().high().get() - viewed.get() >= ahead)?;
+        let loaded_end = Offset::new(self.loaded_end.load(Ordering::Acquire));
+        Some((log.clone(), viewed.max(loaded_end)))
     }
 
     pub(super) fn followed(&self, to: Offset) {

@@ -13,8 +13,12 @@ use crate::{
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::spawn_blocking, time};
 
-/// How far the view is behind, about: what a start reads from the journal after a crash.
+/// How often the journals are looked at. The first time is when a start is over: the view takes long to open.
 const EVERY: Duration = Duration::from_secs(1);
+/// A journal is followed once it is so many records ahead, which a start reads at once...
+const AHEAD_RECORDS: i64 = 1_000;
+/// ...or at this one of the looks: what changes often is not written each time.
+const ALL_EACH: u32 = 10;
 /// Changed keys held in memory before they are written.
 const KEYS_MAX: usize = 20_000;
 
@@ -80,12 +84,18 @@ impl Gathered {
     }
 }
 
-/// Brings the view of one journal up to what is committed. How far that is.
-pub(super) fn follow(view: &View, log: &Arc<Log>, wanted: &dyn Fn() -> bool) -> Result<Offset, FollowError> {
+/// Brings the view of one journal up to what is committed. How far that is. A view that knows more of the journal than
+/// `known_max` is one of another: it is made anew.
+pub(super) fn follow(
+    view: &View,
+    log: &Arc<Log>,
+    known_max: Offset,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Offset, FollowError> {
     let of = log.id().key();
     let mut from = view.position(of)?;
     let bounds = log.bounds();
-    if from > bounds.high() || (from < bounds.start() && from > Offset::ZERO) {
+    if from > known_max.min(bounds.high()) || (from < bounds.start() && from > Offset::ZERO) {
         view.forget(of)?;
         from = Offset::ZERO;
     }
@@ -109,13 +119,23 @@ pub(super) fn follow(view: &View, log: &Arc<Log>, wanted: &dyn Fn() -> bool) -> 
 impl<M: Coordinated> Sharded<M> {
     /// Follows the journals until `stopping` turns true.
     pub(super) async fn keep_view(self: Arc<Self>, mut stopping: watch::Receiver<bool>) {
-        while self.view.is_some() {
+        for look in 1u32.. {
+            if self.view.is_none() {
+                return;
+            }
             tokio::select! {
                 _ = stopping.wait_for(|stop| *stop) => return,
                 () = time::sleep(EVERY) => {}
             }
             let (this, table) = (self.clone(), self.table.load_full());
-            if spawn_blocking(move || this.follow_all(&table)).await.is_err() {
+            let ahead = if look.is_multiple_of(ALL_EACH) { 1 } else { AHEAD_RECORDS };
+            let followed = spawn_blocking(move || {
+                if look == 1 {
+                    this.forget_deleted();
+                }
+                this.follow(&table, ahead);
+            });
+            if followed.await.is_err() {
                 tracing::error!(topic = M::TOPIC, "the coordinators' view is no longer kept");
                 return;
             }
@@ -124,12 +144,17 @@ impl<M: Coordinated> Sharded<M> {
 
     /// One round over all journals that have something new, and those that are no more.
     pub(super) fn follow_all(&self, table: &Table<M>) {
+        self.follow(table, 1);
+    }
+
+    /// As [`Sharded::follow_all`], of journals that have so many new records.
+    fn follow(&self, table: &Table<M>, ahead: i64) {
         let Some(view) = &self.view else { return };
         let removed = std::mem::take(&mut *self.removed.lock());
         let mut result = removed.into_iter().try_for_each(|of| view.forget(of));
         for shard in table.shards.values() {
-            let Some(log) = shard.log_to_follow().filter(|_| result.is_ok()) else { continue };
-            match follow(view, &log, &|| true) {
+            let Some((log, known_max)) = shard.log_to_follow(ahead).filter(|_| result.is_ok()) else { continue };
+            match follow(view, &log, known_max, &|| true) {
                 Ok(position) => shard.followed(position),
                 Err(FollowError::View(error)) => result = Err(error),
                 // A deleted or damaged journal: whoever serves it tells.
@@ -148,6 +173,11 @@ impl<M: Coordinated> Sharded<M> {
     /// Views of topics that were deleted while nobody looked.
     pub(super) fn forget_deleted(&self) {
         let Some(view) = &self.view else { return };
+        let figures = self.figures();
+        if figures.serving + figures.loading + figures.failed == 0 {
+            // Nothing was ever written here.
+            return;
+        }
         let image = self.image.load();
         let result = view.journals().and_then(|journals| {
             let mut deleted = journals.into_iter().filter(|(topic, _)| image.topics.by_id(*topic).is_none());

@@ -28,6 +28,13 @@ pub struct Producer {
     pub epoch: i16,
 }
 
+/// Partitions that a producer adds to its transaction by writing to them (TXN-8).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Join {
+    pub producer: Producer,
+    pub partitions: BTreeSet<Partition>,
+}
+
 #[derive(Clone, Debug)]
 pub enum Request {
     Init {
@@ -60,6 +67,8 @@ pub enum Request {
         /// Of the marker: what is told of an earlier transaction says nothing of this one.
         producer: Producer,
         partitions: BTreeSet<Partition>,
+        /// Who waits for this end to go on: the next transaction begins in the same commit.
+        waiting: Vec<Join>,
     },
     /// A partition refused the marker for good.
     MarkerRefused {
@@ -138,7 +147,9 @@ impl Decision<'_> {
             }
             Request::Verify { id, producer, partitions } => self.verify(id, *producer, partitions),
             Request::End { id, producer, result, version } => self.end(id, *producer, *result, *version),
-            Request::Marked { id, producer, partitions } => Ok(self.marked(id, *producer, partitions)),
+            Request::Marked { id, producer, partitions, waiting } => {
+                Ok(self.marked(id, *producer, partitions, waiting))
+            }
             Request::MarkerRefused { id, producer } => Ok(self.marker_refused(id, *producer)),
             Request::AbortLate => self.abort_late(),
             Request::Expire => Ok(self.expire()),

@@ -1,5 +1,7 @@
 //! Markers on their way: which are due, what their answers mean, when a transaction is complete (TXN-9 to TXN-13).
-use super::{Partition, Producer, Reply, Soft, State, Transaction, TransactionalId, Transactions, machine::Decision};
+use super::{
+    Join, Partition, Producer, Reply, Soft, State, Transaction, TransactionalId, Transactions, machine::Decision,
+};
 use crate::{
     record::TransactionResult,
     types::{ErrorCode, Offset, TransactionVersion},
@@ -69,15 +71,28 @@ impl Decision<'_> {
         }
     }
 
-    /// Some partitions have the marker; with the last of them the transaction is complete (TXN-13).
-    pub fn marked(&mut self, id: &TransactionalId, producer: Producer, partitions: &BTreeSet<Partition>) -> Reply {
+    /// Some partitions have the marker; with the last of them the transaction is complete (TXN-13). Who waits for that joins the
+    /// next one with it: they ask again for their answer, and those whom it refuses have changed nothing.
+    pub fn marked(
+        &mut self,
+        id: &TransactionalId,
+        producer: Producer,
+        partitions: &BTreeSet<Partition>,
+        waiting: &[Join],
+    ) -> Reply {
         let Some((known, result)) = self.prepared(id, producer) else { return Reply::Done };
         let marked = self.soft.marked.entry(id.clone()).or_default();
         marked.extend(partitions.iter().cloned());
         if known.partitions.is_subset(marked) {
             self.soft.marked.remove(id);
-            let completed = known.completed(result, self.op.now_ms);
-            self.write(id, &completed);
+            let mut now = known.completed(result, self.op.now_ms);
+            self.write(id, &now);
+            for join in waiting {
+                if let Ok(Some(next)) = self.with_added(&now, join.producer, &join.partitions, TransactionVersion::V2) {
+                    self.write(id, &next);
+                    now = next;
+                }
+            }
         }
         Reply::Done
     }

@@ -9,7 +9,7 @@ mod settings;
 mod state;
 mod views;
 
-pub use machine::{Op, Producer, Reply, Request, TransactionMachine};
+pub use machine::{Join, Op, Producer, Reply, Request, TransactionMachine};
 pub use markers::{MarkerVerdict, PendingMarkers, verdict};
 pub use settings::TransactionSettings;
 pub use state::{Partition, Soft, State, Transaction, Transactions, Unusable};

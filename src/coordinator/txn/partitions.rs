@@ -12,27 +12,39 @@ impl Decision<'_> {
         version: TransactionVersion,
     ) -> Result<Reply, Reply> {
         let known = self.known(id)?;
+        if let Some(next) = self.with_added(&known, producer, partitions, version)? {
+            self.write(id, &next);
+        }
+        Ok(Reply::Done)
+    }
+
+    /// The transaction with these partitions; `None` where they are in it.
+    pub fn with_added(
+        &self,
+        known: &Transaction,
+        producer: Producer,
+        partitions: &BTreeSet<Partition>,
+        version: TransactionVersion,
+    ) -> Result<Option<Transaction>, Reply> {
         // First: the producer may use the id and epoch already that come with the end of the last transaction.
         if let State::Prepare(_) = known.state {
             return Err(Reply::Refused(ErrorCode::ConcurrentTransactions));
         }
-        check_producer(&known, producer)?;
+        check_producer(known, producer)?;
         let is_open = known.state == State::Ongoing;
         if is_open && partitions.is_subset(&known.partitions) {
-            return Ok(Reply::Done);
+            return Ok(None);
         }
         let now_ms = self.op.now_ms;
-        let next = Transaction {
+        Ok(Some(Transaction {
             previous_producer_id: known.producer_id,
             state: State::Ongoing,
             partitions: known.partitions.union(partitions).cloned().collect(),
             started_ms: if is_open { known.started_ms } else { now_ms },
             updated_ms: now_ms,
             version,
-            ..known
-        };
-        self.write(id, &next);
-        Ok(Reply::Done)
+            ..known.clone()
+        }))
     }
 
     pub fn verify(

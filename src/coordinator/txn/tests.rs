@@ -111,7 +111,12 @@ impl Shard {
     /// All markers of the shard are written.
     pub fn mark_all(&mut self) {
         for due in self.runtime.hard().pending_markers(&Soft::default(), Offset::new(i64::MAX)) {
-            self.ask(Request::Marked { id: due.id, producer: due.producer, partitions: due.partitions });
+            self.ask(Request::Marked {
+                id: due.id,
+                producer: due.producer,
+                partitions: due.partitions,
+                waiting: vec![],
+            });
         }
     }
 

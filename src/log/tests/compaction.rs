@@ -191,7 +191,7 @@ fn cmp_5_tombstones_stay_for_their_time_and_then_go() {
         assert!(header.has_delete_horizon());
         assert_eq!(header.base_timestamp, fixture.clock.wall_ms() + DAY.as_millis() as i64);
         assert_eq!(header.max_timestamp, NOW_MS);
-        let found = log.offset_for_timestamp(NOW_MS, log.bounds().end()).unwrap().unwrap();
+        let found = log.offset_for_timestamp(NOW_MS, ReadLimit::End).unwrap().unwrap();
         assert_eq!((found.timestamp_ms, found.offset), (NOW_MS, Offset::new(1)));
         // Cleaned again within its time it stays, its horizon too.
         fixture.clock.advance(DAY / 2);

@@ -5,7 +5,7 @@ use crate::{
     platform::{Chance, MemoryDisk, OpenMode, SeededChance},
     types::ProducerId,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 const PATH: &str = "/data";
 const PARTITIONS: i32 = 3;
@@ -21,6 +21,8 @@ pub struct Model {
     start: i64,
     /// Next sequence of the one producer.
     sequence: i32,
+    /// How often the topic was deleted and made again under its name.
+    generation: u128,
 }
 
 impl Model {
@@ -30,10 +32,16 @@ impl Model {
 
     /// The log was cut, durably.
     fn cut(&mut self, log: &Log) {
-        self.end = log.bounds().end().get();
+        (self.start, self.end) = (log.bounds().start().get(), log.bounds().end().get());
         self.acknowledged = self.acknowledged.min(self.end);
+        self.take_start_back(self.end);
         self.batches.retain(|base, _| *base < self.end);
         self.sequence = known_sequence(log).map_or(0, |last| last + 1);
+    }
+
+    /// A batch is cut as a whole: the log can end before the record that it began with.
+    fn take_start_back(&mut self, to: i64) {
+        self.start_acknowledged = self.start_acknowledged.min(to);
     }
 
     pub fn check(&mut self, log: &Log) -> Result<(), Trouble> {
@@ -101,7 +109,7 @@ fn known_sequence(log: &Log) -> Option<i32> {
 pub struct World {
     pub models: Vec<Model>,
     chance: SeededChance,
-    /// Followers cut their logs.
+    /// Followers cut their logs, topics are deleted and made again.
     truncating: bool,
 }
 
@@ -155,8 +163,7 @@ impl World {
         directory.found()?;
         let mut logs = Vec::new();
         for partition in 0..PARTITIONS {
-            let log = directory.open_log(&id(partition), Arc::new(self.config()))?;
-            logs.push(log);
+            logs.push(self.open(directory, partition)?);
         }
         directory.finish_recovery()?;
         for (log, model) in logs.iter().zip(&mut self.models) {
@@ -166,10 +173,29 @@ impl World {
         Ok(logs)
     }
 
+    fn open(&self, directory: &Arc<LogDir>, partition: i32) -> Result<Arc<Log>, Trouble> {
+        let generation = self.models[partition as usize].generation;
+        let id = LogId { topic_id: TopicId(uuid::Uuid::from_u128(77 + generation)), ..id(partition) };
+        Ok(directory.open_log(&id, Arc::new(self.config()))?)
+    }
+
+    /// The topic goes, and another comes under its name. Both were decided before: no crash brings the first one back.
+    fn make_again(&mut self, directory: &Arc<LogDir>, log: &mut Arc<Log>) -> Result<(), Trouble> {
+        let partition = log.id().partition;
+        let model = &mut self.models[partition as usize];
+        *model = Model { generation: model.generation + 1, ..Model::default() };
+        directory.delete_log(log)?;
+        if self.chance(2) {
+            directory.remove_left(Duration::MAX);
+        }
+        *log = self.open(directory, partition)?;
+        Ok(())
+    }
+
     fn live_in(&mut self, directory: &Arc<LogDir>) -> Result<(), Trouble> {
-        let logs = self.begin(directory)?;
+        let mut logs = self.begin(directory)?;
         for _ in 0..self.chance.u64() % 80 {
-            self.act(directory, &logs)?;
+            self.act(directory, &mut logs)?;
         }
         if self.chance(3) {
             directory.close()?;
@@ -178,9 +204,9 @@ impl World {
         Ok(())
     }
 
-    fn act(&mut self, directory: &Arc<LogDir>, logs: &[Arc<Log>]) -> Result<(), Trouble> {
+    fn act(&mut self, directory: &Arc<LogDir>, logs: &mut [Arc<Log>]) -> Result<(), Trouble> {
         let which = (self.chance.u64() % PARTITIONS as u64) as usize;
-        let (log, action, size) = (&logs[which], self.chance.u64() % 20, (self.chance.u64() % 900) as usize);
+        let (log, action, size) = (&mut logs[which], self.chance.u64() % 20, (self.chance.u64() % 900) as usize);
         let model = &mut self.models[which];
         match action {
             0 => directory.checkpoint()?,
@@ -200,9 +226,11 @@ impl World {
                 // Until it is done either is right. A batch goes as a whole.
                 let boundary = model.batches.range(..=to).next_back().map_or(to, |(base, _)| *base);
                 model.acknowledged = model.acknowledged.min(boundary);
+                model.take_start_back(boundary);
                 log.truncate_to(Offset::new(to))?;
                 model.cut(log);
             }
+            4 if self.truncating && size.is_multiple_of(3) => self.make_again(directory, log)?,
             3..8 => {
                 wait(log, Offset::new(model.end))?;
                 model.acknowledged = model.end;

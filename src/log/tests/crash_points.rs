@@ -1,7 +1,7 @@
 //! Every moment of a directory's life as the last one: after each single change of the disk the power goes, and whatever of the
 //! unsynced part may have got through is opened, also after a second crash in the middle of recovery.
 //!
-//! `OTTLA_CRASH_POINTS` says how many moments are looked at.
+//! `OTTLA_CRASH_POINTS` says how many moments are looked at, `OTTLA_CRASH_SEED` with which history to begin.
 use super::{
     crash::{World, check_image},
     *,
@@ -13,8 +13,8 @@ const POINTS: u64 = 200;
 /// Of one history at most; then another begins.
 const POINTS_PER_SEED: u64 = 400;
 
-fn points() -> u64 {
-    std::env::var("OTTLA_CRASH_POINTS").map_or(POINTS, |points| points.parse().expect("a number of moments"))
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |number| number.parse().expect("a number"))
 }
 
 /// What may be left at this moment: all, only what was synced, and parts of the rest.
@@ -61,8 +61,8 @@ fn point(seed: u64, step: u64, looked_at: &mut u64) -> Result<bool, String> {
 
 #[test]
 fn log_13_every_moment_can_be_the_last() {
-    let (wanted, mut seen, mut images) = (points(), 0, 0);
-    for seed in 0.. {
+    let (wanted, mut seen, mut images) = (number("OTTLA_CRASH_POINTS", POINTS), 0, 0);
+    for seed in number("OTTLA_CRASH_SEED", 0).. {
         // Other histories are looked at with other distances, so that a few moments tell of many.
         let stride = 1 + seed % 5;
         for step in (1..).step_by(stride as usize).take(POINTS_PER_SEED.min(wanted / 4 + 1) as usize) {

@@ -82,6 +82,33 @@ fn log_7_a_cut_that_no_checkpoint_covers_is_done_again() {
     drop(fixture);
 }
 
+/// The batch that the log's start lies in is cut as a whole, and the start goes back with it: what is written there then is not
+/// hidden by the start of before, wherever the checkpoint that covers the cut ends.
+#[test]
+fn log_7_a_start_that_a_cut_took_back_stays_back() {
+    for step in 0..40 {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = open(&disk);
+        (0..4).for_each(|_| _ = append_synced(&log, batch(3, &[1; 30])));
+        fixture.directory.checkpoint().unwrap();
+        log.advance_start(Some(Offset::new(10))).unwrap().wait().unwrap();
+        fixture.directory.checkpoint().unwrap();
+        log.truncate_to(Offset::new(10)).unwrap();
+        assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::new(9), Offset::new(9)));
+        written(&log, 20..23);
+        // The write-ahead log cannot say durably what it has released.
+        disk.inject(Fault::once(OperationKind::Write, ".wal").for_ever());
+        if step > 0 {
+            disk.power_off_after(step);
+        }
+        let _ = fixture.directory.checkpoint();
+        let left = disk.killed();
+        let (_fixture, log) = open(&left);
+        assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::new(9), Offset::new(12)), "step {step}");
+        assert_eq!(read_all(&log, 100).len(), 3);
+    }
+}
+
 #[test]
 fn log_27_a_topic_made_anew_inherits_no_cuts() {
     let disk = MemoryDisk::new();
@@ -96,4 +123,27 @@ fn log_27_a_topic_made_anew_inherits_no_cuts() {
     let again = LogId { topic_id: TopicId(uuid::Uuid::from_u128(78)), ..id(0) };
     fixture.directory.open_log(&again, Arc::new(paged())).unwrap();
     assert_eq!(noted().unwrap(), "0\n0\n");
+}
+
+#[test]
+fn log_27_a_topic_made_anew_inherits_nothing_wherever_a_kill_comes() {
+    for step in 1..30 {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = open(&disk);
+        (0..4).for_each(|_| _ = append_synced(&log, batch(3, &[1; 30])));
+        log.advance_start(Some(Offset::new(10))).unwrap().wait().unwrap();
+        fixture.directory.checkpoint().unwrap();
+        let again = LogId { topic_id: TopicId(uuid::Uuid::from_u128(78)), ..id(0) };
+        disk.power_off_after(step);
+        let _ = fixture.directory.delete_log(&log);
+        let _ = fixture.directory.open_log(&again, Arc::new(paged()));
+        // Killed there, and a second time as soon as the log is there.
+        let mut left = disk.killed();
+        for _ in 0..2 {
+            let opened = Fixture::open(Arc::new(left.clone()), Path::new("/data"));
+            let log = opened.directory.open_log(&again, Arc::new(paged())).unwrap();
+            assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::ZERO, Offset::ZERO), "step {step}");
+            left = left.killed();
+        }
+    }
 }

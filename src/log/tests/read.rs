@@ -100,18 +100,29 @@ fn off_7_the_first_record_at_or_after_a_time() {
     let log =
         filled(&fixture, 300, LogConfig { segment_bytes: 20_000, index_interval_bytes: 500, ..LogConfig::default() });
     let all = read_all(&log, 1 << 20);
-    let end = log.bounds().end();
     for (at, header) in all.iter().enumerate() {
         for before_ms in [0, 9] {
             let time = NOW_MS + at as i64 * 10 - before_ms;
-            let found = log.offset_for_timestamp(time, end).unwrap().unwrap();
+            let found = log.offset_for_timestamp(time, ReadLimit::End).unwrap().unwrap();
             assert_eq!((found.offset.get(), found.timestamp_ms), (header.base_offset, header.max_timestamp));
         }
     }
-    assert_eq!(log.offset_for_timestamp(NOW_MS + 2_991, end).unwrap(), None);
-    assert_eq!(log.offset_for_timestamp(NOW_MS + 10, Offset::new(1)).unwrap(), None);
-    assert_eq!(log.offset_for_timestamp(0, end).unwrap().unwrap().offset, Offset::ZERO);
-    assert_eq!(log.offset_for_timestamp(0, end).unwrap().unwrap().epoch, Some(LeaderEpoch::ZERO));
+    assert_eq!(log.offset_for_timestamp(NOW_MS + 2_991, ReadLimit::End).unwrap(), None);
+    let first = log.offset_for_timestamp(0, ReadLimit::End).unwrap().unwrap();
+    assert_eq!((first.offset, first.epoch), (Offset::ZERO, Some(LeaderEpoch::ZERO)));
+}
+
+#[test]
+fn off_7_only_what_the_asker_may_see_is_found_by_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(LogConfig::default());
+    (0..3).for_each(|at| _ = append(&log, batch_at(NOW_MS + at, 1, b"v")).unwrap());
+    log.advance_high(Offset::new(1));
+    let found =
+        |after_ms, limit| log.offset_for_timestamp(NOW_MS + after_ms, limit).unwrap().map(|found| found.offset.get());
+    assert_eq!((found(0, ReadLimit::High), found(1, ReadLimit::High)), (Some(0), None));
+    assert_eq!((found(1, ReadLimit::End), found(3, ReadLimit::End)), (Some(1), None));
 }
 
 #[test]

@@ -113,7 +113,7 @@ pub fn of_topics(groups: &Groups, around: Around<'_>, topics: &[(String, Uuid)])
             let pending = group.offsets.pending_of_topic(name).filter(move |(partition, pending)| {
                 // A tombstone takes all of a partition: once is enough.
                 let already = group.offsets.get(name, *partition).is_some_and(|one| gone(one.topic_id));
-                !already && pending.values().any(|one| gone(one.topic_id))
+                !already && pending.values().any(|one| gone(one.told().topic_id))
             });
             let pending = pending.map(|(partition, _)| partition);
             committed.chain(pending).map(move |partition| tombstone(id, name, partition))

@@ -1,5 +1,5 @@
 //! Offsets and empty groups past their retention (GRP-21), looked for in turns of bounded size.
-use super::{Around, Expires, Standing, TOMBSTONES_MAX, standing, state::Committed, tombstone};
+use super::{Around, Committed, Expires, Standing, TOMBSTONES_MAX, standing, tombstone};
 use crate::{
     coordinator::group::{Group, GroupId, Groups, Room, Soft, Timer},
     wire::coordinator::GroupRecord,
@@ -119,7 +119,7 @@ impl Turn<'_> {
         true
     }
 
-    fn is_expired(&self, expires: Expires, committed: &Committed) -> bool {
+    fn is_expired(&self, expires: Expires, committed: Committed<'_>) -> bool {
         let now_ms = self.around.at.wall_ms;
         if committed.expire_timestamp >= 0 {
             return now_ms >= committed.expire_timestamp;

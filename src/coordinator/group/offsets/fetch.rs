@@ -51,7 +51,7 @@ impl FetchedPartition {
         FetchedPartition { partition, offset: -1, leader_epoch: -1, metadata: StrBytes::default(), error }
     }
 
-    fn told(partition: i32, committed: &Committed) -> FetchedPartition {
+    fn told(partition: i32, committed: Committed<'_>) -> FetchedPartition {
         FetchedPartition {
             partition,
             offset: committed.offset,
@@ -81,7 +81,7 @@ pub fn fetch(groups: &Groups, soft: &Soft, image: &Image, request: &Fetch) -> Re
 }
 
 /// A topic that was deleted and made anew does not inherit (GRP-22).
-fn is_of(committed: &Committed, id: Uuid) -> bool {
+fn is_of(committed: Committed<'_>, id: Uuid) -> bool {
     committed.topic_id.is_nil() || id.is_nil() || committed.topic_id == id
 }
 
@@ -113,7 +113,7 @@ fn one(group: Option<&Group>, image: &Image, asked: &FetchTopic, require_stable:
 fn all(group: &Group, image: &Image, require_stable: bool) -> Vec<FetchedTopic> {
     let topics = group.offsets.topics().map(|(name, offsets)| {
         let id = image.topics.named(name).map_or(Uuid::nil(), |topic| topic.id.0);
-        let offsets = offsets.iter().filter(|(_, committed)| is_of(committed, id));
+        let offsets = offsets.iter().filter(|(_, committed)| is_of(*committed, id));
         let partitions =
             offsets.map(|(partition, committed)| match require_stable && group.offsets.is_pending(name, partition) {
                 true => FetchedPartition::nothing(partition, ErrorCode::UnstableOffsetCommit),

@@ -3,6 +3,7 @@ mod commit;
 mod delete;
 mod expiry;
 mod fetch;
+mod kept;
 mod names;
 mod numbered;
 mod replay;
@@ -13,9 +14,10 @@ pub use commit::{Commit, CommitPartition, CommitTopic, Committer, Durability};
 pub use delete::{Delete, DeleteTopic, TOMBSTONES_MAX};
 pub use expiry::Sweep;
 pub use fetch::{Fetch, FetchTopic, FetchedPartition, FetchedTopic};
-pub use replay::{Shared, replay, replay_end, replay_in_transaction};
+pub use kept::Committed;
+pub use replay::{Shared, replay, replay_end, replay_in_place, replay_in_transaction};
 pub use standing::{Expires, Standing, Subscribed};
-pub use state::{Committed, Offsets};
+pub use state::Offsets;
 
 use super::{GroupSettings, Groups, Moment, Room, Soft};
 use crate::{

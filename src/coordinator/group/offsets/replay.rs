@@ -1,14 +1,11 @@
 //! What records of offsets do to hard state; the only writer of it (GRP-17).
-use super::state::Committed;
+use super::Committed;
 use crate::{
-    coordinator::group::{GroupId, Groups},
+    coordinator::group::{Group, GroupId, Groups},
     types::{Offset, ProducerId},
-    wire::coordinator::{GroupRecord, OffsetCommitKey, OffsetCommitValue},
+    wire::coordinator::{CommittedInPlace, GroupRecord, OffsetCommitKey, OffsetCommitValue},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the offsets of all groups of a shard share.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -21,7 +18,7 @@ pub struct Shared {
 /// Replays a record about offsets that was appended at `at`; true when it was one.
 pub fn replay(groups: &mut Groups, at: Offset, record: &GroupRecord) -> bool {
     match record {
-        GroupRecord::OffsetCommit(key, Some(value)) => put(groups, None, key, Committed::of_record(at, value.clone())),
+        GroupRecord::OffsetCommit(key, Some(value)) => put(groups, None, key, Committed::of_record(at, value)),
         GroupRecord::OffsetCommit(key, None) | GroupRecord::LegacyOffsetCommit(key, None) => remove(groups, key),
         GroupRecord::LegacyOffsetCommit(key, Some(value)) => {
             let value = OffsetCommitValue {
@@ -30,10 +27,10 @@ pub fn replay(groups: &mut Groups, at: Offset, record: &GroupRecord) -> bool {
                 commit_timestamp: value.commit_timestamp,
                 ..Default::default()
             };
-            put(groups, None, key, Committed::of_record(at, value));
+            put(groups, None, key, Committed::of_record(at, &value));
         }
         GroupRecord::PendingOffsetCommit(producer, key, value) => {
-            put(groups, Some(producer.id), key, Committed::of_record(at, value.clone()));
+            put(groups, Some(producer.id), key, Committed::of_record(at, value));
         }
         GroupRecord::EndTransaction(producer, marker) => replay_end(groups, producer.id, marker.commit),
         _ => return false,
@@ -45,29 +42,42 @@ pub fn replay(groups: &mut Groups, at: Offset, record: &GroupRecord) -> bool {
 pub fn replay_in_transaction(groups: &mut Groups, at: Offset, producer: ProducerId, record: &GroupRecord) {
     match record {
         GroupRecord::OffsetCommit(key, Some(value)) => {
-            put(groups, Some(producer), key, Committed::of_record(at, value.clone()));
+            put(groups, Some(producer), key, Committed::of_record(at, value));
         }
         // Tombstones count at once, whoever wrote them.
         other => _ = replay(groups, at, other),
     }
 }
 
-fn put(groups: &mut Groups, pending_of: Option<ProducerId>, key: &OffsetCommitKey, committed: Committed) {
+/// As [`replay`], of a committed offset that nobody made a record of.
+pub fn replay_in_place(groups: &mut Groups, at: Offset, read: &CommittedInPlace<'_>) {
+    put_committed(groups, (read.group, read.topic, read.partition), Committed::in_place(at, read));
+}
+
+fn put(groups: &mut Groups, pending_of: Option<ProducerId>, key: &OffsetCommitKey, committed: Committed<'_>) {
+    let Some(producer) = pending_of else {
+        return put_committed(groups, (&key.group, &key.topic, key.partition), committed);
+    };
     let topic = groups.offsets.names.intern(&key.topic);
-    if !groups.by_id.contains_key(key.group.as_str()) {
-        groups.by_id.insert(key.group.as_str().into(), Default::default());
+    group_of(&mut groups.by_id, &key.group).offsets.put_pending(topic, key.partition, producer, committed);
+    let open = groups.offsets.open.entry(producer).or_default();
+    if !open.contains(key.group.as_str()) {
+        open.insert(key.group.as_str().into());
     }
-    let group = groups.by_id.get_mut(key.group.as_str()).expect("it was put there");
-    match pending_of {
-        None => group.offsets.put(topic, key.partition, committed),
-        Some(producer) => {
-            group.offsets.put_pending(topic, key.partition, producer, committed);
-            let open = groups.offsets.open.entry(producer).or_default();
-            if !open.contains(key.group.as_str()) {
-                open.insert(key.group.as_str().into());
-            }
-        }
+}
+
+fn put_committed(groups: &mut Groups, (id, topic, partition): (&str, &str, i32), committed: Committed<'_>) {
+    let offsets = &mut group_of(&mut groups.by_id, id).offsets;
+    if !offsets.put_known(topic, partition, committed) {
+        offsets.put(groups.offsets.names.intern(topic), partition, committed);
     }
+}
+
+fn group_of<'a>(by_id: &'a mut BTreeMap<GroupId, Group>, id: &str) -> &'a mut Group {
+    if !by_id.contains_key(id) {
+        by_id.insert(id.into(), Group::default());
+    }
+    by_id.get_mut(id).expect("it was put there")
 }
 
 fn remove(groups: &mut Groups, key: &OffsetCommitKey) {
@@ -97,8 +107,8 @@ fn close(open: &mut BTreeMap<ProducerId, BTreeSet<GroupId>>, producer: ProducerI
 pub fn replay_end(groups: &mut Groups, producer: ProducerId, commit: bool) {
     for id in groups.offsets.open.remove(&producer).unwrap_or_default() {
         let Some(group) = groups.by_id.get_mut(&id) else { continue };
-        let pending: Vec<(Arc<str>, i32, Committed)> = group.offsets.take_pending(producer);
-        for (topic, partition, committed) in pending {
+        for (topic, partition, pending) in group.offsets.take_pending(producer) {
+            let committed = pending.told();
             let newer = group.offsets.get(&topic, partition).is_some_and(|present| present.at > committed.at);
             if commit && !newer {
                 group.offsets.put(topic, partition, committed);

@@ -1,46 +1,24 @@
 //! Committed offsets of one group, and those that transactions have not made real yet.
-use super::numbered::Numbered;
-use crate::{
-    types::{Offset, ProducerId},
-    wire::coordinator::OffsetCommitValue,
+use super::{
+    kept::{Committed, Kept},
+    numbered::Numbered,
 };
+use crate::types::ProducerId;
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use uuid::Uuid;
 
-/// One committed offset.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Committed {
-    pub offset: i64,
-    /// Where the commit stands in the journal.
-    pub at: Offset,
-    /// Milliseconds since 1970.
-    pub commit_timestamp: i64,
-    /// Milliseconds since 1970, from a retention that the client named; -1: as the broker has it.
-    pub expire_timestamp: i64,
-    /// Nil when the commit did not say.
-    pub topic_id: Uuid,
-    /// The client's own words.
-    pub metadata: Box<str>,
-    /// Of the last record that was consumed; -1: not told.
-    pub leader_epoch: i32,
-}
+/// Of one partition: what each open transaction will commit.
+pub type Pending = BTreeMap<ProducerId, PendingOffset>;
 
-impl Committed {
-    pub fn of_record(at: Offset, value: OffsetCommitValue) -> Committed {
-        Committed {
-            offset: value.offset,
-            at,
-            commit_timestamp: value.commit_timestamp,
-            expire_timestamp: value.expire_timestamp,
-            topic_id: value.topic_id,
-            metadata: value.metadata.into(),
-            leader_epoch: value.leader_epoch,
-        }
+/// What one transaction will commit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PendingOffset(Kept);
+
+impl PendingOffset {
+    pub fn told(&self) -> Committed<'_> {
+        self.0.told(Uuid::nil())
     }
 }
-
-/// Of one partition: what each open transaction will commit.
-pub type Pending = BTreeMap<ProducerId, Committed>;
 
 /// The offsets of one group. Changed by replay only (GRP-17).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -61,7 +39,7 @@ impl Offsets {
         self.committed.values().map(Numbered::len).sum()
     }
 
-    pub fn get(&self, topic: &str, partition: i32) -> Option<&Committed> {
+    pub fn get(&self, topic: &str, partition: i32) -> Option<Committed<'_>> {
         self.committed.get(topic)?.get(partition)
     }
 
@@ -85,7 +63,7 @@ impl Offsets {
     }
 
     /// Of one topic.
-    pub fn of_topic(&self, topic: &str) -> impl Iterator<Item = (i32, &Committed)> {
+    pub fn of_topic(&self, topic: &str) -> impl Iterator<Item = (i32, Committed<'_>)> {
         self.committed.get(topic).into_iter().flat_map(Numbered::iter)
     }
 
@@ -103,7 +81,7 @@ impl Offsets {
     }
 
     /// Committed offsets behind a place, in order; all of them behind `None`.
-    pub fn after(&self, place: Option<&(Arc<str>, i32)>) -> impl Iterator<Item = (&Arc<str>, i32, &Committed)> {
+    pub fn after(&self, place: Option<&(Arc<str>, i32)>) -> impl Iterator<Item = (&Arc<str>, i32, Committed<'_>)> {
         let from = place.map_or(Bound::Unbounded, |(topic, _)| Bound::Included(topic.clone()));
         let topics = self.committed.range::<Arc<str>, _>((from, Bound::Unbounded));
         topics.flat_map(move |(topic, partitions)| {
@@ -112,12 +90,25 @@ impl Offsets {
         })
     }
 
-    pub(super) fn put(&mut self, topic: Arc<str>, partition: i32, committed: Committed) {
+    pub(super) fn put(&mut self, topic: Arc<str>, partition: i32, committed: Committed<'_>) {
         self.committed.entry(topic).or_default().insert(partition, committed);
     }
 
-    pub(super) fn put_pending(&mut self, topic: Arc<str>, partition: i32, producer: ProducerId, committed: Committed) {
-        self.pending.entry(topic).or_default().entry(partition).or_default().insert(producer, committed);
+    /// As [`Offsets::put`], of a topic that has some already; false where it has none.
+    pub(super) fn put_known(&mut self, topic: &str, partition: i32, committed: Committed<'_>) -> bool {
+        let known = self.committed.get_mut(topic);
+        known.map(|known| known.insert(partition, committed)).is_some()
+    }
+
+    pub(super) fn put_pending(
+        &mut self,
+        topic: Arc<str>,
+        partition: i32,
+        producer: ProducerId,
+        committed: Committed<'_>,
+    ) {
+        let pending = PendingOffset(Kept::new(partition, committed, Uuid::nil()));
+        self.pending.entry(topic).or_default().entry(partition).or_default().insert(producer, pending);
     }
 
     /// A tombstone takes the committed offset and all that is pending for the partition.
@@ -137,7 +128,7 @@ impl Offsets {
     }
 
     /// Takes out what one transaction had pending here.
-    pub(super) fn take_pending(&mut self, producer: ProducerId) -> Vec<(Arc<str>, i32, Committed)> {
+    pub(super) fn take_pending(&mut self, producer: ProducerId) -> Vec<(Arc<str>, i32, PendingOffset)> {
         let mut taken = Vec::new();
         self.pending.retain(|topic, partitions| {
             partitions.retain(|partition, pending| {

@@ -21,7 +21,7 @@ const A_WHILE: Duration = Duration::from_millis(300);
 
 fn marked(id: &str, producer: Producer, partitions: &[(&str, i32)]) -> Request {
     let named = partitions.iter().map(|(topic, index)| (TopicName::parse(topic).unwrap(), *index));
-    Request::Marked { id: id.into(), producer, partitions: named.collect() }
+    Request::Marked { id: id.into(), producer, partitions: named.collect(), waiting: vec![] }
 }
 
 #[tokio::test]

@@ -128,6 +128,8 @@ impl Machine for Tally {
 
 impl Coordinated for Tally {
     const TOPIC: &'static str = "__consumer_offsets";
+    /// The view is asked always.
+    const QUICK_RECORDS: u64 = 0;
     type Request = Ask;
     type Settings = ();
 

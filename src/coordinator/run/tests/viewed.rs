@@ -77,6 +77,31 @@ async fn a_view_of_a_deleted_topic_or_of_another_journal_is_forgotten() {
     rig.end(true);
 }
 
+#[tokio::test]
+async fn a_view_that_no_load_looked_at_and_knows_more_than_the_journal_had_is_made_anew() {
+    let path = tempfile::tempdir().unwrap();
+    let rig = Rig::start_viewed(path.path(), COUNT);
+    rig.load_all();
+    let view = rig.view.clone().unwrap();
+    let of = rig.partition(partition_of("a", COUNT)).id().key();
+    let change: Change = Some((Offset::new(1), b"wrong".to_vec()));
+    view.apply(of, [(b"z".to_vec(), change)].into(), Offset::new(2)).unwrap();
+    for round in 0..5 {
+        rig.tally.submit("a", put(&format!("k{round}"), "v")).await.unwrap();
+    }
+    rig.tally.follow_all(&rig.tally.table.load_full());
+    let keys =
+        |view: &crate::store::View| view.rows(of).unwrap().iter().map(|row| row.key.to_vec()).collect::<Vec<_>>();
+    assert_eq!(keys(&view), (0..5).map(|round| format!("k{round}").into_bytes()).collect::<Vec<_>>());
+    assert_eq!(view.position(of).unwrap(), Offset::new(5));
+    // What was followed in this life is believed.
+    rig.tally.submit("a", put("k0", "w")).await.unwrap();
+    rig.tally.follow_all(&rig.tally.table.load_full());
+    assert_eq!(view.row_count(of).unwrap(), 5);
+    drop(view);
+    rig.end(true);
+}
+
 /// Something happens to the files of the view between two lives.
 fn harm(path: &Path, chance: &SeededChance) {
     let sled = path.join("ottla-state/sled");

@@ -28,11 +28,17 @@ fn txn_4_markers_are_due_once_the_decision_is_committed() {
 #[test]
 fn txn_13_a_transaction_is_complete_with_its_last_marker_and_not_before() {
     let (mut shard, marker) = prepared();
-    let written = |partition| Request::Marked { id: id(), producer: marker, partitions: parts(&[partition]) };
+    let written =
+        |partition| Request::Marked { id: id(), producer: marker, partitions: parts(&[partition]), waiting: vec![] };
     shard.ask(written(1));
     shard.ask(written(1));
     assert_eq!(shard.state(), State::Prepare(Commit));
-    let other = Request::Marked { id: id(), producer: Producer { epoch: 0, ..marker }, partitions: parts(&[0]) };
+    let other = Request::Marked {
+        id: id(),
+        producer: Producer { epoch: 0, ..marker },
+        partitions: parts(&[0]),
+        waiting: vec![],
+    };
     shard.ask(other);
     assert_eq!(shard.state(), State::Prepare(Commit), "an answer to another transaction's marker");
     shard.ask(written(0));
@@ -44,9 +50,36 @@ fn txn_13_a_transaction_is_complete_with_its_last_marker_and_not_before() {
 }
 
 #[test]
+fn txn_8_who_waits_for_the_end_joins_the_next_transaction_with_it() {
+    let (mut shard, marker) = prepared();
+    let join = |epoch, partition| Join { producer: Producer { epoch, ..marker }, partitions: parts(&[partition]) };
+    let waiting = vec![join(0, 7), join(1, 2), join(1, 3), join(1, 2)];
+    let written = |partition| Request::Marked {
+        id: id(),
+        producer: marker,
+        partitions: parts(&[partition]),
+        waiting: waiting.clone(),
+    };
+    shard.ask(written(0));
+    assert_eq!(shard.state(), State::Prepare(Commit), "a marker is missing");
+    let groups = shard.runtime.journal().groups.len();
+    shard.ask(written(1));
+    let states: Vec<i8> = shard.runtime.journal().groups[groups..]
+        .iter()
+        .flat_map(|(_, records)| records.iter().map(|record| record.value.as_ref().unwrap().transaction_status))
+        .collect();
+    assert_eq!(states, [4, 1, 1], "complete, then open with one partition and with two, and none of the fenced");
+    assert_eq!(shard.runtime.journal().groups.len(), groups + 1, "one commit");
+    assert_eq!((shard.state(), &shard.known().partitions), (State::Ongoing, &parts(&[2, 3])));
+    shard.check_replay();
+    assert_eq!(shard.add(marker, 2, V2), Reply::Done);
+    assert_eq!(shard.runtime.journal().groups.len(), groups + 1, "who asks again finds it done");
+}
+
+#[test]
 fn txn_14_after_a_load_every_marker_is_due_again() {
     let (mut shard, marker) = prepared();
-    shard.ask(Request::Marked { id: id(), producer: marker, partitions: parts(&[1]) });
+    shard.ask(Request::Marked { id: id(), producer: marker, partitions: parts(&[1]), waiting: vec![] });
     shard.reload();
     assert_eq!(due(&shard, &Soft::default(), i64::MAX), [[0, 1]]);
     shard.mark_all();

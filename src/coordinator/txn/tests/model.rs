@@ -282,13 +282,21 @@ impl World {
             // An answer that comes when another term has begun is not heard (TXN-16).
             if verdict(code) == MarkerVerdict::Written && term == self.term {
                 let partitions = BTreeSet::from([partition]);
-                let marked = Request::Marked { id: marker.id, producer: marker.producer, partitions };
+                let waiting = self.waiting(&marker.id);
+                let marked = Request::Marked { id: marker.id, producer: marker.producer, partitions, waiting };
                 if self.version == V2 && self.below(3) == 0 {
                     self.replays.push(marked.clone());
                 }
                 self.ask(marked);
             }
         }
+    }
+
+    /// Clients of this id that go on as soon as the end is told, or mean to; partitions are joined by leaders in version 2 only.
+    fn waiting(&self, id: &TransactionalId) -> Vec<Join> {
+        let clients = self.clients.iter().filter(|client| client.id == *id && client.ending.is_none());
+        let waiting = clients.filter_map(|client| client.producer).filter(|_| self.version == V2 && self.below(2) == 0);
+        waiting.map(|producer| Join { producer, partitions: parts(&[self.below(PARTITIONS as u64) as i32]) }).collect()
     }
 
     /// Something that was given up comes now.
@@ -341,7 +349,7 @@ impl World {
                 let code = self.leaders[partition.1 as usize].mark(&due, self.term);
                 assert_eq!(code, ErrorCode::None, "the present coordinator's marker is taken");
                 let (id, producer) = (due.id.clone(), due.producer);
-                self.shard.ask(Request::Marked { id, producer, partitions: [partition].into() });
+                self.shard.ask(Request::Marked { id, producer, partitions: [partition].into(), waiting: vec![] });
             }
         }
         for Late { partition, producer, transaction, guard } in std::mem::take(&mut self.late) {

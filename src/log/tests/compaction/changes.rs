@@ -1,6 +1,6 @@
 //! Compaction while a log is cut, shortened, deleted or read, and beside retention.
 use super::*;
-use crate::log::{LogError, ReadError};
+use crate::log::{LogError, ReadError, lookup::search_time};
 
 /// A log of 40 records of one key, half of them dirty.
 fn dirty(fixture: &Fixture, config: LogConfig) -> Arc<Log> {
@@ -150,7 +150,7 @@ fn log_24_readers_of_replaced_segments_go_on() {
                     Ok(read) => assert!(headers_of(&read)[0].last().unwrap() >= at),
                     Err(error) => panic!("{error}"),
                 }
-                let found = log.offset_for_timestamp(NOW_MS, log.bounds().end()).unwrap();
+                let found = log.offset_for_timestamp(NOW_MS, ReadLimit::End).unwrap();
                 assert!(found.is_some());
                 reads += 1;
             }
@@ -165,6 +165,54 @@ fn log_24_readers_of_replaced_segments_go_on() {
     });
     assert_eq!(held.slice.unwrap().read().unwrap(), bytes);
     assert!(!matches!(log.read(Offset::ZERO, ReadLimit::End, 10, true), Err(ReadError::OutOfRange { .. })));
+}
+
+#[test]
+fn log_24_a_lookup_by_time_goes_by_one_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = directory(Arc::new(RealDisk), dir.path());
+    let log = fixture.log(compacted());
+    (0..40).for_each(|at| _ = put(&log, "k", Some(&at.to_string())));
+    // Their files are open: who looked at them before goes on.
+    contents(&log);
+    let before = log.look(ReadLimit::End);
+    assert!(cleaner(&fixture).clean_dirtiest());
+    (40..80).for_each(|at| _ = put(&log, "k", Some(&at.to_string())));
+    assert!(cleaner(&fixture).clean_dirtiest());
+    let below = contents(&log).into_iter().filter(|(offset, ..)| *offset < before.end.get());
+    assert_eq!(below.count(), 0, "all that stood below the end of then is compacted away");
+    let found = search_time(&log, &before, NOW_MS).map(|found| found.map(|found| found.offset));
+    match found {
+        Ok(found) => assert_eq!(found, Some(Offset::ZERO)),
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "then it is looked once more"),
+    }
+    let found = log.offset_for_timestamp(NOW_MS, ReadLimit::End).unwrap();
+    assert!(found.is_some_and(|found| found.offset >= before.end));
+}
+
+#[test]
+fn log_24_indexes_that_took_a_segments_names_are_not_read_as_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = directory(Arc::new(RealDisk), dir.path());
+    // Older records with the later times: the compacted segment's times are others.
+    let log = fixture.log(LogConfig { segment_bytes: 8_000, ..compacted() });
+    let put_at = |key: &str, after_ms| {
+        let builder = BatchBuilder::new(NOW_MS + after_ms).record(Some(key.as_bytes()), Some(&[7; 100]));
+        append(&log, builder.build()).unwrap();
+    };
+    (0..30).for_each(|at| put_at("k", 1_000 + at));
+    (0..120).for_each(|at| put_at(&at.to_string(), at));
+    put_at("k", 2_000);
+    contents(&log);
+    let before = log.look(ReadLimit::End).segments;
+    let first = &before[0];
+    let floor = first.floor_by_time(NOW_MS + 60).unwrap();
+    let place = first.locate(Offset::new(35), first.bytes()).unwrap().unwrap().position;
+    assert!(cleaner(&fixture).clean_dirtiest());
+    assert!(first.is_retired());
+    fixture.directory.shared.indexes.forget_all();
+    assert_eq!(first.floor_by_time(NOW_MS + 60).unwrap(), floor);
+    assert_eq!(first.locate(Offset::new(35), first.bytes()).unwrap().unwrap().position, place);
 }
 
 #[test]

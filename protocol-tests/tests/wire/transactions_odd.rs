@@ -1,0 +1,165 @@
+//! Requests of transactions that no client sends: names that cannot be, both protocols in one transaction, a group without a
+//! name. Each gets Kafka's code and changes nothing.
+use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
+use kafka_protocol::messages::{
+    AddPartitionsToTxnRequest, DescribeTransactionsRequest, InitProducerIdRequest, ListTransactionsRequest,
+    TransactionalId, TxnOffsetCommitRequest, txn_offset_commit_request,
+};
+use protocol_tests::groups::{group_id, new_group};
+use protocol_tests::transactions::{Producer, commit_offset, find, settled};
+use protocol_tests::{Code, Topic, assert_error, assert_ok, new_topic, text, topic_name};
+use std::collections::BTreeMap;
+
+/// What is answered for partition 0 of each topic.
+fn add(producer: &mut Producer, version: i16, topics: &[&str]) -> BTreeMap<String, i16> {
+    let topics = topics
+        .iter()
+        .map(|name| AddPartitionsToTxnTopic::default().with_name(topic_name(*name)).with_partitions(vec![0]));
+    let request = AddPartitionsToTxnRequest::default()
+        .with_v3_and_below_transactional_id(producer.id.clone())
+        .with_v3_and_below_producer_id(producer.pid.into())
+        .with_v3_and_below_producer_epoch(producer.epoch)
+        .with_v3_and_below_topics(topics.collect());
+    let answer = producer.connection.call(version, &request);
+    let told = answer.results_by_topic_v3_and_below.into_iter();
+    told.map(|topic| (topic.name.to_string(), topic.results_by_partition[0].partition_error_code)).collect()
+}
+
+#[test]
+fn txn_5_names_that_no_topic_has_and_the_brokers_own_topics_keep_the_others_out() {
+    let mut producer = Producer::fresh();
+    let topic = new_topic(&mut producer.connection, 1);
+    find(&mut producer.connection, 0, &new_group());
+    let name = topic.name.to_string();
+    let long = "x".repeat(300);
+    for version in 0..=3 {
+        for bad in ["no name", "", "..", &long] {
+            let codes = add(&mut producer, version, &[&name, bad]);
+            assert_eq!(codes[bad], Code::UnknownTopicOrPartition.code(), "{bad:?}");
+            assert_eq!(codes[&name], Code::OperationNotAttempted.code());
+        }
+        for own in ["__consumer_offsets", "__transaction_state"] {
+            let codes = add(&mut producer, version, &[own, &name]);
+            assert_eq!(codes[own], Code::TopicAuthorizationFailed.code());
+            assert_eq!(codes[&name], Code::OperationNotAttempted.code());
+        }
+    }
+    assert_error(producer.end(4, true).error_code, Code::InvalidTxnState);
+}
+
+#[test]
+fn txn_5_an_empty_transactional_id_is_invalid() {
+    let mut producer = Producer::fresh();
+    let topic = new_topic(&mut producer.connection, 1);
+    let group = new_group();
+    find(&mut producer.connection, 0, &group);
+    producer.id = TransactionalId(text(""));
+    assert_eq!(producer.add(3, &topic, vec![0]), [Code::InvalidRequest.code()]);
+    assert_error(producer.add_offsets(4, &group), Code::InvalidRequest);
+    for version in [4, 5] {
+        assert_error(producer.end(version, true).error_code, Code::InvalidRequest);
+    }
+    let ids = vec![producer.id.clone()];
+    let answer = producer.connection.call(0, &DescribeTransactionsRequest::default().with_transactional_ids(ids));
+    assert_error(answer.transaction_states[0].error_code, Code::InvalidRequest);
+}
+
+#[test]
+fn init_5_a_producer_id_that_cannot_be_is_somebody_else() {
+    let mut producer = Producer::fresh();
+    for (version, expected) in [(3, Code::InvalidProducerEpoch), (4, Code::ProducerFenced), (5, Code::ProducerFenced)] {
+        for (pid, epoch) in [(-2, 0), (i64::MIN, 0), (producer.pid, -2), (producer.pid, i16::MAX), (i64::MAX, 0)] {
+            let request = InitProducerIdRequest::default()
+                .with_transactional_id(Some(producer.id.clone()))
+                .with_transaction_timeout_ms(60_000)
+                .with_producer_id(pid.into())
+                .with_producer_epoch(epoch);
+            assert_error(producer.connection.call(version, &request).error_code, expected);
+        }
+    }
+    let topic = new_topic(&mut producer.connection, 1);
+    assert_ok(producer.produce(12, &topic, 0, 1));
+    producer.end_2(true);
+}
+
+#[test]
+fn txn_8_both_protocols_may_take_turns_and_meet_in_one_transaction() {
+    let mut producer = Producer::fresh();
+    let topic = new_topic(&mut producer.connection, 2);
+    // Added by hand, ended with the next epoch.
+    assert_eq!(producer.add(3, &topic, vec![0]), [0]);
+    assert_ok(producer.produce(11, &topic, 0, 1));
+    producer.end_2(true);
+    assert_eq!(settled(&topic, 2), 0);
+    // Joined by writing, ended without another epoch.
+    assert_ok(producer.produce(12, &topic, 0, 1));
+    let answer = producer.end(4, true);
+    assert_ok(answer.error_code);
+    assert_eq!((answer.producer_id.0, answer.producer_epoch), (-1, -1));
+    assert_eq!(settled(&topic, 4), 0);
+    // One partition this way, the other that way.
+    assert_eq!(producer.add(3, &topic, vec![1]), [0]);
+    assert_ok(producer.produce_at(11, (&topic, 1), 0, 1));
+    assert_ok(producer.produce(12, &topic, 1, 1));
+    producer.end_2(false);
+    assert_eq!(settled(&topic, 6), 1);
+}
+
+fn commit_to(producer: &mut Producer, version: i16, group: &str, topics: &[(&str, i32)]) -> Vec<i16> {
+    let topics = topics.iter().map(|(name, index)| {
+        let partition = txn_offset_commit_request::TxnOffsetCommitRequestPartition::default()
+            .with_partition_index(*index)
+            .with_committed_offset(5)
+            .with_committed_metadata(Some(text("")));
+        txn_offset_commit_request::TxnOffsetCommitRequestTopic::default()
+            .with_name(topic_name(*name))
+            .with_partitions(vec![partition])
+    });
+    let request = TxnOffsetCommitRequest::default()
+        .with_transactional_id(producer.id.clone())
+        .with_group_id(group_id(group))
+        .with_producer_id(producer.pid.into())
+        .with_producer_epoch(producer.epoch)
+        .with_topics(topics.collect());
+    let answer = producer.connection.call(version, &request);
+    let mut told: Vec<_> =
+        answer.topics.iter().map(|topic| (topic.name.to_string(), topic.partitions[0].error_code)).collect();
+    told.sort();
+    told.into_iter().map(|(_, code)| code).collect()
+}
+
+#[test]
+fn txn_21_offsets_of_topics_that_are_not_there_are_refused_one_by_one() {
+    let mut producer = Producer::fresh();
+    let topic: Topic = new_topic(&mut producer.connection, 1);
+    let group = new_group();
+    find(&mut producer.connection, 0, &group);
+    let (name, unknown) = (topic.name.to_string(), Code::UnknownTopicOrPartition.code());
+    for version in 0..=5 {
+        // Whoever asks, of whatever group.
+        let epoch = std::mem::replace(&mut producer.epoch, 77);
+        assert_eq!(commit_to(&mut producer, version, &group, &[("no name", 0), (&name, 1)]).len(), 2);
+        assert_eq!(commit_to(&mut producer, version, &group, &[("zz-nobody", 0), (&name, 9)]), [unknown; 2]);
+        assert_eq!(commit_to(&mut producer, version, "", &[("zz-nobody", 0)]), [unknown]);
+        producer.epoch = epoch;
+        assert_eq!(commit_to(&mut producer, version, "", &[(&name, 0)]), [Code::InvalidGroupId.code()]);
+    }
+    assert_eq!(commit_to(&mut producer, 5, &group, &[(&name, 0), ("zz-nobody", 0)]).len(), 2);
+    assert_ok(commit_offset(&mut producer, 5, &group, &topic, 9));
+    producer.end_2(true);
+}
+
+#[test]
+fn txn_25_what_is_listed_by_names_and_patterns_that_cannot_be() {
+    let mut producer = Producer::fresh();
+    let request = ListTransactionsRequest::default()
+        .with_state_filters(vec![text("Ongoing"), text("nonsense")])
+        .with_producer_id_filters(vec![producer.pid.into()]);
+    let answer = producer.connection.call(0, &request);
+    assert_ok(answer.error_code);
+    assert_eq!(answer.unknown_state_filters, [text("nonsense")]);
+    assert!(answer.transaction_states.is_empty());
+    let request = ListTransactionsRequest::default().with_transactional_id_pattern(Some(text("(")));
+    let answer = producer.connection.call(2, &request);
+    assert_error(answer.error_code, Code::InvalidRegularExpression);
+}
