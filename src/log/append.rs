@@ -202,7 +202,7 @@ impl Log {
         let position = active.bytes();
         let mut parts = [IoSlice::new(slices[0]), IoSlice::new(slices[1])];
         let len = (slices[0].len() + slices[1].len()) as u64;
-        let ahead = match self.shared.space.left_bytes() >= SPACE_BYTES_MIN {
+        let ahead = match self.shared().space.left_bytes() >= SPACE_BYTES_MIN {
             true => active.allocate_ahead(position, len, segment_bytes),
             false => Ok(()),
         };

@@ -26,6 +26,7 @@ use std::{
 };
 
 mod ahead;
+mod replaced;
 mod transactions;
 
 pub(in crate::log) use ahead::SPACE_BYTES_MIN;
@@ -36,7 +37,6 @@ const SEARCH_CHUNK_BYTES: usize = 4096;
 const SMALL_BYTES_MAX: u64 = 64 << 10;
 /// Bytes between two entries of an index that is made again in memory: Kafka's `index.interval.bytes`.
 const REBUILT_INTERVAL_BYTES: u64 = 4096;
-const STAND_IN_BYTES: u64 = 1;
 /// Positions are 31 bits in Kafka's index files.
 pub const SEGMENT_BYTES_MAX: u64 = i32::MAX as u64;
 
@@ -81,21 +81,6 @@ pub struct Located {
 }
 
 impl Segment {
-    pub fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// The file has another name and is another: nobody has looked at it.
-    pub fn moved(&self) {
-        self.close_file();
-        self.set_dirty(false);
-        self.health.forget(self.bytes());
-    }
-
-    pub fn forget_hints(&self) {
-        self.hints.lock().forget();
-    }
-
     /// A segment without bytes; its file is made with the first write.
     pub fn create(folder: Arc<Folder>, base: Offset) -> Arc<Segment> {
         let segment = Segment::existing(folder, base, 0);
@@ -125,18 +110,6 @@ impl Segment {
             hints: Mutex::default(),
             health: Health::unknown_to(bytes),
         })
-    }
-
-    /// Stands for a file that was there and is not any more: without any bytes that could be read.
-    pub fn stand_in(folder: Arc<Folder>, base: Offset) -> Arc<Segment> {
-        let segment = Segment::existing(folder, base, STAND_IN_BYTES);
-        segment.set_aborted(AbortedIndex::empty());
-        segment
-    }
-
-    /// See `stand_in`. No segment file that has a batch is as short.
-    pub fn is_stand_in(&self) -> bool {
-        self.bytes() == STAND_IN_BYTES
     }
 
     pub fn base(&self) -> Offset {

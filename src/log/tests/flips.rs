@@ -43,7 +43,7 @@ impl Written {
             at = last.next();
         }
         let times = (0..20).map(|at| {
-            let found = log.offset_for_timestamp(NOW_MS + at * 1_000, bounds.end())?;
+            let found = log.offset_for_timestamp(NOW_MS + at * 1_000, ReadLimit::End)?;
             Ok(found.map(|found| found.offset.get()))
         });
         Ok((aborted, times.collect::<Result<_, ReadError>>()?))
