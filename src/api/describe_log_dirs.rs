@@ -1,7 +1,7 @@
 //! DescribeLogDirs 1-5: what each log directory holds, and the room on its disk.
 //!
 //! Version 2 is flexible, 3 has an error for the whole answer, 4 the sizes of the disk (KIP-827), 5 says which
-//! directories take no new partitions (KIP-1066): none here.
+//! directories take no new partitions (KIP-1066).
 use super::{Context, Reply, Response};
 use crate::{
     log::LogDir,
@@ -28,6 +28,7 @@ pub fn handle(cx: &Context, request: DescribeLogDirsRequest) -> Reply<Response> 
     });
     let (version, correlation_id) = (cx.version, cx.correlation_id);
     let cx = cx.clone();
+    let broker = cx.broker.clone();
     Reply::later(async move {
         // Sizes of logs that are not open are asked of the disk.
         let described = tokio::task::spawn_blocking(move || {
@@ -36,7 +37,12 @@ pub fn handle(cx: &Context, request: DescribeLogDirsRequest) -> Reply<Response> 
             partitions.directories().iter().map(|one| describe(&cx, one, &wanted)).chain(offline).collect()
         });
         let response = DescribeLogDirsResponse::default().with_results(described.await.unwrap_or_default());
-        match encode_log_dirs(version, correlation_id, &response) {
+        let is_cordoned = |path: &str| {
+            let directories = broker.partitions.directories().iter().map(|directory| directory.path());
+            let mut cordoned = directories.filter(|directory| broker.partitions.is_cordoned(directory));
+            cordoned.any(|directory| std::path::absolute(directory).is_ok_and(|directory| directory == Path::new(path)))
+        };
+        match encode_log_dirs(version, correlation_id, &response, &is_cordoned) {
             Ok(frame) => Response::Frame(frame),
             Err(bug) => Response::Close(bug.into()),
         }
@@ -80,11 +86,23 @@ fn topics(cx: &Context, directory: &Arc<LogDir>, wanted: &Wanted) -> std::io::Re
             partition.is_in(directory) && wanted.as_ref().is_none_or(|all| all.contains(&key()))
         };
         for partition in topic.partitions.iter().flatten().filter(is_here) {
-            // The log is the current one of its partition and the leader's own: it lags behind nothing.
+            // The current log of its partition, and the leader's own, lags behind nothing.
             let described = DescribeLogDirsPartition::default()
                 .with_partition_index(partition.id().partition)
                 .with_partition_size(i64::try_from(directory.size_of(partition.id())?).unwrap_or(i64::MAX));
             sizes.entry(name.to_owned()).or_default().push(described);
+        }
+    }
+    for future in cx.broker.partitions.moves().map(|moves| moves.futures_in(directory)).unwrap_or_default() {
+        let (name, index) = (future.partition.id().topic.as_str().to_owned(), future.partition.id().partition);
+        if wanted.as_ref().is_none_or(|all| all.contains(&(name.clone(), index))) {
+            let end = future.partition.opened().map_or(future.reached, |log| log.bounds().end());
+            let described = DescribeLogDirsPartition::default()
+                .with_partition_index(index)
+                .with_partition_size(i64::try_from(future.bytes).unwrap_or(i64::MAX))
+                .with_offset_lag((end.get() - future.reached.get()).max(0))
+                .with_is_future_key(true);
+            sizes.entry(name).or_default().push(described);
         }
     }
     let topic = |(name, partitions)| {

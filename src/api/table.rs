@@ -65,6 +65,7 @@ apis! {
     TxnOffsetCommit         0, 0..=5  => super::txn_offset_commit::handle;
     DescribeConfigs         1, 1..=4  => super::describe_configs::handle;
     AlterConfigs            0, 0..=2  => super::alter_configs::handle;
+    AlterReplicaLogDirs     1, 1..=2  => super::alter_replica_log_dirs::handle;
     DescribeLogDirs         1, 1..=5  => super::describe_log_dirs::handle;
     CreatePartitions        0, 0..=3  => super::create_partitions::handle;
     DeleteGroups            0, 0..=2  => super::delete_groups::handle;

@@ -24,6 +24,8 @@ pub struct NodeConfig {
     pub first_levels: BTreeMap<String, i16>,
     pub rack: Option<String>,
     pub log_dirs: Vec<PathBuf>,
+    /// Those of them that get no new partitions.
+    pub cordoned_log_dirs: Vec<PathBuf>,
     pub metadata_log_dir: PathBuf,
     pub network: NetworkConfig,
     pub topics: TopicRules,
@@ -91,6 +93,8 @@ pub struct LogRules {
     pub initial_task_delay_ms: u64,
     /// How fast stored records are looked at for damage; 0: not at all.
     pub scrub_bytes_per_second: u64,
+    /// How fast partitions are copied to another directory; `None`: as fast as it goes.
+    pub move_bytes_per_second: Option<u64>,
     pub cleaner: CleanerRules,
 }
 
@@ -212,7 +216,9 @@ impl NodeConfig {
             (None, None) => return Err(rule("log.dirs", "one directory or more", String::new())),
         };
         check_retention_and_roll(raw)?;
+        let cordoned_log_dirs = cordoned_log_dirs(reader, &log_dirs)?;
         Ok(NodeConfig {
+            cordoned_log_dirs,
             node_id: NodeId(node_id),
             cluster_id: reader.text_or_none("cluster.id")?,
             first_levels: first_levels(reader)?,
@@ -254,6 +260,20 @@ fn log_dirs(reader: &Reader<'_>) -> Result<Vec<PathBuf>, NodeConfigError> {
         None => reader.list("log.dir")?,
     };
     Ok(named.into_iter().map(PathBuf::from).collect())
+}
+
+/// All of them by `*`, or some by their names in `log.dirs` (KIP-1066).
+fn cordoned_log_dirs(reader: &Reader<'_>, log_dirs: &[PathBuf]) -> Result<Vec<PathBuf>, NodeConfigError> {
+    const KEY: &str = "cordoned.log.dirs";
+    let named = reader.list(KEY)?;
+    if named == ["*"] {
+        return Ok(log_dirs.to_vec());
+    }
+    let cordoned: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
+    match cordoned.iter().find(|path| !log_dirs.contains(path)) {
+        Some(unknown) => Err(rule(KEY, "entries of log.dirs, or * alone", unknown.to_string_lossy().into_owned())),
+        None => Ok(cordoned),
+    }
 }
 
 /// Kafka checks what the milliseconds come to, whichever unit they were given in (`KafkaConfig.validateValues`).
@@ -360,6 +380,9 @@ fn log_rules(reader: &Reader<'_>) -> Result<LogRules, NodeConfigError> {
         recovery_checkpoint_interval_ms: reader.count("log.flush.offset.checkpoint.interval.ms")?,
         initial_task_delay_ms: reader.count("log.initial.task.delay.ms")?,
         scrub_bytes_per_second: reader.count("ottla.log.scrub.bytes.per.second")?,
+        move_bytes_per_second: reader
+            .long_or_none("replica.alter.log.dirs.io.max.bytes.per.second")?
+            .and_then(|rate| u64::try_from(rate).ok()),
         cleaner: cleaner_rules(reader)?,
     })
 }

@@ -113,7 +113,7 @@ impl Log {
             let log_start = self.bounds().start();
             return Ok(Appended { base, last, duplicate: true, append_time_ms: None, log_start });
         }
-        if !self.shared.space.take(size as u64, origin == AppendOrigin::Coordinator) {
+        if !self.shared().space.take(size as u64, origin == AppendOrigin::Coordinator) {
             return Err(self.disk_full());
         }
         self.roll_if_due(&mut writer, &config, batch.header())?;
@@ -148,7 +148,7 @@ impl Log {
     }
 
     pub(in crate::log) fn check_usable(&self, writer: &Writer) -> Result<(), AppendError> {
-        match (writer.closed, self.shared.failure()) {
+        match (writer.closed, self.shared().failure()) {
             (Some(Closed::Deleted), _) => Err(AppendError::Deleted),
             (Some(_), _) => Err(AppendError::Stopping),
             (None, Some(why)) => Err(AppendError::StorageFailed(why.to_owned())),
@@ -176,15 +176,15 @@ impl Log {
             leader_epoch: header.leader_epoch().unwrap_or_default(),
             len: header.size() as u32,
         };
-        self.shared.count_unsaved(header.size() as u64);
+        self.shared().count_unsaved(header.size() as u64);
         let reach = Some((&self.committed, placed.last().next()));
-        let Err(error) = self.shared.wal.append(&head, &placed.slices(), reach) else { return Ok(()) };
+        let Err(error) = self.shared().wal.append(&head, &placed.slices(), reach) else { return Ok(()) };
         let undone = self.take_back(&writer.active, position, io::ErrorKind::StorageFull.into());
         match error {
             WalError::DiskFull { .. } => Err(undone),
             WalError::Closed => Err(AppendError::Stopping),
             error => {
-                self.shared.fail(error.to_string());
+                self.shared().fail(error.to_string());
                 Err(AppendError::StorageFailed(error.to_string()))
             }
         }
@@ -202,7 +202,7 @@ impl Log {
         let position = active.bytes();
         let mut parts = [IoSlice::new(slices[0]), IoSlice::new(slices[1])];
         let len = (slices[0].len() + slices[1].len()) as u64;
-        let ahead = match self.shared.space.left_bytes() >= SPACE_BYTES_MIN {
+        let ahead = match self.shared().space.left_bytes() >= SPACE_BYTES_MIN {
             true => active.allocate_ahead(position, len, segment_bytes),
             false => Ok(()),
         };
@@ -218,7 +218,7 @@ impl Log {
             && let Some(log) = self.this.upgrade()
         {
             writer.listed = true;
-            self.shared.dirty.lock().push(log);
+            self.shared().dirty.lock().push(log);
         }
         Ok(position)
     }
@@ -232,11 +232,11 @@ impl Log {
             && !(position == 0 && error.kind() == io::ErrorKind::NotFound)
         {
             let why = format!("a write to {log} failed ({source}) and could not be taken back ({error})");
-            self.shared.fail(why.clone());
+            self.shared().fail(why.clone());
             return AppendError::StorageFailed(why);
         }
         if is_disk_full(&source) {
-            self.shared.space.refresh(0);
+            self.shared().space.refresh(0);
             return self.disk_full();
         }
         AppendError::Write { log, source }
@@ -308,7 +308,7 @@ impl Log {
     }
 
     fn disk_full(&self) -> AppendError {
-        self.shared.note_full();
+        self.shared().note_full();
         AppendError::DiskFull { log: self.id.to_string() }
     }
 
@@ -342,7 +342,7 @@ impl Log {
         let waited_ms = if first_ms >= 0 {
             next.max_timestamp.saturating_sub(first_ms)
         } else {
-            self.shared.clock.wall_ms().saturating_sub(writer.created_ms)
+            self.shared().clock.wall_ms().saturating_sub(writer.created_ms)
         };
         // A record that is written to is never compacted: the largest lag also closes segments.
         let lag_ms = if config.compact { config.compaction_lag_ms_max } else { i64::MAX };
@@ -374,7 +374,7 @@ impl Log {
         writer.active = next.clone();
         writer.since_index = 0;
         writer.first_timestamp_ms = None;
-        writer.created_ms = self.shared.clock.wall_ms();
+        writer.created_ms = self.shared().clock.wall_ms();
         self.segments.write().push(next.clone());
         self.shown.lock().tail = Tail::new(next);
         Ok(())
@@ -397,23 +397,23 @@ impl Log {
         for segment in sealed {
             if let Err(error) = segment.file().and_then(|file| file.sync_data()) {
                 let why = format!("a segment of {} could not be synced: {error}", self.id);
-                self.shared.fail(why.clone());
+                self.shared().fail(why.clone());
                 return Err(AppendError::StorageFailed(why));
             }
         }
         let names = if writer.new_folder || !writer.sealed_dirty.is_empty() {
             // Files were made since the last checkpoint, perhaps the directory itself (LOG-10).
             let metadata = self.folder.file(names::PARTITION_METADATA);
-            let synced = self.shared.disk.open(&metadata, OpenMode::Write).and_then(|file| file.sync_data());
+            let synced = self.shared().disk.open(&metadata, OpenMode::Write).and_then(|file| file.sync_data());
             synced
-                .and_then(|()| self.shared.disk.sync_dir(&self.path()))
-                .and_then(|()| self.shared.disk.sync_dir(&self.shared.path))
+                .and_then(|()| self.shared().disk.sync_dir(&self.path()))
+                .and_then(|()| self.shared().disk.sync_dir(&self.shared().path))
         } else {
             Ok(())
         };
         if let Err(error) = names {
             let why = format!("the directory of {} could not be synced: {error}", self.id);
-            self.shared.fail(why.clone());
+            self.shared().fail(why.clone());
             return Err(AppendError::StorageFailed(why));
         }
         writer.unlogged = false;

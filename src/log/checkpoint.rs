@@ -1,7 +1,7 @@
 //! Kafka's checkpoint files: a version, a count, one line per entry. Replaced atomically (LOG-11); a damaged one is
 //! reported and counts as absent, which makes recovery look at more, never at less (LOG-18).
 use crate::{
-    log::epoch_cache::EpochStart,
+    log::{epoch_cache::EpochStart, seal},
     types::{LeaderEpoch, Offset, TopicName, TopicPartition},
 };
 use std::{collections::BTreeMap, fmt::Write};
@@ -65,6 +65,8 @@ pub enum CheckpointError {
     Line { line: usize, text: String },
     #[error("{expected} entries are announced, {found} are there")]
     Count { expected: usize, found: usize },
+    #[error("the checksum does not fit")]
+    Checksum,
 }
 
 /// Parses and prints `recovery-point-offset-checkpoint` and its two siblings.
@@ -72,6 +74,17 @@ pub fn write_offsets(offsets: &Offsets) -> String {
     let mut text = format!("0\n{}\n", offsets.len());
     for (at, offset) in offsets {
         writeln!(text, "{} {} {offset}", at.topic, at.partition).expect("strings take all text");
+    }
+    sealed(text, offsets.len())
+}
+
+/// Behind the last entry stands the checksum of all of them. Without any there is no word that it could stand behind.
+fn sealed(mut text: String, entries: usize) -> String {
+    if entries > 0 {
+        text.pop();
+        let seal = seal::of(&text);
+        text.push_str(&seal);
+        text.push('\n');
     }
     text
 }
@@ -93,7 +106,7 @@ pub fn write_epochs(epochs: &[EpochStart]) -> String {
     for entry in epochs {
         writeln!(text, "{} {}", entry.epoch, entry.start).expect("strings take all text");
     }
-    text
+    sealed(text, epochs.len())
 }
 
 pub fn read_epochs(bytes: &[u8]) -> Result<Vec<EpochStart>, CheckpointError> {
@@ -108,6 +121,10 @@ pub fn read_epochs(bytes: &[u8]) -> Result<Vec<EpochStart>, CheckpointError> {
 
 fn entries<T>(bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, CheckpointError> {
     let text = std::str::from_utf8(bytes).map_err(|_| CheckpointError::Empty)?;
+    let (text, white) = seal::split_end(text.strip_suffix('\n').unwrap_or(text));
+    if seal::fits(white, text) == Some(false) {
+        return Err(CheckpointError::Checksum);
+    }
     let mut lines = text.lines();
     let version = lines.next().ok_or(CheckpointError::Empty)?;
     if version != "0" {
@@ -137,8 +154,27 @@ mod tests {
         offsets.insert(at("b", 0), Offset::new(12));
         offsets.insert(at("a.c", 3), Offset::new(0));
         let text = write_offsets(&offsets);
-        assert_eq!(text, "0\n2\na.c 3 0\nb 0 12\n");
-        assert_eq!(read_offsets(text.as_bytes()), Ok(offsets));
+        let words = "0\n2\na.c 3 0\nb 0 12";
+        assert_eq!(text, format!("{words}{}\n", seal::of(words)));
+        assert_eq!(read_offsets(text.as_bytes()), Ok(offsets.clone()));
+        assert_eq!(read_offsets(format!("{words}\n").as_bytes()), Ok(offsets), "as Kafka writes it");
+    }
+
+    #[test]
+    fn log_18_no_flipped_bit_makes_another_checkpoint() {
+        let mut offsets = Offsets::new();
+        let at = |topic: &str, partition| TopicPartition { topic: TopicName::parse(topic).unwrap(), partition };
+        offsets.insert(at("b", 0), Offset::new(1234));
+        offsets.insert(at("a.c", 3), Offset::new(0));
+        let epochs = [EpochStart { epoch: LeaderEpoch::new(2), start: Offset::new(731) }];
+        for text in [write_offsets(&offsets), write_epochs(&epochs), write_offsets(&Offsets::new())] {
+            for bit in 0..text.len() * 8 {
+                let mut bytes = text.clone().into_bytes();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                let (as_offsets, as_epochs) = (read_offsets(&bytes).is_ok(), read_epochs(&bytes).is_ok());
+                assert!(!as_offsets && !as_epochs, "bit {bit} of {text:?}");
+            }
+        }
     }
 
     #[test]
@@ -166,7 +202,8 @@ mod tests {
     #[test]
     fn epochs_round_trip() {
         let epochs = [EpochStart { epoch: LeaderEpoch::new(2), start: Offset::new(7) }];
-        assert_eq!(write_epochs(&epochs), "0\n1\n2 7\n");
+        assert_eq!(write_epochs(&epochs).split_whitespace().collect::<Vec<_>>(), ["0", "1", "2", "7"]);
+        assert_eq!(read_epochs(write_epochs(&epochs).as_bytes()).unwrap(), epochs);
         assert_eq!(read_epochs(b"0\n1\n2 7\n").unwrap(), epochs);
         assert!(read_epochs(b"0\n1\n2 7 9\n").is_err());
     }

@@ -6,7 +6,8 @@ use crate::{
         append::is_disk_full,
         checkpoint,
         log::Log,
-        log_dir::{Checkpoints, LogDir, LogDirError},
+        log_dir::{Checkpoints, LogDir},
+        log_dir_error::LogDirError,
         names,
         segment::Segment,
         wal::WalSequence,
@@ -388,11 +389,11 @@ impl LogDir {
 
 impl Checkpoints {
     /// Where a log starts and how far it is committed.
-    fn take(&mut self, log: &Arc<Log>) {
+    pub(in crate::log) fn take(&mut self, log: &Arc<Log>) {
         let at = log.id.topic_partition();
         let bounds = log.bounds();
-        let moved = bounds.start() > log.segments.read()[0].base();
-        self.starts.set(&at, moved.then_some(bounds.start()));
+        // Also where the first segment begins there: so that its loss is no deletion.
+        self.starts.set(&at, Some(bounds.start()));
         self.highs.set(&at, Some(bounds.high()));
         self.cleaned.set(&at, log.cleaned());
         if bounds.high() < bounds.end() {

@@ -33,6 +33,15 @@ impl EpochCache {
         self.entries.last().map(|entry| entry.epoch)
     }
 
+    pub fn entries(&self) -> &[EpochStart] {
+        &self.entries
+    }
+
+    /// Where the oldest epoch begins that the log has records of.
+    pub fn first_start(&self) -> Option<Offset> {
+        self.entries.first().map(|entry| entry.start)
+    }
+
     /// Where the newest epoch begins.
     pub fn latest_start(&self) -> Option<Offset> {
         self.entries.last().map(|entry| entry.start)

@@ -16,13 +16,14 @@ use std::{
 /// One partition's directory. Its path changes when the log is deleted.
 pub struct Folder {
     path: RwLock<PathBuf>,
-    cache: Arc<FileCache>,
+    disk: Arc<dyn Disk>,
+    cache: RwLock<Arc<FileCache>>,
     indexes: Arc<IndexCache>,
 }
 
 impl Folder {
     pub fn new(path: PathBuf, cache: Arc<FileCache>, indexes: Arc<IndexCache>) -> Arc<Folder> {
-        Arc::new(Folder { path: RwLock::new(path), cache, indexes })
+        Arc::new(Folder { path: RwLock::new(path), disk: cache.disk().clone(), cache: RwLock::new(cache), indexes })
     }
 
     pub fn path(&self) -> PathBuf {
@@ -37,12 +38,18 @@ impl Folder {
         *self.path.write() = path;
     }
 
-    pub fn disk(&self) -> &Arc<dyn Disk> {
-        self.cache.disk()
+    /// To another log directory, where files are counted for that.
+    pub fn moved_to(&self, path: PathBuf, cache: Arc<FileCache>) {
+        *self.cache.write() = cache;
+        self.moved(path);
     }
 
-    pub fn files(&self) -> &Arc<FileCache> {
-        &self.cache
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    pub fn files(&self) -> Arc<FileCache> {
+        self.cache.read().clone()
     }
 
     pub fn indexes(&self) -> &Arc<IndexCache> {

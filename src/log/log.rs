@@ -79,7 +79,8 @@ impl LogError {
 /// One partition's log.
 pub struct Log {
     pub(in crate::log) id: LogId,
-    pub(in crate::log) shared: Arc<Shared>,
+    /// Of the directory that the log is in, which may change.
+    shared: ArcSwap<Shared>,
     pub(in crate::log) folder: Arc<Folder>,
     pub(in crate::log) config: ArcSwap<LogConfig>,
     /// The append lock.
@@ -144,7 +145,7 @@ pub(in crate::log) struct Shown {
 pub(in crate::log) struct Reach {
     pub synced: Arc<Watermark>,
     pub hook: OnceLock<Box<dyn Fn(Offset) + Send + Sync>>,
-    pub shared: Weak<Shared>,
+    pub shared: Mutex<Weak<Shared>>,
 }
 
 impl Committed for Reach {
@@ -157,7 +158,8 @@ impl Committed for Reach {
 
     fn failed(&self, error: &WalError) {
         self.synced.close(Closed::StorageFailed);
-        if let Some(shared) = self.shared.upgrade() {
+        let shared = self.shared.lock().upgrade();
+        if let Some(shared) = shared {
             shared.fail(error.to_string());
         }
     }
@@ -185,8 +187,11 @@ impl Log {
         let Loaded { segments, writer, bounds, epochs, synced, unstable, cleaned } = loaded;
         shared.take_config(&config);
         let tail = Tail::new(writer.active.clone());
-        let reach =
-            Arc::new(Reach { synced: Watermark::new(synced), hook: OnceLock::new(), shared: Arc::downgrade(&shared) });
+        let reach = Arc::new(Reach {
+            synced: Watermark::new(synced),
+            hook: OnceLock::new(),
+            shared: Mutex::new(Arc::downgrade(&shared)),
+        });
         Arc::new_cyclic(|this| Log {
             id,
             folder,
@@ -203,8 +208,19 @@ impl Log {
             high_mark: Watermark::new(bounds.high()),
             stable_mark: Watermark::new(bounds.stable()),
             this: this.clone(),
-            shared,
+            shared: ArcSwap::from(shared),
         })
+    }
+
+    /// The common part of the directory that the log is in.
+    pub(in crate::log) fn shared(&self) -> arc_swap::Guard<Arc<Shared>> {
+        self.shared.load()
+    }
+
+    /// The log is in another directory from now on. Under the append lock.
+    pub(in crate::log) fn set_shared(&self, shared: &Arc<Shared>) {
+        *self.reach.shared.lock() = Arc::downgrade(shared);
+        self.shared.store(shared.clone());
     }
 
     pub fn id(&self) -> &LogId {
@@ -221,7 +237,7 @@ impl Log {
 
     /// Takes effect with the next append; a segment that is already too large is rolled then.
     pub fn update_config(&self, config: Arc<LogConfig>) {
-        self.shared.take_config(&config);
+        self.shared().take_config(&config);
         self.config.store(config);
     }
 
@@ -342,7 +358,7 @@ impl Log {
     /// Forgets idle producers (IDEM-9, IDEM-12).
     pub fn expire_producers(&self) -> usize {
         let config = self.config();
-        let now_ms = self.shared.clock.wall_ms();
+        let now_ms = self.shared().clock.wall_ms();
         let mut writer = self.writer.lock();
         writer.verifications.expire(now_ms, config.producer_id_expiration_ms);
         writer.producers.expire(now_ms, config.producer_id_expiration_ms, config.producer_ids_max)

@@ -5,11 +5,13 @@ use crate::{
         checkpoint::{self, Noted, Offsets},
         folder::Folder,
         log::{Log, LogError, LogId},
+        log_dir_error::LogDirError,
         names,
         opening::{Known, Opening},
-        properties::{MetaProperties, PropertiesError},
+        partition_dirs::Leftovers,
+        properties::MetaProperties,
         shared::Shared,
-        wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalError, WalSequence},
+        wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalSequence},
     },
     platform::{Clock, Disk},
     types::{TopicId, TopicPartition},
@@ -18,7 +20,7 @@ use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
@@ -27,44 +29,13 @@ use std::{
     time::Duration,
 };
 
-/// Why a log directory cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LogDirError {
-    #[error(
-        "{} is in use by another process (it holds the file .lock); stop it, or give this broker a directory of its own with --override log.dirs=DIR",
-        path.display()
-    )]
-    Locked { path: PathBuf },
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: io::Error },
-    #[error("{} cannot be used: {source}", path.display())]
-    Meta { path: PathBuf, source: PropertiesError },
-    #[error(transparent)]
-    Wal(#[from] WalError),
-    #[error("the log directory failed: {0}")]
-    Failed(String),
-    /// A checkpoint was put off; nothing is lost.
-    #[error("the disk of {} is full: the checkpoint waits for room", path.display())]
-    Full { path: PathBuf },
-}
-
-impl LogDirError {
-    /// Of this disk or of what lies on it: others may be in order.
-    pub fn is_of_disk(&self) -> bool {
-        matches!(self, LogDirError::Io { .. } | LogDirError::Wal(_) | LogDirError::Failed(_))
-    }
-
-    pub(in crate::log) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> LogDirError {
-        let path = path.into();
-        move |source| LogDirError::Io { action, path, source }
-    }
-}
-
 /// What the five checkpoint files say, and what they should say next.
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
     pub recovery: Noted,
     pub starts: Noted,
+    /// There was a file of log starts at the start of this process, and it could not be read.
+    pub starts_lost: bool,
     pub highs: Noted,
     pub cleaned: Noted,
     /// Of logs that were cut: entries of the write-ahead log below are in the segments. Numbers of entries, not offsets.
@@ -98,6 +69,7 @@ pub struct LogDir {
     /// The background thread is to take a checkpoint, whatever the time.
     pub(in crate::log) checkpoint_soon: AtomicBool,
     pub(in crate::log) topic_ids: Mutex<BTreeMap<String, TopicId>>,
+    pub(in crate::log) leftovers: Mutex<Leftovers>,
     /// Held while a partition's directory gets or loses its name.
     pub(in crate::log) naming: Mutex<()>,
     pub(in crate::log) names_given: AtomicU64,
@@ -135,9 +107,13 @@ impl LogDir {
         }
         by_log.retain(|_, entries| entries.last().is_none_or(|last| last.head.kind != EntryKind::Drop));
         let read = |name: &str| read_offsets(&*disk, &path.join(name)).map(Noted::loaded);
+        let starts_there = disk.exists(&path.join(names::LOG_STARTS));
+        let starts = read(names::LOG_STARTS)?;
         let checkpoints = Checkpoints {
             recovery: read(names::RECOVERY_POINTS)?,
-            starts: read(names::LOG_STARTS)?,
+            // What cannot be read is to be written again.
+            starts_lost: starts_there && starts.changed,
+            starts,
             highs: read(names::HIGH_WATERMARKS)?,
             // Only directories where something is compacted have this file.
             cleaned: read(names::CLEANER_OFFSETS)?,
@@ -159,6 +135,7 @@ impl LogDir {
             recovered: AtomicBool::new(false),
             checkpoint_soon: AtomicBool::new(false),
             topic_ids: Mutex::default(),
+            leftovers: Mutex::default(),
             naming: Mutex::default(),
             names_given: AtomicU64::new(0),
             opening: Default::default(),
@@ -265,6 +242,10 @@ impl LogDir {
         for entry in entries.iter().filter(|entry| entry.head.kind == EntryKind::Truncate) {
             known.recovery_point = known.recovery_point.map(|point| point.min(entry.head.offset));
             known.cut = true;
+            known.begins = None;
+        }
+        for entry in entries.iter().filter(|entry| entry.head.kind == EntryKind::LogStart) {
+            known.begins = known.begins.map(|begins| begins.max(entry.head.offset));
         }
         let opening = Opening::new(&folder, &config, known, self.shared.clock.wall_ms());
         let fresh = listing.is_none();
@@ -277,6 +258,7 @@ impl LogDir {
             loaded.writer.active.file().map_err(LogError::io("create", &path))?;
         }
         let log = Log::assemble(id.clone(), self.shared.clone(), folder, config, loaded);
+        log.tell_lost_beginning().map_err(LogError::io("read", &path))?;
         if let Some((pending, entries)) = pending {
             log.replay(&pending.recovered, entries, fresh, cuts_done)?;
         }
@@ -295,6 +277,8 @@ impl LogDir {
             clean: self.clean && undisturbed,
             recovery_point: checkpoints.recovery.get(&at),
             log_start: checkpoints.starts.get(&at),
+            begins: checkpoints.starts.get(&at),
+            start_lost: checkpoints.starts_lost,
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
             cut: false,

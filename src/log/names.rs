@@ -13,6 +13,10 @@ pub const SWAP: &str = ".swap";
 pub const COVERED: &str = ".covered";
 pub const DELETE_DIR: &str = "-delete";
 pub const STRAY_DIR: &str = "-stray";
+/// A copy of a partition that will take its place.
+pub const FUTURE_DIR: &str = "-future";
+/// Ours: in a directory that took its partition's place, until the one before it has lost its name.
+pub const MOVED: &str = "ottla-moved";
 pub const PARTITION_METADATA: &str = "partition.metadata";
 pub const EPOCH_CHECKPOINT: &str = "leader-epoch-checkpoint";
 pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
@@ -63,6 +67,17 @@ pub fn of_leaving(name: &str, unique: u128, suffix: &str) -> String {
     format!("{kept}{tail}")
 }
 
+/// Topic and partition of a directory named by [`of_leaving`] with [`FUTURE_DIR`].
+pub fn future_of(name: &str) -> Option<(TopicName, i32)> {
+    let (partition, unique) = name.strip_suffix(FUTURE_DIR)?.rsplit_once('.')?;
+    partition_of(partition).filter(|_| unique.len() == 32 && unique.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Has a copy of it a name that a file system takes?
+pub fn may_move(topic: &TopicName, partition: i32) -> bool {
+    of_partition(topic, partition).len() + 1 + 32 + FUTURE_DIR.len() <= 255
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +105,13 @@ mod tests {
         let long = format!("{}-12", "t".repeat(249));
         let name = of_leaving(&long, 7, DELETE_DIR);
         assert!(name.len() == 255 && name.ends_with("-delete"));
+    }
+
+    #[test]
+    fn a_copy_is_named_after_its_partition() {
+        let topic = TopicName::parse("a-b").unwrap();
+        assert_eq!(future_of(&of_leaving("a-b-7", 9, FUTURE_DIR)), Some((topic.clone(), 7)));
+        assert_eq!((future_of("a-b-7"), future_of("a-b-7.9-future")), (None, None));
+        assert!(may_move(&topic, 7) && !may_move(&TopicName::parse(&"t".repeat(249)).unwrap(), 7));
     }
 }

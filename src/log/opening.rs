@@ -33,6 +33,11 @@ pub(in crate::log) struct Known {
     /// Everything below is synced in the segments. `None`: not known, so everything is checked (LOG-18).
     pub recovery_point: Option<Offset>,
     pub log_start: Option<Offset>,
+    /// Where the first segment begins at the latest: it was noted, or is in the write-ahead log. `None`: not known, also after a
+    /// cut.
+    pub begins: Option<Offset>,
+    /// There was a note of the log's start, and it is lost.
+    pub start_lost: bool,
     pub high: Option<Offset>,
     /// Where compaction ended last: below, records may be missing between others.
     pub cleaned: Option<Offset>,
@@ -140,9 +145,7 @@ impl<'a> Opening<'a> {
         let is_behind_lost = |base| self.known.unsaved_from.is_some_and(|from| from < base);
         let first_base = segments.first().map(|first| first.base()).filter(|base| !is_behind_lost(*base));
         let Some(first_base) = first_base else {
-            self.clear(&segments, listing).map_err(self.io("tidy"))?;
-            let start = self.known.log_start.unwrap_or_default();
-            return Ok(self.fresh(start));
+            return self.without_first(&segments, listing);
         };
         let epochs_lost = self.load_epochs(listing).map_err(self.io("read the epochs of"))?;
         let snapshot_lost = self.load_snapshot(listing).map_err(self.io("read the producers of"))?;
@@ -177,7 +180,8 @@ impl<'a> Opening<'a> {
             }
         };
         self.epochs.truncate_end(end);
-        let start = self.known.log_start.unwrap_or_default().max(first_base);
+        let lost = self.known.begins.filter(|begins| *begins < first_base);
+        let start = lost.unwrap_or(first_base).max(self.known.log_start.unwrap_or_default());
         if start > end {
             // LOG-19: less is there than was already deleted.
             return self.restart_at(start, &segments);
@@ -198,11 +202,29 @@ impl<'a> Opening<'a> {
         let recovery = unclean_from.min(end);
         let synced = if unlogged { recovery.max(high.min(recovery)) } else { end };
         // Names that were removed may come back until they are synced, and the log start with them (LOG-18).
-        let new_names = unlogged || notes_lost || self.tidied || self.known.log_start.is_some();
+        let new_names = unlogged || notes_lost || self.tidied || self.known.log_start > Some(first_base);
         let mut writer = self.writer(active, end, recovery, new_names, unlogged);
         let sealed = segments.iter().take(segments.len() - 1);
         writer.sealed_dirty = sealed.filter(|segment| segment.is_dirty()).cloned().collect();
+        if let Some(begins) = lost {
+            // In the place of a file that is gone: who reads there is told.
+            segments.insert(0, Segment::stand_in(self.folder.clone(), begins));
+        }
         Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced, unstable, cleaned: self.known.cleaned })
+    }
+
+    /// Nothing is left, nothing was ever written, or the write-ahead log has it all. What is known to be synced is not
+    /// forgotten (LOG-14).
+    fn without_first(self, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Loaded, LogError> {
+        let start = self.known.log_start.unwrap_or_default();
+        let begins = self.known.begins.unwrap_or(start);
+        let lost = self.known.recovery_point.filter(|synced| !self.known.cut && *synced > begins.max(start));
+        if let Some(synced) = lost.filter(|_| segments.is_empty()) {
+            let what = format!("all its segments are missing, it was synced up to offset {synced}");
+            return Err(LogError::Damaged { path: self.folder.path(), position: 0, what });
+        }
+        self.clear(segments, listing).map_err(self.io("tidy"))?;
+        Ok(self.fresh(start))
     }
 
     fn restart_at(self, start: Offset, segments: &[Arc<Segment>]) -> Result<Loaded, LogError> {
@@ -354,6 +376,10 @@ impl<'a> Opening<'a> {
             }
         }
         self.epoch = self.epochs.latest();
+        if self.known.start_lost {
+            // The first epoch begins where the log does: deleted records do not come back (LOG-18).
+            self.known.log_start = self.epochs.first_start();
+        }
         Ok(lost)
     }
 
@@ -399,8 +425,9 @@ impl<'a> Opening<'a> {
             listing.iter().find(|file| file.name == name).map(|file| file.len)
         };
         if len(names::TXN_INDEX).is_some() {
-            match last.load_aborted() {
-                Ok(entries) => last.set_aborted(AbortedIndex::loaded(entries)),
+            match last.confirmed_aborted(Offset::new(i64::MAX)) {
+                Ok((entries, true)) => last.set_aborted(AbortedIndex::loaded(entries)),
+                Ok((_, false)) => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(None),
                 Err(error) => return Err(error),
             }
@@ -430,6 +457,11 @@ impl<'a> Opening<'a> {
             let mut bytes = [0; time_index::ENTRY_BYTES];
             read_last(self.folder, &last.path(names::TIME_INDEX), time_entries, &mut bytes)?;
             largest = Some(TimeEntry::read(&bytes));
+        }
+        if let Some(said) = largest
+            && !last.is_confirmed(said)?
+        {
+            return Ok(None);
         }
         last.set_indexes(
             LiveIndex::with_written(entries as usize),

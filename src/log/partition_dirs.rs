@@ -4,18 +4,27 @@ use crate::{
     log::{
         Closed,
         log::{Log, LogError, LogId},
-        log_dir::{LogDir, LogDirError},
+        log_dir::LogDir,
+        log_dir_error::LogDirError,
         names, properties,
         wal::EntryKind,
     },
     platform::{Entry, OpenMode},
-    types::TopicId,
+    types::{Offset, TopicId, TopicName, TopicPartition},
 };
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
 };
+
+/// What the last life left here that is no partition as it should be.
+#[derive(Default)]
+pub(in crate::log) struct Leftovers {
+    nameless: BTreeSet<(TopicName, i32)>,
+    unfinished: Vec<LogId>,
+}
 
 impl LogDir {
     /// The partitions on disk, by name. Directories that were being deleted go on being deleted; those that were made
@@ -29,6 +38,10 @@ impl LogDir {
                 self.shared.remove_later(path, true, 0);
                 continue;
             }
+            if let Some((topic, partition)) = names::future_of(&entry.name) {
+                self.drop_copy(path, topic, partition);
+                continue;
+            }
             let Some((topic, partition)) = names::partition_of(&entry.name) else { continue };
             // A directory that is being made right now has no topic id yet: it is looked at before or after, not between.
             let _naming = self.naming.lock();
@@ -38,6 +51,9 @@ impl LogDir {
                     found.push(LogId { topic, topic_id, partition });
                 }
                 None if !self.shared.disk.exists(&path) => {}
+                None if self.was_synced(&TopicPartition { topic: topic.clone(), partition }) => {
+                    self.leftovers.lock().nameless.insert((topic, partition));
+                }
                 None => self.set_aside_nameless(&entry, &path)?,
             }
         }
@@ -47,6 +63,42 @@ impl LogDir {
     /// As `found`, where there is a choice between several directories; one need not be asked.
     pub fn found_among(&self, directories: usize) -> Result<Vec<LogId>, LogDirError> {
         if directories > 1 { self.found() } else { Ok(Vec::new()) }
+    }
+
+    /// Partitions whose topic id is lost although it was safe once: they are here, and nobody may begin them anew elsewhere.
+    pub fn nameless(&self) -> Vec<(TopicName, i32)> {
+        self.leftovers.lock().nameless.iter().cloned().collect()
+    }
+
+    /// Partitions that were on their way to this directory when the broker last stopped, or was stopped.
+    pub fn unfinished(&self) -> Vec<LogId> {
+        self.leftovers.lock().unfinished.clone()
+    }
+
+    /// A copy that a stop has left is not completed but made anew.
+    fn drop_copy(&self, path: PathBuf, topic: TopicName, partition: i32) {
+        if let Ok(Some(topic_id)) = self.topic_id_of(&path) {
+            self.leftovers.lock().unfinished.push(LogId { topic, topic_id, partition });
+        }
+        self.shared.remove_later(path, true, 0);
+    }
+
+    /// A new name for a copy of this log.
+    pub(in crate::log) fn future_path(&self, id: &LogId) -> PathBuf {
+        let given = self.names_given.fetch_add(1, Ordering::Relaxed);
+        let unique = (self.shared.clock.wall_ms() as u128) << 64 | u128::from(given);
+        let name = names::of_partition(&id.topic, id.partition);
+        self.path().join(names::of_leaving(&name, unique, names::FUTURE_DIR))
+    }
+
+    /// Are so many bytes free, beside what is kept back?
+    pub(in crate::log) fn has_room(&self, bytes: u64) -> bool {
+        self.shared.space.has_room(bytes)
+    }
+
+    /// A checkpoint has synced records of it, and its topic id before them.
+    fn was_synced(&self, at: &TopicPartition) -> bool {
+        self.checkpoints.lock().recovery.get(at).is_some_and(|synced| synced > Offset::ZERO)
     }
 
     fn topic_id_of(&self, path: &Path) -> io::Result<Option<TopicId>> {
@@ -118,6 +170,10 @@ impl LogDir {
             return Ok(Some(listing));
         }
         let has_records = listing.iter().any(|file| file.name.ends_with(names::LOG) && file.len > 0);
+        if topic_id.is_none() && has_records && self.was_synced(&id.topic_partition()) {
+            let what = "it does not say any more whose records these are".to_owned();
+            return Err(LogError::Damaged { path: path.join(names::PARTITION_METADATA), position: 0, what });
+        }
         if has_records {
             self.set_aside(name, names::STRAY_DIR).map_err(LogError::io("rename", path))?;
         } else {
@@ -161,7 +217,7 @@ impl LogDir {
         Ok(())
     }
 
-    fn leave_directory(&self, id: &LogId, delay_ms: u64) -> Result<Option<PathBuf>, LogError> {
+    pub(in crate::log) fn leave_directory(&self, id: &LogId, delay_ms: u64) -> Result<Option<PathBuf>, LogError> {
         let name = names::of_partition(&id.topic, id.partition);
         let path = self.path().join(&name);
         let _naming = self.naming.lock();

@@ -158,7 +158,6 @@ impl ProducerStates {
         self.producers.iter().map(|(id, producer)| (*id, producer))
     }
 
-    #[cfg(test)]
     pub fn get(&self, id: ProducerId) -> Option<&Producer> {
         self.producers.get(&id)
     }

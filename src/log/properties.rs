@@ -1,5 +1,8 @@
 //! Two small files of identity: `meta.properties` of a log directory, `partition.metadata` of a partition.
-use crate::types::TopicId;
+use crate::{log::seal, record::crc32c, types::TopicId};
+
+/// The last line of `meta.properties`: to Kafka a comment.
+const CHECKSUM: &str = "#checksum=";
 
 /// Whose directory this is (Kafka's meta.properties, version 1).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,11 +20,18 @@ pub enum PropertiesError {
     Missing(&'static str),
     #[error("'{key}' has the value '{value}', which cannot be")]
     Value { key: &'static str, value: String },
+    #[error("its checksum does not fit: it is damaged. If it was changed by hand, take the checksum out")]
+    Checksum,
 }
 
 impl MetaProperties {
     pub fn parse(bytes: &[u8]) -> Result<MetaProperties, PropertiesError> {
         let text = String::from_utf8_lossy(bytes);
+        if let Some((before, sum)) = text.rsplit_once(CHECKSUM)
+            && sum.trim_end() != format!("{:08x}", crc32c(before.as_bytes()))
+        {
+            return Err(PropertiesError::Checksum);
+        }
         let get = |key: &'static str| {
             let line = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!']));
             let mut pairs = line.filter_map(|line| line.split_once('='));
@@ -44,10 +54,11 @@ impl MetaProperties {
     }
 
     pub fn print(&self) -> String {
-        format!(
+        let text = format!(
             "#\ncluster.id={}\ndirectory.id={}\nnode.id={}\nversion=1\n",
             self.cluster_id, self.directory_id, self.node_id
-        )
+        );
+        format!("{text}{CHECKSUM}{:08x}\n", crc32c(text.as_bytes()))
     }
 }
 
@@ -56,18 +67,23 @@ pub fn parse_partition_metadata(bytes: &[u8]) -> Result<TopicId, PropertiesError
     let text = String::from_utf8_lossy(bytes);
     let get = |key: &'static str| {
         let found = text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == key);
-        found.map(|(_, value)| value.trim().to_owned()).ok_or(PropertiesError::Missing(key))
+        found.map(|(_, value)| value).ok_or(PropertiesError::Missing(key))
     };
-    let version = get("version")?;
+    let version = get("version")?.trim();
     if version != "0" {
-        return Err(PropertiesError::Value { key: "version", value: version });
+        return Err(PropertiesError::Value { key: "version", value: version.to_owned() });
     }
-    let id = get("topic_id")?;
-    TopicId::parse(&id).filter(|id| *id != TopicId::ZERO).ok_or(PropertiesError::Value { key: "topic_id", value: id })
+    let (white, id) = seal::split_begin(get("topic_id")?);
+    if seal::fits(white, id) == Some(false) {
+        return Err(PropertiesError::Checksum);
+    }
+    let value = || PropertiesError::Value { key: "topic_id", value: id.to_owned() };
+    TopicId::parse(id.trim()).filter(|id| *id != TopicId::ZERO).ok_or_else(value)
 }
 
 pub fn print_partition_metadata(id: TopicId) -> String {
-    format!("version: 0\ntopic_id: {id}")
+    let id = id.to_string();
+    format!("version: 0\ntopic_id:{}{id}", seal::of(&id))
 }
 
 #[cfg(test)]
@@ -87,10 +103,32 @@ mod tests {
     #[test]
     fn log_27_partition_metadata_round_trips() {
         let text = print_partition_metadata(TopicId::METADATA);
-        assert_eq!(text, "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ");
+        let kafkas = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ";
+        assert!(text.split_whitespace().eq(kafkas.split_whitespace()), "{text:?}");
         assert_eq!(parse_partition_metadata(text.as_bytes()), Ok(TopicId::METADATA));
+        assert_eq!(parse_partition_metadata(kafkas.as_bytes()), Ok(TopicId::METADATA));
         for bad in ["", "version: 1\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ", "version: 0", "version: 0\ntopic_id: x"] {
             assert!(parse_partition_metadata(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn log_27_no_flipped_bit_makes_another_identity() {
+        let meta = MetaProperties { cluster_id: "abc".into(), node_id: 3, directory_id: TopicId::METADATA };
+        let (of_directory, of_partition) = (meta.print(), print_partition_metadata(TopicId::METADATA));
+        let flipped = |text: &str, bit: usize| {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes
+        };
+        for bit in 0..of_directory.len() * 8 {
+            // What is in the line of the checksum itself may make it another comment.
+            let read = MetaProperties::parse(&flipped(&of_directory, bit));
+            assert!(read.is_err() || read == Ok(meta.clone()), "bit {bit}");
+        }
+        for bit in 0..of_partition.len() * 8 {
+            let read = parse_partition_metadata(&flipped(&of_partition, bit));
+            assert!(read.is_err() || read == Ok(TopicId::METADATA), "bit {bit}: {read:?}");
         }
     }
 }

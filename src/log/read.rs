@@ -196,6 +196,7 @@ impl Log {
     /// Why a slice of this log cannot be read.
     pub fn read_error(&self, source: io::Error) -> ReadError {
         let log = self.id().to_string();
+        self.shared().judge(&source);
         match source.kind() {
             io::ErrorKind::InvalidData => ReadError::Damaged { log, what: source.to_string() },
             _ => ReadError::Io { log, source },

@@ -168,6 +168,10 @@ impl Opening<'_> {
             }
             None => 0,
         };
+        let kept = entries.last().map_or(0, |entry| entry.relative);
+        let largest = times.iter().rfind(|entry| entry.relative <= kept).copied();
+        let is_believed = largest.map(|said| segment.is_confirmed(said)).transpose()?.unwrap_or(true);
+        let start = if is_believed { start } else { 0 };
         if start == 0 {
             entries.clear();
             times.clear();
@@ -200,14 +204,18 @@ impl Opening<'_> {
     /// Keeps the aborted transactions whose markers are not looked at again: they were synced with the snapshot that the
     /// producers come from. Those behind it come again with their markers.
     fn recover_aborted(&self, segment: &Arc<Segment>) -> io::Result<()> {
-        let mut entries = segment.load_aborted()?;
-        let had = entries.len();
-        entries.retain(|entry| entry.last < self.producers_from);
+        let (entries, on_file) = segment.confirmed_aborted(self.producers_from)?;
+        let bytes = (entries.len() * AbortedEntry::BYTES) as u64;
         let file = self.folder.disk().open(&segment.path(names::TXN_INDEX), OpenMode::Write);
         match file {
             // A torn last entry goes too.
-            Ok(file) if had > entries.len() || file.len()? != (had * AbortedEntry::BYTES) as u64 => {
-                file.set_len((entries.len() * AbortedEntry::BYTES) as u64)?;
+            Ok(file) if !on_file || file.len()? != bytes => {
+                if !on_file {
+                    let mut all = Vec::new();
+                    entries.iter().for_each(|entry| entry.write(&mut all));
+                    file.write_all_at(&all, 0)?;
+                }
+                file.set_len(bytes)?;
                 segment.set_aborted_unsynced();
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

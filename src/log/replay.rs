@@ -171,7 +171,7 @@ impl Log {
             parts.extend(begin.map(|begin| (segment, begin.position)));
         }
         let bytes: u64 = parts.iter().map(|(segment, begin)| segment.bytes() - begin).sum();
-        if bytes > self.shared.tail_bytes_max {
+        if bytes > self.shared().tail_bytes_max {
             return Ok(());
         }
         for (segment, begin) in parts {
@@ -197,8 +197,8 @@ impl Log {
             len: batch.len() as u32,
             ..self.entry(EntryKind::Append, base)
         };
-        self.shared.count_unsaved(batch.len() as u64);
-        self.shared.wal.append(&head, &[batch], Some((&self.committed, last.next()))).map(|_| ())
+        self.shared().count_unsaved(batch.len() as u64);
+        self.shared().wal.append(&head, &[batch], Some((&self.committed, last.next()))).map(|_| ())
     }
 
     pub(in crate::log) fn list_for_checkpoint(&self, writer: &mut Writer) {
@@ -206,7 +206,7 @@ impl Log {
             && let Some(log) = self.this.upgrade()
         {
             writer.listed = true;
-            self.shared.dirty.lock().push(log);
+            self.shared().dirty.lock().push(log);
         }
     }
 }

@@ -26,6 +26,7 @@ use std::{
 };
 
 mod ahead;
+mod replaced;
 mod transactions;
 
 pub(in crate::log) use ahead::SPACE_BYTES_MIN;
@@ -427,10 +428,21 @@ impl Segment {
     pub fn largest_timestamp(self: &Arc<Self>) -> io::Result<Option<TimestampedOffset>> {
         let mut times = self.times.lock();
         if !times.known {
-            times.largest = self.loaded_times()?.last().copied();
-            times.known = true;
+            let mut largest = self.loaded_times()?.last().copied();
+            if let Some(said) = largest
+                && !self.is_confirmed(said)?
+            {
+                largest = reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1.last().copied();
+            }
+            (times.largest, times.known) = (largest, true);
         }
         Ok(times.largest.map(|entry| self.absolute(entry)))
+    }
+
+    /// Does the batch that an entry of the time index speaks of say so too? One bit of it must not hide or delete records.
+    pub fn is_confirmed(self: &Arc<Self>, entry: TimeEntry) -> io::Result<bool> {
+        let found = unless_damaged(self.locate(self.absolute(entry).offset, self.bytes()))?;
+        Ok(found.is_some_and(|found| found.header.max_timestamp == entry.timestamp_ms))
     }
 
     /// From which offset on a batch with a timestamp of at least `timestamp_ms` can stand.
@@ -444,7 +456,12 @@ impl Segment {
                 return Ok(self.base);
             }
         }
-        let entries = self.loaded_times()?;
+        let mut entries = self.loaded_times()?;
+        if let Some(entry) = time_index::floor(&entries, timestamp_ms)
+            && !self.is_confirmed(entry)?
+        {
+            entries = reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1;
+        }
         Ok(time_index::floor(&entries, timestamp_ms).map_or(self.base, |entry| self.absolute(entry).offset))
     }
 
@@ -464,6 +481,14 @@ impl Segment {
             return Ok(entries);
         }
         Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1)
+    }
+}
+
+/// Nothing is found where the bytes are damaged, or torn.
+fn unless_damaged<T>(found: io::Result<Option<T>>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
+        found => found,
     }
 }
 

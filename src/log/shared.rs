@@ -7,6 +7,7 @@ use crate::{
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::BTreeMap,
+    io,
     path::PathBuf,
     sync::{
         Arc, OnceLock,
@@ -40,6 +41,21 @@ pub struct Shared {
     pub tail_bytes_max: u64,
     /// Wakes the background thread.
     pub alarm: Alarm,
+}
+
+/// Says what the disk is, not what stands on it or how many files are open.
+fn is_of_device(error: &io::Error) -> bool {
+    const CODES: [rustix::io::Errno; 5] = [
+        rustix::io::Errno::IO,
+        rustix::io::Errno::NXIO,
+        rustix::io::Errno::NODEV,
+        rustix::io::Errno::ROFS,
+        rustix::io::Errno::UCLEAN,
+    ];
+    match error.raw_os_error() {
+        Some(code) => CODES.iter().any(|known| known.raw_os_error() == code),
+        None => error.kind() == io::ErrorKind::Other,
+    }
 }
 
 /// A renamed file or directory, removed once `due` has passed on the monotonic clock.
@@ -92,6 +108,13 @@ impl Shared {
         let logs: Vec<Arc<Log>> = self.logs.lock().values().cloned().collect();
         for log in logs {
             log.close_marks(Closed::StorageFailed);
+        }
+    }
+
+    /// An error of the device, in reading too, ends the directory (OPS-2).
+    pub fn judge(&self, error: &io::Error) {
+        if is_of_device(error) {
+            self.fail(format!("it cannot be read: {error}"));
         }
     }
 

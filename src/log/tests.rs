@@ -7,8 +7,10 @@ mod crash;
 mod crash_points;
 mod cuts;
 mod damage;
+mod flips;
 mod full;
 mod held;
+mod moving;
 mod read;
 mod recovery;
 mod tails;
@@ -23,7 +25,7 @@ use crate::{
     },
     platform::{Clock, Disk, ManualClock, RealDisk},
     record::{BatchBuilder, BatchHeader, CheckedBatch},
-    types::{LeaderEpoch, Offset, TopicId, TopicName},
+    types::{LeaderEpoch, Offset, OffsetAndEpoch, TopicId, TopicName},
 };
 use std::{path::Path, sync::Arc};
 

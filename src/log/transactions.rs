@@ -65,7 +65,7 @@ impl Writer {
 impl Log {
     /// What a marker is stamped with.
     pub fn wall_ms(&self) -> i64 {
-        self.shared.clock.wall_ms()
+        self.shared().clock.wall_ms()
     }
 
     /// Begins to verify a transaction's first batch: the guard goes with the append once the coordinator has agreed

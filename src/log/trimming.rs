@@ -33,7 +33,8 @@ impl Log {
         self.list_for_checkpoint(&mut writer);
         let waiter = Arc::new(Waiter::default());
         let reach: Arc<dyn Committed> = waiter.clone();
-        let sequence = self.shared.wal.append(&self.entry(EntryKind::Truncate, offset), &[], Some((&reach, offset)))?;
+        let sequence =
+            self.shared().wal.append(&self.entry(EntryKind::Truncate, offset), &[], Some((&reach, offset)))?;
         // Durable before the first byte is cut: without the entry, a file that ends before what was synced is damage.
         waiter.wait()?;
         self.truncate_local(&mut writer, offset)?;
@@ -84,7 +85,7 @@ impl Log {
             high: Some(bounds.high().min(offset)),
             cleaned: self.cleaned(),
             cut: true,
-            unsaved_from: None,
+            ..Known::default()
         };
         self.load_again(writer, known)
     }
@@ -116,7 +117,7 @@ impl Log {
     fn remove_now(&self, segment: &Arc<Segment>) -> io::Result<()> {
         segment.close_file();
         for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
-            match self.shared.disk.remove_file(&segment.path(suffix)) {
+            match self.shared().disk.remove_file(&segment.path(suffix)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -126,8 +127,8 @@ impl Log {
 
     fn load_again(&self, writer: &mut Writer, known: Known) -> Result<(), LogError> {
         let config = self.config();
-        let listing = self.shared.disk.list(&self.path()).map_err(LogError::io("list", self.path()))?;
-        let opening = Opening::new(&self.folder, &config, known, self.shared.clock.wall_ms());
+        let listing = self.shared().disk.list(&self.path()).map_err(LogError::io("list", self.path()))?;
+        let opening = Opening::new(&self.folder, &config, known, self.shared().clock.wall_ms());
         let loaded = opening.load(&listing)?;
         let (listed, cut) = (writer.listed, writer.cut);
         *writer = loaded.writer;
@@ -158,16 +159,16 @@ impl Log {
         for (at, segment) in old.iter().enumerate() {
             if at > 0 && at + 1 == old.len() {
                 // The last one alone is what a crash may leave; without it the others would seem to have lost their end.
-                self.shared.disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
+                self.shared().disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
             }
             self.remove_now(segment).map_err(LogError::io("clear", self.path()))?;
         }
         let is_known = writer.snapshots.contains(&start);
         for snapshot in writer.snapshots.drain(..).filter(|at| *at != start) {
             let path = self.folder.file(names::of_offset(snapshot, names::SNAPSHOT));
-            let _ = self.shared.disk.remove_file(&path);
+            let _ = self.shared().disk.remove_file(&path);
         }
-        let mut opening = Opening::new(&self.folder, &config, Known::default(), self.shared.clock.wall_ms());
+        let mut opening = Opening::new(&self.folder, &config, Known::default(), self.shared().clock.wall_ms());
         if is_known {
             // Cut to where a segment began: its producers are those of then.
             opening.snapshots = vec![start];
@@ -204,7 +205,7 @@ impl Log {
             let waiter = Arc::new(Waiter::default());
             let reach: Arc<dyn Committed> = waiter.clone();
             self.list_for_checkpoint(&mut writer);
-            let wal = self.shared.wal.append(&self.entry(EntryKind::LogStart, start), &[], Some((&reach, start)));
+            let wal = self.shared().wal.append(&self.entry(EntryKind::LogStart, start), &[], Some((&reach, start)));
             wal.map_err(|error| AppendError::StorageFailed(error.to_string()))?;
             self.show_start(start);
             moved.waiter = Some(waiter);
@@ -240,14 +241,24 @@ impl Log {
         let start = first.max(self.bounds().start());
         self.secure_snapshot(&mut writer, first).map_err(LogError::io("sync", self.path()))?;
         self.list_for_checkpoint(&mut writer);
-        // Not waited for: should a crash bring the segments back, they are old still.
-        match self.shared.wal.append(&self.entry(EntryKind::LogStart, start), &[], None) {
+        let waiter = Arc::new(Waiter::default());
+        let reach: Arc<dyn Committed> = waiter.clone();
+        match self.shared().wal.append(&self.entry(EntryKind::LogStart, start), &[], Some((&reach, start))) {
             // What is deleted here may be what makes room: then the new segment's name is made durable instead.
             Err(WalError::DiskFull { .. }) => {
-                self.shared.disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
+                self.shared().disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
             }
             other => {
                 other?;
+                // Durable before the first file goes: a first segment that is missing without it is damage. Appends go on, and a
+                // checkpoint that gives the entry's place back notes the start that it says.
+                self.show_start(start);
+                drop(writer);
+                waiter.wait()?;
+                writer = self.writer.lock();
+                if writer.closed.is_some() {
+                    return Ok(0);
+                }
             }
         }
         self.segments.write().drain(..leaving.len());
@@ -264,7 +275,7 @@ impl Log {
         }
         if !gone.is_empty() {
             // A crash may bring back any of the segments, with holes between them: then the snapshots are needed.
-            self.shared.disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
+            self.shared().disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
         }
         for snapshot in gone {
             self.leave(names::of_offset(snapshot, names::SNAPSHOT), config.file_delete_delay_ms);
@@ -279,8 +290,8 @@ impl Log {
             return Ok(());
         };
         let path = self.folder.file(names::of_offset(at, names::SNAPSHOT));
-        self.shared.disk.open(&path, OpenMode::Write)?.sync_data()?;
-        self.shared.disk.sync_dir(&self.path())?;
+        self.shared().disk.open(&path, OpenMode::Write)?.sync_data()?;
+        self.shared().disk.sync_dir(&self.path())?;
         writer.unsynced_snapshots.remove(unsynced);
         Ok(())
     }
@@ -288,8 +299,8 @@ impl Log {
     fn leave(&self, name: String, delay_ms: u64) {
         let to = self.folder.file(format!("{name}{}", names::DELETED));
         // A file that was never made, or is gone already, is no failure (LOG-24).
-        if self.shared.disk.rename(&self.folder.file(name), &to).is_ok() {
-            self.shared.remove_later(to, false, delay_ms);
+        if self.shared().disk.rename(&self.folder.file(name), &to).is_ok() {
+            self.shared().remove_later(to, false, delay_ms);
         }
     }
 
@@ -297,7 +308,7 @@ impl Log {
     fn deletable(&self, config: &LogConfig) -> io::Result<Vec<Arc<Segment>>> {
         let bounds = self.bounds();
         let segments = self.segments.read().clone();
-        let now_ms = self.shared.clock.wall_ms();
+        let now_ms = self.shared().clock.wall_ms();
         let mut bytes: u64 = segments.iter().map(|segment| segment.bytes()).sum();
         let mut leaving = Vec::new();
         for (at, segment) in segments.iter().enumerate() {
@@ -309,7 +320,7 @@ impl Log {
             let mut wanted = active || next > bounds.start();
             if config.delete && wanted {
                 let too_many = config.retention_bytes.is_some_and(|most| bytes - segment.bytes() >= most);
-                wanted = !too_many && !self.is_too_old(segment, config, now_ms)?;
+                wanted = !too_many && !self.is_too_old(&segments[at..], config, now_ms)?;
             }
             if wanted {
                 break;
@@ -320,9 +331,16 @@ impl Log {
         Ok(leaving)
     }
 
-    fn is_too_old(&self, segment: &Arc<Segment>, config: &LogConfig, now_ms: i64) -> io::Result<bool> {
-        let Some(retention_ms) = config.retention_ms else { return Ok(false) };
-        let largest = segment.largest_timestamp()?.map(|largest| largest.timestamp_ms).filter(|at| *at >= 0);
+    /// Is the first of these segments too old? One whose file is lost is so when the next one is: it was written before.
+    fn is_too_old(&self, segments: &[Arc<Segment>], config: &LogConfig, now_ms: i64) -> io::Result<bool> {
+        let (Some(retention_ms), Some((segment, later))) = (config.retention_ms, segments.split_first()) else {
+            return Ok(false);
+        };
+        let largest = match segment.largest_timestamp() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.is_too_old(later, config, now_ms),
+            largest => largest?,
+        };
+        let largest = largest.map(|largest| largest.timestamp_ms).filter(|at| *at >= 0);
         let newest_ms = match largest {
             Some(largest) => Some(largest),
             // Records without times are as old as their file. One that compaction left nothing of must not hold back what
@@ -363,13 +381,13 @@ impl StartMove {
 
 /// Waits for one commit.
 #[derive(Default)]
-struct Waiter {
+pub(in crate::log) struct Waiter {
     done: Mutex<Option<Result<(), WalError>>>,
     changed: Condvar,
 }
 
 impl Waiter {
-    fn wait(&self) -> Result<(), WalError> {
+    pub fn wait(&self) -> Result<(), WalError> {
         let mut done = self.done.lock();
         loop {
             if let Some(result) = done.take() {

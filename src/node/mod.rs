@@ -6,6 +6,7 @@ mod format;
 mod groups;
 mod late;
 mod limits;
+mod moving;
 mod observe;
 mod opened;
 mod process;

@@ -6,6 +6,7 @@ use super::{
     features::{features, first_levels},
     groups::{group_coordinator, group_settings},
     limits::connection_rules,
+    moving::configure_directories,
     observe::MetadataGauges,
     storage::{Storage, open_directories, recover},
     topic_settings,
@@ -50,13 +51,15 @@ pub(super) fn open(
     let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
     let settings = cleaner_settings(&parts.config.log.cleaner);
     let cleaner = Cleaner::new(storage.directories.clone(), parts.clock.clone(), settings);
-    let (its_groups, its_cleaner) = (groups.clone(), cleaner.clone());
+    let (its_groups, its_cleaner, its_directories) = (groups.clone(), cleaner.clone(), partitions.clone());
+    configure_directories(&partitions, &parts.config);
     let publishers: Vec<Box<dyn Publisher>> = vec![
         Box::new(TopicPublisher::new(partitions.clone(), resolver(parts))),
         changes(parts, "groups", move |config| its_groups.configure(group_settings(&config.groups))),
         Box::new(CoordinatorPublisher(groups.clone())),
         Box::new(CoordinatorPublisher(transactions.clone())),
         Box::new(MetadataGauges { metrics: metrics.clone() }),
+        changes(parts, "log directories", move |config| configure_directories(&its_directories, config)),
         changes(parts, "compaction", move |config| its_cleaner.update(cleaner_settings(&config.log.cleaner))),
         changes(parts, "limits", move |config| limits.update(connection_rules(&config.network))),
     ];

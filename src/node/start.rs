@@ -3,6 +3,7 @@ use super::{
     FormatError,
     features::features,
     limits::{connection_rules, socket_settings},
+    moving::begin_moves,
     observe::{NodePages, PageParts},
     opened::{Opened, open},
     retention,
@@ -136,6 +137,7 @@ impl Node {
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
         tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image)));
         cleaner.start().map_err(|error| StartError::Threads("compaction", error))?;
+        begin_moves(&parts, &partitions)?;
         scrubber.start().map_err(|error| StartError::Threads("the scrubber", error))?;
         let server = Server::start(bound, server_parts(&parts, broker, limits, &metrics))
             .map_err(|error| StartError::Threads("the network", error))?;
@@ -190,6 +192,7 @@ impl Node {
         tokio::task::spawn_blocking(move || {
             cleaner.stop();
             scrubber.stop();
+            partitions.moves().iter().for_each(|moves| moves.stop());
             controller.stop();
             partitions.close_marks(Closed::Stopping);
             if let Some(Err(error)) = storage.view.as_ref().map(|view| view.close()) {

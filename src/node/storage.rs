@@ -2,7 +2,7 @@
 //! nothing else (OPS-2).
 use super::{NodeParts, StartError, format::identify};
 use crate::{
-    log::{LogDir, LogDirError, LogDirSettings},
+    log::{LogDir, LogDirError, LogDirSettings, settle_duplicates},
     replica::{Found, Partition, Partitions},
     store::View,
     types::TopicId,
@@ -33,13 +33,15 @@ pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError>
     let open = |path: &PathBuf| LogDir::open(parts.disk.clone(), parts.clock.clone(), path, settings.clone());
     let paths = &parts.config.log_dirs;
     let (mut directories, mut found) = (Vec::with_capacity(paths.len()), Found::default());
+    let mut held = Vec::with_capacity(paths.len());
     let mut last_error = None;
     for path in paths {
         let opened = open(path).and_then(|directory| Ok((directory.found_among(paths.len())?, directory)));
         match opened {
             Ok((partitions, directory)) => {
                 let place = directories.len();
-                found.held.extend(partitions.into_iter().map(|id| ((id.topic_id, id.partition), place)));
+                held.push(partitions);
+                found.nameless.extend(directory.nameless().into_iter().map(|named| (named, place)));
                 directories.push(directory);
             }
             // The metadata log must be there, and a directory that is another process's or another format's is a mistake
@@ -54,6 +56,9 @@ pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError>
     }
     if let (true, Some(error)) = (directories.is_empty(), last_error) {
         return Err(error.into());
+    }
+    for (place, partitions) in settle_duplicates(&directories, held)?.into_iter().enumerate() {
+        found.held.extend(partitions.into_iter().map(|id| ((id.topic_id, id.partition), place)));
     }
     let metadata = match directories.iter().find(|directory| directory.path() == parts.config.metadata_log_dir) {
         Some(directory) => directory.clone(),

@@ -1,4 +1,5 @@
 //! Partitions and their copies: leadership, in-sync replicas, the high watermark.
+mod moves;
 mod partition;
 mod partitions;
 mod publish;
@@ -7,6 +8,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
+pub use moves::{Future, Moves};
 pub use partition::{DeleteRecordsError, Leadership, Partition, ProduceError, ReadFault, Unavailable};
 pub use partitions::{Found, Partitions, Topic};
 pub use publish::{Resolve, TopicPublisher};

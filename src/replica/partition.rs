@@ -2,8 +2,8 @@
 use super::TopicSettings;
 use crate::{
     log::{
-        AppendError, AppendOrigin, AppendTerms, Appended, Closed, Log, LogDir, LogError, LogId, Question, Read,
-        ReadError, ReadLimit, StartMove, VerificationGuard, Watermark,
+        AppendError, AppendOrigin, AppendTerms, Appended, Closed, Log, LogDir, LogError, LogId, MoveError, Moving,
+        Progress, Question, Read, ReadError, ReadLimit, StartMove, VerificationGuard, Watermark,
     },
     platform::{
         is_hurried,
@@ -12,7 +12,7 @@ use crate::{
     record::{CheckedBatch, EndTransactionMarker},
     types::{Acks, Isolation, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, TransactionVersion},
 };
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 use std::sync::{Arc, OnceLock};
 
@@ -91,7 +91,9 @@ pub struct Partition {
     id: LogId,
     this_node: NodeId,
     /// `None`: it cannot be used, and the partition with it.
-    directory: Option<Arc<LogDir>>,
+    directory: ArcSwapOption<LogDir>,
+    /// Held while the partition goes to another directory, and while it is deleted.
+    placing: Mutex<()>,
     leadership: ArcSwap<Leadership>,
     settings: ArcSwap<TopicSettings>,
     /// Opened at the first use: a broker with 100,000 partitions starts without touching their directories.
@@ -111,7 +113,8 @@ impl Partition {
         Arc::new(Partition {
             id,
             this_node,
-            directory,
+            directory: ArcSwapOption::from(directory),
+            placing: Mutex::new(()),
             leadership: ArcSwap::from_pointee(leadership),
             settings: ArcSwap::from(settings),
             log: OnceLock::new(),
@@ -124,12 +127,36 @@ impl Partition {
     }
 
     /// Where the partition is; `None` when that directory could not be opened at the start (OPS-2).
-    pub fn directory(&self) -> Option<&Arc<LogDir>> {
-        self.directory.as_ref()
+    pub fn directory(&self) -> Option<Arc<LogDir>> {
+        self.directory.load_full()
     }
 
     pub fn is_in(&self, directory: &Arc<LogDir>) -> bool {
-        self.directory.as_ref().is_some_and(|own| Arc::ptr_eq(own, directory))
+        self.directory.load().as_ref().is_some_and(|own| Arc::ptr_eq(own, directory))
+    }
+
+    /// Takes the partition to another log directory while it is served. `spend` is told of every piece that is copied and may call it
+    /// off; `keeps_copy` says whether the next start is to try again.
+    pub fn move_to(
+        self: &Arc<Self>,
+        to: &Arc<LogDir>,
+        progress: &Arc<Progress>,
+        spend: &mut dyn FnMut(u64) -> bool,
+        keeps_copy: &dyn Fn() -> bool,
+    ) -> Result<(), MoveError> {
+        let from = self.directory().ok_or(MoveError::Gone)?;
+        let log = self.log().map_err(|_| MoveError::Gone)?.clone();
+        let mut moving = Moving::begin(log, from, to.clone(), progress.clone())?;
+        let moved = moving.catch_up(spend).and_then(|()| {
+            let _placing = self.placing.lock();
+            moving.finish()?;
+            self.directory.store(Some(to.clone()));
+            Ok(())
+        });
+        if moved.is_err() && !keeps_copy() {
+            moving.abandon();
+        }
+        moved
     }
 
     pub fn leadership(&self) -> Arc<Leadership> {
@@ -160,7 +187,7 @@ impl Partition {
         if let Some(never) = &*opening {
             return Err(never.clone());
         }
-        let directory = self.directory.as_ref().ok_or(Unavailable::StorageFailed)?;
+        let directory = self.directory().ok_or(Unavailable::StorageFailed)?;
         let log = directory.open_log(&self.id, self.settings.load().log.clone()).map_err(|error| {
             tracing::error!(partition = %self.id, %error, "the log cannot be opened");
             match error {
@@ -314,7 +341,8 @@ impl Partition {
     pub fn delete(self: &Arc<Self>) {
         self.close_marks(Closed::Deleted);
         // What an offline directory holds goes when it can be used again, as the rest of a deleted topic.
-        let Some(directory) = &self.directory else { return };
+        let _placing = self.placing.lock();
+        let Some(directory) = self.directory() else { return };
         let deleted = {
             let mut opening = self.opening.lock();
             match self.log.get() {

@@ -1,5 +1,5 @@
 //! All partitions on this broker, by topic name and by topic id: looked up without a lock.
-use super::{Partition, TopicSettings};
+use super::{Moves, Partition, TopicSettings};
 use crate::{
     log::{Closed, LogDir, LogId},
     types::{NodeId, TopicId, TopicName},
@@ -8,10 +8,10 @@ use arc_swap::ArcSwap;
 use imbl::HashMap;
 use parking_lot::Mutex;
 use std::{
-    collections::BTreeMap,
-    path::PathBuf,
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -41,6 +41,8 @@ struct Maps {
 pub struct Found {
     /// Partitions by the places of their directories; empty when there is only one directory.
     pub held: BTreeMap<(TopicId, i32), usize>,
+    /// Those of which only the name is known: their directories do not say any more which topic they are of.
+    pub nameless: BTreeMap<(TopicName, i32), usize>,
     /// Directories that could not be opened: what is nowhere else is taken to be there (OPS-2).
     pub offline: Vec<PathBuf>,
 }
@@ -55,6 +57,9 @@ pub struct Partitions {
     /// All partitions of before this start have their place: what comes now is new.
     settled: AtomicBool,
     this_node: NodeId,
+    moves: OnceLock<Arc<Moves>>,
+    /// Directories that get no new partitions, nor any by a move (KIP-1066).
+    cordoned: ArcSwap<BTreeSet<PathBuf>>,
 }
 
 impl Partitions {
@@ -67,7 +72,27 @@ impl Partitions {
             found,
             settled: AtomicBool::new(false),
             this_node,
+            moves: OnceLock::new(),
+            cordoned: ArcSwap::default(),
         })
+    }
+
+    /// Set once, at the start.
+    pub fn set_moves(&self, moves: Arc<Moves>) {
+        let _ = self.moves.set(moves);
+    }
+
+    /// Partitions on their way to another directory.
+    pub fn moves(&self) -> Option<&Arc<Moves>> {
+        self.moves.get()
+    }
+
+    pub fn set_cordoned(&self, paths: impl IntoIterator<Item = PathBuf>) {
+        self.cordoned.store(Arc::new(paths.into_iter().collect()));
+    }
+
+    pub fn is_cordoned(&self, path: &Path) -> bool {
+        self.cordoned.load().contains(path)
     }
 
     pub fn this_node(&self) -> NodeId {
@@ -113,13 +138,18 @@ impl Partitions {
     /// other partitions, which are not known here before all of them have their place. `None`: it is in a directory that is
     /// offline, and must not begin anew elsewhere.
     pub fn place(&self, id: &LogId, beside: &[Option<Arc<Partition>>]) -> Option<Arc<LogDir>> {
-        let found = self.found.held.get(&(id.topic_id, id.partition)).and_then(|index| self.directories.get(*index));
+        let held = self.found.held.get(&(id.topic_id, id.partition));
+        let held = held.or_else(|| self.found.nameless.get(&(id.topic.clone(), id.partition)));
+        let found = held.and_then(|index| self.directories.get(*index));
         if found.is_none() && !self.found.offline.is_empty() && !self.settled.load(Ordering::Acquire) {
             return None;
         }
         let found = found.or(self.directories.first().filter(|_| self.directories.len() == 1));
         let emptiest = || {
-            let load = |directory: &&Arc<LogDir>| (directory.failure().is_some(), self.count_in(directory, id, beside));
+            let load = |directory: &&Arc<LogDir>| {
+                let is_last_choice = (directory.failure().is_some(), self.is_cordoned(directory.path()));
+                (is_last_choice, self.count_in(directory, id, beside))
+            };
             self.directories.iter().min_by_key(load)
         };
         found.or_else(emptiest).cloned()

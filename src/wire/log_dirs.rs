@@ -9,11 +9,12 @@ use kafka_protocol::{
 /// The newest version that the codec knows.
 const KNOWN_MAX: Version = 4;
 
-/// A whole response frame of any version. No directory is ever cordoned.
+/// A whole response frame of any version. Version 5 tells which directories are cordoned.
 pub fn encode_log_dirs(
     version: Version,
     correlation_id: i32,
     response: &DescribeLogDirsResponse,
+    is_cordoned: &dyn Fn(&str) -> bool,
 ) -> Result<Bytes, NotEncodable> {
     const KEY: ApiKey = ApiKey::DescribeLogDirs;
     if version <= KNOWN_MAX {
@@ -29,6 +30,9 @@ pub fn encode_log_dirs(
     for result in &response.results {
         result.encode(&mut frame, KNOWN_MAX).map_err(|error| refused(error.to_string()))?;
         // The last byte counts the tagged fields: none. The new field stands before it.
+        if let Some(last) = frame.last_mut() {
+            *last = u8::from(is_cordoned(&result.log_dir));
+        }
         frame.put_u8(0);
     }
     frame.put_u8(0);
@@ -59,7 +63,7 @@ mod tests {
                 .with_usable_bytes(3)
         };
         let one = DescribeLogDirsResponse::default().with_results(vec![result("/a")]);
-        let five = encode_log_dirs(5, 9, &one).unwrap();
+        let five = encode_log_dirs(5, 9, &one, &|_| false).unwrap();
         let expected = [
             &[0, 0, 0, 39, 0, 0, 0, 9, 0][..],
             &[0, 0, 0, 0, 0, 0, 2],
@@ -69,9 +73,13 @@ mod tests {
         ]
         .concat();
         assert_eq!(&five[4..], &expected[4..]);
+        let cordoned = encode_log_dirs(5, 9, &one, &|path| path == "/a").unwrap();
+        let at = five.len() - 3;
+        assert_eq!((&cordoned[..at], cordoned[at], &cordoned[at + 1..]), (&five[..at], 1, &five[at + 1..]));
         assert_eq!(i32::from_be_bytes(five[..4].try_into().unwrap()) as usize, five.len() - 4);
         let many = DescribeLogDirsResponse::default().with_results(vec![result("/a"); 200]);
-        let (four, five) = (encode_log_dirs(4, 9, &many).unwrap(), encode_log_dirs(5, 9, &many).unwrap());
+        let encode = |version| encode_log_dirs(version, 9, &many, &|_| false).unwrap();
+        let (four, five) = (encode(4), encode(5));
         assert_eq!(five.len(), four.len() + 200);
     }
 }

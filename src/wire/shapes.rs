@@ -241,6 +241,11 @@ pub const SHAPES: &[Shape] = &[
         fields: &[all(Array(&[all(I8), all(String), all(Array(CONFIG))])), all(I8)],
     },
     Shape {
+        key: 34, // AlterReplicaLogDirs
+        flexible_from: 2,
+        fields: &[all(Array(&[all(String), all(Array(&[all(String), all(List(&I32))]))]))],
+    },
+    Shape {
         key: 35, // DescribeLogDirs
         flexible_from: 2,
         fields: &[all(NullableArray(&[all(String), all(List(&I32))]))],

@@ -1,5 +1,6 @@
 //! The scenarios, one file per subject; one broker serves them all at once.
 mod add_partitions_to_txn;
+mod alter_replica_log_dirs;
 mod api_versions;
 mod configs;
 mod consumer_group;

@@ -12,8 +12,8 @@ settings! {
         "Default of the topic setting compression.type.";
     Int "compression.zstd.level" = Some("3"), Between(-131_072, 22), Medium, ClusterWide, Honoured,
         "Default of the topic setting compression.zstd.level.";
-    List "cordoned.log.dirs" = Some(""), Elements { of: &[], empty_allowed: true }, Medium, PerBroker, NoEffect,
-        "Log directories that get no new partitions.";
+    List "cordoned.log.dirs" = Some(""), Elements { of: &[], empty_allowed: true }, Medium, PerBroker, Honoured,
+        "Log directories that get no new partitions, by their names in log.dirs; * for all.";
     Long "log.cleaner.backoff.ms" = Some("15000"), AtLeast(0), Medium, ClusterWide, Honoured,
         "Pause of compaction when no log needs it.";
     Long "log.cleaner.dedupe.buffer.size" = Some("134217728"), Any, Medium, ClusterWide, Honoured,

@@ -41,7 +41,7 @@ settings! {
         "Samples kept for client quotas.";
     Int "quota.window.size.seconds" = Some("1"), AtLeast(1), Low, Fixed, NoEffect,
         "Length of a sample for client quotas.";
-    Long "replica.alter.log.dirs.io.max.bytes.per.second" = None, AtLeast(0), Medium, ClusterWide, NoEffect,
+    Long "replica.alter.log.dirs.io.max.bytes.per.second" = None, AtLeast(0), Medium, ClusterWide, Honoured,
         "Bytes per second for moves between directories.";
     Int "replica.fetch.backoff.ms" = Some("1000"), AtLeast(0), Medium, Fixed, NoEffect,
         "Pause of a follower after an error.";

@@ -198,7 +198,7 @@ impl<'a> Cleaning<'a> {
         let producers = self.last_records();
         let mut filter = Filter::new(map, aborted, &producers);
         filter.high = self.log.bounds().high();
-        filter.now_ms = self.log.shared.clock.wall_ms();
+        filter.now_ms = self.log.shared().clock.wall_ms();
         filter.delete_retention_ms = config.delete_retention_ms;
         filter.decompressed_bytes_max = DECOMPRESSED_BYTES_MAX;
         filter.ongoing = std::mem::take(&mut carried.ongoing);
@@ -244,7 +244,7 @@ impl<'a> Cleaning<'a> {
         output: &mut Output,
     ) -> Result<(), CleanError> {
         let mut left = segment.bytes();
-        if !self.log.shared.space.has_room(left) {
+        if !self.log.shared().space.has_room(left) {
             return Err(CleanError::DiskFull);
         }
         let file = segment.file().map_err(|source| self.io(source))?;

@@ -8,7 +8,7 @@ mod replacing;
 mod state;
 mod undecided;
 
-pub(in crate::log) use core::Pace;
+pub use core::Pace;
 
 pub use cleaner::{Cleaner, CleanerSettings, CleanerTotals};
 
@@ -19,6 +19,6 @@ pub(in crate::log) fn clean_in_test(
     spend: &dyn Fn(u64) -> bool,
 ) -> Result<(), cleaning::CleanError> {
     let resources = cleaning::Resources { map_bytes: 1 << 20, map_load: 0.9, buffer_bytes: 100, spend };
-    let plan = log.cleanable(log.shared.clock.wall_ms());
+    let plan = log.cleanable(log.shared().clock.wall_ms());
     cleaning::Cleaning::new(log, &resources).run(&plan).map(|_| ())
 }

@@ -27,7 +27,7 @@ impl Log {
         clean_to: Option<Offset>,
     ) -> Result<bool, LogError> {
         let _reshaping = self.reshaping.lock();
-        if !self.holds(old) || self.shared.failure().is_some() {
+        if !self.holds(old) || self.shared().failure().is_some() {
             discard(&self.folder, cleaned.base);
             return Ok(false);
         }
@@ -38,7 +38,7 @@ impl Log {
         }
         self.exchange(old, cleaned).and_then(|()| self.sync_names()).map_err(|source| self.replace_failed(source))?;
         // Left over, it is removed when the log is opened.
-        let _ = self.shared.disk.remove_file(&named(&self.folder, cleaned.base, names::COVERED, names::SWAP));
+        let _ = self.shared().disk.remove_file(&named(&self.folder, cleaned.base, names::COVERED, names::SWAP));
         if let Some(clean_to) = clean_to {
             self.set_cleaned(clean_to);
         }
@@ -60,7 +60,7 @@ impl Log {
         for suffix in suffixes.iter().copied() {
             let from = named(&self.folder, cleaned.base, suffix, names::CLEANED);
             let to = named(&self.folder, cleaned.base, suffix, names::SWAP);
-            let renamed = unless_missing(self.shared.disk.rename(&from, &to), suffix == names::LOG);
+            let renamed = unless_missing(self.shared().disk.rename(&from, &to), suffix == names::LOG);
             if let Err(error) = renamed {
                 discard(&self.folder, cleaned.base);
                 return Err(error);
@@ -79,8 +79,8 @@ impl Log {
             for suffix in INDEXES.into_iter().chain([names::LOG]) {
                 let name = names::of_offset(segment.base(), suffix);
                 let to = self.folder.file(format!("{name}{}", names::DELETED));
-                if unless_missing(self.shared.disk.rename(&self.folder.file(name), &to), false)? {
-                    self.shared.remove_later(to, false, delay_ms);
+                if unless_missing(self.shared().disk.rename(&self.folder.file(name), &to), false)? {
+                    self.shared().remove_later(to, false, delay_ms);
                 }
             }
         }
@@ -89,7 +89,7 @@ impl Log {
             for suffix in suffixes.iter().copied() {
                 let from = named(&self.folder, cleaned.base, suffix, names::SWAP);
                 let to = self.folder.file(names::of_offset(cleaned.base, suffix));
-                unless_missing(self.shared.disk.rename(&from, &to), suffix == names::LOG)?;
+                unless_missing(self.shared().disk.rename(&from, &to), suffix == names::LOG)?;
             }
             if suffixes != [names::LOG] {
                 self.sync_names()?;
@@ -101,13 +101,13 @@ impl Log {
     }
 
     fn sync_names(&self) -> io::Result<()> {
-        self.shared.disk.sync_dir(&self.path())
+        self.shared().disk.sync_dir(&self.path())
     }
 
     fn replace_failed(&self, source: io::Error) -> LogError {
         let error = LogError::io("replace segments of", self.path())(source);
         // Half of the names are changed: only opening the log anew can tell what it is.
-        self.shared.fail(error.to_string());
+        self.shared().fail(error.to_string());
         error
     }
 }

@@ -1,12 +1,7 @@
 //! What compaction asks of a log and its directory, and what it notes there.
 use super::core::{Cleanable, CleaningRules, LogView, SegmentView, cleanable};
 use crate::{
-    log::{
-        log::Log,
-        log_dir::{LogDir, LogDirError},
-        scan,
-        segment::Segment,
-    },
+    log::{log::Log, log_dir::LogDir, log_dir_error::LogDirError, scan, segment::Segment},
     types::Offset,
 };
 use std::sync::Arc;

@@ -48,6 +48,8 @@ pub struct Examined {
     pub records: u64,
     /// In order.
     pub damages: Vec<Damage>,
+    /// The record that is due behind the last whole batch.
+    pub next: Option<Offset>,
 }
 
 /// Bytes searched at a time for the next batch.
@@ -171,6 +173,7 @@ impl Examining<'_> {
             let what = "records are missing".to_owned();
             self.found.damages.push(Damage { bytes: self.end..self.end, offsets: due..end, what });
         }
+        self.found.next = self.due;
         self.found
     }
 

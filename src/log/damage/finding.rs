@@ -24,11 +24,31 @@ impl Log {
         let first = crate::log::scan::header_at(&*file, bytes.start, bytes.end)?;
         let fits = first.and_then(|header| header.base()).is_some_and(|base| base <= from || self.gaps_allowed(from));
         let found = examine(&*file, bytes.clone(), &expected, &mut |_| true)?;
-        let whole = fits && found.is_some_and(|found| found.damages.is_empty());
+        let found = found.filter(|found| fits && found.damages.is_empty());
+        let whole = match found.map(|found| found.next) {
+            Some(Some(next)) => self.is_followed(segment, bytes.end, next)?,
+            found => found.is_some(),
+        };
         if whole {
             segment.health().set_whole(bytes);
         }
         Ok(whole)
+    }
+
+    /// Does the batch that stands at `position` begin with the record that is due there? One that says it is another than it is does not
+    /// show it by itself (LOG-16).
+    fn is_followed(&self, segment: &Arc<Segment>, position: u64, next: Offset) -> io::Result<bool> {
+        let health = segment.health();
+        if health.damaged_from(position) == Some(position) || health.damage_of(next).is_some() {
+            // What follows is known to be wrong.
+            return Ok(true);
+        }
+        let Some((bytes, end)) = self.extent_of(segment) else { return Ok(true) };
+        let base = match position < bytes {
+            true => crate::log::scan::header_at(&*segment.file()?, position, bytes)?.and_then(|header| header.base()),
+            false => Some(end),
+        };
+        Ok(base.is_none_or(|base| base == next || (base > next && self.gaps_allowed(next))))
     }
 
     /// Looks at all of a segment; answers how many damages are news. Each is told once, with what can be done about it.
@@ -48,21 +68,36 @@ impl Log {
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.has(segment) => {
                 vec![Damage { bytes: 0..bytes, offsets: base..end, what: "the file is missing".into() }]
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.shared().judge(&error);
+                return Err(error);
+            }
         };
         // Cut, replaced or deleted meanwhile: then it was another file that was looked at.
         if !self.has(segment) || self.extent_of(segment).is_none_or(|(now, _)| now < bytes) {
             return Ok(0);
         }
         let news = segment.health().set_damages(damages);
+        if !news.is_empty() {
+            segment.forget_hints();
+        }
         for damage in &news {
             tracing::error!(
                 file = %segment.path(names::LOG).display(),
                 "damaged and not readable: {damage}. The rest is served. Stop the broker and restore the file from a copy, or run `ottla log repair` on it to keep what is whole"
             );
         }
-        self.shared.count_damages(news.len());
+        self.shared().count_damages(news.len());
         Ok(news.len())
+    }
+
+    /// The file is gone that the log began with: its records are quarantined, and who looks at them is told.
+    pub(in crate::log) fn tell_lost_beginning(&self) -> io::Result<()> {
+        let first = self.segments.read()[0].clone();
+        if first.is_stand_in() {
+            self.examine_segment(&first, &mut |_| true)?;
+        }
+        Ok(())
     }
 
     /// Bytes of a segment that hold whole batches, and where its records end.

@@ -55,6 +55,14 @@ impl Health {
         whole.push(joined);
     }
 
+    /// It is another file, of which nothing is known.
+    pub fn forget(&self, bytes: u64) {
+        let known = &mut *self.known.lock();
+        *known = Known::default();
+        self.written_from.store(bytes, Ordering::Release);
+        self.has_damage.store(false, Ordering::Release);
+    }
+
     /// The file ends here now.
     pub fn cut(&self, bytes: u64) {
         self.written_from.fetch_min(bytes, Ordering::AcqRel);

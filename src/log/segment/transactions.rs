@@ -1,13 +1,20 @@
 //! The transactions that markers of a segment aborted: in memory, and in the segment's own file.
-use super::Segment;
+use super::{Segment, unless_damaged};
 use crate::{
     log::{
         aborted::{self, AbortedEntry, AbortedIndex},
-        names,
+        names, producer_snapshot,
+        producer_state::ProducerStates,
+        scan::{self, Scan, Step},
     },
     platform::OpenMode,
+    record::BatchHeader,
+    types::Offset,
 };
-use std::{io, sync::atomic::Ordering};
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 impl Segment {
     pub fn set_aborted(&self, index: AbortedIndex) {
@@ -20,10 +27,10 @@ impl Segment {
     }
 
     /// Looks at the transactions that markers of this segment aborted, by their markers. The file is read once.
-    pub fn read_aborted<T>(&self, look: impl FnOnce(&[AbortedEntry]) -> T) -> io::Result<T> {
+    pub fn read_aborted<T>(self: &Arc<Self>, look: impl FnOnce(&[AbortedEntry]) -> T) -> io::Result<T> {
         let mut index = self.aborted.lock();
         if index.entries().is_none() {
-            *index = AbortedIndex::loaded(self.load_aborted()?);
+            *index = AbortedIndex::loaded(self.confirmed_aborted(Offset::new(i64::MAX))?.0);
         }
         Ok(look(index.entries().unwrap_or_default()))
     }
@@ -39,6 +46,87 @@ impl Segment {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Those of the file whose markers are below `end`, each as its marker says; made again from the batches where they are not.
+    /// Also whether the file has them.
+    pub fn confirmed_aborted(self: &Arc<Self>, end: Offset) -> io::Result<(Vec<AbortedEntry>, bool)> {
+        let read = self.load_aborted().map(|mut entries| {
+            entries.retain(|entry| entry.last < end);
+            entries
+        });
+        match read {
+            Ok(entries) if self.confirms(&entries)? => return Ok((entries, true)),
+            Err(error) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
+            _ => {}
+        }
+        let path = self.path(names::TXN_INDEX);
+        tracing::warn!(file = %path.display(), "the transaction index is damaged and is made again from the batches");
+        let mut entries = self.aborted_in_batches()?;
+        entries.retain(|entry| entry.last < end);
+        Ok((entries, false))
+    }
+
+    /// Does a marker of its producer stand at the end of each transaction, and a batch of its at the beginning, as far as that is in
+    /// this segment?
+    fn confirms(self: &Arc<Self>, entries: &[AbortedEntry]) -> io::Result<bool> {
+        let at =
+            |offset| Ok::<_, io::Error>(unless_damaged(self.locate(offset, self.bytes()))?.map(|found| found.header));
+        let began_before = entries.iter().any(|entry| entry.first < self.base);
+        let open_before = if began_before { self.producers_before()? } else { None };
+        let opens = |open: &ProducerStates, entry: &AbortedEntry| {
+            open.get(entry.producer).is_some_and(|producer| producer.transaction_start == Some(entry.first))
+        };
+        // Entries of later markers begin where an entry says or above.
+        let mut begins_later = Offset::new(i64::MAX);
+        for entry in entries.iter().rev() {
+            let is_of = |header: &BatchHeader| header.producer_id == entry.producer.get() && header.is_transactional();
+            // Compaction may have removed either: then another stands behind its place.
+            let is_behind = |header: &BatchHeader, offset| header.base() > Some(offset);
+            let is_end =
+                |header: &BatchHeader| is_of(header) && header.is_control() && header.base() == Some(entry.last);
+            let is_first = |header: &BatchHeader| is_of(header) && header.base() == Some(entry.first);
+            let ends = entry.last >= self.base
+                && at(entry.last)?.is_some_and(|header| is_end(&header) || is_behind(&header, entry.last));
+            let begins = match entry.first < self.base {
+                true => open_before.as_ref().is_none_or(|open| opens(open, entry)),
+                false => at(entry.first)?.is_some_and(|header| is_first(&header) || is_behind(&header, entry.first)),
+            };
+            if !ends || !begins || entry.stable > entry.last.next() || entry.stable > begins_later {
+                return Ok(false);
+            }
+            begins_later = begins_later.min(entry.first);
+        }
+        Ok(true)
+    }
+
+    /// The producers at the segment's beginning; `None` when that is not known any more.
+    fn producers_before(&self) -> io::Result<Option<ProducerStates>> {
+        match self.folder.disk().read(&self.path(names::SNAPSHOT)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => Ok(producer_snapshot::read(&read?).ok()),
+        }
+    }
+
+    /// From the producers at the segment's beginning and its batches.
+    fn aborted_in_batches(self: &Arc<Self>) -> io::Result<Vec<AbortedEntry>> {
+        let mut producers = match self.producers_before()? {
+            Some(producers) => producers,
+            None if self.base == Offset::ZERO => ProducerStates::default(),
+            None => {
+                let (index, snapshot) = (self.path(names::TXN_INDEX), self.path(names::SNAPSHOT));
+                let what =
+                    format!("{} is damaged, and there is no {} to make it again", index.display(), snapshot.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            }
+        };
+        let file = self.file()?;
+        let (mut scan, mut entries) = (Scan::headers(&*file, 0, self.bytes()), Vec::new());
+        while let Step::Batch { position, header } = scan.next_step()? {
+            let completed = producers.update(&header, scan::marker_at(&*file, position, &header)?);
+            entries.extend(completed.and_then(|completed| completed.aborted()));
+        }
+        Ok(entries)
     }
 
     pub fn set_aborted_unsynced(&self) {

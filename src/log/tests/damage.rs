@@ -43,9 +43,9 @@ fn files(disk: &MemoryDisk) -> Vec<(PathBuf, u64)> {
 }
 
 /// Reads batch by batch, over what cannot be read: base offsets that were read, and offsets that were refused.
-fn read_around(log: &Log, bytes_max: usize) -> (Vec<BatchHeader>, BTreeSet<i64>) {
+pub fn read_around(log: &Log, bytes_max: usize) -> (Vec<BatchHeader>, BTreeSet<i64>) {
     let (mut found, mut refused) = (Vec::new(), BTreeSet::new());
-    let mut at = 0;
+    let mut at = log.bounds().start().get();
     while at < log.bounds().end().get() {
         match log.read(Offset::new(at), ReadLimit::High, bytes_max, true) {
             Ok(read) => {
@@ -67,7 +67,7 @@ fn read_around(log: &Log, bytes_max: usize) -> (Vec<BatchHeader>, BTreeSet<i64>)
 }
 
 /// The checksum stands for the rest. A leader epoch is in none, and a batch alone does not show that it is wrong.
-fn is_same(one: &BatchHeader, other: &BatchHeader) -> bool {
+pub fn is_same(one: &BatchHeader, other: &BatchHeader) -> bool {
     (one.base_offset, one.length, one.crc) == (other.base_offset, other.length, other.crc)
 }
 

@@ -4,7 +4,7 @@ use crate::{
     log::LogDir,
     node::StartError,
     platform::{Fault, OperationKind},
-    replica::{ProduceError, Unavailable},
+    replica::{Moves, ProduceError, Unavailable},
 };
 
 const DIRECTORIES: &str = "/a,/b";
@@ -157,4 +157,62 @@ fn ops_2_a_directory_that_fails_at_run_time_takes_its_partitions_only() {
         }
         life.end();
     }
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = std::time::Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{what}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn ops_2_a_partition_moves_and_a_move_that_was_interrupted_begins_anew() {
+    let (disk, [in_a, in_b]) = written();
+    let life = Life::begin(&disk).unwrap();
+    let moves = Moves::new(Arc::new(crate::platform::SystemClock::new()), None);
+    let partition = life.partitions("first").into_iter().find(|one| one.id().partition == in_a[0]).unwrap();
+    let (a, b) = (life.directory("/a").clone(), life.directory("/b").clone());
+    moves.want(&partition, &b).unwrap();
+    let futures = moves.futures_in(&b);
+    assert_eq!((futures.len(), futures[0].bytes, futures[0].reached), (1, 0, Offset::ZERO));
+    moves.start().unwrap();
+    wait_until("the partition has moved", || partition.is_in(&b) && moves.futures_in(&b).is_empty());
+    assert_eq!(produce(&partition, 1), Ok(1));
+    // Where it is already it stays; away from a failed directory nothing is copied.
+    moves.want(&partition, &b).unwrap();
+    assert!(moves.futures_in(&b).is_empty());
+    moves.stop();
+    // As a kill leaves it in the middle of a copy.
+    moves.want(&partition, &a).unwrap();
+    let (progress, mut once) = (Default::default(), 0);
+    let mut stops = |_| {
+        once += 1;
+        once < 1
+    };
+    assert!(partition.move_to(&a, &progress, &mut stops, &|| true).is_err());
+    let left = disk.killed();
+    life.end();
+    let life = Life::begin(&left).unwrap();
+    assert!(life.held("first", "/b").contains(&in_a[0]) && life.held("first", "/b").len() == in_b.len() + 1);
+    let unfinished: Vec<i32> = life.directory("/a").unfinished().iter().map(|id| id.partition).collect();
+    assert_eq!(unfinished, [in_a[0]]);
+    let partition = life.partitions("first").into_iter().find(|one| one.id().partition == in_a[0]).unwrap();
+    assert_eq!(produce(&partition, 2), Ok(2));
+    life.end();
+}
+
+#[test]
+fn a_cordoned_directory_gets_no_new_partitions() {
+    let disk = MemoryDisk::new();
+    let life = Life::begin(&disk).unwrap();
+    life.opened.partitions.set_cordoned([Path::new("/a").to_owned()]);
+    life.create("first");
+    assert_eq!((life.held("first", "/a").len(), life.held("first", "/b").len()), (0, 4));
+    // Somewhere it has to go.
+    life.opened.partitions.set_cordoned(["/a", "/b"].map(|path| Path::new(path).to_owned()));
+    life.create("second");
+    assert_eq!((life.held("second", "/a").len(), life.held("second", "/b").len()), (4, 0));
+    life.end();
 }

@@ -303,6 +303,12 @@ fn requests_about_replicas_and_the_quorum_fit() {
         AlterPartitionReassignmentsRequest::default()
             .with_topics(vec![ReassignableTopic::default().with_name(topic()).with_partitions(partitions)])
     });
+    fits(ApiKey::AlterReplicaLogDirs, 1..=2, |_| {
+        use alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
+        let one = AlterReplicaLogDirTopic::default().with_name(topic()).with_partitions(vec![1, 2]);
+        let dir = AlterReplicaLogDir::default().with_path(protocol_string("/a")).with_topics(vec![one]);
+        AlterReplicaLogDirsRequest::default().with_dirs(vec![dir, AlterReplicaLogDir::default()])
+    });
     fits(ApiKey::ListPartitionReassignments, 0..=0, |_| {
         use list_partition_reassignments_request::ListPartitionReassignmentsTopics;
         let one = ListPartitionReassignmentsTopics::default().with_name(topic()).with_partition_indexes(vec![3]);

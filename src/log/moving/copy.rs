@@ -1,0 +1,266 @@
+//! The copy of a log that is on its way to another directory: whole files, and what is appended to the last of them meanwhile.
+use crate::{
+    log::{
+        log::{Log, LogError},
+        log_dir::LogDir,
+        log_dir_error::LogDirError,
+        names, properties,
+        segment::Segment,
+        wal::WalError,
+    },
+    platform::{Disk, OpenMode},
+    types::Offset,
+};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+/// Bytes copied at a time.
+const CHUNK_BYTES: u64 = 1 << 20;
+/// With no more than this to copy, appends are made to wait for the rest.
+const REST_BYTES_MAX: u64 = 1 << 20;
+/// A log that is written faster than it is copied takes its place at some time all the same.
+const ROUNDS_MAX: usize = 64;
+
+/// Why a log has not moved. It is served from where it was, unless its directory failed.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Directory(#[from] LogDirError),
+    #[error("the move was not noted in the write-ahead log: {0}")]
+    Wal(#[from] WalError),
+    #[error("the disk of {} has no room for it", path.display())]
+    Full { path: PathBuf },
+    #[error("the log was deleted, or the broker stops")]
+    Gone,
+    #[error("the move was called off")]
+    CalledOff,
+    #[error("the log is in {} already", path.display())]
+    Here { path: PathBuf },
+}
+
+impl MoveError {
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> MoveError {
+        let path = path.to_owned();
+        move |source| MoveError::Io { action, path, source }
+    }
+}
+
+/// How far a copy is, for who asks meanwhile.
+#[derive(Default, Debug)]
+pub struct Progress {
+    bytes: AtomicU64,
+    reached: AtomicI64,
+}
+
+impl Progress {
+    /// Of the batches that were copied.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The copy holds every record below.
+    pub fn reached(&self) -> Offset {
+        Offset::new(self.reached.load(Ordering::Relaxed))
+    }
+
+    fn set_reached(&self, to: Offset) {
+        self.reached.fetch_max(to.get(), Ordering::Relaxed);
+    }
+}
+
+/// What the copy has of one segment.
+#[derive(Clone, Copy)]
+struct Copied {
+    /// Another segment of the same base has another id: after compaction, after a cut.
+    id: u64,
+    bytes: u64,
+    /// It is not written any more, and its indexes are there too.
+    sealed: bool,
+}
+
+/// One log on its way.
+pub struct Moving {
+    pub(super) log: Arc<Log>,
+    pub(super) from: Arc<LogDir>,
+    pub(super) to: Arc<LogDir>,
+    /// The copy's directory as long as it is one.
+    pub(super) future: PathBuf,
+    copied: BTreeMap<Offset, Copied>,
+    progress: Arc<Progress>,
+}
+
+impl Moving {
+    /// Makes an empty copy.
+    pub fn begin(
+        log: Arc<Log>,
+        from: Arc<LogDir>,
+        to: Arc<LogDir>,
+        progress: Arc<Progress>,
+    ) -> Result<Moving, MoveError> {
+        if Arc::ptr_eq(&from, &to) {
+            return Err(MoveError::Here { path: to.path().to_owned() });
+        }
+        if let Some(directory) = [&from, &to].into_iter().find_map(|directory| directory.failure()) {
+            return Err(LogDirError::Failed(directory).into());
+        }
+        let future = to.future_path(log.id());
+        let disk = log.shared().disk.clone();
+        disk.create_dir_all(&future).map_err(MoveError::io("create", &future))?;
+        let metadata = future.join(names::PARTITION_METADATA);
+        let text = properties::print_partition_metadata(log.id().topic_id);
+        disk.write_atomic(&metadata, text.as_bytes()).map_err(MoveError::io("write", &metadata))?;
+        Ok(Moving { log, from, to, future, copied: BTreeMap::new(), progress })
+    }
+
+    /// Copies until little is left. `spend` is told of every piece; the move is called off when it says so.
+    pub fn catch_up(&mut self, spend: &mut dyn FnMut(u64) -> bool) -> Result<(), MoveError> {
+        for _ in 0..ROUNDS_MAX {
+            if self.round(spend)? <= REST_BYTES_MAX {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies what there is now and syncs it; answers how many bytes that were.
+    pub(super) fn round(&mut self, spend: &mut dyn FnMut(u64) -> bool) -> Result<u64, MoveError> {
+        let (tail, tail_bytes, end) = {
+            let shown = self.log.shown.lock();
+            (shown.tail.segment().clone(), shown.tail.bytes(), shown.bounds.end())
+        };
+        let segments: Vec<_> =
+            self.log.all_segments().into_iter().filter(|segment| segment.base() <= tail.base()).collect();
+        self.drop_replaced(&segments)?;
+        let mut total = 0;
+        for segment in &segments {
+            let sealed = !Arc::ptr_eq(segment, &tail);
+            let bytes = if sealed { segment.bytes() } else { tail_bytes };
+            let done = self.copied.get(&segment.base()).copied();
+            let from = done.map_or(0, |done| done.bytes);
+            if from < bytes || done.is_none() {
+                self.copy_batches(segment, from..bytes, spend)?;
+                total += bytes - from;
+            }
+            if sealed && !done.is_some_and(|done| done.sealed) {
+                self.copy_indexes(segment)?;
+            }
+            self.copied.insert(segment.base(), Copied { id: segment.id(), bytes, sealed });
+            self.progress.set_reached(segment.base());
+        }
+        self.progress.set_reached(end);
+        Ok(total)
+    }
+
+    /// What compaction replaced, retention deleted or a cut removed is copied anew, or not at all.
+    fn drop_replaced(&mut self, segments: &[Arc<Segment>]) -> Result<(), MoveError> {
+        let is_same = |base: &Offset, copied: &Copied| {
+            let now = segments.iter().find(|segment| segment.base() == *base);
+            now.is_some_and(|now| now.id() == copied.id && copied.bytes <= now.bytes())
+        };
+        let gone: Vec<Offset> =
+            self.copied.iter().filter(|(base, copied)| !is_same(base, copied)).map(|(base, _)| *base).collect();
+        for base in gone {
+            for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+                let path = self.future.join(names::of_offset(base, suffix));
+                match self.disk().remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(MoveError::io("remove", &path)(error));
+                    }
+                    _ => {}
+                }
+            }
+            if let Some(copied) = self.copied.remove(&base) {
+                self.progress.bytes.fetch_sub(copied.bytes, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    fn copy_batches(
+        &self,
+        segment: &Arc<Segment>,
+        bytes: std::ops::Range<u64>,
+        spend: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), MoveError> {
+        let path = self.future.join(names::of_offset(segment.base(), names::LOG));
+        let from = match segment.file() {
+            // Deleted or replaced just now: the next round knows.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && segment.is_retired() => return Ok(()),
+            from => from.map_err(MoveError::io("open", &segment.path(names::LOG)))?,
+        };
+        let into = self.disk().open(&path, OpenMode::Create).map_err(MoveError::io("create", &path))?;
+        let mut buffer = vec![0; CHUNK_BYTES.min(bytes.end - bytes.start) as usize];
+        let mut at = bytes.start;
+        while at < bytes.end {
+            let wanted = CHUNK_BYTES.min(bytes.end - at) as usize;
+            let read = from.read_at(&mut buffer[..wanted], at).map_err(MoveError::io("read", &self.log.path()))?;
+            if read == 0 {
+                // Cut meanwhile.
+                break;
+            }
+            if !self.to.has_room(read as u64) {
+                return Err(MoveError::Full { path: self.to.path().to_owned() });
+            }
+            into.write_all_at(&buffer[..read], at).map_err(MoveError::io("write", &path))?;
+            at += read as u64;
+            self.progress.bytes.fetch_add(read as u64, Ordering::Relaxed);
+            if !spend(read as u64) {
+                return Err(MoveError::CalledOff);
+            }
+        }
+        into.sync_data().map_err(MoveError::io("sync", &path))
+    }
+
+    /// Those of a segment that is not written any more, or is not written now.
+    pub(super) fn copy_indexes(&self, segment: &Arc<Segment>) -> Result<(), MoveError> {
+        for suffix in [names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+            self.copy_small(&names::of_offset(segment.base(), suffix))?;
+        }
+        Ok(())
+    }
+
+    /// A small file, if it is there.
+    pub(super) fn copy_small(&self, name: &str) -> Result<(), MoveError> {
+        let from = self.log.folder.file(name);
+        let bytes = match self.disk().read(&from) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(MoveError::io("read", &from))?,
+        };
+        self.write_small(name, &bytes)
+    }
+
+    pub(super) fn write_small(&self, name: &str, bytes: &[u8]) -> Result<(), MoveError> {
+        let into = self.future.join(name);
+        let write = || {
+            let file = self.disk().open(&into, OpenMode::Create)?;
+            file.set_len(0)?;
+            file.write_all_at(bytes, 0)?;
+            file.sync_data()
+        };
+        write().map_err(MoveError::io("write", &into))
+    }
+
+    pub(super) fn disk(&self) -> Arc<dyn Disk> {
+        self.log.shared().disk.clone()
+    }
+
+    /// The copy is not wanted any more.
+    pub fn abandon(&self) {
+        if let Err(error) = self.disk().remove_dir_all(&self.future)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(directory = %self.future.display(), %error, "the copy of a log that does not move cannot be removed");
+        }
+    }
+}

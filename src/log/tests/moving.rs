@@ -1,0 +1,253 @@
+//! A log goes to another directory while it is served: nothing is lost, whatever ends the move.
+use super::*;
+use crate::{
+    log::{Closed, LogError, MoveError, Moving, Progress, ReadError, SyncPolicy, settle_duplicates},
+    platform::{Fault, MemoryDisk, OperationKind, SeededChance},
+};
+
+const PATHS: [&str; 2] = ["/a", "/b"];
+
+fn config() -> LogConfig {
+    LogConfig { segment_bytes: 700, index_interval_bytes: 200, sync: SyncPolicy::Wal, ..LogConfig::default() }
+}
+
+/// A broker's two directories, and the log in the one that has it.
+struct Life {
+    directories: Vec<Arc<LogDir>>,
+    held: Vec<usize>,
+    log: Arc<Log>,
+}
+
+impl Life {
+    fn begin(disk: &MemoryDisk) -> Life {
+        let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
+        let open = |path: &&str| {
+            let disk = Arc::new(disk.clone()) as Arc<dyn Disk>;
+            LogDir::open(disk, clock.clone() as Arc<dyn Clock>, Path::new(path), settings()).unwrap()
+        };
+        let directories: Vec<Arc<LogDir>> = PATHS.iter().map(open).collect();
+        let found = directories.iter().map(|directory| directory.found().unwrap()).collect();
+        let found = settle_duplicates(&directories, found).unwrap();
+        let held: Vec<usize> = (0..2).filter(|at| found[*at].contains(&id(0))).collect();
+        assert!(held.len() < 2, "in one directory at most");
+        let log = directories[held.first().copied().unwrap_or(0)].open_log(&id(0), Arc::new(config())).unwrap();
+        let weak = Arc::downgrade(&log);
+        log.on_synced(Box::new(move |synced| _ = weak.upgrade().map(|log| log.advance_high(synced))));
+        log.advance_high(log.synced_mark().get());
+        directories.iter().for_each(|directory| directory.finish_recovery().unwrap());
+        Life { directories, held, log }
+    }
+
+    fn moving(&self, from: usize) -> Result<Moving, MoveError> {
+        let [from, to] = [from, 1 - from].map(|at| self.directories[at].clone());
+        Moving::begin(self.log.clone(), from, to, Arc::<Progress>::default())
+    }
+
+    fn close(self) {
+        self.directories.iter().for_each(|directory| directory.close().unwrap());
+    }
+}
+
+fn fill(log: &Log, batches: std::ops::Range<u8>) {
+    batches.for_each(|at| _ = append_synced(log, batch(1 + at as usize % 3, &[at; 60])));
+}
+
+/// Twelve batches of which some are in the write-ahead log only, and a moved beginning.
+fn written() -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    let life = Life::begin(&disk);
+    fill(&life.log, 0..6);
+    life.directories[0].checkpoint().unwrap();
+    fill(&life.log, 6..12);
+    life.log.advance_start(Some(Offset::new(2))).unwrap().wait().unwrap();
+    assert!(life.log.segments() > 2);
+    disk.killed()
+}
+
+fn go_on(_: u64) -> bool {
+    true
+}
+
+#[test]
+fn ops_2_a_log_moves_while_it_is_written_and_read() {
+    let disk = written();
+    let life = Life::begin(&disk);
+    let progress = Arc::<Progress>::default();
+    let [from, to] = [0, 1].map(|at| life.directories[at].clone());
+    let mut moving = Moving::begin(life.log.clone(), from, to, progress.clone()).unwrap();
+    moving.catch_up(&mut go_on).unwrap();
+    assert_eq!(progress.reached(), life.log.bounds().end());
+    // The last segment grows, others follow it; old ones go.
+    fill(&life.log, 12..20);
+    assert!(progress.reached() < life.log.bounds().end());
+    life.log.update_config(Arc::new(LogConfig { retention_bytes: Some(1_500), ..config() }));
+    assert!(life.log.delete_old_segments().unwrap() > 0);
+    let before = (read_all(&life.log, 1), life.log.bounds(), life.log.producers());
+    moving.finish().unwrap();
+    drop(moving);
+    assert_eq!((read_all(&life.log, 1), life.log.bounds(), life.log.producers()), before);
+    assert_eq!(life.log.path(), Path::new("/b/t-0"));
+    assert!(!disk.exists(Path::new("/a/t-0")) && life.directories[0].logs().is_empty());
+    assert_eq!(progress.bytes(), life.log.size_bytes());
+    // It is one of the other directory's in all respects.
+    fill(&life.log, 20..24);
+    life.directories[1].checkpoint().unwrap();
+    let kept = read_all(&life.log, 1);
+    let bounds = life.log.bounds();
+    life.close();
+    let life = Life::begin(&disk);
+    assert_eq!((life.held.as_slice(), read_all(&life.log, 1), life.log.bounds()), (&[1][..], kept, bounds));
+    assert_eq!(life.directories[1].damages(), 0);
+    // And back, twice.
+    for from in [1, 0] {
+        let mut moving = life.moving(from).unwrap();
+        moving.catch_up(&mut go_on).unwrap();
+        moving.finish().unwrap();
+        append_synced(&life.log, batch(1, b"more"));
+    }
+    let end = life.log.bounds().end();
+    drop(life);
+    assert_eq!(Life::begin(&disk.killed()).log.bounds().end(), end);
+}
+
+#[test]
+fn ops_2_a_move_that_is_called_off_or_has_no_room_changes_nothing() {
+    let disk = written();
+    let life = Life::begin(&disk);
+    let before = read_all(&life.log, 1);
+    let mut moving = life.moving(0).unwrap();
+    assert!(matches!(moving.catch_up(&mut |_| false), Err(MoveError::CalledOff)));
+    moving.abandon();
+    let fails_at = |on| {
+        // The first rename is that of a file in the copy.
+        disk.inject(Fault::once(on, "-future").after(u64::from(on == OperationKind::Rename)));
+        let moved = life.moving(0).and_then(|mut moving| {
+            let moved = moving.catch_up(&mut go_on).and_then(|()| moving.finish());
+            moving.abandon();
+            moved
+        });
+        disk.clear_faults();
+        assert!(matches!(moved, Err(MoveError::Io { .. })), "{on:?}: {moved:?}");
+    };
+    for on in [OperationKind::Write, OperationKind::Sync, OperationKind::SyncDir] {
+        fails_at(on);
+        assert!(read_all(&life.log, 1).starts_with(&before), "{on:?}");
+        append_synced(&life.log, batch(1, b"goes on"));
+    }
+    // Nobody knows whether the name was given: neither copy is written any more.
+    fails_at(OperationKind::Rename);
+    assert!(append(&life.log, batch(1, b"no more")).is_err());
+    drop(life);
+    assert!(read_all(&Life::begin(&disk.killed()).log, 1).starts_with(&before));
+}
+
+#[test]
+fn log_17_a_crash_at_any_step_of_a_move_leaves_the_log_in_one_place() {
+    let (mut steps, mut places) = (0, [0; 2]);
+    for step in 0.. {
+        let disk = written();
+        let life = Life::begin(&disk);
+        let before = read_all(&life.log, 1);
+        let bounds = life.log.bounds();
+        disk.power_off_after(step);
+        let moved = life.moving(0).and_then(|mut moving| {
+            moving.catch_up(&mut go_on)?;
+            moving.finish()
+        });
+        steps = step;
+        for seed in 0..4 {
+            let left = match seed {
+                0 => disk.killed(),
+                1 => disk.crash(),
+                _ => disk.crash_in_any_order(&SeededChance::new(step * 10 + seed)),
+            };
+            let after = Life::begin(&left);
+            assert_eq!(
+                (read_all(&after.log, 1), after.log.bounds().end()),
+                (before.clone(), bounds.end()),
+                "{step} {seed}"
+            );
+            assert_eq!(after.log.bounds().start(), bounds.start(), "{step} {seed}");
+            let place = after.held[0];
+            places[place] += 1;
+            assert!(moved.is_err() || place == 1, "{step} {seed}");
+            // It is written there, and found there.
+            fill(&after.log, 50..53);
+            let end = after.log.bounds().end();
+            drop(after);
+            let again = Life::begin(&left.killed());
+            assert_eq!((again.held.as_slice(), again.log.bounds().end()), (&[place][..], end), "{step} {seed}");
+        }
+        if moved.is_ok() {
+            break;
+        }
+    }
+    assert!(steps > 20 && places.iter().all(|count| *count > 0), "{steps} steps, {places:?}");
+}
+
+#[test]
+fn two_copies_that_no_move_explains_are_not_chosen_from() {
+    let disk = written();
+    let life = Life::begin(&disk);
+    let [a, b] = [0, 1].map(|at| life.directories[at].clone());
+    let other = b.open_log(&id(0), Arc::new(config())).unwrap();
+    append(&other, batch(1, b"another")).unwrap();
+    let found = [&a, &b].map(|directory| directory.found().unwrap()).to_vec();
+    assert!(matches!(settle_duplicates(&[a, b], found), Err(crate::log::LogDirError::Twice { .. })));
+}
+
+#[test]
+fn readers_and_writers_do_not_notice_a_move() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
+    let open = |name: &str| {
+        LogDir::open(Arc::new(RealDisk), clock.clone() as Arc<dyn Clock>, &dir.path().join(name), settings()).unwrap()
+    };
+    let directories = [open("a"), open("b")];
+    let config = LogConfig { segment_bytes: 20_000, ..config() };
+    let log = directories[0].open_log(&id(0), Arc::new(config)).unwrap();
+    let weak = Arc::downgrade(&log);
+    log.on_synced(Box::new(move |synced| _ = weak.upgrade().map(|log| log.advance_high(synced))));
+    directories.iter().for_each(|directory| directory.finish_recovery().unwrap());
+    fill(&log, 0..20);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let is_over = || stop.load(std::sync::atomic::Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut count = 0;
+            while !is_over() {
+                append_synced(&log, batch(1, b"while it moves"));
+                count += 1;
+            }
+            count
+        });
+        let reader = scope.spawn(|| {
+            let (mut at, mut passes) = (Offset::ZERO, 0);
+            while !is_over() {
+                match log.read(at, ReadLimit::High, 300, true) {
+                    Ok(read) => at = headers_of(&read).last().map_or(Offset::ZERO, |last| last.last().unwrap().next()),
+                    Err(ReadError::OutOfRange { .. }) => at = Offset::ZERO,
+                    Err(other) => panic!("{at}: {other}"),
+                }
+                passes += 1;
+            }
+            passes
+        });
+        for round in 0..4 {
+            let [from, to] = [round % 2, 1 - round % 2].map(|at| directories[at].clone());
+            let mut moving = Moving::begin(log.clone(), from, to, Arc::<Progress>::default()).unwrap();
+            moving.catch_up(&mut go_on).unwrap();
+            moving.finish().unwrap();
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(writer.join().unwrap() > 0 && reader.join().unwrap() > 0);
+    });
+    let headers = read_all(&log, 1 << 20);
+    let end = log.bounds().end();
+    assert!(headers.windows(2).all(|pair| pair[0].last().unwrap().next().get() == pair[1].base_offset));
+    assert_eq!(headers.last().unwrap().last().unwrap().next(), end);
+    assert_eq!(directories.iter().map(|directory| directory.damages()).sum::<u64>(), 0);
+    assert_eq!(wait_for(log.high_mark(), end).map_err(|closed: Closed| closed), Ok(end));
+    let deleted = directories[0].delete_log(&log);
+    assert!(deleted.is_ok() || matches!(deleted, Err(LogError::Io { .. })));
+}
