@@ -141,10 +141,7 @@ impl<'a> Opening<'a> {
     /// From the directory's listing.
     pub fn load(mut self, listing: &[Entry]) -> Result<Loaded, LogError> {
         let mut segments = self.segments_of(listing).map_err(self.io("tidy"))?;
-        // Names come to the disk in any order: that of the first segment may be missing while there are later ones.
-        let is_behind_lost = |base| self.known.unsaved_from.is_some_and(|from| from < base);
-        let first_base = segments.first().map(|first| first.base()).filter(|base| !is_behind_lost(*base));
-        let Some(first_base) = first_base else {
+        let Some(first_base) = self.first_base(&segments) else {
             return self.without_first(&segments, listing);
         };
         let epochs_lost = self.load_epochs(listing).map_err(self.io("read the epochs of"))?;
@@ -211,6 +208,13 @@ impl<'a> Opening<'a> {
             segments.insert(0, Segment::stand_in(self.folder.clone(), begins));
         }
         Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced, unstable, cleaned: self.known.cleaned })
+    }
+
+    /// Where the log begins in its files. Names come to the disk in any order: that of the first segment may be missing while
+    /// there are later ones.
+    fn first_base(&self, segments: &[Arc<Segment>]) -> Option<Offset> {
+        let is_behind_lost = |base| self.known.unsaved_from.is_some_and(|from| from < base);
+        segments.first().map(|first| first.base()).filter(|base| !is_behind_lost(*base))
     }
 
     /// Nothing is left, nothing was ever written, or the write-ahead log has it all. What is known to be synced is not

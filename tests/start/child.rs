@@ -207,7 +207,18 @@ pub fn ask(socket: &mut TcpStream, frame: &[u8]) -> std::io::Result<(i32, Vec<u8
 
 /// Makes a topic and waits until it can be read.
 pub fn make_topic(port: u16, topic: &str) {
+    const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+    // Throttle, one topic with its name, one partition: index, then the code.
+    let code_at = 18 + topic.len();
     let mut socket = connect(port);
-    ask(&mut socket, &metadata(1, topic)).unwrap();
-    ask(&mut socket, &fetch(2, topic, 0)).unwrap();
+    for _ in 0..500 {
+        // Of a topic that was just deleted the first question is told that it is gone.
+        ask(&mut socket, &metadata(1, topic)).unwrap();
+        let body = ask(&mut socket, &fetch(2, topic, 0)).unwrap().1;
+        if i16::from_be_bytes([body[code_at], body[code_at + 1]]) != UNKNOWN_TOPIC_OR_PARTITION {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("{topic} was never made");
 }

@@ -159,6 +159,7 @@ fn ops_2_a_directory_that_fails_at_run_time_takes_its_partitions_only() {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "waits for what other threads do")]
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let begin = std::time::Instant::now();
     while !is_so() {

@@ -1,4 +1,4 @@
-//! Fetch.
+//! Questions of Fetch and what is asked about its sessions.
 use super::{Case, PLAIN};
 use crate::world::{STRANGE_ID, World, ZERO_ID};
 use protocol_tests::Topic;
