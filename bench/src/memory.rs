@@ -61,6 +61,7 @@ fn lock(bytes: u64) -> Result<Locked, Fault> {
     let mut held = Locked::new();
     for _ in 0..bytes / CHUNK_BYTES as u64 {
         let chunk = vec![1; CHUNK_BYTES];
+        keep_from_children(&chunk)?;
         // SAFETY: the range is the chunk's own; it lives in `held`, and unmapping it ends the lock.
         unsafe { rustix::mm::mlock(chunk.as_ptr().cast_mut().cast(), chunk.len()) }
             .map_err(std::io::Error::from)
@@ -68,6 +69,17 @@ fn lock(bytes: u64) -> Result<Locked, Fault> {
         held.push(chunk);
     }
     Ok(held)
+}
+
+/// Brokers are started by a fork, which would copy the tables of all these pages first: most of a second that is not theirs.
+fn keep_from_children(chunk: &[u8]) -> Result<(), Fault> {
+    let page = rustix::param::page_size();
+    let skipped = chunk.as_ptr().align_offset(page);
+    let len = chunk.len().saturating_sub(skipped) / page * page;
+    // SAFETY: whole pages within the chunk. A child does not have them, and does nothing but become another program.
+    unsafe { rustix::mm::madvise(chunk[skipped..].as_ptr().cast_mut().cast(), len, rustix::mm::Advice::LinuxDontFork) }
+        .map_err(std::io::Error::from)
+        .during("keeping memory from children")
 }
 
 /// A figure of `/proc/meminfo`.

@@ -145,9 +145,13 @@ impl Directory {
         file.sync_all().map_err(WalError::io("sync", &path))
     }
 
+    /// That it is gone already is as good.
     pub fn remove_unfinished(&self, name: &str) -> Result<(), WalError> {
         let path = self.path.join(name);
-        self.disk.remove_file(&path).map_err(WalError::io("remove", &path))
+        match self.disk.remove_file(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(WalError::io("remove", &path)),
+        }
     }
 
     pub fn remove_spare(&self, number: u64) -> Result<(), WalError> {
