@@ -127,3 +127,33 @@ fn log_13_a_new_log_that_lost_the_name_of_its_first_segment_comes_from_the_write
         assert_eq!(log.producers()[0].last_sequence, Some(7));
     }
 }
+
+#[test]
+fn off_12_an_offset_that_was_seen_never_names_other_data() {
+    let endings: [fn(&Fixture, &MemoryDisk) -> MemoryDisk; 3] = [
+        |fixture, disk| {
+            fixture.directory.close().unwrap();
+            disk.killed()
+        },
+        |fixture, disk| {
+            fixture.directory.checkpoint().unwrap();
+            disk.crash()
+        },
+        |_, disk| disk.crash(),
+    ];
+    let (mut disk, mut end) = (MemoryDisk::new(), Offset::ZERO);
+    for round in 0..12 {
+        let fixture = open(&disk);
+        let log = fixture.log(LogConfig::default());
+        fixture.directory.finish_recovery().unwrap();
+        let appended = append_synced(&log, batch(2, b"v"));
+        assert_eq!(appended.base, end, "round {round}");
+        end = appended.last.next();
+        log.advance_high(end);
+        // In half of the rounds nothing is left but what is known of the end.
+        if round / 3 % 2 == 0 {
+            assert_eq!(log.advance_start(Some(end)).unwrap().wait().unwrap(), end);
+        }
+        disk = endings[round % 3](&fixture, &disk);
+    }
+}
