@@ -104,16 +104,7 @@ pub fn request(group: &str, topic: &str, partitions: std::ops::Range<i32>, offse
 pub fn error_code(frame: &[u8]) -> Result<i16, Fault> {
     let mut answer = Answer::new(frame, "OffsetCommit")?;
     answer.int32()?;
-    let mut first = 0;
-    for _ in 0..answer.count()? {
-        answer.string()?;
-        for _ in 0..answer.count()? {
-            answer.int32()?;
-            let code = answer.int16()?;
-            first = if first == 0 { code } else { first };
-        }
-    }
-    Ok(first)
+    answer.first_error_code(0)
 }
 
 #[cfg(test)]

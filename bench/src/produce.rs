@@ -151,19 +151,8 @@ fn send(shared: &Shared<'_>, index: usize) -> Result<Done, Fault> {
 
 /// The first error code of the partitions in a Produce answer.
 pub fn error_code(frame: &[u8]) -> Result<i16, Fault> {
-    let mut answer = Answer::new(frame, "Produce")?;
-    let mut first = 0;
-    for _ in 0..answer.count()? {
-        answer.string()?;
-        for _ in 0..answer.count()? {
-            answer.int32()?;
-            let code = answer.int16()?;
-            // Base offset, append time, log start.
-            answer.take(24)?;
-            first = if first == 0 { code } else { first };
-        }
-    }
-    Ok(first)
+    // Base offset, append time, log start.
+    Answer::new(frame, "Produce")?.first_error_code(24)
 }
 
 #[cfg(test)]

@@ -247,6 +247,21 @@ impl<'a> Answer<'a> {
     pub fn count(&mut self) -> Result<usize, Fault> {
         Ok(usize::try_from(self.int32()?).unwrap_or(0))
     }
+
+    /// The first error code of the partitions of all topics; `behind` bytes follow each code.
+    pub fn first_error_code(&mut self, behind: usize) -> Result<i16, Fault> {
+        let mut first = 0;
+        for _ in 0..self.count()? {
+            self.string()?;
+            for _ in 0..self.count()? {
+                self.int32()?;
+                let code = self.int16()?;
+                self.take(behind)?;
+                first = if first == 0 { code } else { first };
+            }
+        }
+        Ok(first)
+    }
 }
 
 /// One blocking connection with a reused buffer for answers.
