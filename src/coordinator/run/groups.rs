@@ -1,11 +1,12 @@
 //! The group coordinator: groups on the partitions of `__consumer_offsets`.
-use super::{Coordinated, Given, Sharded, Transactional};
+use super::{Coordinated, Given, RecordInPlace, Sharded, Transactional};
 use crate::{
     coordinator::group::{self, GroupMachine, GroupSettings, Groups, Moment, Never, Op, Reply, Request, Soft, offsets},
     record::{EndTransactionMarker, TransactionResult},
     types::{Offset, ProducerId, TopicId},
     wire::coordinator::{CommittedInPlace, GroupRecord, GroupRecordError},
 };
+use std::iter::Peekable;
 
 /// The handle of the group coordinator.
 pub type GroupCoordinator = Sharded<GroupMachine>;
@@ -57,12 +58,28 @@ impl Coordinated for GroupMachine {
         }
     }
 
-    fn replay_in_place(&self, groups: &mut Groups, at: Offset, key: &[u8], value: &[u8]) -> bool {
-        let read = CommittedInPlace::read(key, value);
-        if let Some(read) = &read {
-            offsets::replay_in_place(groups, at, read);
+    fn replay_in_place<'a>(
+        &self,
+        groups: &mut Groups,
+        records: &mut Peekable<impl Iterator<Item = RecordInPlace<'a>>>,
+    ) -> u64 {
+        let mut replayed = 0;
+        while let Some(RecordInPlace { offset, key: Some(key), value: Some(value) }) = records.peek().copied()
+            && let Some(first) = CommittedInPlace::read(key, value)
+        {
+            records.next();
+            let topic = offsets::replay_in_place(groups, offset, &first);
+            replayed += 1;
+            // A commit of many partitions, and a view, have the offsets of one group and topic behind each other.
+            while let Some(RecordInPlace { offset, key: Some(next), value: Some(value) }) = records.peek().copied()
+                && let Some(same) = first.of_same_topic(key, next, value)
+            {
+                records.next();
+                topic.replay_in_place(offset, &same);
+                replayed += 1;
+            }
         }
-        read.is_some()
+        replayed
     }
 
     fn transactional(record: &GroupRecord) -> Option<Transactional> {

@@ -1,11 +1,11 @@
 //! A whole journal as hard state: from the view what is in it, from the journal what came after.
 use super::{
-    Coordinated,
+    Coordinated, RecordInPlace,
     scan::{Piece, ScanError, Until, scan},
 };
 use crate::{
     log::{Log, ReadError},
-    record::RecordSet,
+    record::{RecordSet, RecordView},
     replica::Unavailable,
     store::{JournalId, View, ViewError},
     types::Offset,
@@ -90,16 +90,20 @@ fn replay_piece<M: Coordinated>(
     let fault = |offset| move |error: M::Fault| LoadError::Replay { offset, what: error.to_string() };
     match piece {
         Piece::Records { base, transaction: None, set } => {
-            for record in set {
-                let record =
-                    record.map_err(|error| ScanError::Batch { offset: base.get(), what: error.to_string() })?;
-                let offset = base.plus(i64::from(record.offset_delta));
-                volume.records += 1;
-                if !replay_one(machine, hard, offset, record.key, record.value)? {
-                    volume.unknown += 1;
+            let mut fault = None;
+            let records = set.iter().map_while(|record| match record {
+                Ok(RecordView { offset_delta, key, value, .. }) => {
+                    Some(RecordInPlace { offset: base.plus(i64::from(offset_delta)), key, value })
                 }
-            }
-            Ok(())
+                Err(error) => {
+                    fault = Some(ScanError::Batch { offset: base.get(), what: error.to_string() });
+                    None
+                }
+            });
+            let (read, unknown) = replay_plain(machine, hard, records)?;
+            volume.records += read;
+            volume.unknown += unknown;
+            fault.map_or(Ok(()), |fault| Err(fault.into()))
         }
         Piece::Records { base, transaction: Some(producer), set } => {
             let read = decode::<M>(set, base, volume)?;
@@ -112,24 +116,26 @@ fn replay_piece<M: Coordinated>(
     }
 }
 
-/// Replays one plain record; false when it is of a type that this version does not know.
-fn replay_one<M: Coordinated>(
+/// Replays plain records; how many there were, and how many of them of types that this version does not know.
+fn replay_plain<'a, M: Coordinated>(
     machine: &M,
     hard: &mut M::Hard,
-    offset: Offset,
-    key: Option<&[u8]>,
-    value: Option<&[u8]>,
-) -> Result<bool, LoadError> {
-    if let (Some(key), Some(value)) = (key, value)
-        && machine.replay_in_place(hard, offset, key, value)
-    {
-        return Ok(true);
+    records: impl Iterator<Item = RecordInPlace<'a>>,
+) -> Result<(u64, u64), LoadError> {
+    let mut records = records.peekable();
+    let (mut read, mut unknown) = (0, 0);
+    loop {
+        read += machine.replay_in_place(hard, &mut records);
+        let Some(RecordInPlace { offset, key, value }) = records.next() else { return Ok((read, unknown)) };
+        read += 1;
+        match M::decode(key, value).map_err(|what| LoadError::Record { offset, what })? {
+            None => unknown += 1,
+            Some(record) => {
+                let replayed = machine.replay(hard, offset, vec![record]);
+                replayed.map_err(|error| LoadError::Replay { offset, what: error.to_string() })?;
+            }
+        }
     }
-    let record = M::decode(key, value).map_err(|what| LoadError::Record { offset, what })?;
-    let Some(record) = record else { return Ok(false) };
-    let replayed = machine.replay(hard, offset, vec![record]);
-    replayed.map_err(|error| LoadError::Replay { offset, what: error.to_string() })?;
-    Ok(true)
 }
 
 fn decode<M: Coordinated>(set: &RecordSet<'_>, base: Offset, volume: &mut Volume) -> Result<Vec<M::Record>, LoadError> {
@@ -200,15 +206,58 @@ fn replay_view<M: Coordinated>(
     }
     let mut hard = M::Hard::default();
     // Rows past the position came in with a batch whose position was not written; the journal tells of them again.
-    for row in view.rows(of)?.iter().filter(|row| row.offset < position) {
-        volume.rows += u64::from(replay_one(machine, &mut hard, row.offset, Some(row.key), Some(row.value))?);
-    }
+    let rows = view.rows(of)?;
+    let known = rows.iter().filter(|row| row.offset < position);
+    let known = known.map(|row| RecordInPlace { offset: row.offset, key: Some(row.key), value: Some(row.value) });
+    let (read, unknown) = replay_plain(machine, &mut hard, known)?;
+    volume.rows += read - unknown;
     Ok(Some((hard, position)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        coordinator::group::{GroupMachine, Groups},
+        machine::Machine,
+        platform::{Chance, SeededChance},
+        wire::coordinator::{GroupRecord, OffsetCommitKey, OffsetCommitValue},
+    };
+
+    fn records(chance: &dyn Chance) -> Vec<GroupRecord> {
+        let one_of = |names: [&str; 3]| names[chance.u64() as usize % 3].to_owned();
+        let (mut group, mut topic) = (String::new(), String::new());
+        let mut next = || {
+            if chance.u64().is_multiple_of(4) {
+                (group, topic) = (one_of(["a", "b", "ab"]), one_of(["t", "u", "tu"]));
+            }
+            let key =
+                OffsetCommitKey { group: group.clone(), topic: topic.clone(), partition: (chance.u64() % 5) as i32 };
+            let value = OffsetCommitValue { offset: (chance.u64() % 100) as i64, ..Default::default() };
+            GroupRecord::OffsetCommit(key, (!chance.u64().is_multiple_of(6)).then_some(value))
+        };
+        (0..60).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn grp_19_records_read_where_they_lie_come_to_the_same_groups() {
+        for seed in 0..500 {
+            let records = records(&SeededChance::new(seed));
+            let bytes: Vec<_> = records.iter().map(GroupRecord::encode).collect();
+            let lying = bytes.iter().zip(0..).map(|((key, value), at)| RecordInPlace {
+                offset: Offset::new(at),
+                key: Some(key),
+                value: value.as_deref(),
+            });
+            let mut read = Groups::default();
+            assert_eq!(replay_plain(&GroupMachine, &mut read, lying).unwrap(), (60, 0));
+            let mut made = Groups::default();
+            for (record, at) in records.into_iter().zip(0..) {
+                GroupMachine.replay(&mut made, Offset::new(at), vec![record]).unwrap();
+            }
+            assert_eq!(read, made, "seed {seed}");
+        }
+    }
 
     #[test]
     fn the_view_is_left_out_where_most_records_of_the_journal_still_count() {

@@ -31,7 +31,7 @@ use crate::{
     record::{EndTransactionMarker, TransactionResult},
     types::{Offset, ProducerEpoch, ProducerId, TopicId},
 };
-use std::sync::Arc;
+use std::{iter::Peekable, sync::Arc};
 use uuid::Uuid;
 
 /// Why a request reached no machine, or its answer cannot be told.
@@ -69,6 +69,14 @@ pub enum Transactional {
     End(ProducerId, ProducerEpoch, EndTransactionMarker),
 }
 
+/// A plain record where it lies, in a journal or in the view.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordInPlace<'a> {
+    pub offset: Offset,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+}
+
 /// What must be known of a machine to run it on the partitions of an internal topic.
 pub trait Coordinated:
     Machine<Hard: Default + Send, Soft: Send, Record: Send, Fault: Send> + Clone + Send + Sync + 'static
@@ -97,10 +105,14 @@ pub trait Coordinated:
     /// `None`: of a type that later versions may know, to be passed over. The error tells what is damaged.
     fn decode(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Option<Self::Record>, String>;
 
-    /// Replays one record as it lies in the journal, where that is quicker than to make a value of it first; false where
-    /// nothing was done and the other way is to be taken. Both ways come to the same state.
-    fn replay_in_place(&self, _: &mut Self::Hard, _at: Offset, _key: &[u8], _value: &[u8]) -> bool {
-        false
+    /// Replays records from the front as they lie in the journal, where that is quicker than to make values of them first,
+    /// and says how many; the next one is to be taken the other way. Both ways come to the same state.
+    fn replay_in_place<'a>(
+        &self,
+        _: &mut Self::Hard,
+        _records: &mut Peekable<impl Iterator<Item = RecordInPlace<'a>>>,
+    ) -> u64 {
+        0
     }
 
     /// Where a record does not stand in a plain batch.

@@ -8,7 +8,14 @@ use super::{
     scan::{FileScan, Scanned},
 };
 use crate::platform::DiskFile;
-use std::{collections::VecDeque, path::PathBuf, sync::Arc};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 /// One entry that is not released: what to do, and where its body lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,18 +90,29 @@ impl Recovered {
     }
 
     pub(super) fn read(directory: &Directory, found: &Found) -> Result<(Recovered, VecDeque<LiveFile>), WalError> {
-        let mut chain = Chain::default();
         let mut files = Vec::new();
-        let mut live = VecDeque::new();
+        let mut headers = Vec::new();
         for &number in &found.numbered {
             let path = directory.path_of(number);
             let file = directory.open_to_read(number)?;
-            let (header, file_bytes) = read_header(&path, file.as_ref(), number)?;
-            let index = u32::try_from(files.len()).expect("a directory holds fewer files");
-            let scan = FileScan { path: &path, file: file.as_ref(), header, file_bytes, index };
-            chain.take(&scan, scan.read()?)?;
-            live.push_back(LiveFile { number, file_bytes, end: chain.next() });
+            headers.push(read_header(&path, file.as_ref(), number)?);
             files.push(RecoveredFile { path, file });
+        }
+        let scans: Vec<FileScan<'_>> = (0..)
+            .zip(files.iter().zip(headers))
+            .map(|(index, (RecoveredFile { path, file }, (header, file_bytes)))| FileScan {
+                path,
+                file: file.as_ref(),
+                header,
+                file_bytes,
+                index,
+            })
+            .collect();
+        let mut chain = Chain::default();
+        let mut live = VecDeque::new();
+        for (scan, scanned) in scans.iter().zip(read_all(&scans)) {
+            chain.take(scan, scanned?)?;
+            live.push_back(LiveFile { number: scan.header.number, file_bytes: scan.file_bytes, end: chain.next() });
         }
         let (entries, released, next_sequence) = chain.finish()?;
         // What was read may be in the page cache only, after a kill in the middle of a commit; new entries follow it.
@@ -103,6 +121,28 @@ impl Recovered {
         }
         Ok((Recovered { files, entries, released, next_sequence }, live))
     }
+}
+
+/// What each file holds, in their order: read on as many threads as there are processors, since a start after a crash waits
+/// for nothing else, and one thread does not keep the disk busy.
+fn read_all(scans: &[FileScan<'_>]) -> Vec<Result<Scanned, WalError>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(scans.len());
+    if threads < 2 {
+        return scans.iter().map(FileScan::read).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let slots: Vec<OnceLock<Result<Scanned, WalError>>> = scans.iter().map(|_| OnceLock::new()).collect();
+    // The last files are the large ones: begun first, so that no thread is left with one of them alone.
+    let work = || {
+        while let Some(at) = scans.len().checked_sub(next.fetch_add(1, Ordering::Relaxed) + 1) {
+            let _ = slots[at].set(scans[at].read());
+        }
+    };
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    slots
+        .into_iter()
+        .map(|slot| slot.into_inner().expect("each file was read, or its thread's panic came here"))
+        .collect()
 }
 
 fn read_header(path: &std::path::Path, file: &dyn DiskFile, number: u64) -> Result<(FileHeader, u64), WalError> {

@@ -32,6 +32,20 @@ impl<'a> CommittedInPlace<'a> {
         let (group, topic) = (from.string().ok()??, from.string().ok()??);
         let partition = i32::read(&mut from).ok()?;
         from.finish().ok()?;
+        Self::read_value((group, topic, partition), value)
+    }
+
+    /// The record behind this one, whose key is `key`, where it is of the same group and topic: its names are not read again.
+    pub fn of_same_topic(&self, key: &[u8], next: &[u8], value: &'a [u8]) -> Option<CommittedInPlace<'a>> {
+        // The partition is the last field.
+        let ((names, _), (next_names, partition)) = (key.split_last_chunk::<4>()?, next.split_last_chunk::<4>()?);
+        if names != next_names {
+            return None;
+        }
+        Self::read_value((self.group, self.topic, i32::from_be_bytes(*partition)), value)
+    }
+
+    fn read_value((group, topic, partition): (&'a str, &'a str, i32), value: &'a [u8]) -> Option<CommittedInPlace<'a>> {
         let mut from = Reader::new(value, 0, false);
         let version = i16::read(&mut from).ok()?;
         if !(0..=VERSION_MAX).contains(&version) {

@@ -1,5 +1,6 @@
 //! The committed offsets of one topic, by partition.
 use super::kept::{Committed, Kept};
+use crate::{types::Offset, wire::coordinator::CommittedInPlace};
 use uuid::Uuid;
 
 /// A sorted list that has little room to spare: most groups have one partition of a topic, or many that were committed
@@ -42,6 +43,11 @@ impl Numbered {
     pub fn after(&self, partition: Option<i32>) -> impl Iterator<Item = (i32, Committed<'_>)> {
         let from = partition.map_or(0, |partition| self.list.partition_point(|kept| kept.partition <= partition));
         self.list[from..].iter().map(|kept| (kept.partition, kept.told(self.usual_id)))
+    }
+
+    /// Replays a committed offset of this topic.
+    pub fn replay_in_place(&mut self, at: Offset, read: &CommittedInPlace<'_>) {
+        self.insert(read.partition, Committed::in_place(at, read));
     }
 
     pub(super) fn insert(&mut self, partition: i32, committed: Committed<'_>) {

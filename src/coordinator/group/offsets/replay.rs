@@ -1,5 +1,5 @@
 //! What records of offsets do to hard state; the only writer of it (GRP-17).
-use super::Committed;
+use super::{Committed, Numbered};
 use crate::{
     coordinator::group::{Group, GroupId, Groups},
     types::{Offset, ProducerId},
@@ -49,9 +49,12 @@ pub fn replay_in_transaction(groups: &mut Groups, at: Offset, producer: Producer
     }
 }
 
-/// As [`replay`], of a committed offset that nobody made a record of.
-pub fn replay_in_place(groups: &mut Groups, at: Offset, read: &CommittedInPlace<'_>) {
-    put_committed(groups, (read.group, read.topic, read.partition), Committed::in_place(at, read));
+/// As [`replay`], of a committed offset that nobody made a record of; answers where others of its group and topic go.
+pub fn replay_in_place<'a>(groups: &'a mut Groups, at: Offset, read: &CommittedInPlace<'_>) -> &'a mut Numbered {
+    let offsets = &mut group_of(&mut groups.by_id, read.group).offsets;
+    let topic = offsets.topic_of(read.topic, &mut groups.offsets.names);
+    topic.replay_in_place(at, read);
+    topic
 }
 
 fn put(groups: &mut Groups, pending_of: Option<ProducerId>, key: &OffsetCommitKey, committed: Committed<'_>) {
@@ -68,9 +71,7 @@ fn put(groups: &mut Groups, pending_of: Option<ProducerId>, key: &OffsetCommitKe
 
 fn put_committed(groups: &mut Groups, (id, topic, partition): (&str, &str, i32), committed: Committed<'_>) {
     let offsets = &mut group_of(&mut groups.by_id, id).offsets;
-    if !offsets.put_known(topic, partition, committed) {
-        offsets.put(groups.offsets.names.intern(topic), partition, committed);
-    }
+    offsets.topic_of(topic, &mut groups.offsets.names).insert(partition, committed);
 }
 
 fn group_of<'a>(by_id: &'a mut BTreeMap<GroupId, Group>, id: &str) -> &'a mut Group {

@@ -1,6 +1,7 @@
 //! Committed offsets of one group, and those that transactions have not made real yet.
 use super::{
     kept::{Committed, Kept},
+    names::TopicNames,
     numbered::Numbered,
 };
 use crate::types::ProducerId;
@@ -94,10 +95,12 @@ impl Offsets {
         self.committed.entry(topic).or_default().insert(partition, committed);
     }
 
-    /// As [`Offsets::put`], of a topic that has some already; false where it has none.
-    pub(super) fn put_known(&mut self, topic: &str, partition: i32, committed: Committed<'_>) -> bool {
-        let known = self.committed.get_mut(topic);
-        known.map(|known| known.insert(partition, committed)).is_some()
+    /// Where the committed offsets of a topic go: one must be put there.
+    pub(super) fn topic_of(&mut self, topic: &str, names: &mut TopicNames) -> &mut Numbered {
+        if !self.committed.contains_key(topic) {
+            self.committed.insert(names.intern(topic), Numbered::default());
+        }
+        self.committed.get_mut(topic).expect("it was put there")
     }
 
     pub(super) fn put_pending(
