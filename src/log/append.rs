@@ -39,10 +39,10 @@ pub(in crate::log) enum Bytes<'a> {
 }
 
 impl Bytes<'_> {
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         match self {
             Bytes::Slices([first, second]) => first.len() + second.len(),
-            Bytes::LaidOut(body, _) => body.len(),
+            Bytes::LaidOut(body, _) => body.size(),
         }
     }
 }
@@ -249,7 +249,7 @@ impl Log {
     ) -> Result<u64, AppendError> {
         let active = writer.active.clone();
         let position = active.bytes();
-        let len = bytes.len() as u64;
+        let len = bytes.size() as u64;
         let ahead = match self.shared().space.left_bytes() >= SPACE_BYTES_MIN {
             true => active.allocate_ahead(position, len, segment_bytes),
             false => Ok(()),

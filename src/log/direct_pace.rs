@@ -5,21 +5,25 @@ use std::{
     time::Duration,
 };
 
-/// A write that took longer shows a disk that others must not wait for: the page cache takes large batches for a while.
-const SLOW: Duration = Duration::from_millis(20);
-/// How long then; so one part in fifty of the time, at most, goes to such waits.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Writes that take longer on average show a disk that others must not wait for: the page cache takes large batches for a while.
+/// A single one says nothing, whoever else writes much causes it.
+const SLOW_US: u64 = 20_000;
+/// What the newest write counts for in the average.
+const NEWEST_PART: u64 = 8;
+/// How long then.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// One log directory's.
 pub struct DirectPace {
     settings: DirectWrites,
     /// On the monotonic clock.
     paused_until_ms: AtomicU64,
+    mean_us: AtomicU64,
 }
 
 impl DirectPace {
     pub fn new(settings: DirectWrites) -> DirectPace {
-        DirectPace { settings, paused_until_ms: AtomicU64::new(0) }
+        DirectPace { settings, paused_until_ms: AtomicU64::new(0), mean_us: AtomicU64::new(0) }
     }
 
     /// Whether a batch goes past the page cache. `asked`: when its log was last read.
@@ -35,7 +39,12 @@ impl DirectPace {
 
     /// A direct write ended just now.
     pub fn took(&self, time: Duration, now: Duration) {
-        if time > SLOW {
+        let before = self.mean_us.load(Ordering::Relaxed);
+        // Of two that end at once one may not count.
+        let mean_us = (before * (NEWEST_PART - 1) + time.as_micros() as u64) / NEWEST_PART;
+        let slow = mean_us > SLOW_US;
+        self.mean_us.store(if slow { 0 } else { mean_us }, Ordering::Relaxed);
+        if slow {
             self.paused_until_ms.store((now + PAUSE).as_millis() as u64, Ordering::Relaxed);
         }
     }
@@ -60,9 +69,24 @@ mod tests {
     fn a_slow_disk_is_not_waited_for() {
         let pace = DirectPace::new(DirectWrites::default());
         let due = |ms| pace.is_due(1 << 20, None, || Duration::from_millis(ms));
-        pace.took(SLOW, Duration::from_millis(100));
-        assert!(due(100));
-        pace.took(SLOW * 2, Duration::from_millis(100));
-        assert!(!due(100) && !due(1_099) && due(1_100));
+        let took = |ms| pace.took(Duration::from_millis(ms), Duration::from_millis(100));
+        (0..1_000).for_each(|_| took(19));
+        assert!(due(100), "fast enough");
+        took(21);
+        assert!(due(100), "one says nothing");
+        (0..100).for_each(|_| took(25));
+        assert!(!due(100) && !due(5_099) && due(5_100));
+    }
+
+    #[test]
+    fn a_hiccup_of_the_disk_changes_nothing_and_two_do() {
+        let pace = DirectPace::new(DirectWrites::default());
+        let (at, hiccup) = (Duration::from_secs(100), Duration::from_millis(150));
+        let due = || pace.is_due(1 << 20, None, || at);
+        (0..1_000).for_each(|_| pace.took(Duration::from_millis(1), at));
+        pace.took(hiccup, at);
+        assert!(due());
+        pace.took(hiccup, at);
+        assert!(!due());
     }
 }

@@ -53,7 +53,7 @@ impl Segment {
         let file = self.file()?;
         let (before, behind) = (body.before(), body.behind());
         let blocks_at = position + before.len() as u64;
-        let behind_at = position + (body.len() - behind.len()) as u64;
+        let behind_at = position + (body.size() - behind.len()) as u64;
         if !before.is_empty() {
             file.write_all_at(before, position)?;
         }

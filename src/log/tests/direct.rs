@@ -116,3 +116,21 @@ fn large_batches_on_a_real_disk_follow_small_ones_and_cuts() {
     let log = Fixture::real(directory.path()).log(LogConfig::default());
     assert_eq!(read_all(&log, 1 << 20).iter().map(|header| header.crc).collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn a_filesystem_that_takes_no_direct_write_of_such_a_size_is_not_asked_again() {
+    let disk = MemoryDisk::new();
+    let fixture = open(&disk, direct(0));
+    let log = fixture.log(LogConfig::default());
+    append_synced(&log, batch(1, &[1; 500]));
+    // The first write is that of the bytes in the block of the batch before.
+    let refusal = FaultEffect::Error(io::ErrorKind::InvalidInput);
+    disk.inject(Fault::once(OperationKind::Write, LOG).after(1).with(refusal));
+    append_synced(&log, batch(1, &[2; 9_000]));
+    disk.clear_faults();
+    let before = disk.operations().len();
+    append_synced(&log, batch(1, &[3; 9_000]));
+    let writes = disk.operations().split_off(before).into_iter().filter(|one| one.path.ends_with(LOG)).count();
+    assert_eq!(writes, 1, "through the page cache a batch is one write");
+    assert_eq!(read_all(&open(&disk.crash(), settings()).log(LogConfig::default()), 1 << 20).len(), 3);
+}

@@ -49,7 +49,7 @@ impl LaidOut {
         self.skip
     }
 
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.len
     }
 

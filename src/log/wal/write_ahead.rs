@@ -213,10 +213,10 @@ impl Wal {
         body: LaidOut,
         reach: Option<(&Arc<dyn Committed>, Offset)>,
     ) -> Result<WalSequence, WalError> {
-        assert_eq!(body.len(), head.len as usize, "a head says how long its body is");
-        assert!(body.len() >= BATCH_UNCHECKED_BYTES, "a batch has a header");
+        assert_eq!(body.size(), head.len as usize, "a head says how long its body is");
+        assert!(body.size() >= BATCH_UNCHECKED_BYTES, "a batch has a header");
         // Its block begins behind that of the head, and nothing follows in the block that it ends in.
-        let room = body.len() + 2 * BLOCK_BYTES;
+        let room = body.size() + 2 * BLOCK_BYTES;
         self.take(room, reach, |group, pool| group.push_laid_out(head, body, pool))
     }
 
