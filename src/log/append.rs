@@ -2,15 +2,17 @@
 //! write-ahead log.
 use crate::{
     log::{
-        Closed, LogConfig, SyncPolicy, index,
+        Closed, LogConfig, SyncPolicy,
+        file_cache::OpenFile,
+        index,
         log::{Log, Writer},
         names, producer_snapshot,
         producer_state::{AppendOrigin, Completed, ProducerError, Verdict, append_time_ms},
         scan,
-        segment::{SEGMENT_BYTES_MAX, SPACE_BYTES_MIN, Segment},
+        segment::{BLOCK_BYTES, SEGMENT_BYTES_MAX, SPACE_BYTES_MIN, Segment},
         tail::Tail,
         transactions::AppendTerms,
-        wal::{EntryHead, EntryKind, WalError},
+        wal::{EntryHead, EntryKind, LaidOut, WalError},
     },
     platform::{
         OpenMode,
@@ -27,6 +29,22 @@ use std::{
 /// Only room is missing: it may come back.
 pub(in crate::log) fn is_disk_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// A batch on its way to the segment.
+pub(in crate::log) enum Bytes<'a> {
+    Slices([&'a [u8]; 2]),
+    /// Past the page cache.
+    LaidOut(&'a LaidOut, &'a OpenFile),
+}
+
+impl Bytes<'_> {
+    fn size(&self) -> usize {
+        match self {
+            Bytes::Slices([first, second]) => first.len() + second.len(),
+            Bytes::LaidOut(body, _) => body.size(),
+        }
+    }
 }
 
 /// Where a batch stands now.
@@ -122,9 +140,17 @@ impl Log {
             self.sync_segments(&mut writer)?;
         }
         let placed = batch.place(writer.end, epoch);
-        let position = self.write_bytes(&mut writer, &placed.slices(), config.segment_bytes)?;
+        let laid_out = match sync {
+            SyncPolicy::Wal => self.lay_out(&writer, &placed.slices())?,
+            SyncPolicy::PageCache => None,
+        };
+        let bytes = match &laid_out {
+            Some((body, file)) => Bytes::LaidOut(body, file),
+            None => Bytes::Slices(placed.slices()),
+        };
+        let position = self.write_bytes(&mut writer, bytes, config.segment_bytes)?;
         match sync {
-            SyncPolicy::Wal => self.log_ahead(&writer, position, &placed)?,
+            SyncPolicy::Wal => self.log_ahead(&writer, position, &placed, laid_out.map(|(body, _)| body))?,
             SyncPolicy::PageCache => writer.unlogged = true,
         }
         let completed = self.note_batch(&mut writer, &config, placed.header(), marker, position);
@@ -166,7 +192,13 @@ impl Log {
     }
 
     /// Hands the batch to the write-ahead log. When that has no room, the segment's bytes are taken back.
-    fn log_ahead(&self, writer: &Writer, position: u64, placed: &PlacedBatch) -> Result<(), AppendError> {
+    fn log_ahead(
+        &self,
+        writer: &Writer,
+        position: u64,
+        placed: &PlacedBatch,
+        laid_out: Option<LaidOut>,
+    ) -> Result<(), AppendError> {
         let header = placed.header();
         let head = EntryHead {
             kind: EntryKind::Append,
@@ -178,7 +210,11 @@ impl Log {
         };
         self.shared().count_unsaved(header.size() as u64);
         let reach = Some((&self.committed, placed.last().next()));
-        let Err(error) = self.shared().wal.append(&head, &placed.slices(), reach) else { return Ok(()) };
+        let taken = match laid_out {
+            Some(body) => self.shared().wal.append_laid_out(&head, body, reach),
+            None => self.shared().wal.append(&head, &placed.slices(), reach),
+        };
+        let Err(error) = taken else { return Ok(()) };
         let undone = self.take_back(&writer.active, position, io::ErrorKind::StorageFull.into());
         match error {
             WalError::DiskFull { .. } => Err(undone),
@@ -190,23 +226,47 @@ impl Log {
         }
     }
 
+    /// The batch as it can be written past the page cache, where that is worth it: nobody reads this log, so that its pages
+    /// would only push others out.
+    fn lay_out(&self, writer: &Writer, slices: &[&[u8]; 2]) -> Result<Option<(LaidOut, OpenFile)>, AppendError> {
+        let (shared, bytes) = (self.shared(), slices[0].len() + slices[1].len());
+        if !shared.direct.is_due(bytes, self.asked(), || shared.clock.monotonic()) {
+            return Ok(None);
+        }
+        let active = &writer.active;
+        let Some(file) = active.direct_file().map_err(|source| self.write_error(source))? else { return Ok(None) };
+        let skip = (active.bytes() % BLOCK_BYTES) as usize;
+        Ok(Some((shared.wal.lay_out(skip, slices), file)))
+    }
+
     /// Writes a batch behind the active segment's last one. It counts only once it is noted.
     /// The segment may grow to `segment_bytes`, as far as that is known.
     pub(in crate::log) fn write_bytes(
         &self,
         writer: &mut Writer,
-        slices: &[&[u8]; 2],
+        bytes: Bytes<'_>,
         segment_bytes: u64,
     ) -> Result<u64, AppendError> {
         let active = writer.active.clone();
         let position = active.bytes();
-        let mut parts = [IoSlice::new(slices[0]), IoSlice::new(slices[1])];
-        let len = (slices[0].len() + slices[1].len()) as u64;
+        let len = bytes.size() as u64;
         let ahead = match self.shared().space.left_bytes() >= SPACE_BYTES_MIN {
             true => active.allocate_ahead(position, len, segment_bytes),
             false => Ok(()),
         };
-        let written = ahead.and_then(|()| active.file()).and_then(|file| file.write_slices_at(&mut parts, position));
+        let written = ahead.and_then(|()| match bytes {
+            Bytes::Slices(slices) => {
+                let file = active.file()?;
+                file.write_slices_at(&mut slices.map(IoSlice::new), position)
+            }
+            Bytes::LaidOut(body, direct) => {
+                let (shared, began) = (self.shared(), self.shared().clock.monotonic());
+                active.write_laid_out(body, direct, position)?;
+                let now = shared.clock.monotonic();
+                shared.direct.took(now.saturating_sub(began), now);
+                Ok(())
+            }
+        });
         if let Err(source) = written {
             return Err(self.take_back(&active, position, source));
         }

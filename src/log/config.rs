@@ -71,10 +71,26 @@ impl Default for LogConfig {
     }
 }
 
+/// Which batches go to their segments past the page cache.
+#[derive(Clone, Copy, Debug)]
+pub struct DirectWrites {
+    /// Smaller ones do not: a direct write waits for the disk, which pays only when it carries much.
+    pub bytes_min: usize,
+    /// None of a log that was read within this time: who reads will go on, and finds the newest records in the page cache.
+    pub reader_kept_ms: u64,
+}
+
+impl Default for DirectWrites {
+    fn default() -> DirectWrites {
+        DirectWrites { bytes_min: 128 << 10, reader_kept_ms: 60_000 }
+    }
+}
+
 /// Settings of one log directory.
 #[derive(Clone, Debug)]
 pub struct LogDirSettings {
     pub wal: WalSettings,
+    pub direct: DirectWrites,
     /// Descriptors of segment files held open at most, whatever the number of partitions.
     pub open_files_max: usize,
     /// Memory for the offset indexes of segments that are no longer written.
@@ -95,6 +111,7 @@ impl Default for LogDirSettings {
     fn default() -> LogDirSettings {
         LogDirSettings {
             wal: WalSettings::default(),
+            direct: DirectWrites::default(),
             open_files_max: 2_000,
             index_cache_bytes_max: 32 << 20,
             checkpoint_wal_bytes: 256 << 20,

@@ -19,15 +19,18 @@ pub struct FileCache {
     open: Mutex<VecDeque<Weak<Segment>>>,
     /// A file with unsynced bytes was closed: only a sync of the whole file system covers those for certain.
     closed_unsynced: AtomicBool,
+    /// Files may be opened for direct writes.
+    direct: AtomicBool,
 }
 
 impl FileCache {
-    pub fn new(disk: Arc<dyn Disk>, open_max: usize) -> Arc<FileCache> {
+    pub fn new(disk: Arc<dyn Disk>, open_max: usize, direct: bool) -> Arc<FileCache> {
         Arc::new(FileCache {
             disk,
             open_max: open_max.max(8),
             open: Mutex::default(),
             closed_unsynced: AtomicBool::new(false),
+            direct: AtomicBool::new(direct),
         })
     }
 
@@ -44,7 +47,16 @@ impl FileCache {
         self.closed_unsynced.swap(false, Ordering::AcqRel)
     }
 
-    /// `segment` has just opened its file; closes others while too many are open.
+    pub fn direct(&self) -> bool {
+        self.direct.load(Ordering::Relaxed)
+    }
+
+    /// The filesystem takes no direct writes: it is not asked again.
+    pub fn refuse_direct(&self) {
+        self.direct.store(false, Ordering::Relaxed);
+    }
+
+    /// `segment` has just opened a file; closes others while too many are open.
     pub fn opened(&self, segment: &Arc<Segment>) {
         let mut open = self.open.lock();
         open.push_back(Arc::downgrade(segment));

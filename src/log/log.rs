@@ -20,8 +20,9 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// Which log.
@@ -94,6 +95,8 @@ pub struct Log {
     pub(in crate::log) reshaping: Mutex<()>,
     /// Where compaction ended last; -1 before its first run.
     cleaned: AtomicI64,
+    /// When somebody last asked for records, in milliseconds of the monotonic clock, plus one; 0 for never.
+    asked_ms: AtomicU64,
     pub(in crate::log) reach: Arc<Reach>,
     /// The same as `reach`, as the write-ahead log takes it.
     pub(in crate::log) committed: Arc<dyn Committed>,
@@ -202,6 +205,7 @@ impl Log {
             epochs: Mutex::new(epochs),
             reshaping: Mutex::new(()),
             cleaned: AtomicI64::new(cleaned.map_or(-1, Offset::get)),
+            asked_ms: AtomicU64::new(0),
             committed: reach.clone(),
             reach,
             end_mark: Watermark::new(bounds.end()),
@@ -338,6 +342,16 @@ impl Log {
 
     pub(in crate::log) fn set_cleaned(&self, to: Offset) {
         self.cleaned.store(to.get(), Ordering::Release);
+    }
+
+    /// Somebody asks for records.
+    pub(in crate::log) fn note_asked(&self) {
+        self.asked_ms.store(self.shared().clock.monotonic().as_millis() as u64 + 1, Ordering::Relaxed);
+    }
+
+    /// When somebody last did, by the monotonic clock.
+    pub(in crate::log) fn asked(&self) -> Option<Duration> {
+        self.asked_ms.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis)
     }
 
     /// Bytes of all segments.

@@ -135,6 +135,7 @@ impl Log {
         bytes_max: usize,
         at_least_one: bool,
     ) -> Result<Read, ReadError> {
+        self.note_asked();
         // A segment can be deleted between being chosen and being opened: then the log's start has moved and the
         // second look says so (LOG-24).
         let (mut examined, mut nothing) = (false, None);

@@ -3,6 +3,7 @@
 use crate::{
     log::{
         SyncPolicy,
+        append::Bytes,
         log::{Log, LogError, Writer},
         names,
         scan::{Scan, Step},
@@ -99,7 +100,7 @@ impl Log {
         let config = self.config();
         let failed = |error: crate::log::AppendError| LogError::StorageFailed(error.to_string());
         self.roll_if_due(writer, &config, &header).map_err(failed)?;
-        let position = self.write_bytes(writer, &[&body, &[]], 0).map_err(failed)?;
+        let position = self.write_bytes(writer, Bytes::Slices([&body, &[]]), 0).map_err(failed)?;
         let marker = EndTransactionMarker::of(&header, &body);
         let completed = self.note_batch(writer, &config, &header, marker, position);
         self.show(writer, &header, completed);

@@ -26,10 +26,12 @@ use std::{
 };
 
 mod ahead;
+mod direct;
 mod replaced;
 mod transactions;
 
 pub(in crate::log) use ahead::SPACE_BYTES_MIN;
+pub(in crate::log) use direct::BLOCK_BYTES;
 
 /// Bytes read at a time between two index entries.
 const SEARCH_CHUNK_BYTES: usize = 4096;
@@ -44,6 +46,8 @@ pub struct Segment {
     base: Offset,
     folder: Arc<Folder>,
     file: Mutex<Option<OpenFile>>,
+    /// For large batches.
+    direct: Mutex<Option<OpenFile>>,
     used: AtomicBool,
     /// Its name is another segment's by now.
     retired: AtomicBool,
@@ -96,6 +100,7 @@ impl Segment {
             base,
             folder,
             file: Mutex::new(None),
+            direct: Mutex::new(None),
             used: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
@@ -174,6 +179,7 @@ impl Segment {
     /// Readers that hold the file keep it.
     pub fn close_file(&self) {
         self.file.lock().take();
+        self.close_direct();
     }
 
     /// Bytes were written behind the present end.

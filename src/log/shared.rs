@@ -1,6 +1,6 @@
 //! What all logs of one directory share: disk, clock, write-ahead log, space left, and whether the directory failed.
 use crate::{
-    log::{Closed, Log, file_cache::FileCache, folder::IndexCache, wal::Wal},
+    log::{Closed, Log, direct_pace::DirectPace, file_cache::FileCache, folder::IndexCache, wal::Wal},
     platform::{Clock, Disk},
     types::TopicId,
 };
@@ -25,6 +25,7 @@ pub struct Shared {
     pub indexes: Arc<IndexCache>,
     pub path: PathBuf,
     pub space: Space,
+    pub direct: DirectPace,
     failure: OnceLock<String>,
     /// Logs written since the last checkpoint.
     pub dirty: Mutex<Vec<Arc<Log>>>,
@@ -74,7 +75,7 @@ impl Shared {
         settings: &crate::log::LogDirSettings,
     ) -> Arc<Shared> {
         Arc::new(Shared {
-            files: FileCache::new(disk.clone(), settings.open_files_max),
+            files: FileCache::new(disk.clone(), settings.open_files_max, settings.wal.direct),
             indexes: IndexCache::new(settings.index_cache_bytes_max),
             disk,
             clock,
@@ -82,6 +83,7 @@ impl Shared {
             path,
             // The write-ahead log makes its files ahead of their use.
             space: Space::new(settings.disk_headroom_bytes.saturating_add(settings.wal.file_bytes)),
+            direct: DirectPace::new(settings.direct),
             failure: OnceLock::new(),
             dirty: Mutex::default(),
             logs: Mutex::default(),

@@ -7,6 +7,7 @@ mod crash;
 mod crash_points;
 mod cuts;
 mod damage;
+mod direct;
 mod flips;
 mod full;
 mod held;

@@ -17,6 +17,8 @@ pub enum OpenMode {
     /// As `Create`, past the page cache (O_DIRECT): offsets, lengths and buffers must be 4 KiB aligned.
     /// `InvalidInput` or `Unsupported` where the filesystem refuses; the caller falls back to `Create`.
     CreateDirect,
+    /// As `CreateDirect`, an existing file.
+    WriteDirect,
 }
 
 /// One name in a directory.

@@ -26,6 +26,10 @@ use std::{
 /// What O_DIRECT asks of positions, lengths and addresses.
 const DIRECT_ALIGNMENT: usize = 4096;
 
+fn is_direct(mode: OpenMode) -> bool {
+    matches!(mode, OpenMode::CreateDirect | OpenMode::WriteDirect)
+}
+
 /// A disk in memory; clones are the same disk.
 #[derive(Clone, Default)]
 pub struct MemoryDisk {
@@ -54,7 +58,7 @@ impl MemoryDisk {
         self.state.lock().ignore_syncs = ignore;
     }
 
-    /// From now on `OpenMode::CreateDirect` is refused, as tmpfs does.
+    /// From now on files are not opened for direct writes, as on tmpfs.
     pub fn refuse_direct(&self, refuse: bool) {
         self.state.lock().refuse_direct = refuse;
     }
@@ -126,7 +130,7 @@ impl State {
 impl Disk for MemoryDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state.lock();
-        if mode == OpenMode::CreateDirect && state.refuse_direct {
+        if is_direct(mode) && state.refuse_direct {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         state.faults.check(OperationKind::Open, path)?;
@@ -256,7 +260,7 @@ impl Handle {
     fn check_aligned(&self, bytes: &[u8], position: u64) -> io::Result<()> {
         let aligned = |n: usize| n.is_multiple_of(DIRECT_ALIGNMENT);
         let whole = aligned(bytes.as_ptr() as usize) && aligned(bytes.len()) && aligned(position as usize);
-        if self.mode == OpenMode::CreateDirect && !whole { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
+        if is_direct(self.mode) && !whole { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
     }
 
     fn write(&self, bytes: &[u8], position: u64) -> io::Result<()> {

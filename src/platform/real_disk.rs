@@ -115,6 +115,10 @@ fn open(path: &Path, mode: OpenMode, flags: OFlags) -> io::Result<Arc<dyn DiskFi
             options.write(true).create(true).truncate(false);
             flags | OFlags::DIRECT
         }
+        OpenMode::WriteDirect => {
+            options.write(true);
+            flags | OFlags::DIRECT
+        }
     };
     options.custom_flags(flags.bits() as i32);
     Ok(Arc::new(RealFile(options.open(path)?)))

@@ -40,6 +40,7 @@ impl Segment {
     /// No more is written to it: what it has beyond its end, from this run or from one that was killed, goes back.
     pub(in crate::log) fn give_back_ahead(self: &Arc<Self>) {
         self.allocated.store(0, Ordering::Relaxed);
+        self.close_direct();
         if self.bytes() >= FROM_BYTES
             && let Err(error) = self.file().and_then(|file| file.trim_behind(self.bytes()))
         {

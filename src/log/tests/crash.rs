@@ -1,7 +1,7 @@
 //! Power losses and kills at any moment of a directory's life: what was acknowledged is there afterwards, in order, once.
 use super::*;
 use crate::{
-    log::{LogDirError, LogError, StartMove},
+    log::{DirectWrites, LogDirError, LogError, StartMove},
     platform::{Chance, MemoryDisk, OpenMode, SeededChance},
     types::ProducerId,
 };
@@ -111,12 +111,26 @@ pub struct World {
     chance: SeededChance,
     /// Followers cut their logs, topics are deleted and made again.
     truncating: bool,
+    /// Batches of several blocks, which go to the segments past the page cache.
+    large: bool,
 }
 
 impl World {
     pub fn new(seed: u64, truncating: bool) -> World {
         let models = vec![Model::default(); PARTITIONS as usize];
-        World { models, chance: SeededChance::new(seed), truncating }
+        World { models, chance: SeededChance::new(seed), truncating, large: false }
+    }
+
+    pub fn with_large_batches(seed: u64) -> World {
+        World { large: true, ..World::new(seed, true) }
+    }
+
+    fn settings(&self) -> LogDirSettings {
+        let mut settings = settings();
+        if self.large {
+            settings.direct = DirectWrites { bytes_min: 3_000, reader_kept_ms: 0 };
+        }
+        settings
     }
 
     fn chance(&self, one_in: u64) -> bool {
@@ -124,7 +138,8 @@ impl World {
     }
 
     fn config(&self) -> LogConfig {
-        LogConfig { segment_bytes: 4_000, index_interval_bytes: 300, file_delete_delay_ms: 0, ..LogConfig::default() }
+        let segment_bytes = if self.large { 60_000 } else { 4_000 };
+        LogConfig { segment_bytes, index_interval_bytes: 300, file_delete_delay_ms: 0, ..LogConfig::default() }
     }
 
     /// One life of a broker, until the power goes. `Err` says what is wrong.
@@ -140,7 +155,7 @@ impl World {
             disk.power_off_after(changes);
         }
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_wall_ms(NOW_MS));
-        let mut settings = settings();
+        let mut settings = self.settings();
         settings.open_files_max = 8;
         let directory = match LogDir::open(Arc::new(disk.clone()), clock, Path::new(PATH), settings) {
             Ok(directory) => directory,
@@ -239,7 +254,7 @@ impl World {
             _ => {
                 let records = 1 + (size % 3) as i32;
                 let builder = BatchBuilder::new(NOW_MS).producer(1, 0, model.sequence);
-                let value = vec![size as u8; size];
+                let value = vec![size as u8; if self.large { size * 10 } else { size }];
                 let made = (0..records).fold(builder, |builder, _| builder.record(None, Some(&value))).build();
                 // Noted first: it may be in the log although the append failed with the power.
                 model.batches.insert(model.end, made.header().crc);
@@ -258,7 +273,7 @@ impl World {
 /// Opens what a crash left, and checks it.
 pub fn check_image(world: &mut World, image: &MemoryDisk) -> Result<(), String> {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_wall_ms(NOW_MS));
-    let directory = LogDir::open(Arc::new(image.clone()), clock, Path::new(PATH), settings());
+    let directory = LogDir::open(Arc::new(image.clone()), clock, Path::new(PATH), world.settings());
     let directory = directory.map_err(|error| error.to_string())?;
     world.begin(&directory).map(|_| ()).map_err(|trouble| match trouble {
         Trouble::Io(what) | Trouble::Wrong(what) => what,
@@ -314,6 +329,18 @@ fn run(seed: u64, lives: usize, lying: bool) -> Result<(), String> {
 fn log_7_nothing_acknowledged_is_lost_or_doubled_by_power_losses_and_kills() {
     for seed in 0..20 {
         run(seed, 12, false).unwrap();
+    }
+}
+
+#[test]
+fn log_7_large_batches_survive_power_losses_and_kills() {
+    for seed in 0..10 {
+        let mut world = World::with_large_batches(seed);
+        let mut disk = MemoryDisk::new();
+        for life in 0..8 {
+            world.live(&disk).map_err(|what| format!("seed {seed}, life {life}: {what}")).unwrap();
+            disk = if world.chance(2) { disk.crash_with(&world.chance) } else { disk.killed() };
+        }
     }
 }
 

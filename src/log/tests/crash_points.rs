@@ -28,8 +28,7 @@ fn images(disk: &MemoryDisk, chance: &SeededChance) -> Vec<(&'static str, Memory
 }
 
 /// A life and a half: the second ends after `step` changes. False when it came to its own end.
-fn point(seed: u64, step: u64, looked_at: &mut u64) -> Result<bool, String> {
-    let mut world = World::new(seed, true);
+fn point(mut world: World, seed: u64, step: u64, looked_at: &mut u64) -> Result<bool, String> {
     let disk = MemoryDisk::new();
     world.live_until(&disk, None)?;
     let disk = disk.killed();
@@ -59,14 +58,13 @@ fn point(seed: u64, step: u64, looked_at: &mut u64) -> Result<bool, String> {
     Ok(goes_on)
 }
 
-#[test]
-fn log_13_every_moment_can_be_the_last() {
+fn every_moment(world: fn(u64) -> World) {
     let (wanted, mut seen, mut images) = (number("OTTLA_CRASH_POINTS", POINTS), 0, 0);
     for seed in number("OTTLA_CRASH_SEED", 0).. {
         // Other histories are looked at with other distances, so that a few moments tell of many.
         let stride = 1 + seed % 5;
         for step in (1..).step_by(stride as usize).take(POINTS_PER_SEED.min(wanted / 4 + 1) as usize) {
-            let goes_on = point(seed, step, &mut images).unwrap();
+            let goes_on = point(world(seed), seed, step, &mut images).unwrap();
             seen += 1;
             if !goes_on || seen >= wanted {
                 break;
@@ -77,4 +75,14 @@ fn log_13_every_moment_can_be_the_last() {
         }
     }
     println!("{seen} moments, {images} images");
+}
+
+#[test]
+fn log_13_every_moment_can_be_the_last() {
+    every_moment(|seed| World::new(seed, true));
+}
+
+#[test]
+fn log_13_every_moment_can_be_the_last_of_large_batches() {
+    every_moment(World::with_large_batches);
 }

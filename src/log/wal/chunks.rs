@@ -43,9 +43,14 @@ impl Pool {
     }
 
     /// Takes back what was used; keeps `bytes_max` in all and lets the rest go.
-    pub fn give_back(&mut self, chunks: &mut Vec<Chunk>, bytes_max: usize) {
+    pub fn give_back(&mut self, chunks: impl Iterator<Item = Chunk>, bytes_max: usize) {
         let room = (bytes_max / Chunk::BYTES).max(Self::AT_REST).saturating_sub(self.free.len());
-        self.free.extend(chunks.drain(..).take(room));
+        self.free.extend(chunks.take(room));
+    }
+
+    /// Up to so many that are there.
+    pub fn take_free(&mut self, count: usize) -> Vec<Chunk> {
+        self.free.split_off(self.free.len().saturating_sub(count))
     }
 
     pub fn holds_more_than_at_rest(&self) -> bool {
@@ -70,9 +75,9 @@ mod tests {
     #[test]
     fn chunks_are_aligned_and_the_pool_is_bounded() {
         let mut pool = Pool::default();
-        let mut taken: Vec<Chunk> = (0..10).map(|_| pool.take()).collect();
+        let taken: Vec<Chunk> = (0..10).map(|_| pool.take()).collect();
         assert!(taken.iter().all(|c| (c.bytes().as_ptr() as usize).is_multiple_of(BLOCK_BYTES)));
-        pool.give_back(&mut taken, 4 * Chunk::BYTES);
+        pool.give_back(taken.into_iter(), 4 * Chunk::BYTES);
         assert_eq!(pool.bytes(), 4 * Chunk::BYTES);
         assert!(pool.holds_more_than_at_rest());
         pool.shrink();

@@ -62,6 +62,15 @@ impl EntryKind {
     }
 }
 
+/// Where the body of an entry stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum BodyPlace {
+    /// Behind the head.
+    Behind,
+    /// So many bytes into the block behind the head's, which nothing else begins in before the block in which it ends is over.
+    LaidOut { skip: u16 },
+}
+
 /// Everything of an entry but its body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EntryHead {
@@ -77,14 +86,18 @@ pub struct EntryHead {
 
 impl EntryHead {
     /// ```text
-    /// 0 kind u8 | 1 zero u8[3] | 4 body length u32 | 8 topic id u8[16] | 24 partition i32 | 28 leader epoch i32
+    /// 0 kind u8 | 1 laid out u8 | 2 skip u16 | 4 body length u32 | 8 topic id u8[16] | 24 partition i32 | 28 leader epoch i32
     /// 32 offset i64 | 40 body
     /// ```
     pub const BYTES: usize = 40;
 
-    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+    pub(super) fn to_bytes(self, body: BodyPlace) -> [u8; Self::BYTES] {
         let mut out = [0; Self::BYTES];
         out[0] = self.kind.to_byte();
+        if let BodyPlace::LaidOut { skip } = body {
+            out[1] = 1;
+            out[2..4].copy_from_slice(&skip.to_be_bytes());
+        }
         out[4..8].copy_from_slice(&self.len.to_be_bytes());
         out[8..24].copy_from_slice(self.topic_id.0.as_bytes());
         out[24..28].copy_from_slice(&self.partition.to_be_bytes());
@@ -94,15 +107,21 @@ impl EntryHead {
     }
 
     /// `None` where the bytes are no entry's head.
-    pub(super) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Option<EntryHead> {
-        Some(EntryHead {
+    pub(super) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Option<(EntryHead, BodyPlace)> {
+        let body = match bytes[1] {
+            0 => BodyPlace::Behind,
+            1 => BodyPlace::LaidOut { skip: u16::from_be_bytes(super::format::field(bytes, 2)) },
+            _ => return None,
+        };
+        let head = EntryHead {
             kind: EntryKind::from_byte(bytes[0])?,
             len: u32::from_be_bytes(super::format::field(bytes, 4)),
             topic_id: TopicId(Uuid::from_bytes(super::format::field(bytes, 8))),
             partition: i32::from_be_bytes(super::format::field(bytes, 24)),
             leader_epoch: LeaderEpoch::from_wire(i32::from_be_bytes(super::format::field(bytes, 28)))?,
             offset: Offset::from_wire(i64::from_be_bytes(super::format::field(bytes, 32)))?,
-        })
+        };
+        Some((head, body))
     }
 }
 
@@ -121,7 +140,9 @@ mod tests {
                 leader_epoch: LeaderEpoch::new(3),
                 len: 99,
             };
-            assert_eq!(EntryHead::from_bytes(&head.to_bytes()), Some(head));
+            for body in [BodyPlace::Behind, BodyPlace::LaidOut { skip: 0 }, BodyPlace::LaidOut { skip: 4095 }] {
+                assert_eq!(EntryHead::from_bytes(&head.to_bytes(body)), Some((head, body)));
+            }
         }
         assert_eq!(EntryHead::from_bytes(&[0; EntryHead::BYTES]), None);
         assert_eq!(EntryHead::from_bytes(&[0xFF; EntryHead::BYTES]), None);

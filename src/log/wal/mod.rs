@@ -11,6 +11,7 @@ mod files;
 mod format;
 mod gather;
 mod group;
+mod laid_out;
 mod replay;
 mod scan;
 mod settings;
@@ -19,6 +20,7 @@ mod write_ahead;
 
 pub use entry::{EntryHead, EntryKind, WalSequence};
 pub use error::WalError;
+pub use laid_out::LaidOut;
 pub use replay::{Recovered, RecoveredEntry};
 pub use settings::{WalFigures, WalSettings};
 pub use write_ahead::{Committed, Wal};

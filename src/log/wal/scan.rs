@@ -1,12 +1,13 @@
 //! Reads the groups of one file in pieces, never a whole body, and tells a torn tail from damage.
 use super::{
-    entry::{EntryHead, WalSequence},
+    entry::{BodyPlace, EntryHead, WalSequence},
     error::WalError,
     files::LogFile,
-    format::{BLOCK_BYTES, FileHeader, GroupHeader, field, new_crc},
+    format::{BATCH_UNCHECKED_BYTES, BLOCK_BYTES, FileHeader, GroupHeader, field, in_blocks, new_crc},
     replay::RecoveredEntry,
 };
 use crate::platform::DiskFile;
+use crc_fast::Digest;
 use std::path::Path;
 
 /// One file about to be read.
@@ -85,7 +86,7 @@ impl FileScan<'_> {
         let mut at = position + GroupHeader::BYTES as u64;
         let end = at + u64::from(group.entry_bytes);
         for index in 0..group.entries {
-            if end - at < EntryHead::BYTES as u64 {
+            if end.saturating_sub(at) < EntryHead::BYTES as u64 {
                 return Ok(None);
             }
             let bytes = window.at(at, EntryHead::BYTES)?;
@@ -93,29 +94,64 @@ impl FileScan<'_> {
                 return Ok(None);
             }
             let bytes: [u8; EntryHead::BYTES] = field(bytes, 0);
-            let Some(head) = EntryHead::from_bytes(&bytes) else { return Ok(None) };
+            let Some((head, place)) = EntryHead::from_bytes(&bytes) else { return Ok(None) };
             crc.update(&bytes);
             at += EntryHead::BYTES as u64;
-            if end - at < u64::from(head.len) {
+            if let BodyPlace::LaidOut { skip } = place {
+                at = in_blocks(at) + u64::from(skip);
+            }
+            if end.saturating_sub(at) < u64::from(head.len) {
                 return Ok(None);
             }
-            let mut body_crc = new_crc();
-            if !window.each(at, u64::from(head.len), |piece| {
-                crc.update(piece);
-                body_crc.update(piece);
-            })? {
-                return Ok(None);
-            }
+            let Some(body_crc) = self.body_at(window, at, &head, place, &mut crc)? else { return Ok(None) };
             into.push(RecoveredEntry {
                 sequence: group.first_sequence.plus(u64::from(index)),
                 head,
                 file: self.index,
                 position: at,
-                body_crc: body_crc.finalize() as u32,
+                body_crc,
             });
             at += u64::from(head.len);
+            if let BodyPlace::LaidOut { .. } = place {
+                at = in_blocks(at);
+            }
         }
         Ok((at == end && crc.finalize() as u32 == group.crc).then_some(group))
+    }
+
+    /// The checksum of a body, of which `group` sees what it covers; `None` where the file ends before, or where a body that is
+    /// laid out does not fit its own.
+    fn body_at(
+        &self,
+        window: &mut Window<'_>,
+        at: u64,
+        head: &EntryHead,
+        place: BodyPlace,
+        group: &mut Digest,
+    ) -> Result<Option<u32>, WalError> {
+        let mut body = new_crc();
+        let len = u64::from(head.len);
+        if place == BodyPlace::Behind {
+            let whole = window.each(at, len, |piece| {
+                group.update(piece);
+                body.update(piece);
+            })?;
+            return Ok(whole.then(|| body.finalize() as u32));
+        }
+        let first = window.at(at, BATCH_UNCHECKED_BYTES)?;
+        if first.len() < BATCH_UNCHECKED_BYTES || len < BATCH_UNCHECKED_BYTES as u64 {
+            return Ok(None);
+        }
+        let own = u32::from_be_bytes(field(first, BATCH_UNCHECKED_BYTES - 4));
+        group.update(first);
+        body.update(first);
+        let mut batch = new_crc();
+        let rest = at + BATCH_UNCHECKED_BYTES as u64;
+        let whole = window.each(rest, len - BATCH_UNCHECKED_BYTES as u64, |piece| {
+            body.update(piece);
+            batch.update(piece);
+        })?;
+        Ok((whole && batch.finalize() as u32 == own).then(|| body.finalize() as u32))
     }
 
     /// Groups are written one after the other, each durable before the next: a whole one beyond a bad one proves that

@@ -1,12 +1,13 @@
 //! The write-ahead log as its callers see it: append, release, close.
 use super::{
-    chunks::Pool,
+    chunks::{Chunk, Pool},
     commit::Committer,
     entry::{EntryHead, WalSequence},
     error::WalError,
     files::{Directory, file_bytes_for},
-    format::in_blocks,
+    format::{BATCH_UNCHECKED_BYTES, BLOCK_BYTES, in_blocks},
     group::Group,
+    laid_out::LaidOut,
     replay::Recovered,
     settings::{WalFigures, WalSettings},
     supply::{Asked, Supply},
@@ -160,7 +161,7 @@ impl Wal {
             work: Condvar::new(),
             room: Condvar::new(),
             supply: supply.clone(),
-            group_bytes_max: (settings.buffer_bytes_max / 2).max(super::chunks::Chunk::BYTES),
+            group_bytes_max: (settings.buffer_bytes_max / 2).max(Chunk::BYTES),
         });
         let waiting = Arc::downgrade(&shared);
         supply.start(move || {
@@ -194,9 +195,40 @@ impl Wal {
             return Err(WalError::EntryTooLarge { len, len_max: Self::BODY_BYTES_MAX });
         }
         assert_eq!(len, head.len as usize, "a head says how long its body is");
+        self.take(len, reach, |group, pool| group.push(head, body, pool))
+    }
+
+    /// Copies a body for `append_laid_out`; it will stand `skip` bytes into a block of its segment.
+    pub fn lay_out(&self, skip: usize, parts: &[&[u8]]) -> LaidOut {
+        let count = LaidOut::chunks_for(skip, parts.iter().map(|part| part.len()).sum());
+        let mut chunks = self.shared.state.lock().pool.take_free(count);
+        chunks.resize_with(count, Chunk::new);
+        LaidOut::new(chunks, skip, parts)
+    }
+
+    /// As `append`, without a copy. The body is one batch whose checksum was found right.
+    pub fn append_laid_out(
+        &self,
+        head: &EntryHead,
+        body: LaidOut,
+        reach: Option<(&Arc<dyn Committed>, Offset)>,
+    ) -> Result<WalSequence, WalError> {
+        assert_eq!(body.size(), head.len as usize, "a head says how long its body is");
+        assert!(body.size() >= BATCH_UNCHECKED_BYTES, "a batch has a header");
+        // Its block begins behind that of the head, and nothing follows in the block that it ends in.
+        let room = body.size() + 2 * BLOCK_BYTES;
+        self.take(room, reach, |group, pool| group.push_laid_out(head, body, pool))
+    }
+
+    fn take(
+        &self,
+        len: usize,
+        reach: Option<(&Arc<dyn Committed>, Offset)>,
+        push: impl FnOnce(&mut Group, &mut Pool) -> WalSequence,
+    ) -> Result<WalSequence, WalError> {
         let mut guard = self.room_for(len)?;
         let state = &mut *guard;
-        let sequence = state.filling.push(head, body, &mut state.pool);
+        let sequence = push(&mut state.filling, &mut state.pool);
         if let Some((log, offset)) = reach {
             state.filling.reach(log, offset);
         }
