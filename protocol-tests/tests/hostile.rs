@@ -201,6 +201,24 @@ fn net_2_a_claimed_array_is_not_allocated() {
     still_serves();
 }
 
+/// Compact lengths can tell of longer strings than the older ones, which what a coordinator writes down is bound to.
+#[test]
+fn net_2_a_string_of_more_than_32_kib_closes_the_connection() {
+    // Where the string comes first: transactional ids, groups.
+    for (key, version) in [(22, 2), (22, 5), (24, 3), (25, 3), (26, 5), (28, 5), (9, 7), (11, 9), (68, 1)] {
+        for length in [i16::MAX as usize + 1, 100_000] {
+            let mut frame = request_start(key, version, 1, "long", true);
+            put_unsigned_varint(&mut frame, length as u32 + 1);
+            frame.resize(frame.len() + length, b'x');
+            frame.extend([0; 64]);
+            let mut connection = Connection::open();
+            connection.send_frame(&frame);
+            connection.assert_closed();
+        }
+    }
+    still_serves();
+}
+
 #[test]
 fn http_is_told_or_closed() {
     for request in [

@@ -60,6 +60,8 @@ pub struct Shape {
 
 /// Elements of all arrays of one request together; far above any client's need, far below harm.
 const ELEMENTS_MAX: usize = 1_000_000;
+/// Bytes of a string. Compact lengths could claim more, which fits neither older versions nor the records that say it.
+const STRING_BYTES_MAX: usize = i16::MAX as usize;
 
 impl Shape {
     pub fn flexible(&self, version: Version) -> bool {
@@ -199,10 +201,9 @@ impl Walk<'_> {
     fn length(&mut self, width: usize) -> Option<Option<usize>> {
         if self.flexible {
             let length = take_varint(self.body, &mut self.at)?;
-            return Some(match length {
-                0 => None,
-                _ => Some(length as usize - 1),
-            });
+            let length = (length as usize).checked_sub(1);
+            let is_string_too_long = width == 2 && length.is_some_and(|length| length > STRING_BYTES_MAX);
+            return (!is_string_too_long).then_some(length);
         }
         let bytes = self.body.get(self.at..self.at + width)?;
         self.at += width;
@@ -318,6 +319,22 @@ mod tests {
         assert!(!TAGGED.fits(&[1, 1, 5, 0, 0, 0, 7, 0], 1), "a field longer than its number");
         assert!(!TAGGED.fits(&[2, 0, 2, 9, b'x', 1, 4, 0, 0, 0, 7], 1), "a string past the end of its field");
         assert!(TAGGED.fits(&[1, 1, 2, 0, 0], 0), "a tag of a later version is bytes");
+    }
+
+    #[test]
+    fn net_2_no_string_is_longer_than_older_versions_can_tell() {
+        let body = |length: usize| {
+            let mut body = vec![2];
+            put_varint(&mut body, length as u32 + 1);
+            body.resize(body.len() + length, b'x');
+            body.extend([7, 0]);
+            body
+        };
+        assert!(SHAPE.fits(&body(STRING_BYTES_MAX), 1));
+        assert!(!SHAPE.fits(&body(STRING_BYTES_MAX + 1), 1));
+        const BYTES: Shape =
+            Shape { key: 0, flexible_from: 1, fields: &[all(Field::List(&Field::Bytes)), all(Field::I8)] };
+        assert!(BYTES.fits(&body(STRING_BYTES_MAX + 1), 1), "bytes have no such bound");
     }
 
     #[test]

@@ -160,8 +160,15 @@ impl TransactionEnds {
 
     async fn expire(&self) {
         for (partition, _) in self.transactions.served() {
-            if let Err(error) = self.ask(partition, Request::Expire).await {
-                tracing::debug!(partition, %error, "unused transactional ids are not looked for now");
+            loop {
+                match self.ask(partition, Request::Expire).await {
+                    Ok(Reply::Swept(forgotten)) if forgotten > 0 => {}
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::debug!(partition, %error, "unused transactional ids are not looked for now");
+                        break;
+                    }
+                }
             }
         }
     }

@@ -2,6 +2,10 @@
 use super::{Reply, State, Transaction, TransactionalId, machine::Decision};
 use crate::wire::coordinator::TransactionRecord;
 
+/// Ids that are forgotten in one batch have no more bytes than this together: the journal refuses what is larger than its
+/// topic allows, and the same ids would be found again and again. One id always fits, for it came in with a request.
+const FORGOTTEN_BYTES_MAX: usize = 64 << 10;
+
 impl Decision<'_> {
     /// One at a time: each may need a producer id of its own.
     pub fn abort_late(&mut self) -> Result<Reply, Reply> {
@@ -17,11 +21,18 @@ impl Decision<'_> {
         Ok(Reply::Swept(1))
     }
 
+    /// Some at a time; who asks goes on until there are none.
     pub fn expire(&mut self) -> Reply {
         let oldest_ms = self.op.now_ms.saturating_sub(self.op.settings.id_expiration_ms);
         let idle =
             |one: &Transaction| matches!(one.state, State::Empty | State::Complete(_)) && one.updated_ms <= oldest_ms;
-        let gone: Vec<_> = self.hard.iter().filter(|(_, one)| idle(one)).map(|(id, _)| id.clone()).collect();
+        let mut bytes = 0;
+        let fits = |id: &TransactionalId| {
+            bytes += id.len();
+            bytes == id.len() || bytes <= FORGOTTEN_BYTES_MAX
+        };
+        let idle = self.hard.iter().filter(|(_, one)| idle(one)).map(|(id, _)| id.clone());
+        let gone: Vec<_> = idle.take_while(fits).collect();
         for id in &gone {
             self.soft.last_epochs.remove(id);
             self.records.push(TransactionRecord { id: id.to_string(), value: None });

@@ -112,6 +112,28 @@ fn txn_18_an_id_that_nobody_uses_is_forgotten_but_not_inside_a_transaction() {
 }
 
 #[test]
+fn txn_18_however_many_ids_are_forgotten_no_batch_is_too_large_for_the_journal() {
+    let mut shard = Shard::new();
+    let (count, length) = (200, 30_000);
+    for number in 0..count {
+        let id = format!("{number:0>length$}");
+        shard.ask(Request::Init { id: id.as_str().into(), timeout_ms: 1_000, expected: None });
+    }
+    shard.ask(Request::Init { id: "x".repeat(32_767).as_str().into(), timeout_ms: 1_000, expected: None });
+    shard.now_ms += shard.settings.id_expiration_ms;
+    let before = shard.runtime.journal().groups.len();
+    let mut forgotten = 0;
+    while let Reply::Swept(some @ 1..) = shard.ask(Request::Expire) {
+        forgotten += some;
+    }
+    assert_eq!((forgotten, shard.runtime.hard().iter().count()), (count + 1, 0));
+    let keys = |records: &[TransactionRecord]| records.iter().map(|record| record.id.len()).sum::<usize>();
+    let mut batches = shard.runtime.journal().groups[before..].iter().map(|(_, records)| records);
+    assert!(batches.all(|records| keys(records) <= 64 << 10 || records.len() == 1));
+    shard.check_replay();
+}
+
+#[test]
 fn txn_25_ids_are_listed_by_producer_state_and_duration() {
     let mut shard = Shard::new();
     let producer = shard.producer();
