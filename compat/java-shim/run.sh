@@ -38,6 +38,6 @@ awk -F'\t' 'BEGIN { OFS = "\t" }
         parts = split($1, part, "."); at = match($3, /\[[0-9]+\]/) ? " " substr($3, RSTART, RLENGTH) : ""
         print part[parts] "." $2 at, ($4 == "passed" ? "PASS" : $4 == "failed" ? "FAIL" : "SKIP"), sprintf("%.1f", $5 / 1000), $6
     }' "$logs/tests.tsv" > "$results"
-# Of the list only what was asked for: the tests that ran.
-[ -z "$pattern" ] || pattern=$(cut -f1 "$results" | paste -sd,)
+# Of the list only what was asked for: the tests that ran. verdict.py takes expressions, and the names have brackets.
+[ -z "$pattern" ] || pattern=$(cut -f1 "$results" | sed 's/[][\.()]/\\&/g; s/.*/^&$/' | paste -sd,)
 suite_end

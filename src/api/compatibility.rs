@@ -118,6 +118,7 @@ fn note(key: i16) -> &'static str {
         1 => "consumers only: there are no other replicas yet",
         2 => "nothing is tiered: its special timestamps find no offset",
         10 => "groups and transactional ids; version 6 only adds share groups",
+        17 | 36 => "nobody authenticates yet: always `ILLEGAL_SASL_STATE`, as by Kafka on a PLAINTEXT listener",
         32 | 33 | 44 => "topics and brokers; other resources are `INVALID_REQUEST`",
         _ => "",
     }

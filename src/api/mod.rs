@@ -52,6 +52,8 @@ mod operations;
 mod patience;
 mod produce;
 mod reply;
+mod sasl_authenticate;
+mod sasl_handshake;
 mod sync_group;
 mod table;
 mod transactions;

@@ -52,6 +52,7 @@ apis! {
     SyncGroup               0, 0..=5  => super::sync_group::handle;
     DescribeGroups          0, 0..=6  => super::describe_groups::handle;
     ListGroups              0, 0..=5  => super::list_groups::handle;
+    SaslHandshake           0, 0..=1  => super::sasl_handshake::handle;
     ApiVersions             0, 0..=4  => super::api_versions::handle;
     CreateTopics            2, 2..=7  => super::create_topics::handle;
     DeleteTopics            1, 1..=6  => super::delete_topics::handle;
@@ -67,6 +68,7 @@ apis! {
     AlterConfigs            0, 0..=2  => super::alter_configs::handle;
     AlterReplicaLogDirs     1, 1..=2  => super::alter_replica_log_dirs::handle;
     DescribeLogDirs         1, 1..=5  => super::describe_log_dirs::handle;
+    SaslAuthenticate        0, 0..=2  => super::sasl_authenticate::handle;
     CreatePartitions        0, 0..=3  => super::create_partitions::handle;
     DeleteGroups            0, 0..=2  => super::delete_groups::handle;
     ElectLeaders            0, 0..=2  => super::elect_leaders::handle;

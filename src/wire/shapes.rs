@@ -159,6 +159,7 @@ pub const SHAPES: &[Shape] = &[
     },
     Shape { key: 15, flexible_from: 5, fields: &[all(List(&String)), from(3, I8)] }, // DescribeGroups
     Shape { key: 16, flexible_from: 3, fields: &[from(4, List(&String)), from(5, List(&String))] }, // ListGroups
+    Shape { key: 17, flexible_from: MAX, fields: &[all(String)] },                   // SaslHandshake
     Shape { key: 18, flexible_from: 3, fields: &[from(3, String), from(3, String)] }, // ApiVersions
     Shape {
         key: 19, // CreateTopics
@@ -250,6 +251,7 @@ pub const SHAPES: &[Shape] = &[
         flexible_from: 2,
         fields: &[all(NullableArray(&[all(String), all(List(&I32))]))],
     },
+    Shape { key: 36, flexible_from: 2, fields: &[all(Bytes)] }, // SaslAuthenticate
     Shape {
         key: 37, // CreatePartitions
         flexible_from: 2,

@@ -77,6 +77,36 @@ fn net_2_a_request_without_its_end_closes_the_connection() {
     assert!(count >= 190);
 }
 
+/// As a client does that is killed, or whose network ends, while it sends.
+#[test]
+fn net_2_a_client_that_leaves_at_any_byte_is_let_go_without_an_answer() {
+    let world = world::shared();
+    let mut left = 0;
+    let leave = |bytes: &[u8], what: &str| {
+        let mut connection = world.connection();
+        connection.send_bytes(bytes).expect("the broker takes what comes");
+        connection.finish_sending();
+        assert_eq!(connection.read_to_end_within(WAIT_MS), Some(Vec::new()), "{what}, {} bytes", bytes.len());
+    };
+    for case in cases::all().iter().filter(|case| case.name == cases::PLAIN) {
+        for version in world.versions(case) {
+            let body = encode(request(case.api), version, &world.build(case, version), Spoil::default()).bytes;
+            let frame = frame(case.api, version, &body, false);
+            let whole = [&(frame.len() as i32).to_be_bytes()[..], &frame].concat();
+            // Each byte in the last version, whose header differs from no other's; in the others those of the body.
+            let is_last = world.versions(case).last() == Some(version);
+            let first = if is_last { 0 } else { whole.len() - body.len() };
+            for sent in first..whole.len() {
+                leave(&whole[..sent], &format!("{} version {version}", case.title()));
+                left += 1;
+            }
+        }
+    }
+    println!("left: {left} connections");
+    assert_eq!(metadata(&mut world.connection(), 12, Some(&[])).brokers.len(), 1, "the broker goes on");
+    assert!(left >= 4_000);
+}
+
 #[test]
 fn net_2_a_length_that_lies_closes_the_connection() {
     let count = each("lengths that lie", |world, case, version| {

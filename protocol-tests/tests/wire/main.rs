@@ -2,6 +2,7 @@
 mod add_partitions_to_txn;
 mod alter_replica_log_dirs;
 mod api_versions;
+mod authentication;
 mod configs;
 mod consumer_group;
 mod create_partitions;

@@ -1,12 +1,13 @@
 //! What other brokers got wrong and clients stumbled over, each by its number; those of one API's own stand with it.
+use kafka_protocol::messages::describe_topic_partitions_request;
 use kafka_protocol::messages::init_producer_id_request::InitProducerIdRequest;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ConsumerGroupHeartbeatRequest, DescribeLogDirsRequest, FindCoordinatorRequest, MetadataRequest,
-    OffsetCommitRequest, OffsetFetchRequest,
+    ApiVersionsRequest, ConsumerGroupHeartbeatRequest, DescribeLogDirsRequest, DescribeTopicPartitionsRequest,
+    FindCoordinatorRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest,
 };
 use protocol_tests::groups::{
     JOIN, SYNC, group_id, identity, join, joining, leave, new_group, subscription, sync, syncing,
@@ -344,4 +345,47 @@ fn pitfall_25_no_answer_holds_a_field_of_a_later_version() {
         connection.call(version, &request.with_allow_auto_topic_creation(version < 4));
     }
     assert_ok(fetch(&mut connection, &topic, 0).error_code);
+}
+
+/// Every answer that tells of a partition's leader: its epoch belongs to it, wherever it is asked for. Clients keep the leader they have
+/// when the epoch is no later.
+#[test]
+fn pitfall_13_one_epoch_names_one_leader_in_every_answer() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 3);
+    let mut led: std::collections::BTreeMap<(i32, i32), i32> = std::collections::BTreeMap::new();
+    let mut tell = |partition: i32, epoch: i32, leader: i32, told_by: &str| {
+        assert!(epoch >= 0 && leader >= 0, "{told_by}: partition {partition}, epoch {epoch}, leader {leader}");
+        let before = *led.entry((partition, epoch)).or_insert(leader);
+        assert_eq!(before, leader, "{told_by}: partition {partition} has two leaders in epoch {epoch}");
+    };
+    for version in 7..=13 {
+        let told = metadata(&mut connection, version, Some(&[&topic.name]));
+        for one in &told.topics[0].partitions {
+            tell(one.partition_index, one.leader_epoch, one.leader_id.0, "Metadata");
+        }
+    }
+    let asked = describe_topic_partitions_request::TopicRequest::default().with_name(topic.wire_name());
+    let asked = DescribeTopicPartitionsRequest::default().with_topics(vec![asked]).with_response_partition_limit(10);
+    for one in &connection.call(0, &asked.with_cursor(None)).topics[0].partitions {
+        tell(one.partition_index, one.leader_epoch, one.leader_id.0, "DescribeTopicPartitions");
+    }
+    // A client whose epoch is too old or too new is told which one is right, and by whom.
+    append(&mut connection, &topic, &Batch::of(&["x"]));
+    for (claimed, code) in [(i32::MAX, Code::UnknownLeaderEpoch), (7, Code::UnknownLeaderEpoch)] {
+        let wrong = from_offset(0, 0).with_current_leader_epoch(claimed);
+        let answer = connection.call(12, &fetch_request(12, &topic, vec![wrong]));
+        let told = only_partition(&answer);
+        assert_error(told.error_code, code);
+        if told.current_leader.leader_epoch >= 0 {
+            tell(0, told.current_leader.leader_epoch, told.current_leader.leader_id.0, "Fetch");
+        }
+    }
+    assert_eq!(led.len(), 3, "nothing moved meanwhile: one epoch each, {led:?}");
+    // The epoch that Metadata names is the one the leader itself counts with.
+    for ((partition, epoch), _) in led {
+        let right = from_offset(partition, 0).with_current_leader_epoch(epoch);
+        assert_ok(only_partition(&connection.call(12, &fetch_request(12, &topic, vec![right]))).error_code);
+        assert_eq!(list_offsets(&mut connection, 10, &topic.name, &[partition], -2)[0].leader_epoch, epoch);
+    }
 }

@@ -329,3 +329,9 @@ fn requests_about_replicas_and_the_quorum_fit() {
         ListConfigResourcesRequest::default().with_resource_types(if version >= 1 { vec![2, 4] } else { vec![] })
     });
 }
+
+#[test]
+fn requests_of_authentication_fit() {
+    fits(ApiKey::SaslHandshake, 0..=1, |_| SaslHandshakeRequest::default().with_mechanism(protocol_string("PLAIN")));
+    fits(ApiKey::SaslAuthenticate, 0..=2, |_| SaslAuthenticateRequest::default().with_auth_bytes(vec![0, b'u'].into()));
+}

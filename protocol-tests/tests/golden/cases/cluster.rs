@@ -33,6 +33,11 @@ pub const CASES: &[Case] = &[
     }),
     Case::new("DescribeQuorum", "no partitions", |_, _| quorum("__cluster_metadata", json!([]))),
     Case::new("DescribeQuorum", "nothing", |_, _| json!({"topics": []})),
+    // The listener of these tests has no authentication.
+    Case::new("SaslHandshake", PLAIN, |_, _| json!({"mechanism": "PLAIN"})),
+    Case::new("SaslHandshake", "a mechanism that is none", |_, _| json!({"mechanism": ""})),
+    Case::new("SaslAuthenticate", PLAIN, |_, _| json!({"authBytes": "00757365720070617373"})),
+    Case::new("SaslAuthenticate", "nothing", |_, _| json!({"authBytes": ""})),
     Case::new("UpdateFeatures", PLAIN, |_, v| {
         let update = json!([{"feature": "no.such.feature", "maxVersionLevel": 1, "upgradeType": 1}]);
         features(update, v >= 1)

@@ -1,4 +1,4 @@
-//! Questions about partitions: ListOffsets, OffsetForLeaderEpoch, DescribeTopicPartitions, DescribeLogDirs, and who leads.
+//! Questions about partitions: ListOffsets, OffsetForLeaderEpoch, DescribeTopicPartitions, DescribeLogDirs, AlterReplicaLogDirs, and who leads.
 use super::{Case, PLAIN};
 use crate::world::World;
 use serde_json::{Value, json};
@@ -30,6 +30,17 @@ fn partitions_of(topics: Value, limit: i32) -> Value {
 fn after(topic: &str, partition: i32, asked: &[&str]) -> Value {
     let topics: Vec<Value> = asked.iter().map(|name| json!({"name": name})).collect();
     json!({"topics": topics, "cursor": {"topicName": topic, "partitionIndex": partition}})
+}
+
+fn to_directory(path: &str, topics: Value) -> Value {
+    json!({"dirs": [{"path": path, "topics": topics}]})
+}
+
+/// The broker's own directory.
+fn directory(world: &World) -> String {
+    let lines = world.ask("DescribeLogDirs", 4, &json!({"topics": []}));
+    let line = lines.into_iter().find(|line| line.name() == "logDir").expect("a directory");
+    line.value.trim_matches('"').to_string()
 }
 
 fn elect(kind: i8, topics: Value) -> Value {
@@ -142,6 +153,20 @@ pub const CASES: &[Case] = &[
     }),
     Case::new("DescribeLogDirs", "nothing", |_, _| json!({"topics": []})),
     Case::new("DescribeLogDirs", "no partitions", |w, _| json!({"topics": [{"topic": w.alpha.name}]})),
+    Case::new("AlterReplicaLogDirs", PLAIN, |w, _| {
+        to_directory(&directory(w), json!([{"name": w.alpha.name, "partitions": [0, 2]}]))
+    }),
+    Case::new("AlterReplicaLogDirs", "a directory that is none", |w, _| {
+        to_directory("/no/such/directory", json!([{"name": w.alpha.name, "partitions": [0]}]))
+    }),
+    Case::new("AlterReplicaLogDirs", "partitions that are none", |w, _| {
+        let unknown = json!({"name": w.name("nowhere"), "partitions": [0]});
+        to_directory(&directory(w), json!([{"name": w.beta.name, "partitions": [5]}, unknown]))
+    }),
+    Case::new("AlterReplicaLogDirs", "a partition twice", |w, _| {
+        to_directory(&directory(w), json!([{"name": w.alpha.name, "partitions": [0, 0]}]))
+    }),
+    Case::new("AlterReplicaLogDirs", "nothing", |_, _| json!({"dirs": []})),
     Case::new("ElectLeaders", PLAIN, |w, _| elect(0, json!([{"topic": w.beta.name, "partitions": [0]}]))),
     Case::new("ElectLeaders", "unclean", |w, _| elect(1, json!([{"topic": w.beta.name, "partitions": [0]}]))).from(1),
     Case::new("ElectLeaders", "a kind that is none", |w, _| {

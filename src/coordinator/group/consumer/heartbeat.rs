@@ -306,7 +306,8 @@ fn interval_ms(group: &Group, around: &Around<'_>, before: &Current, after: &Aft
         return steps.map_or(usual, |steps| steps.saturating_mul(UNSETTLED_INTERVAL_MS)).min(usual);
     }
     match after.current.state {
-        MemberState::Unreleased => UNSETTLED_INTERVAL_MS.min(usual),
+        // A member of the classic protocol gives way when its own next heartbeat and round have told it to: asking often wins little.
+        MemberState::Unreleased if group.index.classic == 0 => UNSETTLED_INTERVAL_MS.min(usual),
         // Who came shortly before it may have to give way to who comes shortly after; who has nothing has no way to give.
         MemberState::Stable
             if before.epoch != after.current.epoch

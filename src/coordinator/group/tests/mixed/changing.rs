@@ -20,6 +20,7 @@ fn grp_24_a_consumer_comes_into_a_classic_group_and_all_go_on_together() {
     let wanted =
         ["GroupMetadata", "ConsumerGroupMemberMetadata", "ConsumerGroupMemberMetadata", "ConsumerGroupMetadata"];
     assert_eq!(names(&rig)[..4], wanted, "one write ends the one and makes the other");
+    assert_eq!(told.heartbeat_interval_ms, 5_000, "classic members give way in their own time");
     rig.reload();
     for (at, one) in old.iter().enumerate() {
         let had: Vec<i32> = (at as i32 * 3..at as i32 * 3 + 3).collect();
