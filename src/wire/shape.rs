@@ -61,6 +61,8 @@ pub struct Shape {
 /// Elements of all arrays of one request together; far above any client's need, far below harm.
 const ELEMENTS_MAX: usize = 1_000_000;
 
+const STRING_BYTES_MAX: usize = i16::MAX as usize;
+
 impl Shape {
     pub fn flexible(&self, version: Version) -> bool {
         version >= self.flexible_from
@@ -135,10 +137,10 @@ impl Walk<'_> {
             Field::Uuid => self.skip(16),
             Field::String => {
                 let length = self.length(2)??;
-                self.skip(length)
+                self.string(length)
             }
             Field::NullableString => match self.length(2)? {
-                Some(length) => self.skip(length),
+                Some(length) => self.string(length),
                 None => Some(()),
             },
             Field::Bytes => {
@@ -216,6 +218,12 @@ impl Walk<'_> {
             0.. => Some(Some(length as usize)),
             _ => None,
         }
+    }
+
+    /// Compact lengths could tell of more, and Apache Kafka refuses it too: what is kept of a string, and answered in other
+    /// versions, has 15 bits for its length.
+    fn string(&mut self, bytes: usize) -> Option<()> {
+        if bytes <= STRING_BYTES_MAX { self.skip(bytes) } else { None }
     }
 
     fn skip(&mut self, bytes: usize) -> Option<()> {
@@ -318,6 +326,19 @@ mod tests {
         assert!(!TAGGED.fits(&[1, 1, 5, 0, 0, 0, 7, 0], 1), "a field longer than its number");
         assert!(!TAGGED.fits(&[2, 0, 2, 9, b'x', 1, 4, 0, 0, 0, 7], 1), "a string past the end of its field");
         assert!(TAGGED.fits(&[1, 1, 2, 0, 0], 0), "a tag of a later version is bytes");
+    }
+
+    #[test]
+    fn net_2_a_string_is_never_longer_than_the_old_encoding_could_tell() {
+        let body = |bytes: usize| {
+            let mut body = vec![2];
+            put_varint(&mut body, bytes as u32 + 1);
+            body.extend(vec![b'x'; bytes]);
+            body.extend([7, 0]);
+            body
+        };
+        assert!(SHAPE.fits(&body(32_767), 1));
+        assert!(!SHAPE.fits(&body(32_768), 1));
     }
 
     #[test]
