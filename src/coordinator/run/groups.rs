@@ -3,6 +3,7 @@ use super::{Coordinated, Given, Sharded, Transactional};
 use crate::{
     coordinator::group::{self, GroupMachine, GroupSettings, Groups, Moment, Never, Op, Reply, Request, Soft, offsets},
     record::{EndTransactionMarker, TransactionResult},
+    store::Row,
     types::{Offset, ProducerId, TopicId},
     wire::coordinator::{CommittedInPlace, GroupRecord, GroupRecordError},
 };
@@ -63,6 +64,18 @@ impl Coordinated for GroupMachine {
             offsets::replay_in_place(groups, at, read);
         }
         read.is_some()
+    }
+
+    fn replay_run_in_place(&self, groups: &mut Groups, run: &[Row<'_>]) -> usize {
+        let Some(first) = run.first().and_then(|row| CommittedInPlace::read(row.key, row.value)) else { return 0 };
+        let mut count = 0;
+        let reads = run.iter().map_while(|row| {
+            let read = first.next(row.key, row.value)?;
+            count += 1;
+            Some((row.offset, read))
+        });
+        offsets::replay_run_in_place(groups, &first, run.len(), reads);
+        count
     }
 
     fn transactional(record: &GroupRecord) -> Option<Transactional> {

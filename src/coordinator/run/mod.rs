@@ -29,6 +29,7 @@ use crate::{
     log::ProducerError,
     machine::{Machine, NotWritten},
     record::{EndTransactionMarker, TransactionResult},
+    store::Row,
     types::{Offset, ProducerEpoch, ProducerId, TopicId},
 };
 use std::sync::Arc;
@@ -101,6 +102,12 @@ pub trait Coordinated:
     /// nothing was done and the other way is to be taken. Both ways come to the same state.
     fn replay_in_place(&self, _: &mut Self::Hard, _at: Offset, _key: &[u8], _value: &[u8]) -> bool {
         false
+    }
+
+    /// As [`Coordinated::replay_in_place`], of records whose keys differ in the last four bytes alone: how many of them, from
+    /// the first.
+    fn replay_run_in_place(&self, _: &mut Self::Hard, _run: &[Row<'_>]) -> usize {
+        0
     }
 
     /// Where a record does not stand in a plain batch.

@@ -32,6 +32,16 @@ impl<'a> CommittedInPlace<'a> {
         let (group, topic) = (from.string().ok()??, from.string().ok()??);
         let partition = i32::read(&mut from).ok()?;
         from.finish().ok()?;
+        CommittedInPlace::of_value(group, topic, partition, value)
+    }
+
+    /// Another of the same group and topic, of which the last four bytes of the key tell the partition.
+    pub fn next(&self, key: &[u8], value: &'a [u8]) -> Option<CommittedInPlace<'a>> {
+        let partition = i32::from_be_bytes(*key.last_chunk()?);
+        CommittedInPlace::of_value(self.group, self.topic, partition, value)
+    }
+
+    fn of_value(group: &'a str, topic: &'a str, partition: i32, value: &'a [u8]) -> Option<CommittedInPlace<'a>> {
         let mut from = Reader::new(value, 0, false);
         let version = i16::read(&mut from).ok()?;
         if !(0..=VERSION_MAX).contains(&version) {

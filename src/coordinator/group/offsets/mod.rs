@@ -15,7 +15,7 @@ pub use delete::{Delete, DeleteTopic, TOMBSTONES_MAX};
 pub use expiry::Sweep;
 pub use fetch::{Fetch, FetchTopic, FetchedPartition, FetchedTopic};
 pub use kept::Committed;
-pub use replay::{Shared, replay, replay_end, replay_in_place, replay_in_transaction};
+pub use replay::{Shared, replay, replay_end, replay_in_place, replay_in_transaction, replay_run_in_place};
 pub use standing::{Expires, Standing, Subscribed};
 pub use state::Offsets;
 

@@ -44,6 +44,13 @@ impl Numbered {
         self.list[from..].iter().map(|kept| (kept.partition, kept.told(self.usual_id)))
     }
 
+    /// For the first, of which many come together; later ones may be the same once more.
+    pub(super) fn reserve(&mut self, count: usize) {
+        if self.list.is_empty() {
+            self.list.reserve_exact(count);
+        }
+    }
+
     pub(super) fn insert(&mut self, partition: i32, committed: Committed<'_>) {
         if self.list.is_empty() {
             self.usual_id = committed.topic_id;

@@ -54,6 +54,18 @@ pub fn replay_in_place(groups: &mut Groups, at: Offset, read: &CommittedInPlace<
     put_committed(groups, (read.group, read.topic, read.partition), Committed::in_place(at, read));
 }
 
+/// The same for many of one group and topic, which are found once.
+pub fn replay_run_in_place<'a>(
+    groups: &mut Groups,
+    first: &CommittedInPlace<'a>,
+    count: usize,
+    run: impl Iterator<Item = (Offset, CommittedInPlace<'a>)>,
+) {
+    let topic = groups.offsets.names.intern(first.topic);
+    let into = group_of(&mut groups.by_id, first.group).offsets.of_topic_mut(topic, count);
+    run.for_each(|(at, read)| into.insert(read.partition, Committed::in_place(at, &read)));
+}
+
 fn put(groups: &mut Groups, pending_of: Option<ProducerId>, key: &OffsetCommitKey, committed: Committed<'_>) {
     let Some(producer) = pending_of else {
         return put_committed(groups, (&key.group, &key.topic, key.partition), committed);

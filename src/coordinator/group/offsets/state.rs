@@ -94,6 +94,13 @@ impl Offsets {
         self.committed.entry(topic).or_default().insert(partition, committed);
     }
 
+    /// Where the offsets of one topic are, of which so many come now: at least one.
+    pub(super) fn of_topic_mut(&mut self, topic: Arc<str>, count: usize) -> &mut Numbered {
+        let into = self.committed.entry(topic).or_default();
+        into.reserve(count);
+        into
+    }
+
     /// As [`Offsets::put`], of a topic that has some already; false where it has none.
     pub(super) fn put_known(&mut self, topic: &str, partition: i32, committed: Committed<'_>) -> bool {
         let known = self.committed.get_mut(topic);
