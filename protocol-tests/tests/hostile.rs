@@ -1,4 +1,8 @@
 //! A broker goes on serving whatever it is sent: 1,200 hostile frames, strangers, the slow and those who leave.
+use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::{
+    ConsumerGroupHeartbeatRequest, DeleteGroupsRequest, GroupId, InitProducerIdRequest, OffsetCommitRequest, TopicName,
+};
 use protocol_tests::batch::zstd_bomb;
 use protocol_tests::broker::resident_bytes;
 use protocol_tests::connection::encode_request;
@@ -8,7 +12,7 @@ use protocol_tests::time::{Stopwatch, pause_ms};
 use protocol_tests::wire::{put_unsigned_varint, request_start};
 use protocol_tests::{
     Batch, Codec, Connection, Failure, append, assert_ok, end_offset, metadata, new_topic, on_kafka, produce,
-    produce_request,
+    produce_request, text,
 };
 
 const FRAMES_PER_HARM: usize = 120;
@@ -57,6 +61,41 @@ fn hostile_frames(harm: Harm) {
 #[test]
 fn net_2_a_thousand_frames_and_more() {
     assert!(HARMS.len() * FRAMES_PER_HARM >= 1_000);
+}
+
+#[test]
+fn net_2_names_longer_than_any_string_may_be_end_their_connection_alone() {
+    for longest in [32_767, 32_768, 40_000] {
+        let name = text("x".repeat(longest));
+        let group = GroupId(name.clone());
+        let heartbeat = ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(group.clone())
+            .with_member_id(text("m"))
+            .with_rebalance_timeout_ms(30_000)
+            .with_subscribed_topic_names(Some(vec![]))
+            .with_topic_partitions(Some(vec![]));
+        let commit = OffsetCommitRequest::default().with_group_id(group.clone()).with_retention_time_ms(-1);
+        let partition = OffsetCommitRequestPartition::default().with_committed_metadata(None);
+        let topic = OffsetCommitRequestTopic::default().with_name(TopicName(name.clone()));
+        let commit = commit.with_topics(vec![topic.with_partitions(vec![partition])]);
+        let begin = InitProducerIdRequest::default().with_transactional_id(Some(name.into()));
+        let frames = [
+            encode_request(1, &heartbeat, 1, "hostile"),
+            encode_request(8, &commit, 1, "hostile"),
+            encode_request(4, &begin.with_transaction_timeout_ms(1_000), 1, "hostile"),
+            encode_request(2, &DeleteGroupsRequest::default().with_groups_names(vec![group]), 1, "hostile"),
+        ];
+        for frame in frames {
+            let mut connection = Connection::open();
+            connection.send_frame(&frame);
+            if longest > 32_767 {
+                connection.assert_closed();
+            } else {
+                assert!(connection.read_frame().is_ok(), "it is long and in order");
+            }
+            still_serves();
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! DescribeGroups 0-6: classic groups and groups of offsets alone. Version 3 adds authorized operations, 4 instance ids,
 //! 5 is flexible, 6 says that a group does not exist (KIP-1043); before, such a group is Dead.
-use super::{Context, Reply, groups, operations};
+use super::{Context, Reply, groups, operations, reply};
 use crate::{
     coordinator::group::{self, classic},
     types::ErrorCode,
@@ -54,7 +54,7 @@ fn to_wire(version: Version, id: GroupId, answer: Answer, operations: i32) -> De
                 ..6 => dead.with_authorized_operations(operations),
                 _ => dead
                     .with_error_code(ErrorCode::GroupIdNotFound.code())
-                    .with_error_message(Some(StrBytes::from_string(why))),
+                    .with_error_message(Some(reply::message(why))),
             }
         }
         Ok(Ok(described)) => group

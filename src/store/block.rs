@@ -182,6 +182,11 @@ pub struct Row<'a> {
 }
 
 impl Rows {
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.places.clear();
+    }
+
     pub(super) fn add(&mut self, block: &[u8]) -> Result<(), ViewError> {
         let mut reading = Reading::new(block);
         while let Some(row) = reading.next()? {

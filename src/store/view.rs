@@ -80,14 +80,15 @@ impl View {
         Offset::from_wire(i64::from_be_bytes(bytes)).ok_or(ViewError::Entry)
     }
 
-    /// All records of one journal in the order of their offsets: what compaction would have left of it.
-    pub fn rows(&self, of: JournalId) -> Result<Rows, ViewError> {
-        let mut rows = Rows::default();
+    /// All records of one journal in the order of their offsets, in place of what `rows` had: what compaction would have left
+    /// of it.
+    pub fn rows(&self, of: JournalId, rows: &mut Rows) -> Result<(), ViewError> {
+        rows.clear();
         for block in self.db()?.scan_prefix(prefix(ROW, of)).values() {
             rows.add(&block?)?;
         }
         rows.sort();
-        Ok(rows)
+        Ok(())
     }
 
     /// How many rows there are of one journal.

@@ -24,7 +24,7 @@ pub enum What {
     Members,
 }
 
-struct Group {
+pub(super) struct Group {
     id: String,
     kind: &'static str,
     state: String,
@@ -68,7 +68,7 @@ pub async fn run(cluster: &mut Cluster, args: &DescribeArgs, what: What, output:
     tally.finish(output)
 }
 
-async fn describe(cluster: &mut Cluster, id: &str) -> Result<Group, CliError> {
+pub(super) async fn describe(cluster: &mut Cluster, id: &str) -> Result<Group, CliError> {
     let mut tries = 0;
     loop {
         let client = coordinator::find(cluster, id).await?;

@@ -1,5 +1,5 @@
 //! `ottla group lag`: what is committed, what is there, and what lies between.
-use super::{LagArgs, offsets};
+use super::{LagArgs, describe::describe, offsets};
 use crate::{
     cli::{
         CliError, Output,
@@ -56,7 +56,12 @@ pub async fn run(cluster: &mut Cluster, args: &LagArgs, output: &mut Output) -> 
 
 async fn of_group(cluster: &mut Cluster, group: &str, seconds: bool) -> Result<Vec<Lag>, CliError> {
     let mut lags = Vec::new();
-    for (name, committed) in offsets::committed(cluster, group).await? {
+    let all = offsets::committed(cluster, group).await?;
+    if all.is_empty() {
+        // A group that has committed nothing yet is told from one that does not exist.
+        describe(cluster, group).await?;
+    }
+    for (name, committed) in all {
         let topic = match cluster.topic(&name).await {
             Ok(topic) => Some(topic),
             Err(CliError::NotFound(_)) => None,

@@ -7,7 +7,7 @@ use crate::{
     log::{Log, ReadError},
     record::{RecordSet, RecordView},
     replica::Unavailable,
-    store::{JournalId, View, ViewError},
+    store::{JournalId, Rows, View, ViewError},
     types::Offset,
 };
 use std::sync::Arc;
@@ -62,15 +62,16 @@ pub(super) struct Volume {
     pub unknown: u64,
 }
 
-/// Everything up to the log's end.
+/// Everything up to the log's end. `rows` is room, which the next load may use again.
 pub(super) fn load<M: Coordinated>(
     machine: &M,
     log: &Arc<Log>,
     view: Option<&View>,
+    rows: &mut Rows,
     wanted: &dyn Fn() -> bool,
 ) -> Result<(M::Hard, Volume), LoadError> {
     let mut volume = Volume::default();
-    let seen = view.and_then(|view| from_view(machine, log, view, &mut volume));
+    let seen = view.and_then(|view| from_view(machine, log, (view, rows), &mut volume));
     let (mut hard, from) = seen.unwrap_or_else(|| {
         volume = Volume::default();
         (M::Hard::default(), Offset::ZERO)
@@ -156,10 +157,10 @@ fn decode<M: Coordinated>(set: &RecordSet<'_>, base: Offset, volume: &mut Volume
 fn from_view<M: Coordinated>(
     machine: &M,
     log: &Arc<Log>,
-    view: &View,
+    (view, rows): (&View, &mut Rows),
     volume: &mut Volume,
 ) -> Option<(M::Hard, Offset)> {
-    match replay_view(machine, log, view, volume) {
+    match replay_view(machine, log, (view, rows), volume) {
         Ok(seen) => seen,
         Err(ViewFault::View(error)) => {
             // Told by who keeps the view.
@@ -185,7 +186,7 @@ fn journal_is_quicker(records: u64, rows: u64) -> bool {
 fn replay_view<M: Coordinated>(
     machine: &M,
     log: &Arc<Log>,
-    view: &View,
+    (view, rows): (&View, &mut Rows),
     volume: &mut Volume,
 ) -> Result<Option<(M::Hard, Offset)>, ViewFault> {
     let of: JournalId = log.id().key();
@@ -206,7 +207,7 @@ fn replay_view<M: Coordinated>(
     }
     let mut hard = M::Hard::default();
     // Rows past the position came in with a batch whose position was not written; the journal tells of them again.
-    let rows = view.rows(of)?;
+    view.rows(of, rows)?;
     let known = rows.iter().filter(|row| row.offset < position);
     let known = known.map(|row| RecordInPlace { offset: row.offset, key: Some(row.key), value: Some(row.value) });
     let (read, unknown) = replay_plain(machine, &mut hard, known)?;

@@ -1,6 +1,6 @@
 //! The coordinator's one task: loads what is to be loaded, on blocking threads, and handles what is due.
 use super::{Coordinated, Sharded, due::grace_ms, shard::NEVER_MS};
-use crate::{log::LogDirError, machine::NotWritten};
+use crate::{log::LogDirError, machine::NotWritten, store::Rows};
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
@@ -83,8 +83,9 @@ impl<M: Coordinated> Sharded<M> {
         for _ in loaders.len()..threads.min(loaders.len() + waiting) {
             let this = self.clone();
             loaders.spawn_blocking(move || {
+                let mut rows = Rows::default();
                 while let Some(shard) = this.next_to_load() {
-                    shard.load(&this);
+                    shard.load(&this, &mut rows);
                 }
                 this.settle_view();
             });

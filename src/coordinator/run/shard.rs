@@ -5,6 +5,7 @@ use crate::{
     machine::{NotWritten, Pending, Runtime},
     metrics::CoordinatorFigures,
     replica::{Partition, Unavailable},
+    store::Rows,
     types::{LeaderEpoch, Offset},
 };
 use parking_lot::Mutex;
@@ -172,14 +173,14 @@ impl<M: Coordinated> Shard<M> {
     }
 
     /// Reads the journal and serves from then on. Blocks; once at a time and only where it is wanted.
-    pub(super) fn load(&self, of: &Sharded<M>) {
+    pub(super) fn load(&self, of: &Sharded<M>, rows: &mut Rows) {
         {
             let mut state = self.state.lock();
             let State::Waiting = &*state else { return };
             *state = State::Loading;
         }
         let begun = of.clock.monotonic();
-        let read = self.read(of);
+        let read = self.read(of, rows);
         let mut state = self.state.lock();
         let State::Loading = &*state else { return };
         match read {
@@ -213,10 +214,10 @@ impl<M: Coordinated> Shard<M> {
         }
     }
 
-    fn read(&self, of: &Sharded<M>) -> Result<(M::Hard, Arc<Log>, Volume), load::LoadError> {
+    fn read(&self, of: &Sharded<M>, rows: &mut Rows) -> Result<(M::Hard, Arc<Log>, Volume), load::LoadError> {
         let log = self.partition.log().map_err(load::LoadError::Unavailable)?;
         let wanted = || matches!(&*self.state.lock(), State::Loading);
-        let (hard, volume) = load::load(&of.machine, log, of.view.as_deref(), &wanted)?;
+        let (hard, volume) = load::load(&of.machine, log, of.view.as_deref(), rows, &wanted)?;
         Ok((hard, log.clone(), volume))
     }
 

@@ -6,7 +6,7 @@ use super::{
     reconcile::Step,
     records::Records,
     request::{Heartbeat, HeartbeatReply},
-    soft::Seen,
+    soft::{Round, Seen},
     subscription::Subscriptions,
     target::{self, Arriving},
 };
@@ -19,6 +19,9 @@ use crate::{
 /// A member that waits for others, or for the next target, comes back as soon as this: waiting for its usual
 /// interval would make every rebalance take several of them.
 const UNSETTLED_INTERVAL_MS: i32 = 500;
+
+/// Expressions matched against all topics anew in one heartbeat: whoever asks of another group of the shard waits for it.
+const PATTERNS_AT_ONCE_MAX: usize = 16;
 
 /// Who is heard, as the group knows it before.
 pub(super) struct Sender<'a> {
@@ -272,14 +275,21 @@ fn resolve(
     subscriptions.forget_unused(records);
     seen.image = around.image.at();
     if !subscriptions.has_patterns() {
-        seen.resolved = None;
+        (seen.resolved, seen.round) = (None, None);
         return Ok(false);
     }
-    let all = seen.patterns_are_stale(around);
-    let changed = subscriptions.resolve(around.image, around.at.wall_ms, all, records)?;
     seen.has_patterns = true;
-    if all {
-        seen.resolved = Some((around.image.topics.clone(), around.at.monotonic_ms));
+    let is_stale = seen.patterns_are_stale(around);
+    let round = seen.round.take().or_else(|| is_stale.then(|| Round::begin(around)));
+    let last = round.as_ref().and_then(|round| round.last.as_deref());
+    let due = if round.is_some() { subscriptions.patterns_behind(last, PATTERNS_AT_ONCE_MAX) } else { vec![] };
+    let changed = subscriptions.resolve(around.image, around.at.wall_ms, &due, records)?;
+    match round {
+        Some(Round { topics, at_ms, .. }) if due.len() < PATTERNS_AT_ONCE_MAX => {
+            seen.resolved = Some((topics, at_ms));
+        }
+        Some(round) => seen.round = Some(Round { last: due.last().map(|text| (*text).to_owned()), ..round }),
+        None => {}
     }
     Ok(changed)
 }

@@ -1,8 +1,15 @@
 //! Regular expressions over topic names, in the syntax of RE2 that Kafka's brokers take (KIP-848).
+mod re2;
+
 use regex::{Regex, RegexBuilder};
 
-/// Bytes that a compiled expression may take: an expression that counts to millions is refused, not built.
+/// Bytes that a compiled expression may take: one that counts to millions is refused, not built...
 const COMPILED_BYTES_MAX: usize = 1 << 20;
+/// ...but each character of a long one may have its part, as in a list of names.
+const COMPILED_BYTES_EACH: usize = 64;
+
+/// Of an expression, in the words of a refusal.
+const SHOWN_BYTES_MAX: usize = 200;
 
 /// Why an expression is refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -17,18 +24,23 @@ pub struct Matcher(Regex);
 
 impl Matcher {
     pub fn compile(pattern: &str) -> Result<Matcher, InvalidPattern> {
-        let build = |text: &str| RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).build();
-        let translated = translate(pattern);
-        // Alone first, so that `a)(b` is not made valid by what is put around it.
-        build(&translated)
-            .and_then(|_| build(&format!(r"\A(?:{translated})\z")))
-            .map(Matcher)
-            .map_err(|why| InvalidPattern { pattern: pattern.to_owned(), why: reason(&why) })
+        let invalid = |why: String| InvalidPattern { pattern: shown(pattern), why };
+        let translated = re2::translate(pattern).map_err(|why| invalid(why.to_owned()))?;
+        let compiled_bytes_max = COMPILED_BYTES_MAX + COMPILED_BYTES_EACH * pattern.len();
+        let mut builder = RegexBuilder::new(&format!(r"\A(?:{translated})\z"));
+        builder.size_limit(compiled_bytes_max).build().map(Matcher).map_err(|why| invalid(reason(&why)))
     }
 
     pub fn is_match(&self, name: &str) -> bool {
         self.0.is_match(name)
     }
+}
+
+/// The begin of what may be very long.
+fn shown(pattern: &str) -> String {
+    let end = pattern.floor_char_boundary(SHOWN_BYTES_MAX);
+    let dots = if end < pattern.len() { "..." } else { "" };
+    format!("{}{dots}", &pattern[..end])
 }
 
 /// One line of what may be a drawing.
@@ -38,53 +50,10 @@ fn reason(why: &regex::Error) -> String {
     last.trim_start_matches("error: ").to_owned()
 }
 
-/// RE2 has `\Q...\E`, and knows neither sets within sets nor `&&`, `--` and `~~` between them.
-fn translate(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut rest = pattern;
-    let mut in_class = false;
-    while let Some(first) = rest.chars().next() {
-        if let Some(quoted) = rest.strip_prefix(r"\Q") {
-            let (literal, after) = quoted.split_once(r"\E").unwrap_or((quoted, ""));
-            out.push_str(&regex::escape(literal));
-            rest = after;
-            continue;
-        }
-        if first == '\\' {
-            let escaped = rest.chars().take(2).map(char::len_utf8).sum();
-            out.push_str(&rest[..escaped]);
-            rest = &rest[escaped..];
-            continue;
-        }
-        if !in_class && first == '[' {
-            in_class = true;
-            // A bracket that closes at once is one of the set.
-            let opening = ["[^]", "[]", "[^", "["].into_iter().find(|opening| rest.starts_with(opening)).unwrap_or("[");
-            out.push_str(&opening.replace(']', r"\]"));
-            rest = &rest[opening.len()..];
-            continue;
-        }
-        if in_class {
-            if let Some(named) = rest.strip_prefix("[:").and_then(|tail| tail.find(":]")) {
-                out.push_str(&rest[..named + 4]);
-                rest = &rest[named + 4..];
-                continue;
-            }
-            if first == ']' {
-                in_class = false;
-            } else if first == '[' || (matches!(first, '&' | '-' | '~') && rest[1..].starts_with(first)) {
-                out.push('\\');
-            }
-        }
-        out.push(first);
-        rest = &rest[first.len_utf8()..];
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::{Chance, SeededChance};
 
     fn matches(pattern: &str, name: &str) -> bool {
         Matcher::compile(pattern).unwrap().is_match(name)
@@ -98,6 +67,119 @@ mod tests {
         assert!(matches(r"\Qa.b", "a.b") && matches("[[:alpha:]]+", "abc") && !matches("[[:alpha:]]+", "a1"));
         assert!(matches("[[a]+", "a") && matches("[a&&b]+", "ab") && matches("[]a]+", "a") && matches("[^]a]", "b"));
         assert!(matches("(?P<n>t)[0-9]{1,3}", "t12") && matches(r"\pL+", "ab") && matches("", ""));
+    }
+
+    /// What RE2/J 1.8, which Apache Kafka compiles with, says of each: refused, or the names that it matches.
+    const OF_RE2J: &str = include_str!("pattern/re2.tsv");
+    const NAMES: [&str; 26] = [
+        "a",
+        "b",
+        "ab",
+        "aa",
+        "aaa",
+        "foo",
+        "bar",
+        "foobar",
+        "a.b",
+        "a-b",
+        "a_b",
+        "A",
+        "Foo",
+        "t1",
+        "t12",
+        "t-1",
+        "__consumer_offsets",
+        "1",
+        "-",
+        ".",
+        "_",
+        "aab",
+        "abc",
+        "x",
+        "0",
+        "s",
+    ];
+
+    #[test]
+    fn cg_8_the_same_is_refused_and_matched_as_by_apache_kafka() {
+        let mut differ = Vec::new();
+        for line in OF_RE2J.lines() {
+            let (pattern, expected) = line.split_once('\t').expect("a pattern and what is said of it");
+            let said = match Matcher::compile(pattern) {
+                Err(_) => "refused".to_owned(),
+                Ok(matcher) => NAMES.into_iter().filter(|name| matcher.is_match(name)).collect::<Vec<_>>().join(","),
+            };
+            if said != expected {
+                differ.push(format!("{pattern}: {said}, not {expected}"));
+            }
+        }
+        assert_eq!(differ, Vec::<String>::new());
+        assert!(OF_RE2J.lines().count() > 250);
+    }
+
+    #[test]
+    fn cg_8_a_list_of_a_thousand_names_is_taken_and_what_counts_to_millions_is_not() {
+        let names: Vec<String> = (0..1_000).map(|number| format!("team-{number}.orders.region-{number:05}")).collect();
+        let list = Matcher::compile(&names.join("|")).unwrap();
+        assert!(names.iter().all(|name| list.is_match(name)) && !list.is_match("team-1.orders.region-00002"));
+        for bad in ["(?:a{1000}){1000}", "(?:.{1000}){1000}|b", &"[[:".repeat(10_000)] {
+            assert!(Matcher::compile(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn cg_8_foreign_text_is_refused_or_taken_and_never_more() {
+        let chance = SeededChance::new(8);
+        let pieces = [
+            "a",
+            "b",
+            "(",
+            ")",
+            "(?i)",
+            "(?:",
+            "[",
+            "]",
+            "^",
+            "-",
+            "|",
+            "*",
+            "+",
+            "?",
+            "{2}",
+            "{",
+            "}",
+            ",",
+            "\\",
+            "\\Q",
+            "\\E",
+            "\\p",
+            "\\x",
+            "1",
+            "[:alpha:]",
+            "&&",
+            "~~",
+            ".",
+            "$",
+            "é",
+            "<",
+            ">",
+            "P",
+            "\\d",
+            "#",
+            " ",
+        ];
+        let (mut taken, mut refused) = (0, 0);
+        for _ in 0..20_000 {
+            let count = chance.u64() % 9 + 1;
+            let text: String = (0..count).map(|_| pieces[chance.u64() as usize % pieces.len()]).collect();
+            match (re2::translate(&text), Matcher::compile(&text)) {
+                (Ok(_), Ok(_)) => taken += 1,
+                (Err(_), Err(_)) => refused += 1,
+                // What is translated is an expression to the crate.
+                (translated, compiled) => panic!("{text}: {translated:?}, {:?}", compiled.err()),
+            }
+        }
+        assert!(taken > 1_000 && refused > 1_000, "{taken} {refused}");
     }
 
     #[test]

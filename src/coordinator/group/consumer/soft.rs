@@ -59,6 +59,24 @@ pub(super) struct Seen {
     pub has_patterns: bool,
     /// The topics that all expressions were matched against, and when.
     pub resolved: Option<(image::Topics, u64)>,
+    /// They are being matched again.
+    pub round: Option<Round>,
+}
+
+/// All expressions of a group are matched against the topics, some with each heartbeat.
+#[derive(Clone)]
+pub(super) struct Round {
+    /// What was there when it began, and when that was.
+    pub topics: image::Topics,
+    pub at_ms: u64,
+    /// The expression that was matched last.
+    pub last: Option<String>,
+}
+
+impl Round {
+    pub fn begin(around: &Around<'_>) -> Round {
+        Round { topics: around.image.topics.clone(), at_ms: around.at.monotonic_ms, last: None }
+    }
 }
 
 impl Seen {
@@ -69,7 +87,7 @@ impl Seen {
 
     /// Whether topics came or went since the expressions were matched, or that is long ago.
     pub fn patterns_are_stale(&self, around: &Around<'_>) -> bool {
-        let Some((topics, at_ms)) = &self.resolved else { return true };
+        let Some((topics, at_ms)) = self.resolved.as_ref().filter(|_| self.round.is_none()) else { return true };
         let age_ms = around.at.monotonic_ms.saturating_sub(*at_ms);
         let is_old = age_ms >= around.settings.consumer.regex_refresh_ms;
         is_old || (age_ms >= PATTERNS_INTERVAL_MS && !topics.have_same_names(&around.image.topics))

@@ -11,7 +11,10 @@ use crate::{
     image::Image,
     types::{ErrorCode, TopicId},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 /// What a regular expression stands for (record type 16).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -64,18 +67,25 @@ impl<'a> Subscriptions<'a> {
         unused.for_each(|text| records.pattern_gone(text));
     }
 
-    /// Resolves expressions that are new, or all of them where the topics changed. Whether what any of them stands for
-    /// changed.
+    /// The next few of the expressions behind one of them, in order.
+    pub fn patterns_behind(&self, last: Option<&str>, count_max: usize) -> Vec<&'a str> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.counts.range::<str, _>((from, Bound::Unbounded)).map(|(text, _)| *text).take(count_max).collect()
+    }
+
+    /// Resolves expressions that are new, and those whose turn it is since the topics changed. Whether what any of them
+    /// stands for changed.
     pub fn resolve(
         &mut self,
         image: &Image,
         at_ms: i64,
-        all: bool,
+        due: &[&str],
         records: &mut Records<'_>,
     ) -> Result<bool, Refused> {
         let group = self.group;
         let mut changed = false;
-        let stale = self.counts.keys().filter(|text| all || !group.patterns.contains_key(**text));
+        let is_due = |text: &str| due.binary_search(&text).is_ok() || !group.patterns.contains_key(text);
+        let stale = self.counts.keys().filter(|text| is_due(text));
         for text in stale.copied().collect::<Vec<_>>() {
             let matcher = Matcher::compile(text)
                 .map_err(|fault| Refused::new(ErrorCode::InvalidRegularExpression, fault.to_string()));

@@ -12,6 +12,7 @@ use crate::{
     platform::{ManualClock, RealDisk, SeededChance},
     record::{BatchBuilder, BatchHeader},
     replica::{Partition, Partitions, TopicPublisher},
+    store::Rows,
     types::{Acks, NodeId, TopicName, TransactionVersion},
     wire::metadata::{MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
 };
@@ -59,7 +60,7 @@ fn coordinator<M: Coordinated>(
 pub fn load<M: Coordinated>(coordinator: &Arc<Sharded<M>>) {
     coordinator.begin();
     while let Some(shard) = coordinator.next_to_load() {
-        Shard::load(&shard, coordinator);
+        Shard::load(&shard, coordinator, &mut Rows::default());
     }
 }
 

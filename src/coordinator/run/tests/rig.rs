@@ -7,7 +7,7 @@ use crate::{
     node::topic_settings,
     platform::{ManualClock, RealDisk, SeededChance},
     replica::{Partition, Partitions, TopicPublisher},
-    store::View,
+    store::{self, View},
     types::{NodeId, TopicId},
     wire::metadata::{MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
 };
@@ -301,7 +301,7 @@ impl Rig {
     pub fn load_all(&self) {
         self.tally.begin();
         while let Some(shard) = self.tally.next_to_load() {
-            shard.load(&self.tally);
+            shard.load(&self.tally, &mut store::Rows::default());
         }
         if let Some(view) = &self.view {
             view.settle().unwrap();

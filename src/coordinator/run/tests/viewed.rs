@@ -3,7 +3,7 @@ use super::{by_seed::live, rig::*};
 use crate::{
     coordinator::run::{load, partition_of},
     platform::{Chance, SeededChance},
-    store::Change,
+    store::{Change, Rows, View},
     types::Offset,
 };
 use std::{
@@ -30,7 +30,7 @@ async fn after_an_orderly_end_the_journal_is_not_read_and_after_a_death_its_tail
     let index = partition_of("a", COUNT);
     let volume = |rig: &Rig| {
         let partition = rig.partition(index);
-        load::load(&Tally, partition.log().unwrap(), rig.view.as_deref(), &|| true).unwrap().1
+        load::load(&Tally, partition.log().unwrap(), rig.view.as_deref(), &mut Rows::default(), &|| true).unwrap().1
     };
     let rig = Rig::start_viewed(path.path(), COUNT);
     let read = volume(&rig);
@@ -90,8 +90,11 @@ async fn a_view_that_no_load_looked_at_and_knows_more_than_the_journal_had_is_ma
         rig.tally.submit("a", put(&format!("k{round}"), "v")).await.unwrap();
     }
     rig.tally.follow_all(&rig.tally.table.load_full());
-    let keys =
-        |view: &crate::store::View| view.rows(of).unwrap().iter().map(|row| row.key.to_vec()).collect::<Vec<_>>();
+    let keys = |view: &View| {
+        let mut rows = Rows::default();
+        view.rows(of, &mut rows).unwrap();
+        rows.iter().map(|row| row.key.to_vec()).collect::<Vec<_>>()
+    };
     assert_eq!(keys(&view), (0..5).map(|round| format!("k{round}").into_bytes()).collect::<Vec<_>>());
     assert_eq!(view.position(of).unwrap(), Offset::new(5));
     // What was followed in this life is believed.

@@ -122,3 +122,24 @@ fn cg_8_topics_in_quick_succession_are_matched_together() {
     shard.stay("a");
     assert_eq!((shard.group().epoch(), shard.count("a")), (3, 6));
 }
+
+#[test]
+fn cg_8_many_expressions_are_matched_in_turns_and_none_is_left_out() {
+    let mut shard = Shard::new(&[("t0", 1)]);
+    let members: Vec<String> = (0..40).map(|number| format!("m{number}")).collect();
+    for (number, id) in members.iter().enumerate() {
+        shard.beat(&matching(id, &format!("t{number}"))).unwrap();
+        shard.pass(1_000);
+    }
+    (1..40).for_each(|number| shard.create(&format!("t{number}"), 2));
+    shard.pass(1_000);
+    let matched = |shard: &Shard| shard.group().patterns.values().filter(|one| !one.topics.is_empty()).count();
+    assert_eq!(matched(&shard), 1);
+    let mut counts = vec![];
+    for id in &members[..4] {
+        shard.stay(id);
+        counts.push(matched(&shard));
+    }
+    assert!(counts[0] < 20 && counts[1] < 40, "not all at once: {counts:?}");
+    assert_eq!(counts[3], 40, "all in the end: {counts:?}");
+}

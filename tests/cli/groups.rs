@@ -1,0 +1,153 @@
+//! `ottla group`: listed, described, moved, watched and deleted.
+use crate::broker::{Broker, broker, command, topic};
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Stdio},
+    time::Duration,
+};
+
+/// A topic of one partition with so many records, and a group that has read some of them.
+fn prepared(broker: &Broker, name: &str, records: usize, read: usize) -> (String, String) {
+    let (name, group) = (topic(name), topic(&format!("{name}-readers")));
+    broker.ok(&["topic", "create", &name], b"");
+    let input: String = (0..records).map(|number| format!("{number}\n")).collect();
+    broker.ok(&["produce", &name], input.as_bytes());
+    broker.ok(&["consume", &name, "-g", &group, "-n", &read.to_string()], b"");
+    (name, group)
+}
+
+fn json(broker: &Broker, args: &[&str]) -> Value {
+    let text = broker.ok(&[&["group"], args, &["--json"]].concat(), b"");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn committed(broker: &Broker, group: &str) -> i64 {
+    json(broker, &["lag", group])[0]["committed"].as_i64().unwrap()
+}
+
+/// A member that reads until it is ended.
+struct Member(Child);
+
+impl Member {
+    fn begin(broker: &Broker, topic: &str, group: &str) -> Member {
+        let args = ["consume", topic, "-g", group, "-b", &broker.address];
+        let child = command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        for _ in 0..400 {
+            let described = json(broker, &["members", group]);
+            if described[0]["members"][0]["assigned"][0]["topic"] == topic {
+                return Member(child);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("nobody came into {group}");
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn groups_are_listed_and_told_apart_from_those_that_do_not_exist() {
+    let broker = broker();
+    let (name, group) = prepared(&broker, "listed", 5, 2);
+    assert!(broker.ok(&["group", "list", "-q"], b"").lines().any(|line| line == group));
+    let listed = json(&broker, &["list"]);
+    let one = listed.as_array().unwrap().iter().find(|one| one["group"] == *group).unwrap();
+    assert_eq!(
+        (&one["type"], &one["state"], &one["protocol_type"]),
+        (&"classic".into(), &"Empty".into(), &"consumer".into())
+    );
+    let missing = topic("no-group");
+    for action in ["describe", "members", "lag", "delete"] {
+        assert!(broker.fails(3, &["group", action, &missing]).contains("does not exist"), "{action}");
+    }
+    broker.ok(&["group", "delete", &missing, "--if-exists"], b"");
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn lag_is_counted_in_records_and_in_seconds() {
+    let broker = broker();
+    let (name, group) = prepared(&broker, "lagging", 10, 4);
+    let lag = json(&broker, &["lag", &group, "--seconds"]);
+    let of = |key: &str| lag[0][key].as_i64();
+    assert_eq!((of("partition"), of("committed"), of("end_offset"), of("lag")), (Some(0), Some(4), Some(10), Some(6)));
+    assert!(of("lag_seconds").is_some_and(|seconds| (0..600).contains(&seconds)));
+    broker.ok(&["group", "reset", &group, "--topic", &name, "--to-latest", "--execute"], b"");
+    let lag = json(&broker, &["lag", &group, "--seconds"]);
+    assert_eq!(
+        (lag[0]["lag"].as_i64(), lag[0]["lag_seconds"].as_i64()),
+        (Some(0), Some(0)),
+        "nothing unread is no time"
+    );
+    assert!(json(&broker, &["lag", &group])[0]["lag_seconds"].is_null(), "it was not asked for");
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn lag_is_watched_until_somebody_ends_it() {
+    let broker = broker();
+    let (name, group) = prepared(&broker, "watched", 3, 1);
+    let mut watching = command(&["group", "lag", &group, "--watch", "-b", &broker.address]).spawn().unwrap();
+    let lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let heads = lines.map_while(Result::ok).filter(|line| line.starts_with("GROUP")).take(2).count();
+    assert_eq!(heads, 2, "it looks again");
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn offsets_are_moved_only_where_it_is_said_and_within_the_log() {
+    let broker = broker();
+    let (name, group) = prepared(&broker, "moved", 10, 4);
+    let reset = |to: &[&str]| {
+        let moves = json(&broker, &[&["reset", &group, "--topic", &name], to].concat());
+        (moves[0]["from"].as_i64(), moves[0]["to"].as_i64(), committed(&broker, &group))
+    };
+    assert_eq!(reset(&["--to-earliest"]), (Some(4), Some(0), 4), "it only shows what would be");
+    assert_eq!(reset(&["--to-latest", "--execute"]), (Some(4), Some(10), 10));
+    assert_eq!(reset(&["--shift-by", "-3", "--execute"]), (Some(10), Some(7), 7));
+    assert_eq!(reset(&["--shift-by", "300", "--execute"]), (Some(7), Some(10), 10));
+    assert_eq!(reset(&["--to-offset", "5", "--execute"]), (Some(10), Some(5), 5));
+    assert_eq!(reset(&["--by-duration", "1h", "--execute"]), (Some(5), Some(0), 0));
+    assert_eq!(reset(&["--to-datetime", "2999-01-01T00:00", "--execute"]), (Some(0), Some(10), 10));
+    let moves = json(&broker, &["reset", &group, "--all-topics", "--to-earliest", "--execute"]);
+    assert_eq!((moves.as_array().map(Vec::len), committed(&broker, &group)), (Some(1), 0));
+    let absent = format!("{name}:7");
+    assert!(broker.fails(3, &["group", "reset", &group, "--topic", &absent, "--to-latest"]).contains("no partition 7"));
+    broker.fails(3, &["group", "reset", &group, "--topic", &topic("no-topic"), "--to-latest"]);
+    broker.fails(2, &["group", "reset", &group, "--topic", &name, "--to-latest", "--to-earliest"]);
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn a_group_with_members_shows_them_and_stays_as_it_is() {
+    let broker = broker();
+    let (name, group) = prepared(&broker, "living", 3, 3);
+    let member = Member::begin(&broker, &name, &group);
+    let described = json(&broker, &["describe", &group]);
+    assert_eq!(described[0]["state"], "Stable");
+    assert!(described[0]["rebalances"].as_array().is_some_and(|all| !all.is_empty()), "why it rebalanced is told");
+    assert!(broker.ok(&["group", "members", &group], b"").contains(&format!("{name}:0")));
+    let refused = broker.fails(1, &["group", "reset", &group, "--topic", &name, "--to-earliest", "--execute"]);
+    assert!(refused.contains("it has members"), "{refused}");
+    assert!(broker.fails(1, &["group", "delete", &group]).contains("it has members"));
+    drop(member);
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn a_group_without_members_is_deleted_with_its_offsets() {
+    let broker = broker();
+    let (name, group) = prepared(&broker, "deleted", 3, 2);
+    assert_eq!(committed(&broker, &group), 2);
+    assert!(broker.ok(&["group", "delete", &group], b"").contains("deleted"));
+    assert!(broker.fails(3, &["group", "lag", &group]).contains("does not exist"));
+    broker.ok(&["topic", "delete", &name], b"");
+}
