@@ -366,7 +366,7 @@ impl LogDir {
         for log in &logs {
             let mut writer = log.writer.lock();
             if writer.closed.replace(Closed::Stopping).is_none() && writer.listed {
-                let written = writer.active.write_indexes(true);
+                let written = writer.active.close_indexes();
                 writer.active.give_back_ahead();
                 indexed = indexed.and(written.map_err(LogDirError::io("write the indexes of", log.path())));
             }
