@@ -118,8 +118,10 @@ impl LogDir {
             checkpoints.cuts.keep(|done| done > Offset::new(self.shared.wal.released_durably().get() as i64));
             for done in work.iter().filter(|done| is_open(&done.log)) {
                 checkpoints.recovery.set(&done.log.id.topic_partition(), Some(done.end));
-                if done.cut.is_some_and(|cut| cut < covered) {
-                    let number = Offset::new(covered.get() as i64);
+                // Not `covered`: numbers behind the cut may be of entries that are not durable yet. A crash takes them back, and
+                // gives them to others, cuts perhaps, which would count as done.
+                if let Some(cut) = done.cut.filter(|cut| *cut < covered) {
+                    let number = Offset::new(cut.next().get() as i64);
                     checkpoints.cuts.set(&done.log.id.topic_partition(), Some(number));
                 }
             }
@@ -364,7 +366,7 @@ impl LogDir {
         for log in &logs {
             let mut writer = log.writer.lock();
             if writer.closed.replace(Closed::Stopping).is_none() && writer.listed {
-                let written = writer.active.write_indexes(true);
+                let written = writer.active.close_indexes();
                 writer.active.give_back_ahead();
                 indexed = indexed.and(written.map_err(LogDirError::io("write the indexes of", log.path())));
             }

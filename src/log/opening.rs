@@ -64,7 +64,7 @@ pub(in crate::log) struct Opening<'a> {
     /// Transactions that markers among the batches looked at have ended.
     pub completed: Vec<Completed>,
     /// Files were removed or renamed.
-    tidied: bool,
+    pub tidied: bool,
 }
 
 /// Where a scan came to.
@@ -410,6 +410,7 @@ impl<'a> Opening<'a> {
                     tracing::warn!(file = %path.display(), "a producer snapshot is damaged and is not used: {error}");
                     self.remove(&path)?;
                     self.snapshots.pop();
+                    self.tidied = true;
                 }
             }
         }

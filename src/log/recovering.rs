@@ -39,7 +39,10 @@ impl Opening<'_> {
         from: Offset,
         safe: Offset,
     ) -> Result<Offset, Failure> {
-        let holds = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
+        // After a cut also the segment that ends there: its file may have what was cut still, while the name of the one that was
+        // begun behind it has come to the disk.
+        let begins = |segment: &Arc<Segment>| segment.base() < from || (segment.base() == from && !self.known.cut);
+        let holds = segments.partition_point(begins).saturating_sub(1);
         self.replay_producers(segments, holds, from)?;
         let mut end = segments[holds].base();
         for at in holds..segments.len() {
@@ -98,6 +101,8 @@ impl Opening<'_> {
             for at in &above {
                 self.remove(&self.folder.file(names::of_offset(*at, names::SNAPSHOT)))?;
             }
+            // Nor may their names come back once other records stand there.
+            self.tidied = true;
             self.load_newest_snapshot()?;
         }
         let never_any = self.snapshots.is_empty() && above.is_empty() && !self.known.cut;

@@ -35,6 +35,8 @@ pub(in crate::log) use direct::BLOCK_BYTES;
 
 /// Bytes read at a time between two index entries.
 const SEARCH_CHUNK_BYTES: usize = 4096;
+/// The last segment of a log, up to this size and without index entries, needs no index files at a stop.
+const SMALL_BYTES_MAX: u64 = 64 << 10;
 /// Bytes between two entries of an index that is made again in memory: Kafka's `index.interval.bytes`.
 const REBUILT_INTERVAL_BYTES: u64 = 4096;
 /// Positions are 31 bits in Kafka's index files.
@@ -262,6 +264,13 @@ impl Segment {
         }
         times.live.set_written();
         Ok(())
+    }
+
+    /// The indexes of the last segment at an orderly stop. A small one without entries gets no files: it is walked as soon as
+    /// they would be read, and thousands of small logs would each cost their creation.
+    pub fn close_indexes(&self) -> io::Result<()> {
+        let small = self.bytes() <= SMALL_BYTES_MAX && self.index_entries() == (0, 0);
+        if small { self.write_aborted() } else { self.write_indexes(true) }
     }
 
     /// True when many index entries wait in memory.

@@ -109,6 +109,61 @@ fn log_7_a_start_that_a_cut_took_back_stays_back() {
     }
 }
 
+/// A checkpoint covers entries that are not durable yet. A crash takes their numbers back and gives them to others, also to cuts
+/// that nobody has done.
+#[test]
+fn log_7_a_cut_with_a_number_that_was_another_entrys_is_done_again() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = open(&disk);
+    let other = fixture.directory.open_log(&id(1), Arc::new(LogConfig::default())).unwrap();
+    written(&log, 0..10);
+    append_synced(&other, batch(1, b"v"));
+    fixture.directory.checkpoint().unwrap();
+    log.truncate_to(Offset::new(8)).unwrap();
+    disk.ignore_syncs(true);
+    (0..20).for_each(|_| _ = append_synced(&other, batch(1, b"v")));
+    disk.ignore_syncs(false);
+    disk.inject(Fault::once(OperationKind::Write, ".wal").for_ever());
+    fixture.directory.checkpoint().unwrap();
+    let next = fixture.directory.wal().next_sequence();
+    let left = disk.crash();
+    let (fixture, log) = open(&left);
+    assert!(fixture.directory.wal().next_sequence() < next, "the entries behind the cut are lost");
+    assert_eq!(log.bounds().end(), Offset::new(8));
+    log.truncate_to(Offset::new(5)).unwrap();
+    let (_fixture, log) = open(&left.crash());
+    assert_eq!(log.bounds().end(), Offset::new(5));
+}
+
+/// Names come to the disk without the bytes: the segment that was begun at the cut is there, and the one before it is not cut yet.
+/// What was cut neither comes back nor counts for its producer.
+#[test]
+fn log_7_what_was_cut_does_not_stand_before_a_segment_that_begins_there() {
+    let mut cut_seen = 0;
+    for step in 1..12 {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = open(&disk);
+        (0..3).for_each(|at| wait_synced(&log, append(&log, produced(7, 0, at, 1)).unwrap().last.next()));
+        fixture.directory.checkpoint().unwrap();
+        let kept = checksums(&log)[..2].to_vec();
+        log.truncate_to(Offset::new(2)).unwrap();
+        let large = BatchBuilder::new(NOW_MS).producer(7, 0, 2).record(None, Some(&[1; 250])).build();
+        disk.power_off_after(step);
+        let _ = append(&log, large);
+        let left = disk.killed();
+        left.sync_dir(Path::new("/data/t-0")).unwrap();
+        let left = left.crash();
+        let (_fixture, log) = open(&left);
+        let end = log.bounds().end().get();
+        assert!((2..=3).contains(&end), "step {step}: {end}");
+        let found = checksums(&log);
+        assert_eq!((&found[..2], found.len() as i64), (&kept[..], end), "step {step}");
+        assert_eq!(log.producers()[0].last_sequence, Some(end as i32 - 1), "step {step}");
+        cut_seen += usize::from(end == 2);
+    }
+    assert!(cut_seen > 0, "the power went before the batch was durable");
+}
+
 #[test]
 fn log_27_a_topic_made_anew_inherits_no_cuts() {
     let disk = MemoryDisk::new();

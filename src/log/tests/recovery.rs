@@ -262,6 +262,28 @@ fn log_23_missing_indexes_of_sealed_segments_are_on_disk_again_once_the_log_is_o
 }
 
 #[test]
+fn log_12_a_small_log_leaves_no_index_files_at_a_stop_and_is_found_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let large_interval = LogConfig { sync: SyncPolicy::PageCache, ..LogConfig::default() };
+    let fixture = Fixture::real(dir.path());
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(large_interval.clone());
+    for at in 0..5 {
+        append(&log, batch_at(NOW_MS + at, 2, &[7; 100])).unwrap();
+    }
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    assert!(!dir.path().join("t-0/00000000000000000000.index").exists());
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(large_interval.clone());
+    assert_eq!((log.bounds().end(), read_all(&log, 300).len()), (Offset::new(10), 5));
+    let found = log.offset_for_timestamp(NOW_MS + 3, ReadLimit::End).unwrap();
+    assert_eq!(found.map(|found| found.offset), Some(Offset::new(6)));
+    append(&log, batch(1, &[1])).unwrap();
+    assert_eq!(log.bounds().end(), Offset::new(11));
+}
+
+#[test]
 fn log_27_a_directory_of_another_topic_id_is_never_adopted() {
     let dir = tempfile::tempdir().unwrap();
     closed(dir.path(), 5);

@@ -2,7 +2,7 @@
 //! shown once they are safe, and what was shown stays shown.
 use super::*;
 use crate::{
-    log::LogError,
+    log::{LogError, SyncPolicy, producer_snapshot, producer_state::ProducerStates},
     platform::{Fault, MemoryDisk, OpenMode, OperationKind},
 };
 
@@ -156,4 +156,36 @@ fn off_12_an_offset_that_was_seen_never_names_other_data() {
         }
         disk = endings[round % 3](&fixture, &disk);
     }
+}
+
+/// Its name is gone for good before other records stand where it was taken: else it would tell of a producer whose batches were lost.
+#[test]
+fn idem_10_a_snapshot_that_recovery_removed_does_not_come_back() {
+    let paged = LogConfig { sync: SyncPolicy::PageCache, ..LogConfig::default() };
+    let opened = |disk: &MemoryDisk| {
+        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+        let log = fixture.log(paged.clone());
+        fixture.directory.finish_recovery().unwrap();
+        (fixture, log)
+    };
+    let disk = MemoryDisk::new();
+    let (fixture, log) = opened(&disk);
+    append(&log, batch(5, b"v")).unwrap();
+    fixture.directory.checkpoint().unwrap();
+    // A power loss took the records behind, and left the snapshot that was written after them.
+    let left = disk.crash();
+    let mut producers = ProducerStates::default();
+    let mut lost = *produced(7, 0, 0, 3).header();
+    lost.base_offset = 5;
+    let _ = producers.update(&lost, None);
+    let snapshot = left.open(Path::new("/data/t-0/00000000000000000008.snapshot"), OpenMode::Create).unwrap();
+    snapshot.write_all_at(&producer_snapshot::write(&producers), 0).unwrap();
+    snapshot.sync_data().unwrap();
+    left.sync_dir(Path::new("/data/t-0")).unwrap();
+    let (fixture, log) = opened(&left);
+    assert_eq!((log.bounds().end(), log.producers().len()), (Offset::new(5), 0));
+    append(&log, batch(4, b"v")).unwrap();
+    fixture.directory.checkpoint().unwrap();
+    let (_fixture, log) = opened(&left.crash());
+    assert_eq!((log.bounds().end(), log.producers().len()), (Offset::new(9), 0));
 }

@@ -17,6 +17,11 @@ impl WalSequence {
         self.0
     }
 
+    /// Of the entry behind this one.
+    pub fn next(self) -> WalSequence {
+        self.plus(1)
+    }
+
     pub(super) fn plus(self, entries: u64) -> WalSequence {
         WalSequence(self.0.checked_add(entries).expect("sequences do not overflow"))
     }
