@@ -5,7 +5,8 @@
 //! broker dies is sent again, with the same sequence numbers, to the broker that comes back. At the end each partition
 //! must hold exactly the records 0, 1, 2, ... in this order, each at the offset that was acknowledged.
 //! Beside them topics are created, written, read, changed and deleted: what was answered of that must stand, too.
-//! `OTTLA_KILL_PARTITIONS` and `OTTLA_KILL_OVERRIDES` (settings with commas between) change what is written to.
+//! `OTTLA_KILL_PARTITIONS` and `OTTLA_KILL_OVERRIDES` (settings with commas between) change what is written to,
+//! `OTTLA_KILL_LARGE_ONE_IN` how many batches are large: such take another way to the disk.
 use kafka_protocol::messages::{
     CreateTopicsRequest, DeleteTopicsRequest, IncrementalAlterConfigsRequest, ProduceRequest,
     create_topics_request::CreatableTopic,
@@ -33,6 +34,8 @@ use std::{
 const PARTITIONS: u64 = 4;
 const IN_FLIGHT: usize = 5;
 const ROUNDS: u64 = 6;
+const LARGE_ONE_IN: u64 = 50;
+const LARGE_BYTES: usize = 200_000;
 
 /// One batch on its way: its first record's number and how many there are.
 #[derive(Clone, Copy)]
@@ -48,6 +51,7 @@ struct Writer {
     partition: i32,
     producer: (i64, i16),
     random: Random,
+    large_one_in: i64,
     next: i64,
     /// Not acknowledged, oldest first.
     waiting: VecDeque<Sent>,
@@ -107,7 +111,11 @@ impl Writer {
     }
 
     fn send(&self, connection: &mut Connection, sent: Sent) -> std::io::Result<i32> {
-        let records = (sent.first..sent.first + sent.count).map(|number| Record::of(number.to_string())).collect();
+        let mut records: Vec<Record> =
+            (sent.first..sent.first + sent.count).map(|number| Record::of(number.to_string())).collect();
+        if sent.first % self.large_one_in == 0 {
+            records[0].key = Some(vec![sent.first as u8; LARGE_BYTES]);
+        }
         let batch = Batch { producer: self.producer, base_sequence: sent.first as i32, ..Batch::records(records) };
         connection.try_send(9, &steps::produce_request(9, &self.topic, self.partition, batch.encode()))
     }
@@ -135,6 +143,7 @@ fn idem_2_log_7_nothing_acknowledged_is_lost_or_doubled_over_kill_9() {
                 partition,
                 producer,
                 random: Random::new(seed ^ partition as u64),
+                large_one_in: number("OTTLA_KILL_LARGE_ONE_IN", LARGE_ONE_IN).max(1) as i64,
                 next: 0,
                 waiting: VecDeque::new(),
                 acknowledged: acknowledged.clone(),
