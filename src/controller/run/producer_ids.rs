@@ -1,29 +1,57 @@
 //! Producer ids one by one, out of this broker's durable blocks.
 use super::{ControllerHandle, Failure};
 use crate::{controller::core::PRODUCER_IDS_PER_BLOCK, types::ProducerId};
-use std::ops::Range;
-use tokio::sync::Mutex;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use parking_lot::Mutex;
+use std::{ops::Range, sync::Arc};
 
 /// Gives out producer ids, none twice (IDEM-13). What is left of a block when the broker stops is never used.
 pub struct ProducerIdSource {
     controller: ControllerHandle,
-    /// Held while a block is fetched, so that one request is on its way however many wait.
-    left: Mutex<Range<i64>>,
+    block: Arc<Mutex<Block>>,
+}
+
+/// Never locked across an await: a connection asks its oldest answer alone, and whoever is behind that must neither hold up
+/// others nor be handed what only it could pass on.
+#[derive(Default)]
+struct Block {
+    left: Range<i64>,
+    /// One request is on its way however many wait; whoever is asked brings it on.
+    fetching: Option<Shared<BoxFuture<'static, Result<(), Failure>>>>,
 }
 
 impl ProducerIdSource {
     pub fn new(controller: ControllerHandle) -> ProducerIdSource {
-        ProducerIdSource { controller, left: Mutex::new(0..0) }
+        ProducerIdSource { controller, block: Arc::default() }
     }
 
     /// A failure takes nothing away: the next call asks for a block again.
     pub async fn next(&self) -> Result<ProducerId, Failure> {
-        let mut left = self.left.lock().await;
-        if left.is_empty() {
-            let first = self.controller.allocate_producer_ids().await?;
-            *left = first..first + PRODUCER_IDS_PER_BLOCK;
+        loop {
+            let fetching = {
+                let mut block = self.block.lock();
+                if let Some(id) = block.left.next() {
+                    return Ok(ProducerId::from_wire(id).expect("the controller gives out ids that are not negative"));
+                }
+                block.fetching.get_or_insert_with(|| self.fetch()).clone()
+            };
+            fetching.await?;
         }
-        let id = left.next().expect("a fresh block has ids");
-        Ok(ProducerId::from_wire(id).expect("the controller gives out ids that are not negative"))
+    }
+
+    /// Puts a block where all find it.
+    fn fetch(&self) -> Shared<BoxFuture<'static, Result<(), Failure>>> {
+        let (controller, block) = (self.controller.clone(), self.block.clone());
+        let fetched = async move {
+            let first = controller.allocate_producer_ids().await;
+            let mut block = block.lock();
+            block.fetching = None;
+            block.left = first.map(|first| first..first + PRODUCER_IDS_PER_BLOCK)?;
+            Ok(())
+        };
+        fetched.boxed().shared()
     }
 }

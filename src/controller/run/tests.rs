@@ -13,7 +13,7 @@ use crate::{
     wire::metadata::FeatureRange,
 };
 use futures_util::{FutureExt, future::BoxFuture};
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 use uuid::Uuid;
 
 struct Anything;
@@ -178,6 +178,29 @@ fn idem_13_producer_ids_are_given_once_also_over_a_restart() {
     let controller = start(&log, 2, &seen).unwrap();
     let next = wait(ProducerIdSource::new(controller.handle().clone()).next()).unwrap().get();
     assert!(next > *ids.last().unwrap() + 500);
+}
+
+#[test]
+fn idem_13_who_waits_and_is_not_asked_again_holds_up_nobody() {
+    let (log, seen) = (MemoryLog::new(), Seen::default());
+    let controller = start(&log, 1, &seen).unwrap();
+    let source = Arc::new(ProducerIdSource::new(controller.handle().clone()));
+    log.eager.store(false, Ordering::Relaxed);
+    let next = || {
+        let source = source.clone();
+        async move { source.next().await.unwrap().get() }.boxed()
+    };
+    // As a connection does with answers behind its oldest: asked once, and again only in their turn.
+    let mut behind = [next(), next(), next()];
+    assert!(behind.iter_mut().all(|one| one.now_or_never().is_none()));
+    log.commit();
+    let (tell, told) = std::sync::mpsc::channel();
+    let oldest = next();
+    std::thread::spawn(move || tell.send(wait(oldest)));
+    let mut ids = vec![told.recv_timeout(Duration::from_secs(20)).expect("those behind hold it up")];
+    ids.extend(behind.into_iter().rev().map(wait));
+    ids.sort_unstable();
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
 }
 
 /// One random request; names are few, so that they meet.

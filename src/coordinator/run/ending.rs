@@ -10,7 +10,7 @@ use crate::{
     types::{LeaderEpoch, ProducerId},
 };
 use futures_util::future::BoxFuture;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -76,11 +76,8 @@ impl TransactionEnds {
         let mut ending = JoinSet::new();
         // By id: was it asked for again meanwhile?
         let mut busy: BTreeMap<TransactionalId, bool> = BTreeMap::new();
-        let mut abort = time::interval(sweeps.abort_every);
-        let mut expire = time::interval(sweeps.expire_every);
-        for timer in [&mut abort, &mut expire] {
-            timer.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-        }
+        let sweeping = self.sweep(sweeps);
+        tokio::pin!(sweeping);
         loop {
             let next = tokio::select! {
                 () = async { _ = stopping.wait_for(|stop| *stop).await } => return,
@@ -99,14 +96,7 @@ impl TransactionEnds {
                 }
                 Some(id) = woken.0.recv() => vec![id],
                 () = self.transactions.loaded() => self.all_pending().await,
-                _ = abort.tick() => {
-                    self.abort_late().await;
-                    self.all_pending().await
-                }
-                _ = expire.tick() => {
-                    self.expire().await;
-                    continue
-                }
+                never = &mut sweeping => match never {},
             };
             for id in next {
                 if let Some(again) = busy.get_mut(&id) {
@@ -124,6 +114,21 @@ impl TransactionEnds {
         }
     }
 
+    /// Beside the rest: where much is late, each of it waits for a commit, and nobody else waits for that.
+    async fn sweep(&self, sweeps: TransactionSweeps) -> Infallible {
+        let mut abort = time::interval(sweeps.abort_every);
+        let mut expire = time::interval(sweeps.expire_every);
+        for timer in [&mut abort, &mut expire] {
+            timer.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        }
+        loop {
+            tokio::select! {
+                _ = abort.tick() => self.abort_late().await,
+                _ = expire.tick() => self.expire().await,
+            }
+        }
+    }
+
     async fn ask(&self, partition: i32, ask: impl Into<TransactionAsk>) -> Result<Reply, CoordinatorError> {
         self.transactions.submit_at(partition, ask.into(), |_| Ok(())).await
     }
@@ -132,11 +137,16 @@ impl TransactionEnds {
     async fn all_pending(&self) -> Vec<TransactionalId> {
         let mut pending = Vec::new();
         for (partition, _) in self.transactions.served() {
-            if let Ok(Reply::Markers(markers)) = self.ask(partition, Request::Markers(None)).await {
-                pending.extend(markers.into_iter().map(|markers| markers.id));
-            }
+            pending.extend(self.pending_in(partition).await);
         }
         pending
+    }
+
+    async fn pending_in(&self, partition: i32) -> Vec<TransactionalId> {
+        match self.ask(partition, Request::Markers(None)).await {
+            Ok(Reply::Markers(markers)) => markers.into_iter().map(|markers| markers.id).collect(),
+            _ => Vec::new(),
+        }
     }
 
     async fn abort_late(&self) {
@@ -155,6 +165,8 @@ impl TransactionEnds {
                     _ => break,
                 }
             }
+            // Also those that something kept from being ended before.
+            self.pending_in(partition).await.into_iter().for_each(|id| self.wake(id));
         }
     }
 

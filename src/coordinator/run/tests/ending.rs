@@ -153,6 +153,31 @@ async fn txn_17_sweeps_abort_what_is_late_and_txn_18_forget_what_nobody_uses() {
 }
 
 #[tokio::test]
+async fn txn_17_however_much_is_late_the_ends_of_others_do_not_wait_for_it() {
+    let path = tempfile::tempdir().unwrap();
+    let mut broker = Broker::start(path.path(), 0);
+    load(&broker.transactions);
+    let late: Vec<String> = (0..400).map(|number| format!("late-{number}")).collect();
+    for id in &late {
+        broker.begin(id, &[]).await;
+    }
+    broker.clock.advance(Duration::from_millis(60_001));
+    let producer = broker.begin("other", &[(WHOLE, 0)]).await;
+    let running = broker.run(TransactionSweeps { abort_every: HOUR, expire_every: HOUR });
+    // The sweep begins with the task.
+    broker.commit("other", producer).await;
+    broker.reaches("other", Some(State::Complete(Commit))).await;
+    // Partition by partition, in the order of ids.
+    let last = late.iter().max_by_key(|id| (broker.transactions.partition_of(id), *id)).unwrap();
+    assert_eq!(broker.state(last).await, Some(State::Ongoing), "the sweep was over before");
+    for id in &late {
+        broker.reaches(id, Some(State::Complete(Abort))).await;
+    }
+    running.end().await;
+    broker.die();
+}
+
+#[tokio::test]
 async fn txn_22_a_marker_for_offsets_waits_until_their_coordinator_has_loaded() {
     let path = tempfile::tempdir().unwrap();
     let (mut broker, running) = Broker::started(path.path(), NO_SWEEPS).await;
