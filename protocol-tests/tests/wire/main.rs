@@ -19,6 +19,7 @@ mod fetch_sessions;
 mod fetch_waiting;
 mod find_coordinator;
 mod group_cycle;
+mod group_errors;
 mod idempotence;
 mod init_producer_id;
 mod join_group;
