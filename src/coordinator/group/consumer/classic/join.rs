@@ -28,24 +28,29 @@ pub(super) fn join(
     request: &JoinRequest,
     ticket: Ticket,
 ) -> Decided {
-    let refused = |code, id: &MemberId| {
+    let refusal = |code, id: &MemberId| {
         let reply = classic::Reply::Join(Joined::refused(code, id.clone()));
         Outcome { records: vec![], answers: vec![(ticket, group::Reply::Classic(reply))] }
     };
+    // As Apache Kafka, where only a classic group repeats the id to whom it refuses.
+    let refused = |code| refusal(code, &"".into());
+    if let Err(code) = check_join(around.settings, request) {
+        return refusal(code, &request.member_id);
+    }
     let id: MemberId =
         if request.member_id.is_empty() { around.fresh.to_string().into() } else { request.member_id.clone() };
     if let Err(code) = admit(group, around, request, &id) {
-        return refused(code, &request.member_id);
+        return refused(code);
     }
     if request.member_id.is_empty() && request.instance_id.is_none() && request.takes_id {
-        return refused(ErrorCode::MemberIdRequired, &id);
+        return refusal(ErrorCode::MemberIdRequired, &id);
     }
     let Ok(subscription) = subscription(request) else {
-        return refused(ErrorCode::InconsistentGroupProtocol, &request.member_id);
+        return refused(ErrorCode::InconsistentGroupProtocol);
     };
     let sender = match sender(group, id, request) {
         Ok(sender) => sender,
-        Err(code) => return refused(code, &request.member_id),
+        Err(code) => return refused(code),
     };
     if let Some(decided) = downgrade_replaced(group, soft, around, sender.was, request, ticket) {
         return decided;
@@ -54,14 +59,14 @@ pub(super) fn join(
     let owned = by_id(&subscription.owned_partitions, around.image);
     // It was put out without hearing of it: what it reads may be another's already.
     if sender.is_new && !owned.is_empty() {
-        return refused(ErrorCode::UnknownMemberId, &request.member_id);
+        return refused(ErrorCode::UnknownMemberId);
     }
     let mut records = Records::of(around.group);
     let after = match decide(group, soft, around, Some(&owned), &sender, &metadata, &mut records) {
         Ok(after) if around.has_room(&records.written) => after,
-        Ok(_) => return refused(ErrorCode::UnknownServerError, &request.member_id),
+        Ok(_) => return refused(ErrorCode::UnknownServerError),
         // It is to give up what it has and to come again as a new member.
-        Err(_) => return refused(ErrorCode::UnknownMemberId, &request.member_id),
+        Err(_) => return refused(ErrorCode::UnknownMemberId),
     };
     set_timers(soft, around, &sender, &metadata);
     let reply = group::Reply::Classic(classic::Reply::Join(joined(&sender.id, &metadata, &after)));
@@ -70,7 +75,6 @@ pub(super) fn join(
 
 /// What needs no look into the request's opaque bytes.
 fn admit(group: &Group, around: &Around<'_>, request: &JoinRequest, id: &MemberId) -> Result<(), ErrorCode> {
-    check_join(around.settings, request)?;
     if id.len() > NAME_BYTES_MAX {
         return Err(ErrorCode::InvalidRequest);
     }

@@ -12,8 +12,10 @@ fn both(rig: &mut Rig) -> (String, i32) {
 #[track_caller]
 fn refuses(rig: &mut Rig, request: JoinRequest, code: ErrorCode) {
     let written = rig.records().count();
+    // What needs no group to be refused is refused with the id of who asked.
+    let id = if code == ErrorCode::InvalidSessionTimeout { request.member_id.clone() } else { "".into() };
     let told = rig.joined(request);
-    assert_eq!((told.error, told.generation), (code, -1));
+    assert_eq!((told.error, told.generation, told.member_id), (code, -1, id));
     assert_eq!(rig.records().count(), written, "what is refused writes nothing");
 }
 
