@@ -80,6 +80,30 @@ pub async fn patiently<T: Default + Send + 'static>(work: impl FnOnce() -> T + S
     }
 }
 
+/// Begins a request that appends to logs or cuts them, on a thread that may wait when it `opens` one. What comes behind on its
+/// connection waits too, so that the order stays (IDEM-14). When the process ends before it began, `never` is the answer.
+pub fn begin<Q, A>(
+    cx: &Context,
+    request: Q,
+    opens: bool,
+    begin: impl FnOnce(&Context, Q) -> Reply<A> + Send + 'static,
+    never: A,
+) -> Reply<A>
+where
+    Q: Send + 'static,
+    A: Send + 'static,
+{
+    if !opens {
+        return begin(cx, request);
+    }
+    cx.broker.metrics.cold_requests.inc();
+    let cx = cx.clone();
+    Reply::Held(Box::pin(async move {
+        let begun = patiently(move || Some(begin(&cx, request))).await;
+        begun.unwrap_or(Reply::Now(never))
+    }))
+}
+
 /// Of this broker, and its log was not used yet.
 pub fn is_cold(partition: &Arc<Partition>) -> bool {
     partition.opened().is_none() && partition.check_leader(None).is_ok()

@@ -1,8 +1,8 @@
 //! DeleteRecords 0-2 (KIP-107): the log start moves up. Version 1 only tells of throttling, 2 is flexible.
 //!
-//! Every start is moved when the handler returns; the answer waits until the moves are on disk (OFF-11). Only a commit of
-//! the write-ahead log is waited for, so the request's timeout has nothing to cut short.
-use super::{Context, Reply, errors, merging::merged};
+//! The starts are moved before what comes behind on the connection is handled; the answer waits until the moves are on disk
+//! (OFF-11). Only a commit of the write-ahead log is waited for, so the request's timeout has nothing to cut short.
+use super::{Context, Reply, cold, errors, merging::merged};
 use crate::{
     log::StartMove,
     replica::DeleteRecordsError,
@@ -22,6 +22,14 @@ const NO_LOW_WATERMARK: i64 = -1;
 type Moves = Vec<(TopicName, Vec<(i32, Result<StartMove, ErrorCode>)>)>;
 
 pub fn handle(cx: &Context, request: DeleteRecordsRequest) -> Reply<DeleteRecordsResponse> {
+    let opens = request.topics.iter().any(|topic| {
+        let partition = |index| cx.broker.partitions.partition(&topic.name, index);
+        topic.partitions.iter().any(|asked| partition(asked.partition_index).as_ref().is_some_and(cold::is_cold))
+    });
+    cold::begin(cx, request, opens, move_starts, DeleteRecordsResponse::default())
+}
+
+fn move_starts(cx: &Context, request: DeleteRecordsRequest) -> Reply<DeleteRecordsResponse> {
     let topics = merged(
         request.topics,
         |topic| topic.name.to_string(),

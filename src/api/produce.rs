@@ -43,16 +43,8 @@ pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
     if let Some(fault) = whole::fault(&request) {
         return whole::refuse(cx, &request, fault);
     }
-    if is_cold(cx, &request) {
-        cx.broker.metrics.cold_requests.inc();
-        let cx = cx.clone();
-        // What comes behind on this connection waits, so that the order stays (IDEM-14).
-        return Reply::Held(Box::pin(async move {
-            let begun = cold::patiently(move || Some(begin(&cx, request))).await;
-            begun.unwrap_or(Reply::Now(Response::Nothing))
-        }));
-    }
-    begin(cx, request)
+    let opens = is_cold(cx, &request);
+    cold::begin(cx, request, opens, begin, Response::Nothing)
 }
 
 /// The first append to a log opens it.

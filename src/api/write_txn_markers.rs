@@ -1,6 +1,6 @@
 //! WriteTxnMarkers 1-2 (KIP-98): a coordinator ends transactions in the partitions that this broker leads. Version 2 says
 //! by which protocol they were run (KIP-1228). Answered when every marker is committed (TXN-9).
-use super::{Context, Reply, errors};
+use super::{Context, Reply, cold, errors};
 use crate::{
     coordinator::{Coordinated, CoordinatorError, GroupMachine, TransactionMachine, end_offsets},
     record::{EndTransactionMarker, TransactionResult},
@@ -29,6 +29,14 @@ struct Waiting {
 }
 
 pub fn handle(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMarkersResponse> {
+    let opens = request.markers.iter().flat_map(|marker| &marker.topics).any(|topic| {
+        let partition = |index: &i32| cx.broker.partitions.partition(&topic.name, *index);
+        topic.partitions.iter().any(|index| partition(index).as_ref().is_some_and(cold::is_cold))
+    });
+    cold::begin(cx, request, opens, write, WriteTxnMarkersResponse::default())
+}
+
+fn write(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMarkersResponse> {
     let mut outcomes = Outcomes::new();
     let mut waiting = Vec::new();
     for marker in &request.markers {

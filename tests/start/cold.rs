@@ -1,7 +1,13 @@
 //! Records that are not in memory any more: read from the disk, on threads that may wait for it.
 use crate::{
-    child::{Child, command, free_port},
+    asker::{Asker, name},
+    child::{Child, command, free_port, make_topic},
     pages::{figure, get},
+};
+use kafka_protocol::messages::{
+    DeleteRecordsRequest, WriteTxnMarkersRequest,
+    delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
+    write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic},
 };
 use rustix::{
     fs::{Advice, fadvise, fsync},
@@ -66,6 +72,36 @@ fn what_is_not_in_memory_is_looked_for_where_waiting_is_allowed() {
         if evicted {
             assert!(cold(of) > before, "{of}: a batch was looked for on a thread that serves connections");
         }
+    }
+    child.stop();
+}
+
+#[test]
+fn logs_are_opened_where_waiting_is_allowed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (port, http) = (free_port(), free_port());
+    let child = Child::serve(directory.path(), port, &[&format!("ottla.http.listen=127.0.0.1:{http}")]);
+    ["cut", "ended"].into_iter().for_each(|topic| make_topic(port, topic));
+    child.stop();
+    let child = Child::serve(directory.path(), port, &[&format!("ottla.http.listen=127.0.0.1:{http}")]);
+    let cold = || figure(&get(http, "/metrics"), "ottla_cold_requests_total", &[]);
+    let mut asker = Asker::new(port);
+    let all = DeleteRecordsPartition::default().with_offset(-1);
+    let topic = DeleteRecordsTopic::default().with_name(name("cut")).with_partitions(vec![all]);
+    let cut = DeleteRecordsRequest::default().with_topics(vec![topic]);
+    let topic = WritableTxnMarkerTopic::default().with_name(name("ended")).with_partition_indexes(vec![0]);
+    let marker = WritableTxnMarker::default().with_producer_id(7.into()).with_topics(vec![topic]);
+    let ended = WriteTxnMarkersRequest::default().with_markers(vec![marker]);
+    // The second time the log is open.
+    for opened in [1.0, 1.0] {
+        let answer = asker.ask(2, &cut).unwrap();
+        assert_eq!(answer.topics[0].partitions[0].error_code, 0);
+        assert_eq!(cold(), opened, "DeleteRecords");
+    }
+    for opened in [2.0, 2.0] {
+        let answer = asker.ask(1, &ended).unwrap();
+        assert_eq!(answer.markers[0].topics[0].partitions[0].error_code, 0);
+        assert_eq!(cold(), opened, "WriteTxnMarkers");
     }
     child.stop();
 }
