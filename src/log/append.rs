@@ -140,19 +140,7 @@ impl Log {
             self.sync_segments(&mut writer)?;
         }
         let placed = batch.place(writer.end, epoch);
-        let laid_out = match sync {
-            SyncPolicy::Wal => self.lay_out(&writer, &placed.slices())?,
-            SyncPolicy::PageCache => None,
-        };
-        let bytes = match &laid_out {
-            Some((body, file)) => Bytes::LaidOut(body, file),
-            None => Bytes::Slices(placed.slices()),
-        };
-        let position = self.write_bytes(&mut writer, bytes, config.segment_bytes)?;
-        match sync {
-            SyncPolicy::Wal => self.log_ahead(&writer, position, &placed, laid_out.map(|(body, _)| body))?,
-            SyncPolicy::PageCache => writer.unlogged = true,
-        }
+        let position = self.write_batch(&mut writer, &placed, sync, config.segment_bytes)?;
         let completed = self.note_batch(&mut writer, &config, placed.header(), marker, position);
         let log_start = self.show(&writer, placed.header(), completed);
         if sync == SyncPolicy::PageCache {
@@ -189,6 +177,29 @@ impl Log {
         shown.tail.push(header.base().unwrap_or_default(), header.size() as u64);
         shown.unstable.appended(writer.producers.first_undecided(), completed);
         shown.bounds.start()
+    }
+
+    /// To the active segment, and to the write-ahead log where it is used.
+    fn write_batch(
+        &self,
+        writer: &mut Writer,
+        placed: &PlacedBatch,
+        sync: SyncPolicy,
+        segment_bytes: u64,
+    ) -> Result<u64, AppendError> {
+        if sync == SyncPolicy::PageCache {
+            let position = self.write_bytes(writer, Bytes::Slices(placed.slices()), segment_bytes)?;
+            writer.unlogged = true;
+            return Ok(position);
+        }
+        let laid_out = self.lay_out(writer, &placed.slices())?;
+        let bytes = match &laid_out {
+            Some((body, file)) => Bytes::LaidOut(body, file),
+            None => Bytes::Slices(placed.slices()),
+        };
+        let position = self.write_bytes(writer, bytes, segment_bytes)?;
+        self.log_ahead(writer, position, placed, laid_out.map(|(body, _)| body))?;
+        Ok(position)
     }
 
     /// Hands the batch to the write-ahead log. When that has no room, the segment's bytes are taken back.
