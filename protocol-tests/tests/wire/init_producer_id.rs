@@ -1,6 +1,7 @@
 //! InitProducerId 0 to 5 for idempotent producers (INIT-1).
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, TransactionalId};
-use protocol_tests::{Code, Connection, assert_error, assert_ok, init_producer_id, new_producer, text};
+use protocol_tests::transactions::{ask_for_id, find};
+use protocol_tests::{Code, Connection, assert_error, assert_ok, fresh_name, init_producer_id, new_producer, text};
 use std::collections::BTreeSet;
 
 fn ask(version: i16, request: InitProducerIdRequest) -> InitProducerIdResponse {
@@ -42,6 +43,31 @@ fn idem_13_no_id_is_given_twice_under_concurrency() {
         .collect();
     let all: Vec<i64> = threads.into_iter().flat_map(|thread| thread.join().expect("a thread")).collect();
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{} ids, more than one block", all.len());
+}
+
+/// More than one block of ids, for transactional ids that share partitions of their coordinator: what is asked for behind
+/// an answer that waits must not keep that answer waiting.
+#[test]
+fn idem_13_ids_that_are_asked_for_one_behind_another_all_come() {
+    let mut connection = Connection::open();
+    let name = |number| TransactionalId(text(fresh_name(&format!("behind-{number}"))));
+    let names: Vec<TransactionalId> = (0..1_400).map(name).collect();
+    // Coordinators may still load; then each partition has served before.
+    find(&mut connection, 1, &names[0]);
+    names.iter().take(300).for_each(|name| _ = ask_for_id(&mut connection, name, 5));
+    let mut ids = BTreeSet::new();
+    for names in names[300..].chunks(100) {
+        let request = |id: &TransactionalId| {
+            idempotent().with_transactional_id(Some(id.clone())).with_transaction_timeout_ms(60_000)
+        };
+        let sent: Vec<i32> = names.iter().map(|name| connection.send(5, &request(name))).collect();
+        for correlation in sent {
+            let answer = connection.receive::<InitProducerIdRequest>(5, correlation);
+            assert_ok(answer.error_code);
+            ids.insert(answer.producer_id.0);
+        }
+    }
+    assert_eq!(ids.len(), names.len() - 300);
 }
 
 #[test]
