@@ -32,11 +32,11 @@ struct Member(Child);
 impl Member {
     fn begin(broker: &Broker, topic: &str, group: &str) -> Member {
         let args = ["consume", topic, "-g", group, "-b", &broker.address];
-        let child = command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let member = Member(command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         for _ in 0..400 {
             let described = json(broker, &["members", group]);
             if described[0]["members"][0]["assigned"][0]["topic"] == topic {
-                return Member(child);
+                return member;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
