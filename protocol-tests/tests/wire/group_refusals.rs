@@ -6,9 +6,9 @@ use kafka_protocol::messages::{
     ConsumerGroupHeartbeatRequest, DeleteGroupsRequest, JoinGroupResponse, OffsetCommitRequest, OffsetDeleteRequest,
     OffsetFetchRequest,
 };
-use protocol_tests::groups::{JOIN, SYNC, group_id, join, joining, new_group, sync};
+use protocol_tests::groups::{JOIN, SYNC, group_id, identity, join, joining, leave, new_group, sync};
 use protocol_tests::time::eventually;
-use protocol_tests::{Code, Connection, Topic, assert_error, assert_ok, new_topic, text, topic_name};
+use protocol_tests::{Code, Connection, Topic, assert_error, assert_ok, new_topic, text};
 
 /// The last version with topic names.
 const COMMIT: i16 = 9;
@@ -55,14 +55,25 @@ fn forget(connection: &mut Connection, group: &str, topics: &[&Topic]) -> (i16, 
     (answer.error_code, codes)
 }
 
-fn delete(connection: &mut Connection, group: &str) -> i16 {
+fn delete(connection: &mut Connection, version: i16, group: &str) -> i16 {
     let request = DeleteGroupsRequest::default().with_groups_names(vec![group_id(group)]);
-    connection.call(2, &request).results[0].error_code
+    connection.call(version, &request).results[0].error_code
+}
+
+/// Neither the group, which has members, nor what they read.
+#[track_caller]
+fn nothing_is_deleted(connection: &mut Connection, group: &str, topic: &Topic) {
+    for version in 0..=2 {
+        assert_error(delete(connection, version, group), Code::NonEmptyGroup);
+    }
+    let other = new_topic(connection, 1);
+    let subscribed = Code::GroupSubscribedToTopic.code();
+    assert_eq!(forget(connection, group, &[topic, &other]), (0, vec![subscribed, 0]));
 }
 
 /// The group's error.
-fn fetch(connection: &mut Connection, group: &str, member: Option<&str>, epoch: i32) -> i16 {
-    let topics = OffsetFetchRequestTopics::default().with_name(topic_name("t")).with_partition_indexes(vec![0]);
+fn fetch(connection: &mut Connection, group: &str, topic: &Topic, member: Option<&str>, epoch: i32) -> i16 {
+    let topics = OffsetFetchRequestTopics::default().with_name(topic.wire_name()).with_partition_indexes(vec![0]);
     let group = OffsetFetchRequestGroup::default().with_group_id(group_id(group)).with_topics(Some(vec![topics]));
     let group = group.with_member_id(member.map(text)).with_member_epoch(epoch);
     connection.call(FETCH, &OffsetFetchRequest::default().with_groups(vec![group])).groups[0].error_code
@@ -108,6 +119,21 @@ fn grp_15_commits_of_classic_members_are_refused_by_what_is_wrong_with_them() {
 }
 
 #[test]
+fn grp_15_commits_to_a_classic_group_are_of_its_members_and_generation() {
+    let mut connection = Connection::open();
+    let (group, topic) = (new_group(), new_topic(&mut connection, 1));
+    let joined = stable(&mut connection, &group, &topic);
+    let (member, generation) = (joined.member_id.as_str(), joined.generation_id);
+    for version in 2..=COMMIT {
+        let mut code = |who| commit(&mut connection, version, &group, &topic, who);
+        assert_error(code(("stranger", generation)), Code::UnknownMemberId);
+        assert_error(code(("", -1)), Code::UnknownMemberId);
+        assert_error(code((member, generation + 1)), Code::IllegalGeneration);
+        assert_ok(code((member, generation)));
+    }
+}
+
+#[test]
 fn grp_22_a_group_with_members_is_not_deleted_nor_what_they_read() {
     let mut connection = Connection::open();
     let (group, read, other) = (new_group(), new_topic(&mut connection, 1), new_topic(&mut connection, 1));
@@ -116,15 +142,17 @@ fn grp_22_a_group_with_members_is_not_deleted_nor_what_they_read() {
         let who = (&*joined.member_id, joined.generation_id);
         assert_ok(commit(&mut connection, COMMIT, &group, topic, who));
     }
-    assert_error(delete(&mut connection, &group), Code::NonEmptyGroup);
+    nothing_is_deleted(&mut connection, &group, &read);
     let subscribed = Code::GroupSubscribedToTopic.code();
     assert_eq!(forget(&mut connection, &group, &[&read, &other]), (0, vec![subscribed, 0]));
+    leave(&mut connection, 5, &group, vec![identity(&joined.member_id, None)]);
+    assert_eq!(forget(&mut connection, &group, &[&read]), (0, vec![0]));
     // Nobody knows what members of another type read.
     let group = new_group();
     let connect = joining(&group, "", &[&read.name]).with_protocol_type(text("connect"));
     assert_ok(join(&mut connection, JOIN, connect).error_code);
     assert_eq!(forget(&mut connection, &group, &[&read]), (Code::NonEmptyGroup.code(), vec![]));
-    assert_error(delete(&mut connection, &group), Code::NonEmptyGroup);
+    assert_error(delete(&mut connection, 2, &group), Code::NonEmptyGroup);
 }
 
 #[test]
@@ -154,18 +182,18 @@ fn cg_6_members_of_the_consumer_protocol_commit_and_fetch_by_their_epoch() {
     });
     let epoch = told.member_epoch;
     assert_error(commit(&mut connection, COMMIT, &group, &topic, ("a", epoch + 1)), Code::StaleMemberEpoch);
+    assert_error(commit(&mut connection, COMMIT, &group, &topic, ("a", 0)), Code::StaleMemberEpoch);
     assert_error(commit(&mut connection, COMMIT, &group, &topic, ("b", epoch)), Code::UnknownMemberId);
     assert_error(commit(&mut connection, COMMIT, &group, &topic, ("", -1)), Code::UnknownMemberId);
+    // Before version 9 it cannot be told of its epochs.
     assert_error(commit(&mut connection, 8, &group, &topic, ("a", epoch)), Code::UnsupportedVersion);
     assert_ok(commit(&mut connection, COMMIT, &group, &topic, ("a", epoch)));
-    assert_error(fetch(&mut connection, &group, Some("a"), epoch + 1), Code::StaleMemberEpoch);
-    assert_error(fetch(&mut connection, &group, Some("b"), epoch), Code::UnknownMemberId);
-    assert_ok(fetch(&mut connection, &group, Some("a"), epoch));
-    assert_ok(fetch(&mut connection, &group, None, -1));
-    assert_error(delete(&mut connection, &group), Code::NonEmptyGroup);
-    let subscribed = Code::GroupSubscribedToTopic.code();
-    assert_eq!(forget(&mut connection, &group, &[&topic]), (0, vec![subscribed]));
+    assert_error(fetch(&mut connection, &group, &topic, Some("a"), epoch + 1), Code::StaleMemberEpoch);
+    assert_error(fetch(&mut connection, &group, &topic, Some("b"), epoch), Code::UnknownMemberId);
+    assert_ok(fetch(&mut connection, &group, &topic, Some("a"), epoch));
+    assert_ok(fetch(&mut connection, &group, &topic, None, -1));
+    nothing_is_deleted(&mut connection, &group, &topic);
     assert_ok(connection.call(1, &beat(-1)).error_code);
     assert_eq!(forget(&mut connection, &group, &[&topic]), (0, vec![0]));
-    assert_ok(delete(&mut connection, &group));
+    assert_ok(delete(&mut connection, 2, &group));
 }

@@ -19,7 +19,6 @@ mod fetch_sessions;
 mod fetch_waiting;
 mod find_coordinator;
 mod group_cycle;
-mod group_errors;
 mod group_refusals;
 mod idempotence;
 mod init_producer_id;
