@@ -104,6 +104,11 @@ where
     }))
 }
 
+/// Whether any of these partitions, by topic and index, is cold.
+pub fn is_any_cold<'a>(cx: &Context, mut asked: impl Iterator<Item = (&'a str, i32)>) -> bool {
+    asked.any(|(topic, index)| cx.broker.partitions.partition(topic, index).as_ref().is_some_and(is_cold))
+}
+
 /// Of this broker, and its log was not used yet.
 pub fn is_cold(partition: &Arc<Partition>) -> bool {
     partition.opened().is_none() && partition.check_leader(None).is_ok()

@@ -22,10 +22,11 @@ const NO_LOW_WATERMARK: i64 = -1;
 type Moves = Vec<(TopicName, Vec<(i32, Result<StartMove, ErrorCode>)>)>;
 
 pub fn handle(cx: &Context, request: DeleteRecordsRequest) -> Reply<DeleteRecordsResponse> {
-    let opens = request.topics.iter().any(|topic| {
-        let partition = |index| cx.broker.partitions.partition(&topic.name, index);
-        topic.partitions.iter().any(|asked| partition(asked.partition_index).as_ref().is_some_and(cold::is_cold))
-    });
+    let asked = request
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|partition| (topic.name.as_str(), partition.partition_index)));
+    let opens = cold::is_any_cold(cx, asked);
     cold::begin(cx, request, opens, move_starts, DeleteRecordsResponse::default())
 }
 

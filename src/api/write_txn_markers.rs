@@ -29,10 +29,9 @@ struct Waiting {
 }
 
 pub fn handle(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMarkersResponse> {
-    let opens = request.markers.iter().flat_map(|marker| &marker.topics).any(|topic| {
-        let partition = |index: &i32| cx.broker.partitions.partition(&topic.name, *index);
-        topic.partitions.iter().any(|index| partition(index).as_ref().is_some_and(cold::is_cold))
-    });
+    let topics = request.markers.iter().flat_map(|marker| &marker.topics);
+    let asked = topics.flat_map(|topic| topic.partitions.iter().map(|index| (topic.name.as_str(), *index)));
+    let opens = cold::is_any_cold(cx, asked);
     cold::begin(cx, request, opens, write, WriteTxnMarkersResponse::default())
 }
 

@@ -9,10 +9,10 @@ use crate::{
         names, producer_snapshot,
         producer_state::{AppendOrigin, Completed, ProducerError, Verdict, append_time_ms},
         scan,
-        segment::{BLOCK_BYTES, SEGMENT_BYTES_MAX, SPACE_BYTES_MIN, Segment},
+        segment::{SEGMENT_BYTES_MAX, SPACE_BYTES_MIN, Segment},
         tail::Tail,
         transactions::AppendTerms,
-        wal::{EntryHead, EntryKind, LaidOut, WalError},
+        wal::{BLOCK_BYTES, EntryHead, EntryKind, LaidOut, WalError},
     },
     platform::{
         OpenMode,
@@ -246,7 +246,7 @@ impl Log {
         }
         let active = &writer.active;
         let Some(file) = active.direct_file().map_err(|source| self.write_error(source))? else { return Ok(None) };
-        let skip = (active.bytes() % BLOCK_BYTES) as usize;
+        let skip = (active.bytes() % BLOCK_BYTES as u64) as usize;
         Ok(Some((shared.wal.lay_out(skip, slices), file)))
     }
 

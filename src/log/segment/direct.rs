@@ -9,9 +9,6 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-/// Unit of direct writes.
-pub(in crate::log) const BLOCK_BYTES: u64 = 4096;
-
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }

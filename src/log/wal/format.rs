@@ -3,7 +3,7 @@ use super::entry::WalSequence;
 use crc_fast::{CrcAlgorithm, Digest};
 
 /// Unit of every position and length written: what O_DIRECT asks for.
-pub(super) const BLOCK_BYTES: usize = 4096;
+pub(in crate::log) const BLOCK_BYTES: usize = 4096;
 const FILE_MAGIC: &[u8; 8] = b"OTTLAWAL";
 const GROUP_MAGIC: u32 = 0x4F57_4C47; // "OWLG"
 /// Version 1 knows no entries that are laid out.

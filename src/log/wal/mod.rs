@@ -20,6 +20,7 @@ mod write_ahead;
 
 pub use entry::{EntryHead, EntryKind, WalSequence};
 pub use error::WalError;
+pub(in crate::log) use format::BLOCK_BYTES;
 pub use laid_out::LaidOut;
 pub use replay::{Recovered, RecoveredEntry};
 pub use settings::{WalFigures, WalSettings};
