@@ -25,6 +25,8 @@ impl Turn<'_> {
             return Ok(());
         }
         let mut broker = Broker::new(self.kind, options)?;
+        // The files that the loads left are gone from the disk too: a start waits for every sync it makes.
+        rest();
         let ready = broker.start()?;
         if let Some(row) = row("ready-empty") {
             self.add_ready(row, ready);

@@ -172,7 +172,7 @@ impl LogDir {
             return Ok(false);
         }
         (work.end, work.cut) = (writer.end, writer.cut);
-        writer.active.write_indexes(false)?;
+        writer.active.save_indexes(false, &log.config())?;
         log.write_snapshot(&mut writer)?;
         work.snapshots = std::mem::take(&mut writer.unsynced_snapshots);
         let snapshots = work.snapshots.iter().map(|at| log.folder.file(names::of_offset(*at, names::SNAPSHOT)));
@@ -366,7 +366,7 @@ impl LogDir {
         for log in &logs {
             let mut writer = log.writer.lock();
             if writer.closed.replace(Closed::Stopping).is_none() && writer.listed {
-                let written = writer.active.close_indexes();
+                let written = writer.active.save_indexes(true, &log.config());
                 writer.active.give_back_ahead();
                 indexed = indexed.and(written.map_err(LogDirError::io("write the indexes of", log.path())));
             }

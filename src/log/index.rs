@@ -97,6 +97,10 @@ impl LiveIndex {
         self.len() == 0
     }
 
+    pub fn written(&self) -> usize {
+        self.written
+    }
+
     pub fn unwritten(&self) -> usize {
         self.len() - self.written
     }

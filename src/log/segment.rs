@@ -2,6 +2,7 @@
 use crate::{
     log::{
         aborted::AbortedIndex,
+        config::LogConfig,
         damage::Health,
         file_cache::OpenFile,
         folder::{Folder, LoadedIndex},
@@ -35,7 +36,7 @@ pub(in crate::log) use ahead::SPACE_BYTES_MIN;
 
 /// Bytes read at a time between two index entries.
 const SEARCH_CHUNK_BYTES: usize = 4096;
-/// The last segment of a log, up to this size and without index entries, needs no index files at a stop.
+/// The last segment of a log, up to this size, needs no index files.
 const SMALL_BYTES_MAX: u64 = 64 << 10;
 /// Bytes between two entries of an index that is made again in memory: Kafka's `index.interval.bytes`.
 const REBUILT_INTERVAL_BYTES: u64 = 4096;
@@ -266,11 +267,12 @@ impl Segment {
         Ok(())
     }
 
-    /// The indexes of the last segment at an orderly stop. A small one without entries gets no files: it is walked as soon as
-    /// they would be read, and thousands of small logs would each cost their creation.
-    pub fn close_indexes(&self) -> io::Result<()> {
-        let small = self.bytes() <= SMALL_BYTES_MAX && self.index_entries() == (0, 0);
-        if small { self.write_aborted() } else { self.write_indexes(true) }
+    /// The indexes of the last segment at a checkpoint, and at an orderly stop (`seal`). A small one that has no files yet gets
+    /// none: it is walked as soon as they would be read, and thousands of small logs would each cost their creation.
+    pub fn save_indexes(&self, seal: bool, config: &LogConfig) -> io::Result<()> {
+        let small_bytes = SMALL_BYTES_MAX.min(config.segment_bytes / 16);
+        let on_disk = || self.index.lock().written() > 0 || self.times.lock().live.written() > 0;
+        if self.bytes() > small_bytes || on_disk() { self.write_indexes(seal) } else { self.write_aborted() }
     }
 
     /// True when many index entries wait in memory.

@@ -7,7 +7,8 @@ use crate::{
 use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 fn paged() -> LogConfig {
-    LogConfig { sync: SyncPolicy::PageCache, index_interval_bytes: 300, ..LogConfig::default() }
+    // Of a size that is not small for its segments.
+    LogConfig { sync: SyncPolicy::PageCache, segment_bytes: 16_000, index_interval_bytes: 300, ..LogConfig::default() }
 }
 
 fn file(dir: &Path, name: &str) -> PathBuf {
@@ -262,25 +263,37 @@ fn log_23_missing_indexes_of_sealed_segments_are_on_disk_again_once_the_log_is_o
 }
 
 #[test]
-fn log_12_a_small_log_leaves_no_index_files_at_a_stop_and_is_found_whole() {
+fn log_12_a_small_log_gets_no_index_files_until_it_has_grown() {
     let dir = tempfile::tempdir().unwrap();
-    let large_interval = LogConfig { sync: SyncPolicy::PageCache, ..LogConfig::default() };
+    let config = LogConfig { sync: SyncPolicy::PageCache, index_interval_bytes: 300, ..LogConfig::default() };
+    let has_index = || file(dir.path(), &format!("{FIRST}.index")).exists();
     let fixture = Fixture::real(dir.path());
     fixture.directory.finish_recovery().unwrap();
-    let log = fixture.log(large_interval.clone());
-    for at in 0..5 {
+    let log = fixture.log(config.clone());
+    for at in 0..30 {
         append(&log, batch_at(NOW_MS + at, 2, &[7; 100])).unwrap();
     }
+    fixture.directory.checkpoint().unwrap();
+    assert!(!has_index());
     fixture.directory.close().unwrap();
     drop((log, fixture));
-    assert!(!dir.path().join("t-0/00000000000000000000.index").exists());
+    assert!(!has_index());
     let fixture = Fixture::real(dir.path());
-    let log = fixture.log(large_interval.clone());
-    assert_eq!((log.bounds().end(), read_all(&log, 300).len()), (Offset::new(10), 5));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(config.clone());
+    assert_eq!((log.bounds().end(), read_all(&log, 300).len()), (Offset::new(60), 30));
     let found = log.offset_for_timestamp(NOW_MS + 3, ReadLimit::End).unwrap();
     assert_eq!(found.map(|found| found.offset), Some(Offset::new(6)));
-    append(&log, batch(1, &[1])).unwrap();
-    assert_eq!(log.bounds().end(), Offset::new(11));
+    for at in 30..400 {
+        append(&log, batch_at(NOW_MS + at, 2, &[7; 100])).unwrap();
+    }
+    assert!(log.size_bytes() > 64 << 10);
+    fixture.directory.checkpoint().unwrap();
+    // Also the entries of what stood there when the log was opened.
+    let bytes = fs::read(file(dir.path(), &format!("{FIRST}.index"))).unwrap();
+    let entries = crate::log::index::parse(&bytes, log.size_bytes()).unwrap();
+    assert!(entries[0].relative < 8 && entries.len() > 100, "{entries:?}");
+    assert!(entries.windows(2).all(|pair| pair[1].position - pair[0].position < 900));
 }
 
 #[test]
