@@ -26,7 +26,7 @@ use std::{
 const IDS: usize = 1_000;
 /// Each adds a partition to every transaction: together more records than a start reads without asking the view.
 const PASSES: usize = 42;
-const LIVES: u64 = 10;
+const LIVES: u64 = 7;
 /// The last kind of what may happen to a view.
 const UNTOUCHED: u64 = 4;
 /// A view that is far behind is brought up within a second.

@@ -50,7 +50,7 @@ fn init_6_a_producer_whose_epochs_are_used_up_goes_on_under_another_id() {
     let again = producer.end(5, true);
     assert_eq!((again.error_code, again.producer_id, again.producer_epoch), (0, ended.producer_id, 0));
     assert_error(producer.end(5, false).error_code, Code::InvalidTxnState);
-    assert_error(producer.produce(12, &topic, 5, 1), Code::InvalidProducerIdMapping);
+    assert_error(producer.produce(12, &topic, 5, 1), Code::InvalidProducerEpoch);
     // It goes on.
     (producer.pid, producer.epoch) = (ended.producer_id.0, 0);
     assert_ok(producer.produce(12, &topic, 0, 1));
