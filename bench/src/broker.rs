@@ -157,13 +157,18 @@ impl Broker {
         Ok(())
     }
 
-    /// Deletes the views of the coordinators of a broker that does not run; false where there are none.
+    /// Deletes the views of the coordinators of a broker that does not run; false where there are none: of short journals
+    /// none is kept.
     pub fn remove_views(&self) -> Result<bool, Fault> {
         match self.kind {
             Kind::Kafka => Ok(false),
             Kind::Ottla => {
-                fs::remove_dir_all(self.directory.join(VIEW_FOLDER)).during("deleting the views")?;
-                Ok(true)
+                let views = self.directory.join(VIEW_FOLDER);
+                let is_there = views.exists();
+                if is_there {
+                    fs::remove_dir_all(views).during("deleting the views")?;
+                }
+                Ok(is_there)
             }
         }
     }

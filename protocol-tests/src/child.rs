@@ -29,10 +29,22 @@ impl Child {
     /// # Panics
     /// When it does not.
     pub fn start(port: u16, directory: &Path, overrides: &[&str]) -> Child {
+        Child::start_with(port, directory, overrides, &[])
+    }
+
+    /// As `start`, with log lines of these levels.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn start_logging(port: u16, directory: &Path, overrides: &[&str], levels: &str) -> Child {
+        Child::start_with(port, directory, overrides, &[("OTTLA_LOG", levels)])
+    }
+
+    fn start_with(port: u16, directory: &Path, overrides: &[&str], environment: &[(&str, &str)]) -> Child {
         let output = directory.join("broker.log");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&output).expect("a file for its output");
         let mut command = Command::new(program());
-        command.arg("serve");
+        command.arg("serve").envs(environment.iter().copied());
         let own = [
             format!("listeners=PLAINTEXT://127.0.0.1:{port}"),
             format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port}"),

@@ -45,8 +45,10 @@ pub(super) fn open(
 ) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), storage.found.clone());
-    let groups = group_coordinator(parts, &partitions, storage.view.clone());
-    let transactions = transaction_coordinator(parts, &partitions);
+    let views = storage.views.clone().map(|views| (views.groups, views.transactions));
+    let (groups_view, transactions_view) = views.unzip();
+    let groups = group_coordinator(parts, &partitions, groups_view);
+    let transactions = transaction_coordinator(parts, &partitions, transactions_view);
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
     let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
     let settings = cleaner_settings(&parts.config.log.cleaner);

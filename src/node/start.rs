@@ -195,8 +195,10 @@ impl Node {
             partitions.moves().iter().for_each(|moves| moves.stop());
             controller.stop();
             partitions.close_marks(Closed::Stopping);
-            if let Some(Err(error)) = storage.view.as_ref().map(|view| view.close()) {
-                tracing::warn!(%error, "the coordinators' view is made anew at the next start");
+            for view in storage.views.iter().flat_map(|views| [&views.groups, &views.transactions]) {
+                if let Err(error) = view.close() {
+                    tracing::warn!(%error, "a coordinator's view is made anew at the next start");
+                }
             }
             // Each on its own: one that failed does not cost the others their marker.
             let mut closed = Ok(());

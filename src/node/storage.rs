@@ -11,6 +11,15 @@ use std::{path::PathBuf, sync::Arc};
 
 /// In the first log directory: what starts of coordinators are made short with.
 const VIEW_FOLDER: &str = "ottla-state";
+/// In that: the view of transactions, beside that of groups.
+const TRANSACTIONS_FOLDER: &str = "transactions";
+
+/// The views of this node's coordinators, each in a place of its own: neither can spoil the other.
+#[derive(Clone)]
+pub(super) struct Views {
+    pub groups: Arc<View>,
+    pub transactions: Arc<View>,
+}
 
 /// The log directories and who they belong to.
 #[derive(Clone)]
@@ -18,7 +27,7 @@ pub(super) struct Storage {
     pub directories: Vec<Arc<LogDir>>,
     pub found: Found,
     pub metadata: Arc<LogDir>,
-    pub view: Option<Arc<View>>,
+    pub views: Option<Views>,
     pub cluster_id: String,
     pub directory_ids: Vec<TopicId>,
 }
@@ -70,9 +79,13 @@ pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError>
     }
     let wanted = parts.config.cluster_id.as_deref();
     let (cluster_id, directory_ids) = identify(&all, parts.config.node_id, wanted, &*parts.chance)?;
-    let has_view = parts.views && directories.first().is_some_and(|first| first.path() == paths[0]);
-    let view = has_view.then(|| View::new(parts.disk.clone(), paths[0].join(VIEW_FOLDER)));
-    Ok(Storage { directories, found, metadata, view, cluster_id, directory_ids })
+    let has_views = parts.views && directories.first().is_some_and(|first| first.path() == paths[0]);
+    let views = has_views.then(|| {
+        let folder = paths[0].join(VIEW_FOLDER);
+        let transactions = View::new(parts.disk.clone(), folder.join(TRANSACTIONS_FOLDER));
+        Views { groups: View::new(parts.disk.clone(), folder), transactions }
+    });
+    Ok(Storage { directories, found, metadata, views, cluster_id, directory_ids })
 }
 
 /// Half of what the process may open; the rest is for connections.

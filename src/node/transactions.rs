@@ -12,6 +12,7 @@ use crate::{
     },
     metrics::Metrics,
     replica::Partitions,
+    store::View,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -23,15 +24,18 @@ fn transaction_settings(rules: &TransactionRules) -> TransactionSettings {
     }
 }
 
-pub fn transaction_coordinator(parts: &NodeParts, partitions: &Arc<Partitions>) -> Arc<TransactionCoordinator> {
+pub fn transaction_coordinator(
+    parts: &NodeParts,
+    partitions: &Arc<Partitions>,
+    view: Option<Arc<View>>,
+) -> Arc<TransactionCoordinator> {
     TransactionCoordinator::new(Parts {
         machine: TransactionMachine,
         settings: transaction_settings(&parts.config.producers.transactions),
         partitions: partitions.clone(),
         clock: parts.clock.clone(),
         chance: parts.chance.clone(),
-        // Its journals are short: one record for each transactional id, once they are compacted.
-        view: None,
+        view,
     })
 }
 

@@ -26,6 +26,8 @@ use std::{
 /// One partition of an internal topic.
 pub type JournalId = (TopicId, i32);
 
+/// In the view's folder, beside the file that says whether it is to be trusted.
+const SLED_FOLDER: &str = "sled";
 const POSITION: u8 = 1;
 const ROW: u8 = 2;
 const COUNT: u8 = 3;
@@ -52,7 +54,7 @@ pub enum ViewError {
 /// The newest record of one key; `None` where it is a tombstone.
 pub type Change = Option<(Offset, Vec<u8>)>;
 
-/// Views of all journals of this broker. Opened at its first use, so that a broker without groups has none.
+/// Views of all journals of one coordinator. Opened at its first use, so that a broker without long journals has none.
 pub struct View {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
@@ -68,9 +70,14 @@ enum State {
 }
 
 impl View {
-    /// `folder` belongs to the view alone.
+    /// What this keeps in `folder` belongs to the view alone.
     pub fn new(disk: Arc<dyn Disk>, folder: PathBuf) -> Arc<View> {
         Arc::new(View { disk, folder, state: Mutex::new(State::Unopened) })
+    }
+
+    /// Whether an earlier life or this one has made it.
+    pub fn is_there(&self) -> bool {
+        self.disk.exists(&self.folder.join(SLED_FOLDER))
     }
 
     /// How far the journal was read; zero when nothing of it is here.
@@ -187,7 +194,7 @@ impl View {
 
     fn open(&self) -> Result<(Db, Marker), ViewError> {
         let disk = &*self.disk;
-        let sled_folder = self.folder.join("sled");
+        let sled_folder = self.folder.join(SLED_FOLDER);
         let boot = boot_id(disk);
         let last = Marker::read(disk, &self.folder).map_err(self.io("read the marker of"))?;
         let marker = judge(last.as_ref(), &boot).or_else(|why| {

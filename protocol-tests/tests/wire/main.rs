@@ -39,5 +39,6 @@ mod transaction_walk;
 mod transactions;
 mod transactions_bad_input;
 mod transactions_odd;
+mod transactions_worn;
 mod update_features;
 mod validation;

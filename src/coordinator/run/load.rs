@@ -89,7 +89,7 @@ fn replay_piece<M: Coordinated>(
     volume: &mut Volume,
 ) -> Result<(), LoadError> {
     let fault = |offset| move |error: M::Fault| LoadError::Replay { offset, what: error.to_string() };
-    match piece {
+    match piece.seen_by::<M>() {
         Piece::Records { base, transaction: None, set } => {
             let mut fault = None;
             let records = set.iter().map_while(|record| match record {
@@ -178,6 +178,17 @@ fn from_view<M: Coordinated>(
     }
 }
 
+/// At most: compaction leaves gaps.
+fn records_of(log: &Log) -> u64 {
+    let bounds = log.bounds();
+    bounds.end().get().abs_diff(bounds.start().get())
+}
+
+/// Whether a start reads the whole journal without a look at the view.
+pub(super) fn is_quick<M: Coordinated>(log: &Log) -> bool {
+    records_of(log) <= M::QUICK_RECORDS
+}
+
 /// Whether the whole journal is read sooner than what the view keeps of it: most of its records still count.
 fn journal_is_quicker(records: u64, rows: u64) -> bool {
     records <= rows.saturating_mul(RECORDS_PER_ROW)
@@ -191,8 +202,7 @@ fn replay_view<M: Coordinated>(
 ) -> Result<Option<(M::Hard, Offset)>, ViewFault> {
     let of: JournalId = log.id().key();
     let (start, end) = (log.bounds().start(), log.bounds().end());
-    let records = end.get().abs_diff(start.get());
-    if records <= M::QUICK_RECORDS {
+    if is_quick::<M>(log) {
         return Ok(None);
     }
     let position = view.position(of)?;
@@ -202,7 +212,7 @@ fn replay_view<M: Coordinated>(
     if position < start || position > end {
         return Err(ViewFault::Position { position, start, end });
     }
-    if journal_is_quicker(records, view.row_count(of)?) {
+    if journal_is_quicker(records_of(log), view.row_count(of)?) {
         return Ok(None);
     }
     let mut hard = M::Hard::default();

@@ -84,6 +84,8 @@ pub trait Coordinated:
     const TOPIC: &'static str;
     /// A journal of so many records is read sooner than a view is opened.
     const QUICK_RECORDS: u64 = 40_000;
+    /// Records inside a transaction count once it ended well; else where they stand, as all others.
+    const WAITS_FOR_ENDS: bool = true;
     type Request: Send;
     type Settings: Send + Sync;
 
@@ -120,22 +122,26 @@ pub trait Coordinated:
         None
     }
 
-    /// Records inside a transaction of `producer`, the first of them at `base`: they count once it ended well.
+    /// Records inside a transaction of `producer`, the first of them at `base`, where they wait for its end.
     fn replay_open(
         &self,
         hard: &mut Self::Hard,
         base: Offset,
-        producer: ProducerId,
+        _producer: ProducerId,
         records: Vec<Self::Record>,
-    ) -> Result<(), Self::Fault>;
+    ) -> Result<(), Self::Fault> {
+        self.replay(hard, base, records)
+    }
     /// The transaction of `producer` ended, as a marker at `at` tells.
     fn replay_end(
         &self,
-        hard: &mut Self::Hard,
-        at: Offset,
-        producer: ProducerId,
-        result: TransactionResult,
-    ) -> Result<(), Self::Fault>;
+        _: &mut Self::Hard,
+        _at: Offset,
+        _producer: ProducerId,
+        _: TransactionResult,
+    ) -> Result<(), Self::Fault> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Reads a journal batch by batch: plain records, records inside transactions, and the markers that end those.
+use super::Coordinated;
 use crate::{
     log::{Log, ReadError, ReadLimit},
     record::{ControlRecord, RecordSet, TransactionResult, WalkedBatch, control, records, walk},
@@ -26,6 +27,18 @@ pub(super) enum ScanError {
 pub(super) enum Piece<'a> {
     Records { base: Offset, transaction: Option<ProducerId>, set: &'a RecordSet<'a> },
     End { at: Offset, producer: ProducerId, result: TransactionResult },
+}
+
+impl Piece<'_> {
+    /// As a machine sees it that does not wait for the ends of transactions: their records are plain ones.
+    pub(super) fn seen_by<M: Coordinated>(mut self) -> Self {
+        if let Piece::Records { transaction, .. } = &mut self
+            && !M::WAITS_FOR_ENDS
+        {
+            *transaction = None;
+        }
+        self
+    }
 }
 
 /// How far a journal is read.

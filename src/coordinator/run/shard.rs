@@ -247,10 +247,14 @@ impl<M: Coordinated> Shard<M> {
         }
     }
 
-    /// Its log if the view is behind by so many records, and how much of it the view can know.
+    /// Its log if a start would ask the view about it and that is behind by so many records; and how much of it the view
+    /// can know.
     pub(super) fn log_to_follow(&self, ahead: i64) -> Option<(Arc<Log>, Offset)> {
         let viewed = Offset::from_wire(self.viewed.load(Ordering::Acquire))?;
         let log = self.partition.opened().filter(|log| log.bounds().high().get() - viewed.get() >= ahead)?;
+        if load::is_quick::<M>(log) {
+            return None;
+        }
         let loaded_end = Offset::new(self.loaded_end.load(Ordering::Acquire));
         Some((log.clone(), viewed.max(loaded_end)))
     }

@@ -7,3 +7,4 @@ mod loading;
 mod rig;
 mod serving;
 mod viewed;
+mod viewed_transactions;

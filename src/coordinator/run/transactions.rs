@@ -1,11 +1,9 @@
 //! The transaction coordinator: transactional ids on the partitions of `__transaction_state`.
 use super::{Coordinated, Given, Sharded};
 use crate::{
-    coordinator::txn::{Op, Reply, Request, Soft, TransactionMachine, TransactionSettings, Transactions, Unusable},
+    coordinator::txn::{Op, Reply, Request, Soft, TransactionMachine, TransactionSettings, Transactions},
     image::Features,
-    machine::Machine,
-    record::TransactionResult,
-    types::{Offset, ProducerId, TopicId, TransactionVersion},
+    types::{ProducerId, TopicId, TransactionVersion},
     wire::coordinator::TransactionRecord,
 };
 
@@ -30,6 +28,8 @@ const FLEXIBLE: i16 = 1;
 
 impl Coordinated for TransactionMachine {
     const TOPIC: &'static str = "__transaction_state";
+    /// No coordinator writes here inside a transaction; whoever did meant what the records say.
+    const WAITS_FOR_ENDS: bool = false;
     type Request = TransactionAsk;
     type Settings = TransactionSettings;
 
@@ -63,7 +63,7 @@ impl Coordinated for TransactionMachine {
     }
 
     fn entries(transactions: &Transactions) -> usize {
-        transactions.iter().count()
+        transactions.len()
     }
 
     fn next_due(_: &Soft) -> Option<u64> {
@@ -76,20 +76,5 @@ impl Coordinated for TransactionMachine {
 
     fn decode(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<Option<TransactionRecord>, String> {
         TransactionRecord::decode(key, value).map(Some).map_err(|damaged| damaged.to_string())
-    }
-
-    /// No coordinator writes here inside a transaction; whoever did meant what the records say.
-    fn replay_open(
-        &self,
-        transactions: &mut Transactions,
-        base: Offset,
-        _: ProducerId,
-        records: Vec<TransactionRecord>,
-    ) -> Result<(), Unusable> {
-        self.replay(transactions, base, records)
-    }
-
-    fn replay_end(&self, _: &mut Transactions, _: Offset, _: ProducerId, _: TransactionResult) -> Result<(), Unusable> {
-        Ok(())
     }
 }

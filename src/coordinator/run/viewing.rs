@@ -86,7 +86,7 @@ impl Gathered {
 
 /// Brings the view of one journal up to what is committed. How far that is. A view that knows more of the journal than
 /// `known_max` is one of another: it is made anew.
-pub(super) fn follow(
+pub(super) fn follow<M: Coordinated>(
     view: &View,
     log: &Arc<Log>,
     known_max: Offset,
@@ -104,7 +104,7 @@ pub(super) fn follow(
     }
     let mut gathered = Gathered { next: from, ..Gathered::default() };
     scan::<FollowError>(log, from, Until::Committed, wanted, &mut |piece, behind| {
-        gathered.take(piece, behind)?;
+        gathered.take(piece.seen_by::<M>(), behind)?;
         // Not while a transaction is open: its records are to be compared with what came meanwhile.
         if gathered.newest.len() >= KEYS_MAX && gathered.open.is_empty() {
             view.apply(of, gathered.take_changes(), gathered.position())?;
@@ -151,10 +151,10 @@ impl<M: Coordinated> Sharded<M> {
     fn follow(&self, table: &Table<M>, ahead: i64) {
         let Some(view) = &self.view else { return };
         let removed = std::mem::take(&mut *self.removed.lock());
-        let mut result = removed.into_iter().try_for_each(|of| view.forget(of));
+        let mut result = removed.into_iter().filter(|_| view.is_there()).try_for_each(|of| view.forget(of));
         for shard in table.shards.values() {
             let Some((log, known_max)) = shard.log_to_follow(ahead).filter(|_| result.is_ok()) else { continue };
-            match follow(view, &log, known_max, &|| true) {
+            match follow::<M>(view, &log, known_max, &|| true) {
                 Ok(position) => shard.followed(position),
                 Err(FollowError::View(error)) => result = Err(error),
                 // A deleted or damaged journal: whoever serves it tells.
@@ -174,8 +174,8 @@ impl<M: Coordinated> Sharded<M> {
     pub(super) fn forget_deleted(&self) {
         let Some(view) = &self.view else { return };
         let figures = self.figures();
-        if figures.serving + figures.loading + figures.failed == 0 {
-            // Nothing was ever written here.
+        if figures.serving + figures.loading + figures.failed == 0 || !view.is_there() {
+            // Nothing was ever written here, or nothing that a start asks the view about.
             return;
         }
         let image = self.image.load();

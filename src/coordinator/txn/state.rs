@@ -172,6 +172,14 @@ impl Transactions {
         self.by_id.get(id)
     }
 
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&TransactionalId, &Transaction)> {
         self.by_id.iter()
     }

@@ -12,7 +12,7 @@ use crate::{
     platform::{ManualClock, RealDisk, SeededChance},
     record::{BatchBuilder, BatchHeader},
     replica::{Partition, Partitions, TopicPublisher},
-    store::Rows,
+    store::{Rows, View},
     types::{Acks, NodeId, TopicName, TransactionVersion},
     wire::metadata::{MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
 };
@@ -40,6 +40,8 @@ pub struct Broker {
     pub groups: Arc<GroupCoordinator>,
     pub ends: Arc<TransactionEnds>,
     pub clock: Arc<ManualClock>,
+    /// Of transactions.
+    pub view: Option<Arc<View>>,
     woken: Option<Woken>,
     image: Image,
     shown: Arc<ArcSwap<Image>>,
@@ -52,9 +54,10 @@ fn coordinator<M: Coordinated>(
     settings: M::Settings,
     partitions: &Arc<Partitions>,
     clock: &Arc<ManualClock>,
+    view: Option<Arc<View>>,
 ) -> Arc<Sharded<M>> {
     let (partitions, clock) = (partitions.clone(), clock.clone());
-    Sharded::new(Parts { machine, settings, partitions, clock, chance: Arc::new(SeededChance::new(1)), view: None })
+    Sharded::new(Parts { machine, settings, partitions, clock, chance: Arc::new(SeededChance::new(1)), view })
 }
 
 pub fn load<M: Coordinated>(coordinator: &Arc<Sharded<M>>) {
@@ -67,14 +70,24 @@ pub fn load<M: Coordinated>(coordinator: &Arc<Sharded<M>>) {
 impl Broker {
     /// Leads everything in this term; nothing is loaded yet.
     pub fn start(path: &Path, term: i32) -> Broker {
+        Broker::start_with(path, term, None)
+    }
+
+    /// As `start`, with a view of transactions in the log directory.
+    pub fn start_viewed(path: &Path, term: i32) -> Broker {
+        Broker::start_with(path, term, Some(View::new(Arc::new(RealDisk), path.join("ottla-state"))))
+    }
+
+    fn start_with(path: &Path, term: i32, view: Option<Arc<View>>) -> Broker {
         let mut settings = LogDirSettings { background: false, ..LogDirSettings::default() };
         settings.wal.file_bytes = 1 << 22;
         settings.wal.first_file_bytes = 1 << 16;
         let clock = Arc::new(ManualClock::at_wall_ms(1_700_000_000_000));
         let directory = LogDir::open(Arc::new(RealDisk), clock.clone(), path, settings).unwrap();
         let partitions = Partitions::new(NodeId(1), vec![directory.clone()], Default::default());
-        let transactions = coordinator(TransactionMachine, TransactionSettings::default(), &partitions, &clock);
-        let groups = coordinator(GroupMachine, GroupSettings::default(), &partitions, &clock);
+        let settings = TransactionSettings::default();
+        let transactions = coordinator(TransactionMachine, settings, &partitions, &clock, view.clone());
+        let groups = coordinator(GroupMachine, GroupSettings::default(), &partitions, &clock, None);
         let shown = Arc::new(ArcSwap::from_pointee(Image::default()));
         let markers = MarkerWriter { groups: groups.clone(), partitions: partitions.clone(), image: shown.clone() };
         let (ends, woken) = TransactionEnds::new(transactions.clone(), markers, Box::new(|| Box::pin(async { None })));
@@ -86,8 +99,20 @@ impl Broker {
         };
         let topics = TopicPublisher::new(partitions.clone(), Box::new(resolve));
         let (image, woken, next_id) = (Image::default(), Some(woken), AtomicI64::new(1));
-        let mut broker =
-            Broker { directory, partitions, transactions, groups, ends, clock, woken, image, shown, topics, next_id };
+        let mut broker = Broker {
+            directory,
+            partitions,
+            transactions,
+            groups,
+            ends,
+            clock,
+            view,
+            woken,
+            image,
+            shown,
+            topics,
+            next_id,
+        };
         for (index, (name, _)) in TOPICS.iter().enumerate() {
             let topic_id = Uuid::from_u128(10 + index as u128);
             broker.publish(vec![TopicRecord { name: (*name).into(), topic_id }.into()]);
@@ -122,7 +147,8 @@ impl Broker {
 
     /// The second replica of [`SHORT`] is in sync.
     pub fn heal(&mut self) {
-        self.change(SHORT, 0, vec![1, 2]);
+        let term = self.image.topics.named(SHORT).unwrap().partitions.get(&0).unwrap().leader_epoch;
+        self.change(SHORT, term.get(), vec![1, 2]);
     }
 
     fn change(&mut self, topic: &str, leader_epoch: i32, isr: Vec<i32>) {
