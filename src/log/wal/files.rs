@@ -43,6 +43,10 @@ impl LogFile {
     pub fn room(&self) -> u64 {
         self.entries_end() - Self::FIRST_POSITION
     }
+
+    pub fn into_spare(self) -> Spare {
+        Spare { number: self.number, file_bytes: self.file_bytes }
+    }
 }
 
 const RESERVE_BYTES_MAX: u64 = 64 << 10;
