@@ -141,6 +141,11 @@ impl Directory {
         self.disk.open(&path, OpenMode::Read).map_err(WalError::io("open", &path))
     }
 
+    /// For whole blocks only; `None` where the filesystem refuses.
+    pub fn open_to_read_direct(&self, number: u64) -> Option<Arc<dyn DiskFile>> {
+        self.direct().then(|| self.disk.open(&self.path_of(number), OpenMode::WriteDirect).ok()).flatten()
+    }
+
     /// Makes what recovery has read durable before anything is built on it: after a `kill -9` it may be in the page
     /// cache only.
     pub fn sync_file(&self, number: u64) -> Result<(), WalError> {
