@@ -1,5 +1,4 @@
-//! Checkpoints: segments are synced behind the write-ahead log, so that its files can be used again. Also the thread that
-//! does this, removes what was deleted, and forgets idle producers; and the orderly stop.
+//! Checkpoints: segments are synced behind the write-ahead log, so that its files can be used again; and the orderly stop.
 use crate::{
     log::{
         Closed,
@@ -18,8 +17,7 @@ use crate::{
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Weak, atomic::Ordering},
-    time::Duration,
+    sync::{Arc, atomic::Ordering},
 };
 
 /// More files than this are synced by one call for the whole file system.
@@ -265,91 +263,6 @@ impl LogDir {
         }
     }
 
-    pub(in crate::log) fn start_background(self: &Arc<Self>) -> Result<(), LogDirError> {
-        if !self.settings.background {
-            return Ok(());
-        }
-        let (shared, directory) = (self.shared.clone(), Arc::downgrade(self));
-        let body = move || {
-            let mut state = Background::default();
-            while shared.alarm.wait(LogDir::TICK) {
-                match Weak::upgrade(&directory) {
-                    Some(directory) => directory.tick(&mut state),
-                    None => return,
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("log-checkpoint".into()).spawn(body);
-        *self.thread.lock() = Some(thread.map_err(LogDirError::io("start the checkpoint thread of", self.path()))?);
-        Ok(())
-    }
-
-    fn tick(&self, state: &mut Background) {
-        let now = self.shared.clock.monotonic();
-        self.look_at_space();
-        if let Some(error) = self.shared.wal.failure() {
-            // Nobody may have waited for what was in the commit that failed.
-            self.shared.fail(error.to_string());
-        }
-        self.remove_left(now);
-        self.flush_due();
-        let much = self.shared.unsaved_bytes.load(Ordering::Relaxed) >= self.settings.checkpoint_wal_bytes;
-        let interval = Duration::from_millis(self.settings.checkpoint_interval_ms);
-        // On a full disk it may be the write-ahead log that takes the room.
-        let interval = if self.shared.space.is_short() { interval.min(LogDir::PUT_OFF) } else { interval };
-        let due = now >= state.checkpointed + interval;
-        let soon = self.checkpoint_soon.swap(false, Ordering::AcqRel);
-        if (much || due || soon) && self.is_recovered() && self.shared.failure().is_none() {
-            state.checkpointed = now;
-            if let Err(error) = self.checkpoint() {
-                if let LogDirError::Full { .. } = error {
-                    // What it would release may be what the disk has no room for.
-                    let sooner =
-                        Duration::from_millis(self.settings.checkpoint_interval_ms).saturating_sub(LogDir::PUT_OFF);
-                    state.checkpointed = now.saturating_sub(sooner);
-                }
-                tracing::error!(directory = %self.path().display(), "the checkpoint failed: {error}");
-            }
-        }
-        if now >= state.expired + Duration::from_millis(self.settings.producer_expiry_interval_ms) {
-            state.expired = now;
-            self.logs().iter().for_each(|log| {
-                log.expire_producers();
-            });
-        }
-    }
-
-    /// `flush.ms` of logs without the write-ahead log, exact to about a second.
-    pub(in crate::log) fn flush_due(&self) {
-        if !self.shared.flushes_by_time.load(Ordering::Relaxed) {
-            return;
-        }
-        let dirty = self.shared.dirty.lock().clone();
-        for log in dirty {
-            if log.config().flush_ms.is_some() {
-                let mut writer = log.writer.lock();
-                if writer.unlogged && writer.closed.is_none() && log.sync_segments(&mut writer).is_err() {
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Removes deleted files and directories whose time has come.
-    pub fn remove_left(&self, now: Duration) {
-        let due: Vec<_> = self.shared.leaving.lock().extract_if(.., |one| one.due <= now).collect();
-        for one in due {
-            let disk = &self.shared.disk;
-            let removed = if one.is_dir { disk.remove_dir_all(&one.path) } else { disk.remove_file(&one.path) };
-            match removed {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!(path = %one.path.display(), "a deleted log could not be removed: {error}");
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// The orderly stop: no more appends, everything synced, indexes and producers written, and then the marker that
     /// spares the next start all checks (LOG-12). Idempotent.
     pub fn close(&self) -> Result<(), LogDirError> {
@@ -463,12 +376,6 @@ fn unless_gone(synced: io::Result<()>, gone: impl FnOnce() -> bool) -> io::Resul
         Err(error) if error.kind() == io::ErrorKind::NotFound && gone() => Ok(()),
         other => other,
     }
-}
-
-#[derive(Default)]
-struct Background {
-    checkpointed: Duration,
-    expired: Duration,
 }
 
 impl Log {

@@ -106,6 +106,9 @@ impl Committer {
             if state.closing {
                 return Ok(None);
             }
+            if state.resting && self.turn_to_small_file(state) {
+                return Ok(Some(self.take_group(state)));
+            }
             state.wakes_at = Some(1);
             self.sleep(&mut guard);
             guard.wakes_at = None;
@@ -125,6 +128,7 @@ impl Committer {
     /// The group that was filled, and where it goes: who filled it has seen that there is room.
     fn take_group(&mut self, state: &mut State) -> Group {
         state.mark_due = false;
+        state.resting &= state.filling.entries() == 0;
         let mut next = std::mem::take(&mut self.idle_group);
         next.first_sequence = state.filling.next_sequence();
         let mut group = std::mem::replace(&mut state.filling, next);
@@ -151,6 +155,23 @@ impl Committer {
         self.position = LogFile::FIRST_POSITION;
         self.begun_since_release += 1;
         self.count_disk_bytes(state);
+    }
+
+    /// A start reads all of every file that has a number, whether or not there is something in it: at rest that is a small one.
+    /// Nothing was taken, so nobody was promised the room that goes. The file is begun with a group that says what is released.
+    /// False while the file is being made, and where there is no need of one.
+    fn turn_to_small_file(&mut self, state: &mut State) -> bool {
+        let supply = self.shared.supply.clone();
+        let bytes = self.current.file_bytes.max(supply.ready_bytes());
+        if bytes <= supply.small_file_bytes() || state.waiting > 0 {
+            state.resting = false;
+            return false;
+        }
+        let Some(file) = supply.take_small(self.current.number) else { return false };
+        state.resting = false;
+        supply.give_up_ready();
+        self.begin_file(file, state.filling.next_sequence(), state);
+        true
     }
 
     /// Waits a moment for those whom the last commit has answered, where that has paid.

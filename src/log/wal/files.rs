@@ -43,6 +43,10 @@ impl LogFile {
     pub fn room(&self) -> u64 {
         self.entries_end() - Self::FIRST_POSITION
     }
+
+    pub fn into_spare(self) -> Spare {
+        Spare { number: self.number, file_bytes: self.file_bytes }
+    }
 }
 
 const RESERVE_BYTES_MAX: u64 = 64 << 10;
@@ -135,6 +139,11 @@ impl Directory {
     pub fn open_to_read(&self, number: u64) -> Result<Arc<dyn DiskFile>, WalError> {
         let path = self.path_of(number);
         self.disk.open(&path, OpenMode::Read).map_err(WalError::io("open", &path))
+    }
+
+    /// For whole blocks only; `None` where the filesystem refuses.
+    pub fn open_to_read_direct(&self, number: u64) -> Option<Arc<dyn DiskFile>> {
+        self.direct().then(|| self.disk.open(&self.path_of(number), OpenMode::WriteDirect).ok()).flatten()
     }
 
     /// Makes what recovery has read durable before anything is built on it: after a `kill -9` it may be in the page

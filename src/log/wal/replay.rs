@@ -91,18 +91,20 @@ impl Recovered {
 
     pub(super) fn read(directory: &Directory, found: &Found) -> Result<(Recovered, VecDeque<LiveFile>), WalError> {
         let mut files = Vec::new();
-        let mut headers = Vec::new();
+        let (mut headers, mut direct) = (Vec::new(), Vec::new());
         for &number in &found.numbered {
             let path = directory.path_of(number);
             let file = directory.open_to_read(number)?;
             headers.push(read_header(&path, file.as_ref(), number)?);
             files.push(RecoveredFile { path, file });
+            direct.push(directory.open_to_read_direct(number));
         }
         let scans: Vec<FileScan<'_>> = (0..)
-            .zip(files.iter().zip(headers))
-            .map(|(index, (RecoveredFile { path, file }, (header, file_bytes)))| FileScan {
+            .zip(files.iter().zip(&direct).zip(headers))
+            .map(|(index, ((RecoveredFile { path, file }, direct), (header, file_bytes)))| FileScan {
                 path,
                 file: file.as_ref(),
+                direct: direct.as_deref(),
                 header,
                 file_bytes,
                 index,

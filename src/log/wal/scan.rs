@@ -8,12 +8,15 @@ use super::{
 };
 use crate::platform::DiskFile;
 use crc_fast::Digest;
-use std::path::Path;
+use std::{io, path::Path};
 
 /// One file about to be read.
 pub(super) struct FileScan<'a> {
     pub path: &'a Path,
     pub file: &'a dyn DiskFile,
+    /// The same past the page cache, which has nothing of it, and would take longer to make room than the disk to read. `None`
+    /// where the filesystem refuses.
+    pub direct: Option<&'a dyn DiskFile>,
     pub header: FileHeader,
     pub file_bytes: u64,
     /// Place of the file in the list of recovered files.
@@ -173,30 +176,55 @@ impl FileScan<'_> {
 /// A bounded piece of the file in memory that moves on as it is read.
 struct Window<'a> {
     scan: &'a FileScan<'a>,
-    buffer: Vec<u8>,
+    /// No longer used once a read was refused.
+    direct: Option<&'a dyn DiskFile>,
+    memory: Vec<u8>,
+    /// Where in the memory the first block boundary lies.
+    aligned: usize,
+    bytes: usize,
+    /// The beginning of a block.
     starts: u64,
     filled: usize,
 }
 
 impl<'a> Window<'a> {
-    const BYTES: usize = 1 << 20;
+    const BYTES: usize = 2 << 20;
 
     fn new(scan: &'a FileScan<'a>) -> Window<'a> {
         let bytes = usize::try_from(scan.file_bytes).unwrap_or(usize::MAX).min(Self::BYTES);
-        Window { scan, buffer: vec![0; bytes], starts: 0, filled: 0 }
+        let memory = vec![0; bytes + BLOCK_BYTES];
+        let aligned = memory.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_BYTES);
+        let direct = scan.direct.filter(|_| bytes.is_multiple_of(BLOCK_BYTES));
+        Window { scan, direct, memory, aligned, bytes, starts: 0, filled: 0 }
+    }
+
+    /// Moves to the block that `position` is in.
+    fn move_to(&mut self, position: u64) -> Result<(), WalError> {
+        self.starts = position - position % BLOCK_BYTES as u64;
+        let left = usize::try_from(self.scan.file_bytes.saturating_sub(self.starts)).unwrap_or(usize::MAX);
+        let buffer = &mut self.memory[self.aligned..][..self.bytes.min(left)];
+        let past_cache = self.direct.map(|file| file.read_at(buffer, self.starts));
+        let read = match past_cache {
+            Some(Err(error)) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+                self.direct = None;
+                self.scan.file.read_at(buffer, self.starts)
+            }
+            Some(read) => read,
+            None => self.scan.file.read_at(buffer, self.starts),
+        };
+        self.filled = read.map_err(WalError::io("read", self.scan.path))?;
+        Ok(())
     }
 
     /// `len` bytes at `position`, or fewer where the file ends.
     fn at(&mut self, position: u64, len: usize) -> Result<&[u8], WalError> {
-        let len = len.min(self.buffer.len());
+        let len = len.min(self.bytes);
         let inside = position >= self.starts && position + len as u64 <= self.starts + self.filled as u64;
         if !inside {
-            let read = self.scan.file.read_at(&mut self.buffer, position);
-            self.filled = read.map_err(WalError::io("read", self.scan.path))?;
-            self.starts = position;
+            self.move_to(position)?;
         }
-        let from = (position - self.starts) as usize;
-        Ok(&self.buffer[from..(from + len).min(self.filled)])
+        let from = ((position - self.starts) as usize).min(self.filled);
+        Ok(&self.memory[self.aligned..][from..(from + len).min(self.filled)])
     }
 
     /// Calls `see` with the bytes of a range piece by piece; `false` when the file ends before the range does.

@@ -22,6 +22,7 @@ const GROWTH: u64 = 4;
 /// Prepares and retires files beside the thread that commits.
 pub(super) struct Supply {
     directory: Directory,
+    small_file_bytes: u64,
     file_bytes_max: u64,
     state: Mutex<State>,
     changed: Condvar,
@@ -37,6 +38,9 @@ struct State {
     wanted: Option<u64>,
     /// Only ever replaced by a larger one: who was promised its room keeps it.
     ready: Option<LogFile>,
+    /// A file for times of rest is wanted, and is there. Its number may be behind that of others meanwhile.
+    small_wanted: bool,
+    small: Option<LogFile>,
     /// The disk had no room for a file of this size a moment ago.
     refused: Option<u64>,
     retired: Vec<Spare>,
@@ -72,12 +76,15 @@ impl Supply {
         let spare_bytes = spares.iter().map(|s| s.file_bytes).sum();
         Supply {
             directory,
+            small_file_bytes: first_file_bytes,
             file_bytes_max,
             spare_bytes: AtomicU64::new(spare_bytes),
             state: Mutex::new(State {
                 stock: Stock { next_number, planned_bytes: first_file_bytes, spares },
                 wanted: None,
                 ready: None,
+                small_wanted: false,
+                small: None,
                 refused: None,
                 retired: Vec::new(),
                 spares_max: 1,
@@ -145,6 +152,39 @@ impl Supply {
         self.state.lock().ready.take()
     }
 
+    /// Bytes of the next file; 0 while there is none.
+    pub fn ready_bytes(&self) -> u64 {
+        self.state.lock().ready.as_ref().map_or(0, |file| file.file_bytes)
+    }
+
+    /// The next file becomes a spare one.
+    pub fn give_up_ready(&self) {
+        let mut state = self.state.lock();
+        if let Some(file) = state.ready.take() {
+            state.retired.push(file.into_spare());
+            self.changed.notify_all();
+        }
+    }
+
+    pub fn small_file_bytes(&self) -> u64 {
+        self.small_file_bytes
+    }
+
+    /// A small file that follows the one of this number; where there is none it is made, and whoever was given to `start` is
+    /// told.
+    pub fn take_small(&self, after: u64) -> Option<LogFile> {
+        let mut state = self.state.lock();
+        match state.small.take() {
+            Some(file) if file.number > after => return Some(file),
+            // Load came in between, and other files with it.
+            Some(file) => state.retired.push(file.into_spare()),
+            None => {}
+        }
+        state.small_wanted = true;
+        self.changed.notify_all();
+        None
+    }
+
     pub fn take_trouble(&self) -> Option<WalError> {
         self.state.lock().trouble.take()
     }
@@ -203,6 +243,22 @@ impl Supply {
                 state = self.state.lock();
             } else if state.closing {
                 return;
+            } else if std::mem::take(&mut state.small_wanted) {
+                let mut stock = std::mem::take(&mut state.stock);
+                drop(state);
+                let filled = self.fill(&mut stock, self.small_file_bytes);
+                state = self.state.lock();
+                state.stock = stock;
+                match filled {
+                    Ok(file) => {
+                        state.small = Some(file);
+                        drop(state);
+                        tell();
+                        state = self.state.lock();
+                    }
+                    // Nobody needs it.
+                    Err(error) => tracing::debug!(%error, "no small file for the write-ahead log at rest"),
+                }
             } else if state.refused.is_some() {
                 if self.changed.wait_for(&mut state, FULL_FOR).timed_out() {
                     state.refused = None;
@@ -293,7 +349,7 @@ impl State {
             Ok(file) => {
                 self.refused = None;
                 if let Some(smaller) = self.ready.replace(file) {
-                    self.retired.push(Spare { number: smaller.number, file_bytes: smaller.file_bytes });
+                    self.retired.push(smaller.into_spare());
                 }
             }
             Err(error) if error.is_disk_full() => {

@@ -69,6 +69,8 @@ pub(super) struct State {
     pub left: u64,
     /// Somebody waits for a file that could not be made.
     pub starving: bool,
+    /// What comes next is to go to a small file.
+    pub resting: bool,
     pub closing: bool,
     pub stopped: Option<WalError>,
     pub figures: WalFigures,
@@ -309,6 +311,15 @@ impl Wal {
     /// Bytes that a crash now would have to be replayed, exact to about a mebibyte.
     pub fn unreleased_bytes(&self) -> u64 {
         self.shared.state.lock().progress.unreleased_bytes()
+    }
+
+    /// The load is over for now: the next start should find little to read.
+    pub fn rest(&self) {
+        let mut state = self.shared.state.lock();
+        state.resting = true;
+        state.wakes_at = None;
+        drop(state);
+        self.shared.work.notify_one();
     }
 
     /// While the disk is short of room, released files are removed rather than kept for the next load.

@@ -2,6 +2,11 @@
 use super::*;
 use crate::platform::{Chance, SeededChance};
 
+/// The first file, and those for times of rest, are smaller than others.
+fn open(disk: &MemoryDisk) -> Result<(Arc<Wal>, Recovered), WalError> {
+    open_with(disk, WalSettings { first_file_bytes: 32 << 10, ..small() })
+}
+
 /// What must be true across the lives of one write-ahead log.
 #[derive(Default)]
 struct Model {
@@ -79,6 +84,9 @@ impl Model {
                 let durable = seen.state.lock().committed as u64;
                 self.released = self.released.max(durable);
                 wal.release(WalSequence::new(durable));
+                if chance.u64().is_multiple_of(2) {
+                    wal.rest();
+                }
             }
         }
         let closed = chance.u64().is_multiple_of(2) && wal.close().is_ok();
@@ -152,6 +160,7 @@ fn log_10_log_7_each_moment_of_a_run_can_be_the_last() {
                 }
                 if offset == 12 {
                     wal.release(WalSequence::new(10));
+                    wal.rest();
                 }
             }
             let _ = wal.close();

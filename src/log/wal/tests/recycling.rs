@@ -111,6 +111,88 @@ fn files_begin_small_and_grow_under_load() {
     assert!(wal.unreleased_bytes() > 12_000_000);
 }
 
+/// Bytes of the files that a start reads.
+fn numbered_bytes(disk: &MemoryDisk) -> u64 {
+    let files = disk.list(Path::new(DIRECTORY)).unwrap();
+    files.iter().filter(|file| file.name.ends_with(".wal")).map(|file| file.len).sum()
+}
+
+#[expect(clippy::disallowed_methods, reason = "nothing tells when the other threads are done")]
+fn await_numbered_bytes(disk: &MemoryDisk, bytes_max: u64) {
+    for _ in 0..2_000 {
+        if numbered_bytes(disk) <= bytes_max {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("a start reads {} bytes", numbered_bytes(disk));
+}
+
+#[test]
+fn at_rest_a_start_has_one_small_file_to_read_and_load_has_its_large_ones_again() {
+    let settings = WalSettings { first_file_bytes: 64 << 10, file_bytes: 1 << 20, ..small() };
+    let disk = new_disk();
+    let (wal, _) = open_with(&disk, settings).unwrap();
+    let (seen, log) = Seen::new();
+    let mut offset = 0;
+    for _ in 0..5 {
+        write(&wal, &seen, &log, offset..offset + 60, 50_000);
+        offset += 60;
+        assert!(numbered_bytes(&disk) > 2 << 20);
+        wal.release(wal.next_sequence());
+        wal.rest();
+        await_numbered_bytes(&disk, 64 << 10);
+        let recovered = recover(&disk.crash()).unwrap();
+        assert!(recovered.entries().is_empty());
+        assert_eq!(recovered.next_sequence().get() as i64, offset, "sequences are never used twice");
+    }
+    let figures = wal.figures();
+    assert!(figures.files_recycled > 5, "{figures:?}");
+    write(&wal, &seen, &log, offset..offset + 30, 50_000);
+    let recovered = recover(&disk.crash()).unwrap();
+    assert_eq!(recovered.entries().len(), 30);
+    assert_eq!(recovered.read_body(&recovered.entries()[29]).unwrap(), vec![(offset + 29) as u8; 50_000]);
+}
+
+#[test]
+fn rest_that_is_disturbed_takes_nothing_from_those_who_write() {
+    let settings = WalSettings { first_file_bytes: 64 << 10, file_bytes: 256 << 10, ..small() };
+    let disk = new_disk();
+    let (wal, _) = open_with(&disk, settings).unwrap();
+    let (seen, log) = Seen::new();
+    for offset in 0..300 {
+        append(&wal, &log, offset, &vec![offset as u8; 9000]).unwrap();
+        if offset % 3 == 0 {
+            wal.rest();
+        }
+        if offset % 7 == 0 {
+            assert!(seen.reaches(offset + 1));
+            wal.rest();
+        }
+    }
+    wal.close().unwrap();
+    let recovered = recover(&disk.crash()).unwrap();
+    assert_eq!(recovered.entries().len(), 300);
+    for entry in recovered.entries() {
+        assert_eq!(recovered.read_body(entry).unwrap(), vec![entry.head.offset.get() as u8; 9000]);
+    }
+}
+
+#[test]
+fn ops_3_on_a_full_disk_rest_changes_nothing() {
+    let settings = WalSettings { first_file_bytes: 64 << 10, file_bytes: 256 << 10, ..small() };
+    let disk = new_disk();
+    let (wal, _) = open_with(&disk, settings).unwrap();
+    let (seen, log) = Seen::new();
+    write(&wal, &seen, &log, 0..20, 9000);
+    disk.limit_capacity(Some(0));
+    wal.rest();
+    disk.limit_capacity(None);
+    write(&wal, &seen, &log, 20..100, 9000);
+    wal.close().unwrap();
+    assert_eq!(recover(&disk.crash()).unwrap().entries().len(), 100);
+}
+
 /// Files that take several of the largest groups.
 fn roomy() -> WalSettings {
     WalSettings { file_bytes: 512 << 10, first_file_bytes: 512 << 10, buffer_bytes_max: 256 << 10, direct: true }
