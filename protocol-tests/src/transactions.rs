@@ -155,17 +155,21 @@ pub fn offset(connection: &mut Connection, group: &str, topic: &Topic, stable: b
     if told.error_code == 0 { Ok(told.committed_offset) } else { Err(told.error_code) }
 }
 
-pub fn commit_offset(producer: &mut Producer, version: i16, group: &str, topic: &Topic, offset: i64) -> i16 {
+pub fn commit_request(producer: &Producer, group: &str, topic: &Topic, offset: i64) -> TxnOffsetCommitRequest {
     let partition = TxnOffsetCommitRequestPartition::default()
         .with_committed_offset(offset)
         .with_committed_metadata(Some(text("")));
     let topic = TxnOffsetCommitRequestTopic::default().with_name(topic.wire_name()).with_partitions(vec![partition]);
-    let request = TxnOffsetCommitRequest::default()
+    TxnOffsetCommitRequest::default()
         .with_transactional_id(producer.id.clone())
         .with_group_id(GroupId(text(group)))
         .with_producer_id(producer.pid.into())
         .with_producer_epoch(producer.epoch)
-        .with_topics(vec![topic]);
+        .with_topics(vec![topic])
+}
+
+pub fn commit_offset(producer: &mut Producer, version: i16, group: &str, topic: &Topic, offset: i64) -> i16 {
+    let request = commit_request(producer, group, topic, offset);
     eventually(20_000, "the transaction before to end", || {
         let answer = producer.connection.call(version, &request);
         let code = answer.topics[0].partitions[0].error_code;

@@ -2,12 +2,12 @@
 //! name. Each gets Kafka's code and changes nothing.
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::{
-    AddPartitionsToTxnRequest, DescribeTransactionsRequest, InitProducerIdRequest, ListTransactionsRequest,
-    TransactionalId, TxnOffsetCommitRequest, txn_offset_commit_request,
+    AddPartitionsToTxnRequest, DescribeTransactionsRequest, EndTxnRequest, InitProducerIdRequest,
+    ListTransactionsRequest, TransactionalId, TxnOffsetCommitRequest, txn_offset_commit_request,
 };
 use protocol_tests::groups::{group_id, new_group};
-use protocol_tests::transactions::{Producer, commit_offset, find, settled};
-use protocol_tests::{Code, Topic, assert_error, assert_ok, new_topic, text, topic_name};
+use protocol_tests::transactions::{Producer, commit_offset, commit_request, find, settled};
+use protocol_tests::{Code, Topic, assert_error, assert_ok, new_topic, on_kafka, text, topic_name};
 use std::collections::BTreeMap;
 
 /// What is answered for partition 0 of each topic.
@@ -162,4 +162,39 @@ fn txn_25_what_is_listed_by_names_and_patterns_that_cannot_be() {
     let request = ListTransactionsRequest::default().with_transactional_id_pattern(Some(text("(")));
     let answer = producer.connection.call(2, &request);
     assert_error(answer.error_code, Code::InvalidRegularExpression);
+}
+
+#[test]
+fn txn_21_offsets_that_come_while_the_last_transaction_ends_are_refused_for_now() {
+    const PARTITIONS: i32 = 100;
+    let mut producer = Producer::fresh();
+    // So many markers take a while.
+    let topic = new_topic(&mut producer.connection, PARTITIONS);
+    let group = new_group();
+    find(&mut producer.connection, 0, &group);
+    for version in [4, 5] {
+        for partition in 0..PARTITIONS {
+            if version < 5 {
+                assert_eq!(producer.add(3, &topic, vec![partition]), [0]);
+            } else {
+                assert_ok(producer.produce_at(12, (&topic, partition), 0, 1));
+            }
+        }
+        let ended = producer.end_request(true);
+        let end = producer.connection.send(version, &ended);
+        producer.epoch += i16::from(version == 5);
+        let request = commit_request(&producer, &group, &topic, 7);
+        let commit = producer.connection.send(version, &request);
+        assert_ok(producer.connection.receive::<EndTxnRequest>(version, end).error_code);
+        let answer = producer.connection.receive::<TxnOffsetCommitRequest>(version, commit);
+        let code = answer.topics[0].partitions[0].error_code;
+        if on_kafka() {
+            assert_error(code, Code::ConcurrentTransactions);
+        } else if version < 5 {
+            assert_error(code, Code::CoordinatorNotAvailable);
+        } else {
+            // It waited for the end.
+            assert_ok(code);
+        }
+    }
 }
