@@ -1,9 +1,10 @@
-//! Limits of connections as the settings give them, at the start and whenever they change.
+//! Limits of connections as the settings give them, at the start and whenever they change, and what the system allows.
 use super::NodeParts;
 use crate::{
     config::NetworkConfig,
     server::{ConnectionRules, SocketSettings},
 };
+use rustix::process::{Resource, getrlimit};
 use std::net::{IpAddr, ToSocketAddrs};
 
 /// Addresses of the overrides are looked up here; a name without one limits nobody, and is told in the log.
@@ -18,9 +19,33 @@ pub fn connection_rules(network: &NetworkConfig) -> ConnectionRules {
     });
     ConnectionRules {
         total_max: network.connections_max as usize,
+        open_files_max: Descriptors::of_process().connections,
         per_address_max: network.connections_per_address_max as usize,
         overrides: overrides.collect(),
         creation_rate_max: network.connection_creation_rate_max,
+    }
+}
+
+/// How the files that the process may have open are shared out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Descriptors {
+    /// Segment files of all log directories.
+    pub segments: usize,
+    pub connections: usize,
+}
+
+impl Descriptors {
+    pub fn of_process() -> Descriptors {
+        Descriptors::of(getrlimit(Resource::Nofile).current.unwrap_or(1 << 20))
+    }
+
+    /// What neither gets is for the files of a moment, checkpoints and indexes say, and for metrics: without one of them a
+    /// directory counts as failed, so no client may take it away.
+    fn of(limit: u64) -> Descriptors {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let segments = (limit / 2).clamp(64, 100_000);
+        let spare = (limit / 8).clamp(64, 1_024);
+        Descriptors { segments, connections: limit.saturating_sub(segments + spare).max(16) }
     }
 }
 
@@ -41,5 +66,20 @@ pub fn socket_settings(parts: &NodeParts) -> SocketSettings {
         receive_buffer_bytes: bytes("socket.receive.buffer.bytes", network.socket_receive_buffer_bytes),
         backlog: is_given("socket.listen.backlog.size")
             .then(|| i32::try_from(network.listen_backlog).unwrap_or(i32::MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn net_6_some_open_files_are_nobodys() {
+        for limit in [256, 1_024, 20_000, 1 << 20, u64::MAX] {
+            let Descriptors { segments, connections } = Descriptors::of(limit);
+            assert!(segments >= 64 && connections >= 64, "{limit}: {segments} and {connections}");
+            assert!((segments + connections) as u64 <= limit - 64, "{limit}: {segments} and {connections}");
+        }
+        assert_eq!(Descriptors::of(1_024), Descriptors { segments: 512, connections: 384 });
     }
 }

@@ -1,6 +1,6 @@
 //! The log directories of a node: opened, formatted, recovered. One that cannot be opened takes its partitions with it and
 //! nothing else (OPS-2).
-use super::{NodeParts, StartError, format::identify};
+use super::{NodeParts, StartError, format::identify, limits::Descriptors};
 use crate::{
     log::{LogDir, LogDirError, LogDirSettings, settle_duplicates},
     replica::{Found, Partition, Partitions},
@@ -34,7 +34,8 @@ pub(super) struct Storage {
 
 pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError> {
     let settings = LogDirSettings {
-        open_files_max: open_files_max(),
+        // Each directory has a cache of its own.
+        open_files_max: Descriptors::of_process().segments / parts.config.log_dirs.len().max(1),
         checkpoint_interval_ms: parts.config.log.recovery_checkpoint_interval_ms,
         producer_expiry_interval_ms: parts.config.producers.id_expiration_check_interval_ms,
         ..LogDirSettings::default()
@@ -86,12 +87,6 @@ pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError>
         Views { groups: View::new(parts.disk.clone(), folder), transactions }
     });
     Ok(Storage { directories, found, metadata, views, cluster_id, directory_ids })
-}
-
-/// Half of what the process may open; the rest is for connections.
-fn open_files_max() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1 << 20);
-    usize::try_from(limit / 2).unwrap_or(usize::MAX).clamp(64, 100_000)
 }
 
 /// Logs with entries in the write-ahead log are opened now, which replays them; all others when they are first used.

@@ -18,6 +18,8 @@ pub enum Refusal {
     Total(usize),
     #[error("max.connections.per.ip ({0}) is reached")]
     PerAddress(usize),
+    #[error("the system's limit of open files leaves room for {0} connections, which there are: raise it (ulimit -n)")]
+    OpenFiles(usize),
 }
 
 impl Refusal {
@@ -26,6 +28,7 @@ impl Refusal {
         match self {
             Refusal::Total(_) => "max.connections",
             Refusal::PerAddress(_) => "max.connections.per.ip",
+            Refusal::OpenFiles(_) => "open files",
         }
     }
 }
@@ -35,6 +38,8 @@ impl Refusal {
 pub struct ConnectionRules {
     /// `max.connections`.
     pub total_max: usize,
+    /// What the limit of open files leaves for connections. Past it the log could not open its files any more.
+    pub open_files_max: usize,
     /// `max.connections.per.ip`.
     pub per_address_max: usize,
     /// `max.connections.per.ip.overrides`.
@@ -76,9 +81,15 @@ impl ConnectionLimits {
     pub fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, Refusal> {
         let address = address.to_canonical();
         let rules = self.rules.load();
-        if self.total.fetch_add(1, Ordering::AcqRel) >= rules.total_max {
+        let open = self.total.fetch_add(1, Ordering::AcqRel);
+        if open >= rules.total_max.min(rules.open_files_max) {
             self.total.fetch_sub(1, Ordering::AcqRel);
-            return Err(Refusal::Total(rules.total_max));
+            let by_setting = rules.total_max <= rules.open_files_max;
+            return Err(if by_setting {
+                Refusal::Total(rules.total_max)
+            } else {
+                Refusal::OpenFiles(rules.open_files_max)
+            });
         }
         let own = rules.overrides.iter().find(|(exception, _)| *exception == address);
         let allowed = own.map_or(rules.per_address_max, |(_, allowed)| *allowed);
@@ -133,7 +144,8 @@ mod tests {
     use super::*;
 
     fn rules(total_max: usize, per_address_max: usize) -> ConnectionRules {
-        ConnectionRules { total_max, per_address_max, overrides: Vec::new(), creation_rate_max: 2 }
+        let open_files_max = usize::MAX;
+        ConnectionRules { total_max, open_files_max, per_address_max, overrides: Vec::new(), creation_rate_max: 2 }
     }
 
     fn address(last: u8) -> IpAddr {
@@ -150,6 +162,15 @@ mod tests {
         drop(one);
         assert_eq!(limits.open(), 2);
         assert!(limits.take(address(1)).is_ok());
+    }
+
+    #[test]
+    fn net_6_connections_leave_the_log_its_files() {
+        let limits = ConnectionLimits::new(ConnectionRules { open_files_max: 1, ..rules(10, 10) });
+        let one = limits.take(address(1)).ok().unwrap();
+        assert_eq!(limits.take(address(2)).err(), Some(Refusal::OpenFiles(1)));
+        drop(one);
+        assert!(limits.take(address(2)).is_ok());
     }
 
     #[test]

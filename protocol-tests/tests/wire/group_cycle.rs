@@ -170,7 +170,9 @@ fn describe_at_every_version() {
         let read_delete_describe_and_configs = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
         assert_eq!(allowed.authorized_operations, read_delete_describe_and_configs, "version {version}");
         let empty = answer.groups.iter().find(|found| found.group_id.is_empty()).unwrap();
-        assert_eq!(empty.group_state.as_str(), "Dead", "the empty name is one like any other here");
+        // Others may have committed offsets under it.
+        let state = empty.group_state.as_str();
+        assert!(matches!(state, "Dead" | "Empty"), "the empty name is one like any other here: {state}");
     }
 }
 
