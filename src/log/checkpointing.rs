@@ -198,7 +198,8 @@ impl LogDir {
         Ok(true)
     }
 
-    /// Renamed but not synced here: an empty file after a power loss is noticed and made again (LOG-18).
+    /// Not synced here: a file that a power loss has left empty is noticed and made again (LOG-18). The first one has nothing to
+    /// spare, so it gets its name at once: thousands of new logs would each cost another.
     fn write_epochs(&self, work: &mut Work) -> io::Result<()> {
         let log = &work.log;
         let text = {
@@ -207,12 +208,17 @@ impl LogDir {
             checkpoint::write_epochs(entries)
         };
         work.new_epochs = true;
-        let path = log.folder.file(names::EPOCH_CHECKPOINT);
-        let beside = log.folder.file("leader-epoch-checkpoint.tmp");
-        let file = self.shared.disk.open(&beside, OpenMode::Create)?;
-        file.set_len(0)?;
-        file.write_all_at(text.as_bytes(), 0)?;
-        self.shared.disk.rename(&beside, &path)?;
+        let (disk, path) = (&self.shared.disk, log.folder.file(names::EPOCH_CHECKPOINT));
+        let file = disk.open(&path, OpenMode::Create)?;
+        if file.is_empty()? {
+            file.write_all_at(text.as_bytes(), 0)?;
+        } else {
+            let beside = log.folder.file("leader-epoch-checkpoint.tmp");
+            let file = disk.open(&beside, OpenMode::Create)?;
+            file.set_len(0)?;
+            file.write_all_at(text.as_bytes(), 0)?;
+            disk.rename(&beside, &path)?;
+        }
         work.files.push(path);
         work.directories.push(log.path());
         Ok(())
