@@ -1,7 +1,9 @@
 //! Brings the machine to the state in which brokers live: memory full, pages recycled instead of grown.
 //! On a virtual machine the first touch of a page costs ten times a later one, and whoever writes first pays for it.
 use crate::fault::{During, Fault};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
 use std::{
+    ffi::c_void,
     fs::{self, File},
     io::{Read, Write},
     path::{Path, PathBuf},
@@ -13,13 +15,13 @@ const FREE_BYTES: u64 = 256 << 20;
 
 /// Memory that stays locked, and a file that fills the page cache over the rest, until this is dropped.
 pub struct Held {
-    chunks: Locked,
+    locked: Locked,
     filler: PathBuf,
 }
 
 impl Held {
     pub fn bytes(&self) -> usize {
-        self.chunks.len() * CHUNK_BYTES
+        self.locked.bytes
     }
 
     /// Deleted logs and ended processes leave free pages behind, which a host takes back within seconds: their place in the
@@ -47,39 +49,51 @@ impl Drop for Held {
 /// Locks memory until only `leave_gib` are available, then lets the page cache grow over the rest.
 pub fn hold_all_but(leave_gib: f64, directory: &Path) -> Result<Held, Fault> {
     let leave = (leave_gib * (1u64 << 30) as f64) as u64;
-    let chunks = lock(memory_bytes("MemAvailable")?.saturating_sub(leave))?;
+    let locked = lock(memory_bytes("MemAvailable")?.saturating_sub(leave))?;
     let filler = directory.join("page-cache.tmp");
-    let held = Held { chunks, filler };
+    let held = Held { locked, filler };
     write_filler(&held.filler, leave)?;
     Ok(held)
 }
 
-type Locked = Vec<Vec<u8>>;
+/// Memory of this process alone that is never given back, until this is dropped. One piece: what a fork has to copy counts in pieces.
+struct Locked {
+    address: *mut c_void,
+    bytes: usize,
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            // SAFETY: the piece was mapped by `lock`, and nobody else knows of it.
+            if let Err(error) = unsafe { rustix::mm::munmap(self.address, self.bytes) } {
+                eprintln!("held memory stays: {error}");
+            }
+        }
+    }
+}
 
 /// Locks this much memory, in whole chunks.
 fn lock(bytes: u64) -> Result<Locked, Fault> {
-    let mut held = Locked::new();
-    for _ in 0..bytes / CHUNK_BYTES as u64 {
-        let chunk = vec![1; CHUNK_BYTES];
-        keep_from_children(&chunk)?;
-        // SAFETY: the range is the chunk's own; it lives in `held`, and unmapping it ends the lock.
-        unsafe { rustix::mm::mlock(chunk.as_ptr().cast_mut().cast(), chunk.len()) }
-            .map_err(std::io::Error::from)
-            .during("locking memory (see `ulimit -l`)")?;
-        held.push(chunk);
+    let bytes = bytes as usize / CHUNK_BYTES * CHUNK_BYTES;
+    if bytes == 0 {
+        return Ok(Locked { address: std::ptr::null_mut(), bytes });
     }
-    Ok(held)
-}
-
-/// Brokers are started by a fork, which would copy the tables of all these pages first: most of a second that is not theirs.
-fn keep_from_children(chunk: &[u8]) -> Result<(), Fault> {
-    let page = rustix::param::page_size();
-    let skipped = chunk.as_ptr().align_offset(page);
-    let len = chunk.len().saturating_sub(skipped) / page * page;
-    // SAFETY: whole pages within the chunk. A child does not have them, and does nothing but become another program.
-    unsafe { rustix::mm::madvise(chunk[skipped..].as_ptr().cast_mut().cast(), len, rustix::mm::Advice::LinuxDontFork) }
+    let (read_and_write, private) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+    // SAFETY: a new mapping anywhere.
+    let mapped = unsafe { rustix::mm::mmap_anonymous(std::ptr::null_mut(), bytes, read_and_write, private) };
+    let address = mapped.map_err(std::io::Error::from).during("mapping memory")?;
+    let held = Locked { address, bytes };
+    // Brokers are started by a fork, which would copy the tables of all these pages first: most of a second that is not theirs.
+    // SAFETY: the piece just mapped. A child does not have it, and does nothing but become another program.
+    unsafe { rustix::mm::madvise(address, bytes, Advice::LinuxDontFork) }
         .map_err(std::io::Error::from)
-        .during("keeping memory from children")
+        .during("keeping memory from children")?;
+    // SAFETY: the piece just mapped; unmapping it ends the lock.
+    unsafe { rustix::mm::mlock(address, bytes) }
+        .map_err(std::io::Error::from)
+        .during("locking memory (see `ulimit -l`)")?;
+    Ok(held)
 }
 
 /// A figure of `/proc/meminfo`.
@@ -107,10 +121,10 @@ mod tests {
     #[test]
     fn memory_is_held_in_whole_chunks_or_the_limit_is_named() {
         match lock(CHUNK_BYTES as u64 + 1) {
-            Ok(held) => assert_eq!(held.len(), 1),
+            Ok(held) => assert_eq!(held.bytes, CHUNK_BYTES),
             Err(fault) => assert!(fault.to_string().contains("ulimit -l"), "{fault}"),
         }
-        assert_eq!(lock(0).unwrap().len(), 0);
+        assert_eq!(lock(0).unwrap().bytes, 0);
     }
 
     #[test]
@@ -118,7 +132,7 @@ mod tests {
         let filler = std::env::temp_dir().join(format!("bench-memory-{}", std::process::id()));
         write_filler(&filler, 2 * CHUNK_BYTES as u64 - 1).unwrap();
         assert_eq!(fs::metadata(&filler).unwrap().len(), 2 * CHUNK_BYTES as u64);
-        let held = Held { chunks: Locked::new(), filler: filler.clone() };
+        let held = Held { locked: lock(0).unwrap(), filler: filler.clone() };
         held.refill().unwrap();
         drop(held);
         assert!(!filler.exists());
