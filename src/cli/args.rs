@@ -49,7 +49,13 @@ pub enum Command {
     /// Start a broker (what `ottla` alone does)
     Serve(ServeFlags),
     /// Create, list, describe, delete topics
-    #[command(subcommand, visible_alias = "topics")]
+    #[command(
+        subcommand,
+        visible_alias = "topics",
+        after_help = "Examples:
+  ottla topic create orders -p 12
+  ottla topic describe orders"
+    )]
     Topic(TopicCommand),
     /// Write records: lines from stdin, or generated ones
     #[command(visible_alias = "p")]
@@ -58,13 +64,30 @@ pub enum Command {
     #[command(visible_alias = "c")]
     Consume(ConsumeArgs),
     /// Groups of consumers: who reads what, how far behind; reset, delete
-    #[command(subcommand, visible_aliases = ["groups", "g"])]
+    #[command(
+        subcommand,
+        visible_aliases = ["groups", "g"],
+        after_help = "Examples:
+  ottla group list
+  ottla group lag billing --watch"
+    )]
     Group(GroupCommand),
     /// Transactions: which there are, what they write to; ending those that hang
-    #[command(subcommand, visible_aliases = ["transaction", "transactions"])]
+    #[command(
+        subcommand,
+        visible_aliases = ["transaction", "transactions"],
+        after_help = "Examples:
+  ottla txn list --state Ongoing --longer-than 1m
+  ottla txn describe billing-1"
+    )]
     Txn(TxnCommand),
     /// Look into log files, without a broker
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  ottla log verify ottla-data
+  ottla log dump ottla-data/orders-0/00000000000000000000.log"
+    )]
     Log(LogCommand),
     /// Say whether the broker answers: exit code 0 when it does, 4 when not
     #[command(

@@ -32,7 +32,7 @@ pub use node::{
     LogRules, NetworkConfig, NodeConfig, NodeConfigError, ProducerLogRules, ProducerRules, TopicRules,
     TransactionRules,
 };
-pub use properties::{PropertiesError, Property, parse as parse_properties};
+pub use properties::{PropertiesError, Property, parse as parse_properties, text_of as properties_text};
 pub use raw::{RawSettings, RawValue, Source};
 pub use setting::{Dynamic, Effect, Importance, Scope, Setting, Valid, ValueKind};
 pub use topic::{Compression, SyncPolicy, TimestampType, TopicConfig, TopicConfigError, validate_topic};

@@ -16,6 +16,11 @@ pub struct PropertiesError {
     pub reason: &'static str,
 }
 
+/// The text of a file. Java reads one character a byte (ISO-8859-1), people write UTF-8: that it is taken for where it is.
+pub fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
+}
+
 /// Every property in order; of equal keys the last one counts, which is up to the caller.
 ///
 /// Comments open with `#` or `!`; a key ends at the first unescaped `=`, `:` or blank; a backslash at a line's end

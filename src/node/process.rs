@@ -56,7 +56,7 @@ fn load(args: &ServeArgs) -> Result<Loaded, String> {
         Some(path) => {
             let bytes =
                 RealDisk.read(Path::new(path)).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            Some((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()))
+            Some((path.display().to_string(), config::properties_text(bytes)))
         }
     };
     let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));

@@ -28,7 +28,7 @@ fn help_shows_examples_and_version_is_told() {
     for command in ["list", "describe", "abort-hanging"] {
         check(&["txn", command, "--help"], 0, "Examples:", "");
     }
-    for command in ["serve", "produce", "consume", "status"] {
+    for command in ["serve", "produce", "consume", "status", "topic", "group", "txn", "log"] {
         check(&[command, "--help"], 0, "Examples:", "");
     }
     check(&["log", "dump", "--help"], 0, "Examples:", "");

@@ -12,6 +12,12 @@ fn check(text: &str, expected: &[(&str, &str)]) {
 }
 
 #[test]
+fn bytes_are_utf_8_and_else_one_character_each() {
+    assert_eq!(text_of("a=\u{e9}".into()), "a=\u{e9}");
+    assert_eq!(text_of(b"a=\xe9".into()), "a=\u{e9}");
+}
+
+#[test]
 fn a_key_ends_at_the_first_separator() {
     check(
         "a=1\nb:2\nc 3\nd\t=\t4\ne == 5\nf : = 6",
