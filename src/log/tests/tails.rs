@@ -189,3 +189,30 @@ fn idem_10_a_snapshot_that_recovery_removed_does_not_come_back() {
     let (_fixture, log) = opened(&left.crash());
     assert_eq!((log.bounds().end(), log.producers().len()), (Offset::new(9), 0));
 }
+
+#[test]
+fn log_16_a_batch_of_an_earlier_epoch_is_no_continuation() {
+    let dir = tempfile::tempdir().unwrap();
+    let paged = LogConfig { sync: SyncPolicy::PageCache, ..LogConfig::default() };
+    let fixture = Fixture::real(dir.path());
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(paged.clone());
+    for _ in 0..20 {
+        log.append(batch(2, b"v"), LeaderEpoch::new(1), AppendOrigin::Client).unwrap();
+    }
+    fixture.directory.close().unwrap();
+    let batch_bytes = log.size_bytes() as usize / 20;
+    drop((log, fixture));
+    // As a crash of a page-cache log leaves it: nothing is known to be synced.
+    for name in [".kafka_cleanshutdown", "recovery-point-offset-checkpoint"] {
+        std::fs::remove_file(dir.path().join(name)).unwrap();
+    }
+    let path = dir.path().join("t-0/00000000000000000000.log");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The epoch is not covered by the checksum: of batch 8 it is 0 now.
+    bytes[batch_bytes * 8 + 15] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(paged);
+    assert_eq!((log.bounds().end(), log.size_bytes() as usize), (Offset::new(16), batch_bytes * 8));
+}
