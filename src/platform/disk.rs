@@ -21,6 +21,11 @@ pub enum OpenMode {
     WriteDirect,
 }
 
+/// Whether this is how a filesystem refuses reads and writes past the page cache.
+pub fn is_direct_refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
 /// One name in a directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {

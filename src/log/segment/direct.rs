@@ -2,16 +2,12 @@
 use super::Segment;
 use crate::{
     log::{file_cache::OpenFile, wal::LaidOut},
-    platform::OpenMode,
+    platform::{OpenMode, is_direct_refused},
 };
 use std::{
     io::{self, IoSlice},
     sync::{Arc, atomic::Ordering},
 };
-
-fn is_refusal(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
-}
 
 impl Segment {
     /// The file for direct writes; `None` where the filesystem refuses them.
@@ -27,7 +23,7 @@ impl Segment {
         self.file()?;
         let file = match self.folder.disk().open(&self.path(super::names::LOG), OpenMode::WriteDirect) {
             Ok(file) => file,
-            Err(error) if is_refusal(&error) => {
+            Err(error) if is_direct_refused(&error) => {
                 files.refuse_direct();
                 return Ok(None);
             }
@@ -57,7 +53,7 @@ impl Segment {
         let mut blocks = body.blocks();
         match if blocks.is_empty() { Ok(()) } else { direct.write_slices_at(&mut blocks, blocks_at) } {
             // Opened, but other sizes are asked for.
-            Err(error) if is_refusal(&error) => {
+            Err(error) if is_direct_refused(&error) => {
                 self.folder.files().refuse_direct();
                 self.close_direct();
                 file.write_slices_at(&mut body.blocks(), blocks_at)?;

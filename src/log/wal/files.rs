@@ -4,9 +4,9 @@ use super::{
     error::WalError,
     format::{BLOCK_BYTES, FileHeader, in_blocks},
 };
-use crate::platform::{Chance, Disk, DiskFile, OpenMode, SystemChance};
+use crate::platform::{Chance, Disk, DiskFile, OpenMode, SystemChance, is_direct_refused};
 use std::{
-    io::{self, IoSlice},
+    io::IoSlice,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -240,7 +240,7 @@ impl Directory {
         if self.direct() {
             match self.disk.open(path, OpenMode::CreateDirect) {
                 Ok(file) => return Ok(file),
-                Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+                Err(error) if is_direct_refused(&error) => {
                     self.direct.store(false, Ordering::Relaxed);
                     tracing::info!(
                         directory = %self.path.display(),

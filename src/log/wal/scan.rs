@@ -6,9 +6,9 @@ use super::{
     format::{BATCH_UNCHECKED_BYTES, BLOCK_BYTES, FileHeader, GroupHeader, field, in_blocks, new_crc},
     replay::RecoveredEntry,
 };
-use crate::platform::DiskFile;
+use crate::platform::{DiskFile, is_direct_refused};
 use crc_fast::Digest;
-use std::{io, path::Path};
+use std::path::Path;
 
 /// One file about to be read.
 pub(super) struct FileScan<'a> {
@@ -203,15 +203,11 @@ impl<'a> Window<'a> {
         self.starts = position - position % BLOCK_BYTES as u64;
         let left = usize::try_from(self.scan.file_bytes.saturating_sub(self.starts)).unwrap_or(usize::MAX);
         let buffer = &mut self.memory[self.aligned..][..self.bytes.min(left)];
-        let past_cache = self.direct.map(|file| file.read_at(buffer, self.starts));
-        let read = match past_cache {
-            Some(Err(error)) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-                self.direct = None;
-                self.scan.file.read_at(buffer, self.starts)
-            }
-            Some(read) => read,
-            None => self.scan.file.read_at(buffer, self.starts),
-        };
+        let mut read = self.direct.unwrap_or(self.scan.file).read_at(buffer, self.starts);
+        if self.direct.is_some() && read.as_ref().is_err_and(is_direct_refused) {
+            self.direct = None;
+            read = self.scan.file.read_at(buffer, self.starts);
+        }
         self.filled = read.map_err(WalError::io("read", self.scan.path))?;
         Ok(())
     }

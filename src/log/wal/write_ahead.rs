@@ -313,7 +313,7 @@ impl Wal {
         self.shared.state.lock().progress.unreleased_bytes()
     }
 
-    /// The load is over for now: the next start should find little to read.
+    /// A load is over, and a start should find little to read until the next.
     pub fn rest(&self) {
         let mut state = self.shared.state.lock();
         state.resting = true;

@@ -10,7 +10,7 @@ use crate::{
     log::{AppendOrigin, LogDir, LogDirSettings},
     node::topic_settings,
     platform::{ManualClock, RealDisk, SeededChance},
-    record::{BatchBuilder, BatchHeader},
+    record::{BatchBuilder, BatchHeader, TransactionResult::Commit},
     replica::{Partition, Partitions, TopicPublisher},
     store::{Rows, View},
     types::{Acks, NodeId, TopicName, TransactionVersion},
@@ -32,6 +32,8 @@ pub const SHORT: &str = "short";
 const TOPICS: [(&str, i32); 4] = [(TransactionMachine::TOPIC, 2), (GroupMachine::TOPIC, 2), (WHOLE, 2), (SHORT, 1)];
 /// Longer than anything takes that is not stuck.
 const STUCK: Duration = Duration::from_secs(20);
+const HOUR: Duration = Duration::from_secs(3_600);
+pub const NO_SWEEPS: TransactionSweeps = TransactionSweeps { abort_every: HOUR, expire_every: HOUR };
 
 pub struct Broker {
     pub directory: Arc<LogDir>,
@@ -224,6 +226,15 @@ impl Broker {
         match self.ask(id, Request::Describe(id.into())).await {
             Reply::Listed(one) => one.first().map(|(_, one)| one.state),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Heals, after which the commit of the id reaches these partitions, each with one record of it.
+    pub async fn heals_and_commits(&mut self, id: &str, partitions: &[(&str, i32)]) {
+        self.heal();
+        self.reaches(id, Some(State::Complete(Commit))).await;
+        for at in partitions {
+            assert_eq!(self.offsets(at.0, at.1), (2, 2), "{at:?}: a record and one marker");
         }
     }
 

@@ -1,5 +1,5 @@
 //! Markers on real partitions: taken, not taken, refused, of topics that are gone, after a crash; and what time ends.
-use super::broker::{Broker, SHORT, WHOLE, load};
+use super::broker::{Broker, NO_SWEEPS, SHORT, WHOLE, load};
 use crate::{
     coordinator::{
         Coordinated, CoordinatorError, GroupMachine, TransactionMachine,
@@ -14,8 +14,6 @@ use crate::{
 };
 use std::time::Duration;
 
-const HOUR: Duration = Duration::from_secs(3_600);
-const NO_SWEEPS: TransactionSweeps = TransactionSweeps { abort_every: HOUR, expire_every: HOUR };
 /// Long enough for an attempt and the next.
 const A_WHILE: Duration = Duration::from_millis(300);
 
@@ -34,11 +32,7 @@ async fn txn_11_a_marker_that_is_not_taken_is_sent_again_and_the_others_only_onc
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(broker.state("a").await, Some(State::Prepare(Commit)));
     assert_eq!(broker.offsets(SHORT, 0), (0, 1), "TXN-13");
-    broker.heal();
-    broker.reaches("a", Some(State::Complete(Commit))).await;
-    for at in [(WHOLE, 0), (WHOLE, 1), (SHORT, 0)] {
-        assert_eq!(broker.offsets(at.0, at.1), (2, 2), "{at:?}: a record and one marker");
-    }
+    broker.heals_and_commits("a", &[(WHOLE, 0), (WHOLE, 1), (SHORT, 0)]).await;
     running.end().await;
     broker.die();
 }
@@ -163,7 +157,7 @@ async fn txn_17_however_much_is_late_the_ends_of_others_do_not_wait_for_it() {
     }
     broker.clock.advance(Duration::from_millis(60_001));
     let producer = broker.begin("other", &[(WHOLE, 0)]).await;
-    let running = broker.run(TransactionSweeps { abort_every: HOUR, expire_every: HOUR });
+    let running = broker.run(NO_SWEEPS);
     // The sweep begins with the task.
     broker.commit("other", producer).await;
     broker.reaches("other", Some(State::Complete(Commit))).await;

@@ -1,9 +1,9 @@
 //! The view of transactions: what a start takes out of it is what the whole journal would have told.
-use super::broker::{Broker, SHORT, WHOLE, load};
+use super::broker::{Broker, NO_SWEEPS, SHORT, WHOLE, load};
 use crate::{
     coordinator::{
         Coordinated, TransactionMachine,
-        run::{TransactionSweeps, load, load::Volume, viewing::follow},
+        run::{load, load::Volume, viewing::follow},
         txn::{State, Transactions},
     },
     log::{AppendOrigin, Log},
@@ -21,7 +21,6 @@ use std::{sync::Arc, time::Duration};
 
 /// Records of one batch of the long journals here.
 const BATCH_RECORDS: u64 = 1_000;
-const HOUR: Duration = Duration::from_secs(3_600);
 
 fn loaded(log: &Arc<Log>, view: Option<&View>) -> (Transactions, Volume) {
     load::load(&TransactionMachine, log, view, &mut Rows::default(), &|| true).unwrap()
@@ -146,12 +145,8 @@ async fn txn_11_markers_of_a_transaction_that_only_the_view_knows_are_sent_after
     load(&broker.transactions);
     load(&broker.groups);
     assert_eq!(broker.state("a").await, Some(State::Prepare(Commit)));
-    let running = broker.run(TransactionSweeps { abort_every: HOUR, expire_every: HOUR });
-    broker.heal();
-    broker.reaches("a", Some(State::Complete(Commit))).await;
-    for at in [(WHOLE, 0), (WHOLE, 1), (SHORT, 0)] {
-        assert_eq!(broker.offsets(at.0, at.1), (2, 2), "{at:?}: a record and one marker");
-    }
+    let running = broker.run(NO_SWEEPS);
+    broker.heals_and_commits("a", &[(WHOLE, 0), (WHOLE, 1), (SHORT, 0)]).await;
     running.end().await;
     broker.die();
 }
