@@ -4,13 +4,10 @@ use crate::{
     log::{
         Closed, LogConfig, SyncPolicy,
         file_cache::OpenFile,
-        index,
         log::{Log, Writer},
-        names, producer_snapshot,
+        names,
         producer_state::{AppendOrigin, Completed, ProducerError, Verdict, append_time_ms},
-        scan,
         segment::{SEGMENT_BYTES_MAX, SPACE_BYTES_MIN, Segment},
-        tail::Tail,
         transactions::AppendTerms,
         wal::{BLOCK_BYTES, EntryHead, EntryKind, LaidOut, WalError},
     },
@@ -21,6 +18,7 @@ use crate::{
     record::{BatchHeader, CheckedBatch, EndTransactionMarker, PlacedBatch},
     types::{LeaderEpoch, Offset},
 };
+use parking_lot::MutexGuard;
 use std::{
     io::{self, IoSlice},
     sync::Arc,
@@ -89,7 +87,7 @@ pub enum AppendError {
 
 impl Writer {
     /// What follows a cut that a crash would do again must be in the write-ahead log too, until a checkpoint covers the cut.
-    fn sync_policy(&self, config: &LogConfig) -> SyncPolicy {
+    pub fn sync_policy(&self, config: &LogConfig) -> SyncPolicy {
         if self.cut.is_some() { SyncPolicy::Wal } else { config.sync }
     }
 }
@@ -131,25 +129,43 @@ impl Log {
             let log_start = self.bounds().start();
             return Ok(Appended { base, last, duplicate: true, append_time_ms: None, log_start });
         }
-        if !self.shared().space.take(size as u64, origin == AppendOrigin::Coordinator) {
-            return Err(self.disk_full());
-        }
-        self.roll_if_due(&mut writer, &config, batch.header())?;
-        let sync = writer.sync_policy(&config);
-        if sync == SyncPolicy::Wal && writer.unlogged {
-            self.sync_segments(&mut writer)?;
-        }
+        self.take_space(size, origin)?;
         let placed = batch.place(writer.end, epoch);
-        let position = self.write_batch(&mut writer, &placed, sync, config.segment_bytes)?;
-        let completed = self.note_batch(&mut writer, &config, placed.header(), marker, position);
-        let log_start = self.show(&writer, placed.header(), completed);
+        let log_start = self.take(&mut writer, &config, &placed, marker)?;
+        self.tell_end(writer, &config);
+        let append_time_ms = append_time_ms(placed.header());
+        Ok(Appended { base: placed.base(), last: placed.last(), duplicate: false, append_time_ms, log_start })
+    }
+
+    /// Writes and shows a batch that may stand where it says. Answers the log's start.
+    pub(in crate::log) fn take(
+        &self,
+        writer: &mut Writer,
+        config: &LogConfig,
+        placed: &PlacedBatch,
+        marker: Option<EndTransactionMarker>,
+    ) -> Result<Offset, AppendError> {
+        self.roll_if_due(writer, config, placed.header())?;
+        let sync = writer.sync_policy(config);
+        if sync == SyncPolicy::Wal && writer.unlogged {
+            self.sync_segments(writer)?;
+        }
+        self.note_gap(writer, placed.base(), sync)?;
+        let position = self.write_batch(writer, placed, sync, config.segment_bytes)?;
+        let completed = self.note_batch(writer, config, placed.header(), marker, position);
+        let log_start = self.show(writer, placed.header(), completed);
         if sync == SyncPolicy::PageCache {
             writer.unflushed_batches += 1;
             if writer.unflushed_batches >= config.flush_messages {
-                self.sync_segments(&mut writer)?;
+                self.sync_segments(writer)?;
             }
         }
-        let end = writer.end;
+        Ok(log_start)
+    }
+
+    /// Ends an append: who waits for its records is told of them.
+    pub(in crate::log) fn tell_end(&self, writer: MutexGuard<'_, Writer>, config: &LogConfig) {
+        let (end, sync) = (writer.end, writer.sync_policy(config));
         drop(writer);
         self.end_mark().raise(end);
         // Under the write-ahead log: its commit may have come before the end was shown, and was then held back.
@@ -157,8 +173,11 @@ impl Log {
         if sync == SyncPolicy::PageCache || synced {
             self.committed.committed(end);
         }
-        let append_time_ms = append_time_ms(placed.header());
-        Ok(Appended { base: placed.base(), last: placed.last(), duplicate: false, append_time_ms, log_start })
+    }
+
+    pub(in crate::log) fn take_space(&self, size: usize, origin: AppendOrigin) -> Result<(), AppendError> {
+        let taken = self.shared().space.take(size as u64, origin == AppendOrigin::Coordinator);
+        if taken { Ok(()) } else { Err(self.disk_full()) }
     }
 
     pub(in crate::log) fn check_usable(&self, writer: &Writer) -> Result<(), AppendError> {
@@ -174,7 +193,7 @@ impl Log {
     pub(in crate::log) fn show(&self, writer: &Writer, header: &BatchHeader, completed: Option<Completed>) -> Offset {
         let mut shown = self.shown.lock();
         shown.bounds.extend(writer.end);
-        shown.tail.push(header.base().unwrap_or_default(), header.size() as u64);
+        shown.tail.push(header);
         shown.unstable.appended(writer.producers.first_undecided(), completed);
         shown.bounds.start()
     }
@@ -227,12 +246,17 @@ impl Log {
         };
         let Err(error) = taken else { return Ok(()) };
         let undone = self.take_back(&writer.active, position, io::ErrorKind::StorageFull.into());
+        Err(if matches!(error, WalError::DiskFull { .. }) { undone } else { self.not_logged(error) })
+    }
+
+    /// Why nothing was appended, when the write-ahead log did not take it.
+    pub(in crate::log) fn not_logged(&self, error: WalError) -> AppendError {
         match error {
-            WalError::DiskFull { .. } => Err(undone),
-            WalError::Closed => Err(AppendError::Stopping),
+            WalError::DiskFull { .. } => self.disk_full(),
+            WalError::Closed => AppendError::Stopping,
             error => {
                 self.shared().fail(error.to_string());
-                Err(AppendError::StorageFailed(error.to_string()))
+                AppendError::StorageFailed(error.to_string())
             }
         }
     }
@@ -358,19 +382,6 @@ impl Log {
         completed
     }
 
-    /// Begins a new segment when the active one is full or old enough for this batch.
-    pub(in crate::log) fn roll_if_due(
-        &self,
-        writer: &mut Writer,
-        config: &LogConfig,
-        next: &BatchHeader,
-    ) -> Result<(), AppendError> {
-        if self.is_roll_due(writer, config, next).map_err(|source| self.write_error(source))? {
-            self.roll(writer).map_err(|source| self.write_error(source))?;
-        }
-        Ok(())
-    }
-
     pub(in crate::log) fn write_error(&self, source: io::Error) -> AppendError {
         if is_disk_full(&source) {
             return self.disk_full();
@@ -381,85 +392,6 @@ impl Log {
     fn disk_full(&self) -> AppendError {
         self.shared().note_full();
         AppendError::DiskFull { log: self.id.to_string() }
-    }
-
-    fn is_roll_due(&self, writer: &mut Writer, config: &LogConfig, next: &BatchHeader) -> io::Result<bool> {
-        let active = &writer.active;
-        let bytes = active.bytes();
-        if bytes == 0 {
-            return Ok(false);
-        }
-        if bytes + next.size() as u64 > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
-            return Ok(true);
-        }
-        let last = writer.end.plus(i64::from(next.last_offset_delta));
-        if index::relative(active.base(), last).is_none() {
-            return Ok(true);
-        }
-        if writer.since_index > config.index_interval_bytes {
-            let (offsets, times) = active.index_entries();
-            let room = config.segment_index_bytes as usize;
-            if (offsets + 1) * index::ENTRY_BYTES > room || (times + 2) * crate::log::time_index::ENTRY_BYTES > room {
-                return Ok(true);
-            }
-        }
-        let first_ms = match writer.first_timestamp_ms {
-            Some(first_ms) => first_ms,
-            None => {
-                let header = scan::header_at(&*active.file()?, 0, bytes)?;
-                *writer.first_timestamp_ms.insert(header.map_or(-1, |header| header.max_timestamp))
-            }
-        };
-        let waited_ms = if first_ms >= 0 {
-            next.max_timestamp.saturating_sub(first_ms)
-        } else {
-            self.shared().clock.wall_ms().saturating_sub(writer.created_ms)
-        };
-        // A record that is written to is never compacted: the largest lag also closes segments.
-        let lag_ms = if config.compact { config.compaction_lag_ms_max } else { i64::MAX };
-        let segment_ms = config.segment_ms.min(lag_ms);
-        Ok(waited_ms > segment_ms.saturating_sub(self.jitter_ms(active.base(), config)))
-    }
-
-    /// A part of `segment.jitter.ms` that is the same at every look at one segment.
-    fn jitter_ms(&self, base: Offset, config: &LogConfig) -> i64 {
-        if config.segment_jitter_ms <= 0 {
-            return 0;
-        }
-        let mut seed = self.id.topic_id.0.as_bytes().to_vec();
-        seed.extend_from_slice(&self.id.partition.to_be_bytes());
-        seed.extend_from_slice(&base.get().to_be_bytes());
-        i64::from(crate::record::crc32c(&seed)) % (config.segment_jitter_ms + 1)
-    }
-
-    /// Seals the active segment and begins the next at the log's end.
-    pub(in crate::log) fn roll(&self, writer: &mut Writer) -> io::Result<()> {
-        writer.active.write_indexes(true)?;
-        writer.active.give_back_ahead();
-        self.write_snapshot(writer)?;
-        let next = Segment::create(self.folder.clone(), writer.end);
-        next.file()?;
-        if writer.active.is_dirty() {
-            writer.sealed_dirty.push(writer.active.clone());
-        }
-        writer.active = next.clone();
-        writer.since_index = 0;
-        writer.first_timestamp_ms = None;
-        writer.created_ms = self.shared().clock.wall_ms();
-        self.segments.write().push(next.clone());
-        self.shown.lock().tail = Tail::new(next);
-        Ok(())
-    }
-
-    /// Writes the producers' state at the log's end, when there is or was any (IDEM-10). Not synced here.
-    pub(in crate::log) fn write_snapshot(&self, writer: &mut Writer) -> io::Result<()> {
-        if writer.producers.is_empty() && writer.snapshots.is_empty() || writer.snapshots.last() == Some(&writer.end) {
-            return Ok(());
-        }
-        producer_snapshot::save(&self.folder, writer.end, &writer.producers)?;
-        writer.snapshots.push(writer.end);
-        writer.unsynced_snapshots.push(writer.end);
-        Ok(())
     }
 
     /// Syncs what the write-ahead log does not cover. A failure ends the directory (LOG-9).

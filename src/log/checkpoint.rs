@@ -89,6 +89,13 @@ fn sealed(mut text: String, entries: usize) -> String {
     text
 }
 
+/// Did this broker write the file? One without entries says nothing that another could have meant.
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    let (text, white) = seal::split_end(std::str::from_utf8(bytes).unwrap_or_default());
+    let white = white.strip_suffix('\n').unwrap_or(white);
+    text == "0\n0" || seal::fits(white, text) == Some(true)
+}
+
 pub fn read_offsets(bytes: &[u8]) -> Result<Offsets, CheckpointError> {
     let entry = |line: &str| {
         let mut words = line.split_ascii_whitespace();
@@ -157,6 +164,8 @@ mod tests {
         let words = "0\n2\na.c 3 0\nb 0 12";
         assert_eq!(text, format!("{words}{}\n", seal::of(words)));
         assert_eq!(read_offsets(text.as_bytes()), Ok(offsets.clone()));
+        let sealed = [text.clone(), write_offsets(&Offsets::new()), format!("{words}\n"), String::new()];
+        assert_eq!(sealed.map(|text| is_sealed(text.as_bytes())), [true, true, false, false]);
         assert_eq!(read_offsets(format!("{words}\n").as_bytes()), Ok(offsets), "as Kafka writes it");
     }
 

@@ -116,6 +116,9 @@ impl LogDir {
             checkpoints.cuts.keep(|done| done > Offset::new(self.shared.wal.released_durably().get() as i64));
             for done in work.iter().filter(|done| is_open(&done.log)) {
                 checkpoints.recovery.set(&done.log.id.topic_partition(), Some(done.end));
+                if let Some(cleaned) = done.log.cleaned() {
+                    checkpoints.cleaned.set(&done.log.id.topic_partition(), Some(cleaned));
+                }
                 // Not `covered`: numbers behind the cut may be of entries that are not durable yet. A crash takes them back, and
                 // gives them to others, cuts perhaps, which would count as done.
                 if let Some(cut) = done.cut.filter(|cut| *cut < covered) {
@@ -143,12 +146,13 @@ impl LogDir {
         }
         // The cuts before the recovery points: with those of before, the batches behind a cut are only checked once more. Behind
         // the starts: one of before a cut that is not done again would hide what was written in the place of what was cut.
+        // What was cleaned before them, too: below a recovery point a gap that nobody knows of is damage.
         let files = [
             (names::LOG_STARTS, &mut checkpoints.starts),
             (names::CUTS_DONE, &mut checkpoints.cuts),
+            (names::CLEANER_OFFSETS, &mut checkpoints.cleaned),
             (names::RECOVERY_POINTS, &mut checkpoints.recovery),
             (names::HIGH_WATERMARKS, &mut checkpoints.highs),
-            (names::CLEANER_OFFSETS, &mut checkpoints.cleaned),
         ];
         for (name, file) in files.into_iter().filter(|(_, file)| file.changed) {
             let text = checkpoint::write_offsets(file.offsets());

@@ -33,6 +33,8 @@ use std::{
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
     pub recovery: Noted,
+    /// At the start of this process it was as this broker writes it, not as Kafka does.
+    pub recovery_sealed: bool,
     pub starts: Noted,
     /// There was a file of log starts at the start of this process, and it could not be read.
     pub starts_lost: bool,
@@ -110,6 +112,9 @@ impl LogDir {
         let starts_there = disk.exists(&path.join(names::LOG_STARTS));
         let starts = read(names::LOG_STARTS)?;
         let checkpoints = Checkpoints {
+            recovery_sealed: disk
+                .read(&path.join(names::RECOVERY_POINTS))
+                .is_ok_and(|bytes| checkpoint::is_sealed(&bytes)),
             recovery: read(names::RECOVERY_POINTS)?,
             // What cannot be read is to be written again.
             starts_lost: starts_there && starts.changed,
@@ -235,7 +240,7 @@ impl LogDir {
         let cuts_done = cuts_done.map_or(WalSequence::ZERO, |done| WalSequence::new(done.get().unsigned_abs()));
         let entries = pending.map_or(&[][..], |(_, entries)| entries);
         if (known.recovery_point, known.high, known.log_start) == (None, None, None) {
-            let first = entries.iter().find(|entry| entry.head.kind == EntryKind::Append);
+            let first = entries.iter().find(|entry| matches!(entry.head.kind, EntryKind::Append | EntryKind::Gap));
             known.unsaved_from = first.map(|first| first.head.offset);
         }
         // The checkpoints may be of a time before a cut that is to be replayed.
@@ -281,6 +286,7 @@ impl LogDir {
             start_lost: checkpoints.starts_lost,
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
+            gaps_told_from: checkpoints.recovery_sealed.then(|| checkpoints.recovery.get(&at).unwrap_or_default()),
             cut: false,
             unsaved_from: None,
         }

@@ -43,6 +43,8 @@ pub(in crate::log) struct Known {
     pub cleaned: Option<Offset>,
     /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
     pub cut: bool,
+    /// This broker noted how far the log is synced, and wrote all behind that: the write-ahead log tells of each gap.
+    pub gaps_told_from: Option<Offset>,
     /// No checkpoint was ever taken of the log: the write-ahead log has all of it, from here on.
     pub unsaved_from: Option<Offset>,
 }

@@ -81,6 +81,11 @@ pub fn parse_partition_metadata(bytes: &[u8]) -> Result<TopicId, PropertiesError
     TopicId::parse(id.trim()).filter(|id| *id != TopicId::ZERO).ok_or_else(value)
 }
 
+/// Did this broker make the partition's directory?
+pub fn is_metadata_sealed(bytes: &[u8]) -> bool {
+    parse_partition_metadata(bytes).is_ok_and(|id| bytes == print_partition_metadata(id).as_bytes())
+}
+
 pub fn print_partition_metadata(id: TopicId) -> String {
     let id = id.to_string();
     format!("version: 0\ntopic_id:{}{id}", seal::of(&id))
@@ -107,6 +112,7 @@ mod tests {
         assert!(text.split_whitespace().eq(kafkas.split_whitespace()), "{text:?}");
         assert_eq!(parse_partition_metadata(text.as_bytes()), Ok(TopicId::METADATA));
         assert_eq!(parse_partition_metadata(kafkas.as_bytes()), Ok(TopicId::METADATA));
+        assert!(is_metadata_sealed(text.as_bytes()) && !is_metadata_sealed(kafkas.as_bytes()));
         for bad in ["", "version: 1\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ", "version: 0", "version: 0\ntopic_id: x"] {
             assert!(parse_partition_metadata(bad.as_bytes()).is_err(), "{bad:?}");
         }

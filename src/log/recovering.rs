@@ -2,12 +2,13 @@
 //! what is torn behind the synced part is cut, damage within it is reported (LOG-14).
 use crate::{
     log::{
+        SyncPolicy,
         aborted::{AbortedEntry, AbortedIndex},
         index::{self, LiveIndex},
         log::LogError,
         names,
         opening::{Opening, Reached},
-        producer_snapshot,
+        producer_snapshot, properties,
         scan::{self, BadBatch, Scan, Step},
         segment::Segment,
         time_index::{self, LiveTimeIndex},
@@ -61,6 +62,8 @@ impl Opening<'_> {
                 segment.write_aborted()?;
                 reached
             };
+            // Its name tells where the log goes on behind records that compaction removed.
+            let is_name_needed = !misplaced && segment.base() > end;
             end = reached.end;
             let Some((position, why)) = reached.bad else { continue };
             if end < safe {
@@ -68,7 +71,7 @@ impl Opening<'_> {
                 return Err(Failure::Log(LogError::Damaged { path, position, what: why.to_string() }));
             }
             tracing::info!(file = %segment.path(names::LOG).display(), position, "the tail that was never synced is cut off: {why}");
-            let keep = if position == 0 && at > holds { at } else { at + 1 };
+            let keep = if position == 0 && at > holds && !is_name_needed { at } else { at + 1 };
             if keep > at {
                 segment.cut(position)?;
             }
@@ -88,7 +91,21 @@ impl Opening<'_> {
     /// Only compaction leaves gaps between batches, now or before the topic's policy was changed; elsewhere one is a sign
     /// of bytes that were lost.
     fn gaps_allowed(&self, at: i64) -> bool {
-        self.config.compact || self.known.cleaned.is_some_and(|cleaned| at < cleaned.get())
+        let cleaned = self.known.cleaned.is_some_and(|cleaned| at < cleaned.get());
+        cleaned || (self.config.compact && !self.gaps_are_told(at))
+    }
+
+    /// Here nothing is compacted before a checkpoint has synced it, and what a follower took with gaps is in the write-ahead log
+    /// (LOG-5): behind the recovery point even a compacted log's files have gaps only where bytes were lost. Others' brokers
+    /// compact more.
+    fn gaps_are_told(&self, at: i64) -> bool {
+        let told = self.known.gaps_told_from.is_some_and(|from| at >= from.get());
+        told && self.config.sync == SyncPolicy::Wal && self.is_made_here()
+    }
+
+    fn is_made_here(&self) -> bool {
+        let metadata = self.folder.disk().read(&self.folder.file(names::PARTITION_METADATA));
+        metadata.is_ok_and(|bytes| properties::is_metadata_sealed(&bytes))
     }
 
     /// Brings the producers from their snapshot to the batch where checking begins.
@@ -287,7 +304,7 @@ impl Opening<'_> {
     fn contradicts(&self, segment: &Segment, header: &BatchHeader, expected: Option<Offset>) -> Option<BadBatch> {
         let base = header.base_offset;
         let due = expected.unwrap_or(segment.base()).get();
-        let fits = if expected.is_some() && !self.gaps_allowed(due) { base == due } else { base >= due };
+        let fits = base == due || (base > due && (expected.is_none() || self.gaps_allowed(due)));
         if !fits || index::relative(segment.base(), header.last()?).is_none() {
             return Some(BadBatch::Offset { base, expected: due });
         }

@@ -34,17 +34,27 @@ impl Log {
             tracing::warn!(log = %self.id, "the partition's directory is gone; the write-ahead log has only a part of its records, which is left out");
             return Ok(());
         }
+        // Where the log may go on though no record stands before: behind a gap, at a cut.
+        let mut resumes = writer.end;
         for entry in not_cut_later(entries) {
             match entry.head.kind {
                 EntryKind::Append => {
-                    self.replay_append(&mut writer, recovered, entry)?;
+                    self.replay_append(&mut writer, recovered, entry, resumes)?;
                     last_append = Some(entry);
+                }
+                EntryKind::Gap => {
+                    if let Some(to) = gap_end(entry, recovered)?
+                        && entry.head.offset <= writer.end.max(resumes)
+                    {
+                        resumes = to;
+                    }
                 }
                 // A start that moved before a cut, too: the cut may have taken it back.
                 EntryKind::Truncate | EntryKind::LogStart if entry.sequence < cuts_done => {}
                 EntryKind::Truncate => {
                     self.truncate_local(&mut writer, entry.head.offset)?;
                     writer.cut = Some(entry.sequence);
+                    resumes = entry.head.offset;
                     last_append = None;
                 }
                 EntryKind::LogStart => self.replay_start(&mut writer, entry.head.offset)?,
@@ -73,6 +83,7 @@ impl Log {
         writer: &mut Writer,
         recovered: &Recovered,
         entry: &RecoveredEntry,
+        resumes: Offset,
     ) -> Result<(), LogError> {
         if entry.head.offset < writer.end {
             // What the recovery point covers is in the segments, or was compacted away there.
@@ -88,7 +99,7 @@ impl Log {
             position: writer.active.bytes(),
             what,
         };
-        if entry.head.offset > writer.end {
+        if entry.head.offset > writer.end && entry.head.offset != resumes {
             let (end, next) = (writer.end, entry.head.offset);
             return Err(damaged(format!("the records from offset {end} to {next} are missing")));
         }
@@ -98,6 +109,7 @@ impl Log {
             return Err(damaged("the write-ahead log holds a batch that is none".into()));
         }
         let config = self.config();
+        self.allow_gap(writer, entry.head.offset);
         let failed = |error: crate::log::AppendError| LogError::StorageFailed(error.to_string());
         self.roll_if_due(writer, &config, &header).map_err(failed)?;
         let position = self.write_bytes(writer, Bytes::Slices([&body, &[]]), 0).map_err(failed)?;
@@ -175,15 +187,16 @@ impl Log {
         if bytes > self.shared().tail_bytes_max {
             return Ok(());
         }
+        let mut end = from;
         for (segment, begin) in parts {
             let file = segment.file().map_err(read)?;
             let mut scan = Scan::headers(&*file, begin, segment.bytes());
             while let Step::Batch { position, header } = scan.next_step().map_err(read)? {
                 let mut batch = vec![0; header.size()];
                 file.read_at(&mut batch, position).map_err(read)?;
-                match self.log_again(&header, &batch) {
+                match self.log_again(&header, &batch, end) {
                     Err(WalError::DiskFull { .. }) => return Ok(()),
-                    logged => logged?,
+                    logged => end = logged?.unwrap_or(end),
                 }
             }
         }
@@ -191,15 +204,19 @@ impl Log {
         Ok(())
     }
 
-    fn log_again(&self, header: &BatchHeader, batch: &[u8]) -> Result<(), WalError> {
-        let (Some(base), Some(last)) = (header.base(), header.last()) else { return Ok(()) };
+    /// Answers where the batch ends; the one before ended at `end`.
+    fn log_again(&self, header: &BatchHeader, batch: &[u8], end: Offset) -> Result<Option<Offset>, WalError> {
+        let (Some(base), Some(last)) = (header.base(), header.last()) else { return Ok(None) };
+        if base > end {
+            self.log_gap(end, base)?;
+        }
         let head = EntryHead {
             leader_epoch: header.leader_epoch().unwrap_or_default(),
             len: batch.len() as u32,
             ..self.entry(EntryKind::Append, base)
         };
         self.shared().count_unsaved(batch.len() as u64);
-        self.shared().wal.append(&head, &[batch], Some((&self.committed, last.next()))).map(|_| ())
+        self.shared().wal.append(&head, &[batch], Some((&self.committed, last.next()))).map(|_| Some(last.next()))
     }
 
     pub(in crate::log) fn list_for_checkpoint(&self, writer: &mut Writer) {
@@ -219,14 +236,20 @@ fn not_cut_later(entries: &[RecoveredEntry]) -> Vec<&RecoveredEntry> {
     for entry in entries.iter().rev() {
         let at = entry.head.offset;
         match entry.head.kind {
-            EntryKind::Append if cut.is_some_and(|cut| cut <= at) => continue,
+            EntryKind::Append | EntryKind::Gap if cut.is_some_and(|cut| cut <= at) => continue,
             EntryKind::Truncate => cut = Some(cut.map_or(at, |cut| cut.min(at))),
-            EntryKind::Append | EntryKind::LogStart | EntryKind::Drop => {}
+            EntryKind::Append | EntryKind::Gap | EntryKind::LogStart | EntryKind::Drop => {}
         }
         kept.push(entry);
     }
     kept.reverse();
     kept
+}
+
+/// Where a gap ends.
+fn gap_end(entry: &RecoveredEntry, recovered: &Recovered) -> Result<Option<Offset>, LogError> {
+    let body = recovered.read_body(entry)?;
+    Ok(body.try_into().ok().and_then(|body| Offset::from_wire(i64::from_be_bytes(body))))
 }
 
 /// End of an entry's batch: everything below came from the write-ahead log or stood before it.

@@ -1,6 +1,7 @@
 //! The newest batches' places in memory, so that a reader at the tail asks no index and no file.
 use crate::{
     log::{index, segment::Segment},
+    record::BatchHeader,
     types::Offset,
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -12,6 +13,8 @@ const BATCHES_MAX: usize = 128;
 pub struct Tail {
     segment: Arc<Segment>,
     batches: VecDeque<(u32, u32)>,
+    /// The offset behind the last of them.
+    end: Offset,
     /// Where the next batch goes; what readers may see of the segment.
     bytes: u64,
 }
@@ -19,7 +22,7 @@ pub struct Tail {
 impl Tail {
     pub fn new(segment: Arc<Segment>) -> Tail {
         let bytes = segment.bytes();
-        Tail { segment, batches: VecDeque::new(), bytes }
+        Tail { segment, batches: VecDeque::new(), end: Offset::ZERO, bytes }
     }
 
     pub fn segment(&self) -> &Arc<Segment> {
@@ -30,8 +33,14 @@ impl Tail {
         self.bytes
     }
 
-    /// A batch that begins at `base` was written where the last one ended.
-    pub fn push(&mut self, base: Offset, bytes: u64) {
+    /// A batch was written where the last one ended.
+    pub fn push(&mut self, header: &BatchHeader) {
+        let (base, bytes) = (header.base().unwrap_or_default(), header.size() as u64);
+        if base != self.end {
+            // Behind a gap: what lies in it is in none of these batches.
+            self.batches.clear();
+        }
+        self.end = header.last().map_or(base, Offset::next);
         let relative = index::relative(self.segment.base(), base);
         let (Some(relative), Ok(position)) = (relative, u32::try_from(self.bytes)) else {
             self.batches.clear();

@@ -9,6 +9,7 @@ mod cuts;
 mod damage;
 mod direct;
 mod flips;
+mod following;
 mod full;
 mod held;
 mod moving;

@@ -93,9 +93,21 @@ impl Log {
     /// Answers where the log ends now: at `offset`, or before the batch that holds it.
     fn cut_files(&self, writer: &mut Writer, offset: Offset) -> io::Result<Offset> {
         writer.active.write_indexes(false)?;
-        let mut end = offset;
         let segments = self.segments.read().clone();
+        // Compaction, here or at the leader, may have removed the last records before the cut: the name of an empty segment
+        // tells where the log goes on. It is there before the first byte goes, or the log would seem to have lost its end.
+        let is_named = self.cleaned().is_some() || self.config().compact;
+        if is_named {
+            Segment::create(self.folder.clone(), offset).file()?;
+            self.shared().disk.sync_dir(&self.path())?;
+        }
+        let mut end = offset;
         for segment in segments.iter().rev() {
+            if is_named && segment.base() == offset {
+                segment.cut(0)?;
+                self.remove_files(segment, &[names::INDEX, names::TIME_INDEX, names::TXN_INDEX])?;
+                continue;
+            }
             if segment.base() >= offset {
                 self.remove_now(segment)?;
                 continue;
@@ -106,9 +118,8 @@ impl Log {
             }
             break;
         }
-        if self.cleaned().is_some() {
-            // Compaction may have removed the last records before the cut: the name of an empty segment tells where the
-            // log goes on.
+        if is_named && end < offset {
+            // Never so where the offset is a batch's.
             Segment::create(self.folder.clone(), end).file()?;
         }
         Ok(end)
@@ -116,7 +127,11 @@ impl Log {
 
     fn remove_now(&self, segment: &Arc<Segment>) -> io::Result<()> {
         segment.close_file();
-        for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+        self.remove_files(segment, &[names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX])
+    }
+
+    fn remove_files(&self, segment: &Segment, suffixes: &[&str]) -> io::Result<()> {
+        for suffix in suffixes {
             match self.shared().disk.remove_file(&segment.path(suffix)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

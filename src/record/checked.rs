@@ -1,5 +1,5 @@
 //! A batch that was proven well-formed, and the same batch with its place in the log.
-use super::{BatchHeader, LOG_OVERHEAD_BYTES};
+use super::{BatchHeader, EndTransactionMarker, LOG_OVERHEAD_BYTES};
 use crate::types::{LeaderEpoch, Offset};
 use bytes::Bytes;
 
@@ -63,6 +63,14 @@ impl PlacedBatch {
     /// Base offset, length and leader epoch: the only bytes that differ from what the producer sent.
     pub const HEAD_BYTES: usize = 16;
 
+    /// A leader's batch with the place it has there, which `record::copied` has checked. Which of its records has the maximum
+    /// timestamp nobody asks of a copy.
+    pub(super) fn copied(header: BatchHeader, bytes: Bytes) -> PlacedBatch {
+        let mut head = [0; Self::HEAD_BYTES];
+        head.copy_from_slice(&bytes[..Self::HEAD_BYTES]);
+        PlacedBatch { header, head, bytes, offset_delta_of_max_timestamp: 0 }
+    }
+
     pub fn header(&self) -> &BatchHeader {
         &self.header
     }
@@ -78,6 +86,11 @@ impl PlacedBatch {
 
     pub fn last(&self) -> Offset {
         self.base().plus(i64::from(self.header.last_offset_delta))
+    }
+
+    /// What it does to a transaction, if it is a marker.
+    pub fn marker(&self) -> Option<EndTransactionMarker> {
+        EndTransactionMarker::of(&self.header, &self.bytes)
     }
 
     pub fn offset_of_max_timestamp(&self) -> Offset {

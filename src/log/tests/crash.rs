@@ -47,20 +47,22 @@ impl Model {
     pub fn check(&mut self, log: &Log) -> Result<(), Trouble> {
         let bounds = log.bounds();
         let (start, end) = (bounds.start().get(), bounds.end().get());
-        if end < self.acknowledged {
+        // A follower's end may lie in a gap: what counts is what stands before.
+        if end < self.acknowledged && self.batches.range(end..self.acknowledged).next().is_some() {
             return Err(Trouble::Wrong(format!(
                 "{log} acknowledged to {}, ends at {end}",
                 self.acknowledged,
                 log = log.id()
             )));
         }
-        if start < self.start_acknowledged || start > self.start.max(self.start_acknowledged) {
+        let asked = self.start.max(self.start_acknowledged);
+        if start < self.start_acknowledged || (start > asked && self.batches.range(asked..start).next().is_some()) {
             return Err(Trouble::Wrong(format!(
                 "start {start}, acknowledged {}, asked {}",
                 self.start_acknowledged, self.start
             )));
         }
-        if log.synced_mark().get().get() < self.acknowledged {
+        if log.synced_mark().get().get() < self.acknowledged.min(end) {
             return Err(Trouble::Wrong(format!("synced to {} only", log.synced_mark().get())));
         }
         let mut next = None;
@@ -70,12 +72,20 @@ impl Model {
             let read = log.read(at, ReadLimit::End, 700, true).map_err(|error| Trouble::Io(error.to_string()))?;
             let bytes =
                 read.slice.map(|slice| slice.read()).transpose().map_err(|error| Trouble::Io(error.to_string()))?;
-            for header in headers_in(&bytes.unwrap_or_default()) {
+            let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else {
+                // A cut may have left the end in a gap.
+                if let Some((base, _)) = self.batches.range(at.get()..end).next() {
+                    return Err(Trouble::Wrong(format!("nothing comes from {at}, a batch stood at {base}")));
+                }
+                break;
+            };
+            for header in headers_in(&bytes) {
                 if self.batches.get(&header.base_offset) != Some(&header.crc) {
                     return Err(Trouble::Wrong(format!("another batch stands at {}", header.base_offset)));
                 }
-                if next.is_some_and(|next| next != header.base_offset) {
-                    return Err(Trouble::Wrong(format!("{next:?} was due, {} came", header.base_offset)));
+                let due = next.and_then(|next| self.batches.range(next..).next()).map(|(base, _)| *base);
+                if next.is_some() && due != Some(header.base_offset) {
+                    return Err(Trouble::Wrong(format!("{due:?} was due, {} came", header.base_offset)));
                 }
                 at = header.last().unwrap().next();
                 next = Some(at.get());
@@ -113,16 +123,23 @@ pub struct World {
     truncating: bool,
     /// Batches of several blocks, which go to the segments past the page cache.
     large: bool,
+    /// The records are a leader's, whose compaction left gaps; its topic may be compacted no more.
+    following: bool,
+    compact: bool,
 }
 
 impl World {
     pub fn new(seed: u64, truncating: bool) -> World {
         let models = vec![Model::default(); PARTITIONS as usize];
-        World { models, chance: SeededChance::new(seed), truncating, large: false }
+        World { models, chance: SeededChance::new(seed), truncating, large: false, following: false, compact: false }
     }
 
     pub fn with_large_batches(seed: u64) -> World {
         World { large: true, ..World::new(seed, true) }
+    }
+
+    pub fn of_followers(seed: u64) -> World {
+        World { following: true, compact: seed.is_multiple_of(2), ..World::new(seed, true) }
     }
 
     fn settings(&self) -> LogDirSettings {
@@ -139,7 +156,13 @@ impl World {
 
     fn config(&self) -> LogConfig {
         let segment_bytes = if self.large { 60_000 } else { 4_000 };
-        LogConfig { segment_bytes, index_interval_bytes: 300, file_delete_delay_ms: 0, ..LogConfig::default() }
+        LogConfig {
+            segment_bytes,
+            index_interval_bytes: 300,
+            file_delete_delay_ms: 0,
+            compact: self.compact,
+            ..LogConfig::default()
+        }
     }
 
     /// One life of a broker, until the power goes. `Err` says what is wrong.
@@ -256,18 +279,29 @@ impl World {
                 let builder = BatchBuilder::new(NOW_MS).producer(1, 0, model.sequence);
                 let value = vec![size as u8; if self.large { size * 10 } else { size }];
                 let made = (0..records).fold(builder, |builder, _| builder.record(None, Some(&value))).build();
+                let gap = if self.following && size.is_multiple_of(4) { size as i64 } else { 0 };
                 // Noted first: it may be in the log although the append failed with the power.
-                model.batches.insert(model.end, made.header().crc);
-                let appended = append(log, made).map_err(|error| Trouble::Io(error.to_string()))?;
-                if appended.base.get() != model.end {
-                    return Err(Trouble::Wrong(format!("{} was due, {} was given", model.end, appended.base)));
-                }
-                model.end += i64::from(records);
+                model.batches.insert(model.end + gap, made.header().crc);
+                let end = match self.following {
+                    true => follow(log, made, Offset::new(model.end + gap))?,
+                    false => append(log, made).map_err(|error| Trouble::Io(error.to_string()))?.last.next(),
+                };
+                model.end += gap + i64::from(records);
                 model.sequence += records;
+                if end.get() != model.end {
+                    return Err(Trouble::Wrong(format!("the log ends at {end}, {} was due", model.end)));
+                }
             }
         }
         Ok(())
     }
+}
+
+/// Answers where the log ends.
+fn follow(log: &Log, batch: CheckedBatch, base: Offset) -> Result<Offset, Trouble> {
+    let records = batch.place(base, LeaderEpoch::ZERO).slices().concat();
+    let followed = log.follow(records.into(), LeaderEpoch::ZERO);
+    followed.map(|followed| followed.end).map_err(|error| Trouble::Io(error.to_string()))
 }
 
 /// Opens what a crash left, and checks it.
@@ -338,6 +372,18 @@ fn log_7_large_batches_survive_power_losses_and_kills() {
         let mut world = World::with_large_batches(seed);
         let mut disk = MemoryDisk::new();
         for life in 0..8 {
+            world.live(&disk).map_err(|what| format!("seed {seed}, life {life}: {what}")).unwrap();
+            disk = if world.chance(2) { disk.crash_with(&world.chance) } else { disk.killed() };
+        }
+    }
+}
+
+#[test]
+fn log_5_followers_logs_survive_power_losses_and_kills() {
+    for seed in 0..20 {
+        let mut world = World::of_followers(seed);
+        let mut disk = MemoryDisk::new();
+        for life in 0..12 {
             world.live(&disk).map_err(|what| format!("seed {seed}, life {life}: {what}")).unwrap();
             disk = if world.chance(2) { disk.crash_with(&world.chance) } else { disk.killed() };
         }

@@ -86,3 +86,8 @@ fn log_13_every_moment_can_be_the_last() {
 fn log_13_every_moment_can_be_the_last_of_large_batches() {
     every_moment(World::with_large_batches);
 }
+
+#[test]
+fn log_13_every_moment_can_be_the_last_of_a_follower() {
+    every_moment(World::of_followers);
+}

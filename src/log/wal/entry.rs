@@ -44,6 +44,9 @@ pub enum EntryKind {
     LogStart,
     /// The whole log was removed.
     Drop,
+    /// The log goes on at the offset in the body (i64) though no record stands there from the head's offset on: a leader's
+    /// compaction removed them (LOG-5).
+    Gap,
 }
 
 impl EntryKind {
@@ -53,6 +56,7 @@ impl EntryKind {
             EntryKind::Truncate => 2,
             EntryKind::LogStart => 3,
             EntryKind::Drop => 4,
+            EntryKind::Gap => 5,
         }
     }
 
@@ -62,6 +66,7 @@ impl EntryKind {
             2 => Some(EntryKind::Truncate),
             3 => Some(EntryKind::LogStart),
             4 => Some(EntryKind::Drop),
+            5 => Some(EntryKind::Gap),
             _ => None,
         }
     }
@@ -82,7 +87,7 @@ pub struct EntryHead {
     pub kind: EntryKind,
     pub topic_id: TopicId,
     pub partition: i32,
-    /// Base offset of the append, offset truncated to, or new log start; 0 for a drop.
+    /// Base offset of the append, offset truncated to, new log start, or where the gap begins; 0 for a drop.
     pub offset: Offset,
     pub leader_epoch: LeaderEpoch,
     /// Bytes of the body.
@@ -136,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_head_survives_its_bytes_and_nonsense_is_refused() {
-        for kind in [EntryKind::Append, EntryKind::Truncate, EntryKind::LogStart, EntryKind::Drop] {
+        for kind in [EntryKind::Append, EntryKind::Truncate, EntryKind::LogStart, EntryKind::Drop, EntryKind::Gap] {
             let head = EntryHead {
                 kind,
                 topic_id: TopicId(Uuid::from_u128(0x1234_5678)),
