@@ -36,6 +36,8 @@ use tokio::{sync::watch, task::JoinHandle};
 const REQUEST_MEMORY_BYTES: u64 = 512 << 20;
 /// A fetch session that was not used for this long gives way to others (Kafka's MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS).
 const SESSION_EVICTION: Duration = Duration::from_secs(120);
+/// Partitions that all fetch sessions together may remember, some 250 bytes each.
+const SESSION_PARTITIONS_MAX: usize = 1_000_000;
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -242,7 +244,11 @@ fn broker(
     metrics: &Arc<Metrics>,
     stopping: &watch::Receiver<bool>,
 ) -> Arc<Broker> {
-    let slots = parts.config.fetch.session_slots_max as usize;
+    let session_settings = SessionSettings {
+        slots: parts.config.fetch.session_slots_max as usize,
+        eviction: SESSION_EVICTION,
+        partitions_max: SESSION_PARTITIONS_MAX,
+    };
     Arc::new(Broker {
         node_id: parts.config.node_id,
         cluster_id: storage.cluster_id.clone(),
@@ -256,7 +262,7 @@ fn broker(
         transactions: ends.transactions.clone(),
         transaction_ends: ends.clone(),
         producer_ids: producer_ids.clone(),
-        sessions: SessionCache::new(SessionSettings { slots, eviction: SESSION_EVICTION }),
+        sessions: SessionCache::new(session_settings),
         just_deleted: JustDeleted::default(),
         clock: parts.clock.clone(),
         chance: parts.chance.clone(),
