@@ -18,10 +18,11 @@ use crate::{
     http::{Http, HttpBindError},
     log::{Cleaner, Closed, LogDirError, LogError, Scrubber},
     metrics::Metrics,
+    net::SocketSettings,
     platform::{Chance, Clock, Disk},
     quorum::LeadError,
     replica::Partitions,
-    server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts, SocketSettings},
+    server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts},
 };
 use std::{
     sync::{
@@ -101,7 +102,7 @@ impl Node {
         let (bound, listeners, advertised) = bind(network, &socket_settings(&parts))?;
         let limits = ConnectionLimits::new(connection_rules(network));
         let http = match &network.http_listen {
-            Some(address) => Some(Http::bind(&format!("{}:{}", address.host, address.port)).await?),
+            Some(address) => Some(Http::bind(&address.host, address.port)?),
             None => None,
         };
         let (stop, stopping) = watch::channel(false);
