@@ -95,6 +95,14 @@ fn listen_on(address: SocketAddr, settings: &SocketSettings) -> io::Result<TcpLi
     TcpListener::from_std(socket.into())
 }
 
+/// What this machine is called, for those who are to find a listener on all of its interfaces; `None` where that name stands for no
+/// address.
+pub fn own_name() -> Option<String> {
+    let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
+    let has_address = (name.as_str(), 0).to_socket_addrs().is_ok_and(|mut found| found.next().is_some());
+    has_address.then_some(name)
+}
+
 /// Lines that clients could cause by the thousand are written once a second; the metrics count them all.
 #[derive(Default)]
 pub struct Seldom {

@@ -6,6 +6,7 @@ use super::{Node, NodeParts};
 use crate::{
     cli::ServeArgs,
     config::{self, Loaded, NoteLevel},
+    net::BrokerAddress,
     platform::{Clock, Disk, RealDisk, SystemChance, SystemClock, seeded},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -187,7 +188,9 @@ fn announce(node: &Node, clock: &dyn Clock, directories: &[String]) {
         .iter()
         .map(|listener| {
             let told = node.advertised.iter().find(|told| told.name == listener.name);
-            let told = told.map_or("nothing".into(), |told| format!("{}:{}", told.host, told.port));
+            let told = told.map_or("nothing".into(), |told| {
+                BrokerAddress { host: told.host.clone(), port: told.port }.to_string()
+            });
             format!("{listener} (clients are told {told})")
         })
         .collect();

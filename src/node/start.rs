@@ -18,7 +18,7 @@ use crate::{
     http::{Http, HttpBindError},
     log::{Cleaner, Closed, LogDirError, LogError, Scrubber},
     metrics::Metrics,
-    net::SocketSettings,
+    net::{SocketSettings, own_name},
     platform::{Chance, Clock, Disk},
     quorum::LeadError,
     replica::Partitions,
@@ -219,7 +219,8 @@ impl Node {
 
 type Bound = (Vec<Listener>, Vec<ListenerConfig>, Vec<ListenerConfig>);
 
-/// Binds every listener; a port of 0 becomes the one that was taken, also in what clients are told.
+/// Binds every listener. A port of 0 becomes the one that was taken, also in what clients are told; where they would be told no host,
+/// they are told the machine's name.
 fn bind(network: &NetworkConfig, sockets: &SocketSettings) -> Result<Bound, BindError> {
     let mut bound = Vec::new();
     let (mut listeners, mut advertised) = (network.listeners.clone(), network.advertised.clone());
@@ -232,6 +233,13 @@ fn bind(network: &NetworkConfig, sockets: &SocketSettings) -> Result<Bound, Bind
             told.port = listener.port;
         }
         bound.push(socket);
+    }
+    for told in advertised.iter_mut().filter(|told| told.host.is_empty()) {
+        told.host = own_name().unwrap_or_else(|| {
+            let name = &told.name;
+            tracing::warn!("the name of this machine has no address: clients of {name} are told localhost; set advertised.listeners");
+            "localhost".into()
+        });
     }
     Ok((bound, listeners, advertised))
 }
