@@ -3,6 +3,7 @@ use crate::child::{Child, api_versions, ask, command, connect, fetch, free_port,
 use rustix::process::Signal;
 use std::{
     io::Write,
+    path::Path,
     process::{Child as Process, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -48,24 +49,35 @@ fn a_second_signal_ends_it_at_once_and_the_next_start_recovers() {
     Child::serve(directory.path(), port, &[]).stop();
 }
 
-/// Waits until the process has its own way with SIGTERM: until then the system ends it.
-fn wait_for_handler(process: &Process) {
+/// A broker that may not be ready yet; killed when this goes.
+struct Starting(Process);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts it and waits until it has its own way with SIGTERM: until then the system ends it.
+fn begin(directory: &Path, arguments: &[&str]) -> Starting {
+    let process = Starting(command(directory, arguments).stderr(Stdio::null()).spawn().unwrap());
     let begun = Instant::now();
     loop {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap();
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
         if u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (Signal::TERM.as_raw() - 1)) != 0 {
-            return;
+            return process;
         }
         assert!(begun.elapsed() < Duration::from_secs(10), "it never listens to signals");
         std::thread::sleep(Duration::from_micros(200));
     }
 }
 
-fn ended(process: &mut Process) -> ExitStatus {
+fn ended(mut process: Starting) -> ExitStatus {
     let begun = Instant::now();
     loop {
-        if let Some(status) = process.try_wait().unwrap() {
+        if let Some(status) = process.0.try_wait().unwrap() {
             return status;
         }
         assert!(begun.elapsed() < Duration::from_secs(10), "not ended");
@@ -73,8 +85,8 @@ fn ended(process: &mut Process) -> ExitStatus {
     }
 }
 
-fn send(process: &Process, signal: Signal) {
-    rustix::process::kill_process(rustix::process::Pid::from_child(process), signal).unwrap();
+fn send(process: &Starting, signal: Signal) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(&process.0), signal).unwrap();
 }
 
 #[test]
@@ -90,12 +102,11 @@ fn a_signal_that_comes_during_the_start_ends_it_in_order() {
         if round < 10 && directory.path().join("data").exists() {
             std::fs::remove_dir_all(directory.path().join("data")).unwrap();
         }
-        let mut process = command(directory.path(), &arguments).stderr(Stdio::null()).spawn().unwrap();
-        wait_for_handler(&process);
+        let process = begin(directory.path(), &arguments);
         // All over the first 60 ms, in no order.
         std::thread::sleep(Duration::from_micros(round * 7_919 * 7 % 60_000));
         send(&process, if round % 2 == 0 { Signal::TERM } else { Signal::INT });
-        let status = ended(&mut process);
+        let status = ended(process);
         assert_eq!(status.code(), Some(0), "round {round}: {status}");
         Child::start(directory.path(), &arguments).stop();
     }
@@ -107,12 +118,11 @@ fn signals_are_heeded_while_the_settings_are_read() {
     let pipe = directory.path().join("server.properties");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     for signal in [Signal::TERM, Signal::INT] {
-        let mut process = command(directory.path(), &["serve", "server.properties"]).spawn().unwrap();
-        wait_for_handler(&process);
+        let mut process = begin(directory.path(), &["serve", "server.properties"]);
         std::thread::sleep(Duration::from_millis(50));
-        assert!(process.try_wait().unwrap().is_none(), "it waits for the file");
+        assert!(process.0.try_wait().unwrap().is_none(), "it waits for the file");
         send(&process, signal);
-        assert_eq!(ended(&mut process).code(), Some(0));
+        assert_eq!(ended(process).code(), Some(0));
         assert!(!directory.path().join("ottla-data").exists());
     }
 }
