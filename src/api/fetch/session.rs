@@ -27,6 +27,8 @@ pub struct Item {
     pub current_leader_epoch: i32,
     pub last_fetched_epoch: i32,
     pub partition_max_bytes: i32,
+    /// The topic was there once: from then on the reader is told that it is gone, and not that its id is unknown.
+    pub was_known: bool,
     pub partition: Result<Arc<Partition>, ErrorCode>,
 }
 
@@ -48,6 +50,7 @@ impl Item {
             current_leader_epoch: partition.current_leader_epoch,
             last_fetched_epoch: partition.last_fetched_epoch,
             partition_max_bytes: partition.partition_max_bytes,
+            was_known: false,
             partition: Err(ErrorCode::UnknownTopicOrPartition),
         }
     }
@@ -75,13 +78,12 @@ impl Plan {
     pub fn resolve(&mut self, cx: &Context) {
         let partitions = &cx.broker.partitions;
         for item in &mut self.items {
-            let (topic, unknown) = if cx.version >= 13 {
-                (partitions.topic_by_id(item.topic_id), ErrorCode::UnknownTopicId)
-            } else {
-                (partitions.topic(&item.topic), ErrorCode::UnknownTopicOrPartition)
-            };
+            let by_id = cx.version >= 13;
+            let topic = if by_id { partitions.topic_by_id(item.topic_id) } else { partitions.topic(&item.topic) };
+            item.was_known |= topic.is_some();
             item.partition = match topic {
-                None => Err(unknown),
+                None if by_id && !item.was_known => Err(ErrorCode::UnknownTopicId),
+                None => Err(ErrorCode::UnknownTopicOrPartition),
                 Some(topic) => topic.partition(item.index).cloned().ok_or(ErrorCode::UnknownTopicOrPartition),
             };
         }
@@ -180,7 +182,7 @@ impl State {
     pub fn put(&mut self, item: Item) {
         let key = item.key();
         if let Some(cached) = self.partitions.get_mut(&key) {
-            cached.item = item;
+            cached.item = Item { was_known: cached.item.was_known, ..item };
             return;
         }
         let rank = self.rank();
@@ -204,6 +206,7 @@ impl State {
         let rank = self.rank();
         let key = item.key();
         let Some(cached) = self.partitions.get_mut(&key) else { return false };
+        cached.item.was_known |= item.was_known;
         if found.bytes() > 0 {
             self.order.remove(&cached.rank);
             cached.rank = rank;
