@@ -1,10 +1,9 @@
 //! The pages over real sockets: where they are served, how many ask at once, how long one may take.
 use super::*;
-use std::time::Instant;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 /// More than the buffers of two sockets take.
