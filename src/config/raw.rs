@@ -139,7 +139,10 @@ impl RawSettings {
 
 /// Every known key that is set holds a value of its type and within its limits.
 pub(in crate::config) fn check_values(raw: &RawSettings) -> Result<(), (String, InvalidValue)> {
-    for (key, value) in raw.fixed() {
+    // What somebody wrote comes first: a complaint names that, and not what follows from it.
+    let (derived, written): (Vec<_>, Vec<_>) =
+        raw.fixed().iter().partition(|(_, value)| matches!(value.source, Source::Derived { .. }));
+    for (key, value) in written.into_iter().chain(derived) {
         if let Some(setting) = setting_behind(key) {
             Value::parse(setting, &value.text).map_err(|invalid| (value.source.to_string(), invalid))?;
         }

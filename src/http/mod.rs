@@ -1,13 +1,19 @@
 //! The HTTP listener: /metrics, /healthz, /readyz.
+mod sockets;
+#[cfg(test)]
+mod tests;
+
+use crate::net::{ListenError, SocketSettings, listen};
 use axum::{
     Router,
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
+    serve::Listener as _,
 };
-use std::{future::Future, io, net::SocketAddr, sync::Arc};
-use tokio::net::TcpListener;
+use sockets::{Limits, Sockets};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 /// What the pages are made from; the broker gives it.
 pub trait Pages: Send + Sync + 'static {
@@ -21,29 +27,30 @@ pub trait Pages: Send + Sync + 'static {
 
 /// The HTTP listener cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "ottla.http.listen={address}: {error}. Choose another address with --override ottla.http.listen=HOST:PORT, or off"
-)]
-pub struct HttpBindError {
-    address: String,
-    error: io::Error,
-}
+#[error("ottla.http.listen: {0}. Choose another address with --override ottla.http.listen=HOST:PORT, or off")]
+pub struct HttpBindError(#[from] ListenError);
+
+/// A scraper, probes and a few who look: each asks for a page of some hundred kilobytes at the most.
+const LIMITS: Limits = Limits { connections_max: 64, request_time_max: Duration::from_secs(30) };
 
 /// A bound HTTP listener.
 pub struct Http {
-    listener: TcpListener,
+    sockets: Sockets,
 }
 
 impl Http {
-    /// `address` is `host:port`; port 0 takes a free one.
-    pub async fn bind(address: &str) -> Result<Http, HttpBindError> {
-        let bound = TcpListener::bind(address).await;
-        let listener = bound.map_err(|error| HttpBindError { address: address.into(), error })?;
-        Ok(Http { listener })
+    /// Binds every address that `host` stands for, as Kafka listeners do; port 0 takes a free one.
+    pub fn bind(host: &str, port: u16) -> Result<Http, HttpBindError> {
+        Http::bind_within(host, port, LIMITS)
     }
 
+    fn bind_within(host: &str, port: u16, limits: Limits) -> Result<Http, HttpBindError> {
+        Ok(Http { sockets: Sockets::new(listen(host, port, &SocketSettings::default())?, limits) })
+    }
+
+    /// The first of its addresses.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.sockets.local_addr()
     }
 
     /// Serves until `stop` completes.
@@ -53,7 +60,7 @@ impl Http {
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
             .with_state(pages);
-        let serving = axum::serve(self.listener, router);
+        let serving = axum::serve(self.sockets, router);
         tokio::select! {
             served = serving => {
                 if let Err(error) = served {
@@ -81,57 +88,5 @@ fn state(fault: Option<String>) -> Response {
     match fault {
         None => (StatusCode::OK, "ok\n").into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
-    };
-
-    struct Fixed(Option<String>);
-
-    impl Pages for Fixed {
-        fn metrics(&self) -> Vec<u8> {
-            b"ottla_test 1\n".to_vec()
-        }
-        fn unhealthy(&self) -> Option<String> {
-            None
-        }
-        fn not_ready(&self) -> Option<String> {
-            self.0.clone()
-        }
-    }
-
-    async fn get(address: SocketAddr, path: &str) -> String {
-        let mut socket = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    #[tokio::test]
-    async fn metrics_health_and_readiness_are_served() {
-        let http = Http::bind("127.0.0.1:0").await.unwrap();
-        let address = http.address().unwrap();
-        tokio::spawn(http.serve(Arc::new(Fixed(Some("starting".into()))), std::future::pending()));
-        assert!(get(address, "/metrics").await.ends_with("ottla_test 1\n"));
-        assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
-        let ready = get(address, "/readyz").await;
-        assert!(ready.starts_with("HTTP/1.1 503") && ready.ends_with("starting\n"), "{ready}");
-        assert!(get(address, "/else").await.starts_with("HTTP/1.1 404"));
-    }
-
-    #[tokio::test]
-    async fn an_address_in_use_is_told_with_the_way_out() {
-        let http = Http::bind("127.0.0.1:0").await.unwrap();
-        let address = http.address().unwrap().to_string();
-        let error = Http::bind(&address).await.err().unwrap().to_string();
-        assert!(error.contains("ottla.http.listen") && error.contains("off"), "{error}");
     }
 }

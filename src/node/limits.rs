@@ -1,9 +1,6 @@
 //! Limits of connections as the settings give them, at the start and whenever they change, and what the system allows.
 use super::NodeParts;
-use crate::{
-    config::NetworkConfig,
-    server::{ConnectionRules, SocketSettings},
-};
+use crate::{config::NetworkConfig, net::SocketSettings, server::ConnectionRules};
 use rustix::process::{Resource, getrlimit};
 use std::net::{IpAddr, ToSocketAddrs};
 

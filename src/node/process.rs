@@ -6,6 +6,7 @@ use super::{Node, NodeParts};
 use crate::{
     cli::ServeArgs,
     config::{self, Loaded, NoteLevel},
+    net::BrokerAddress,
     platform::{Clock, Disk, RealDisk, SystemChance, SystemClock, seeded},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -21,7 +22,36 @@ const STOP_MAX: Duration = Duration::from_secs(30);
 pub fn serve(args: ServeArgs) -> ExitCode {
     huge_pages(false);
     let clock = Arc::new(SystemClock::new());
-    let loaded = match load(&args) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ottla").build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("ottla: cannot start its threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(heed(args, clock));
+    // Nothing that still hangs in a blocking thread holds the exit up.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    code
+}
+
+/// Listens to signals before anything else: one that comes from now on ends the process in order. Until then it ends it by itself,
+/// and nothing was touched.
+async fn heed(args: ServeArgs, clock: Arc<SystemClock>) -> ExitCode {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("ottla: cannot listen to signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let loaded = tokio::select! {
+        // A file can be a pipe that nobody fills.
+        loaded = tokio::task::spawn_blocking(move || load(&args)) => loaded,
+        () = signals.next() => return ExitCode::SUCCESS,
+    };
+    let loaded = match loaded.map_err(|error| error.to_string()).and_then(|loaded| loaded) {
         Ok(loaded) => loaded,
         Err(why) => {
             eprintln!("ottla: {why}");
@@ -36,18 +66,7 @@ pub fn serve(args: ServeArgs) -> ExitCode {
         }
     }
     raise_descriptor_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ottla").build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("ottla: cannot start its threads: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let code = runtime.block_on(run(loaded, clock, Arc::new(RealDisk)));
-    // Nothing that still hangs in a blocking thread holds the exit up.
-    runtime.shutdown_timeout(Duration::from_millis(100));
-    code
+    run(loaded, signals, clock, Arc::new(RealDisk)).await
 }
 
 fn load(args: &ServeArgs) -> Result<Loaded, String> {
@@ -118,14 +137,7 @@ impl Signals {
     }
 }
 
-async fn run(loaded: Loaded, clock: Arc<SystemClock>, disk: Arc<dyn Disk>) -> ExitCode {
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => {
-            eprintln!("ottla: cannot listen to signals: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
+async fn run(loaded: Loaded, mut signals: Signals, clock: Arc<SystemClock>, disk: Arc<dyn Disk>) -> ExitCode {
     if let Some(notice) = seeded::notice() {
         eprintln!("ottla: {notice}");
         tracing::error!("{notice}");
@@ -176,7 +188,9 @@ fn announce(node: &Node, clock: &dyn Clock, directories: &[String]) {
         .iter()
         .map(|listener| {
             let told = node.advertised.iter().find(|told| told.name == listener.name);
-            let told = told.map_or("nothing".into(), |told| format!("{}:{}", told.host, told.port));
+            let told = told.map_or("nothing".into(), |told| {
+                BrokerAddress { host: told.host.clone(), port: told.port }.to_string()
+            });
             format!("{listener} (clients are told {told})")
         })
         .collect();

@@ -18,10 +18,11 @@ use crate::{
     http::{Http, HttpBindError},
     log::{Cleaner, Closed, LogDirError, LogError, Scrubber},
     metrics::Metrics,
+    net::{SocketSettings, own_name},
     platform::{Chance, Clock, Disk},
     quorum::LeadError,
     replica::Partitions,
-    server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts, SocketSettings},
+    server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts},
 };
 use std::{
     sync::{
@@ -36,6 +37,8 @@ use tokio::{sync::watch, task::JoinHandle};
 const REQUEST_MEMORY_BYTES: u64 = 512 << 20;
 /// A fetch session that was not used for this long gives way to others (Kafka's MIN_INCREMENTAL_FETCH_SESSION_EVICTION_MS).
 const SESSION_EVICTION: Duration = Duration::from_secs(120);
+/// Partitions that all fetch sessions together may remember, some 250 bytes each.
+const SESSION_PARTITIONS_MAX: usize = 1_000_000;
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +102,7 @@ impl Node {
         let (bound, listeners, advertised) = bind(network, &socket_settings(&parts))?;
         let limits = ConnectionLimits::new(connection_rules(network));
         let http = match &network.http_listen {
-            Some(address) => Some(Http::bind(&format!("{}:{}", address.host, address.port)).await?),
+            Some(address) => Some(Http::bind(&address.host, address.port)?),
             None => None,
         };
         let (stop, stopping) = watch::channel(false);
@@ -216,7 +219,8 @@ impl Node {
 
 type Bound = (Vec<Listener>, Vec<ListenerConfig>, Vec<ListenerConfig>);
 
-/// Binds every listener; a port of 0 becomes the one that was taken, also in what clients are told.
+/// Binds every listener. A port of 0 becomes the one that was taken, also in what clients are told; where they would be told no host,
+/// they are told the machine's name.
 fn bind(network: &NetworkConfig, sockets: &SocketSettings) -> Result<Bound, BindError> {
     let mut bound = Vec::new();
     let (mut listeners, mut advertised) = (network.listeners.clone(), network.advertised.clone());
@@ -230,6 +234,13 @@ fn bind(network: &NetworkConfig, sockets: &SocketSettings) -> Result<Bound, Bind
         }
         bound.push(socket);
     }
+    for told in advertised.iter_mut().filter(|told| told.host.is_empty()) {
+        told.host = own_name().unwrap_or_else(|| {
+            let name = &told.name;
+            tracing::warn!("the name of this machine has no address: clients of {name} are told localhost; set advertised.listeners");
+            "localhost".into()
+        });
+    }
     Ok((bound, listeners, advertised))
 }
 
@@ -242,7 +253,11 @@ fn broker(
     metrics: &Arc<Metrics>,
     stopping: &watch::Receiver<bool>,
 ) -> Arc<Broker> {
-    let slots = parts.config.fetch.session_slots_max as usize;
+    let session_settings = SessionSettings {
+        slots: parts.config.fetch.session_slots_max as usize,
+        eviction: SESSION_EVICTION,
+        partitions_max: SESSION_PARTITIONS_MAX,
+    };
     Arc::new(Broker {
         node_id: parts.config.node_id,
         cluster_id: storage.cluster_id.clone(),
@@ -256,7 +271,7 @@ fn broker(
         transactions: ends.transactions.clone(),
         transaction_ends: ends.clone(),
         producer_ids: producer_ids.clone(),
-        sessions: SessionCache::new(SessionSettings { slots, eviction: SESSION_EVICTION }),
+        sessions: SessionCache::new(session_settings),
         just_deleted: JustDeleted::default(),
         clock: parts.clock.clone(),
         chance: parts.chance.clone(),

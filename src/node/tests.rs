@@ -1,5 +1,6 @@
 //! The whole of a node's storage (metadata log, controller, partitions, logs, write-ahead log) over power losses and
 //! kills at any moment: what was answered with `acks=all` is there afterwards, once, in order and visible.
+mod clock;
 mod directories;
 
 use super::{

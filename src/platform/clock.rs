@@ -50,6 +50,11 @@ impl ManualClock {
         ManualClock { at: Mutex::new((wall_ms, Duration::ZERO)) }
     }
 
+    /// As somebody sets the machine's clock: no time passes.
+    pub fn set_wall_ms(&self, wall_ms: i64) {
+        self.at.lock().0 = wall_ms;
+    }
+
     pub fn advance(&self, by: Duration) {
         let mut at = self.at.lock();
         at.0 += by.as_millis() as i64;

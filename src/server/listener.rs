@@ -7,20 +7,15 @@ use super::{
 use crate::{
     api::{Connection as Client, Router},
     metrics::Metrics,
+    net::{ListenError, Seldom, SocketSettings, listen},
     platform::Clock,
 };
-use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
-use std::{
-    io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
-    sync::Arc,
-    time::Duration,
-};
+use socket2::TcpKeepalive;
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
-    time::Instant,
 };
 
 /// A listener cannot be opened; the text says how to get out of it.
@@ -30,22 +25,8 @@ pub enum BindError {
         "listener {name}: {address} is in use: another broker runs there. Stop it, or choose another port with --override listeners={name}://HOST:PORT"
     )]
     InUse { name: String, address: String },
-    #[error("listener {name}: cannot resolve {address}: {error}")]
-    Unresolved { name: String, address: String, error: io::Error },
-    #[error("listener {name}: cannot listen on {address}: {error}")]
-    Other { name: String, address: String, error: io::Error },
-}
-
-/// Connections that may wait to be accepted, unless `socket.listen.backlog.size` says otherwise. Kafka's 50 are soon
-/// full when thousands of clients come back at once.
-const BACKLOG: i32 = 1024;
-
-/// What the settings say of sockets; `None` where they say nothing.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct SocketSettings {
-    pub send_buffer_bytes: Option<usize>,
-    pub receive_buffer_bytes: Option<usize>,
-    pub backlog: Option<i32>,
+    #[error("listener {name}: {error}")]
+    Other { name: String, error: ListenError },
 }
 
 /// One bound listener: all its addresses share the name and the port.
@@ -55,75 +36,19 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds every address that `host` stands for: `localhost` on IPv4 and IPv6, an empty host on all interfaces.
-    /// Port 0 takes a free port, the same for all addresses.
+    /// Binds every address that `host` stands for.
     pub fn bind(name: &str, host: &str, port: u16, settings: &SocketSettings) -> Result<Listener, BindError> {
-        let address = format!("{host}:{port}");
-        let mut addresses: Vec<SocketAddr> = match host {
-            "" if Socket::new(Domain::IPV6, Type::STREAM, None).is_err() => vec![([0u8; 4], port).into()],
-            "" => vec![([0u16; 8], port).into()],
-            // Both, also where the hosts file names one of them only.
-            "localhost" => vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()],
-            host => (host, port)
-                .to_socket_addrs()
-                .map_err(|error| BindError::Unresolved { name: name.into(), address: address.clone(), error })?
-                .collect(),
-        };
-        addresses.sort_by_key(SocketAddr::is_ipv6);
-        addresses.dedup();
-        let other = |error| BindError::Other { name: name.into(), address: address.clone(), error };
-        let mut sockets: Vec<TcpListener> = Vec::new();
-        let mut without_family = None;
-        for mut wanted in addresses {
-            if let Some(first) = sockets.first().and_then(|socket| socket.local_addr().ok()) {
-                wanted.set_port(first.port());
-            }
-            match listen(wanted, settings) {
-                Ok(socket) => sockets.push(socket),
-                // A name may stand for addresses of a family that the machine does not have.
-                Err(error) if is_no_such_family(&error) => without_family = Some(error),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    return Err(BindError::InUse { name: name.into(), address: wanted.to_string() });
-                }
-                Err(error) => return Err(other(error)),
-            }
-        }
-        match without_family {
-            Some(error) if sockets.is_empty() => Err(other(error)),
-            _ => Ok(Listener { name: name.into(), sockets }),
-        }
+        let sockets = listen(host, port, settings).map_err(|error| match error {
+            ListenError::InUse { address } => BindError::InUse { name: name.into(), address },
+            error => BindError::Other { name: name.into(), error },
+        })?;
+        Ok(Listener { name: name.into(), sockets })
     }
 
     /// The port, also when 0 was asked for.
     pub fn port(&self) -> u16 {
         self.sockets.first().and_then(|socket| socket.local_addr().ok()).map_or(0, |address| address.port())
     }
-}
-
-/// IPv6 is off for the interfaces, or the kernel has none.
-fn is_no_such_family(error: &io::Error) -> bool {
-    let without = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
-    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(without)
-}
-
-fn listen(address: SocketAddr, settings: &SocketSettings) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // An empty host means every interface of both families; a named address means itself.
-        socket.set_only_v6(!address.ip().is_unspecified())?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::from(address))?;
-    // Accepted connections take the buffers of their listener. Where nobody sets them, the system sizes them.
-    if let Some(bytes) = settings.send_buffer_bytes {
-        socket.set_send_buffer_size(bytes)?;
-    }
-    if let Some(bytes) = settings.receive_buffer_bytes {
-        socket.set_recv_buffer_size(bytes)?;
-    }
-    socket.listen(settings.backlog.unwrap_or(BACKLOG))?;
-    TcpListener::from_std(socket.into())
 }
 
 /// All listeners of one broker and their connections.
@@ -260,23 +185,6 @@ impl Accept {
             metrics.connections.dec();
             report(&client, &ended);
         });
-    }
-}
-
-/// Lines that clients could cause by the thousand are written once a second; the metrics count them all.
-#[derive(Default)]
-struct Seldom {
-    told_at: Option<Instant>,
-}
-
-impl Seldom {
-    fn is_due(&mut self) -> bool {
-        let now = Instant::now();
-        let is_due = self.told_at.is_none_or(|told_at| now - told_at >= Duration::from_secs(1));
-        if is_due {
-            self.told_at = Some(now);
-        }
-        is_due
     }
 }
 

@@ -7,4 +7,4 @@ mod loops;
 
 pub use admission::{Admission, Ticket};
 pub use limits::{ConnectionLimits, ConnectionRules, Refusal};
-pub use listener::{BindError, Listener, Server, ServerParts, SocketSettings};
+pub use listener::{BindError, Listener, Server, ServerParts};

@@ -95,31 +95,32 @@ fn net_6_limits_of_connections_change_at_run_time() {
     child.stop();
 }
 
-/// Opens a session over so many partitions; its id.
-fn open_session(asker: &mut Asker, partitions: i32) -> i32 {
+/// Opens a session over so many partitions; its id. `replica` is the broker that asks, -1 for a consumer.
+fn open_session(asker: &mut Asker, partitions: i32, replica: i32) -> i32 {
     let partitions = (0..partitions).map(|index| FetchPartition::default().with_partition(index));
     let topic = FetchTopic::default().with_topic(name("t")).with_partitions(partitions.collect());
     let request = FetchRequest::default().with_session_epoch(0).with_max_bytes(1_000).with_topics(vec![topic]);
-    asker.ask(12, &request).unwrap().session_id
+    asker.ask(12, &request.with_replica_id(replica.into())).unwrap().session_id
 }
 
 #[test]
-fn fet_12_a_full_cache_gives_way_to_larger_sessions_only() {
+fn fet_12_a_full_cache_keeps_young_sessions_except_before_copies() {
     let directory = tempfile::tempdir().unwrap();
     let port = free_port();
     let slots = "max.incremental.fetch.session.cache.slots=2";
     let child = Child::serve(directory.path(), port, &[slots, "num.partitions=5"]);
     make_topic(port, "t");
     let mut asker = Asker::new(port);
-    let (first, second) = (open_session(&mut asker, 2), open_session(&mut asker, 2));
+    let (first, second) = (open_session(&mut asker, 3, -1), open_session(&mut asker, 2, -1));
     assert!(first > 0 && second > 0 && first != second);
-    assert_eq!(open_session(&mut asker, 2), 0, "no room: the client goes on without a session");
-    let larger = open_session(&mut asker, 5);
-    assert!(larger > 0);
+    assert_eq!(open_session(&mut asker, 2, -1), 0, "no room: the client goes on without a session");
+    assert_eq!(open_session(&mut asker, 5, -1), 0, "also a larger one");
+    let of_copy = open_session(&mut asker, 1, 2);
+    assert!(of_copy > 0);
     let next = |session| FetchRequest::default().with_session_id(session).with_session_epoch(1);
-    assert_eq!(asker.ask(12, &next(first)).unwrap().error_code, 70, "FETCH_SESSION_ID_NOT_FOUND");
-    assert_eq!(asker.ask(12, &next(second)).unwrap().error_code, 0);
-    assert_eq!(asker.ask(12, &next(larger)).unwrap().error_code, 0);
+    assert_eq!(asker.ask(12, &next(second)).unwrap().error_code, 70, "FETCH_SESSION_ID_NOT_FOUND");
+    assert_eq!(asker.ask(12, &next(first)).unwrap().error_code, 0);
+    assert_eq!(asker.ask(12, &next(of_copy)).unwrap().error_code, 0);
     child.stop();
 }
 

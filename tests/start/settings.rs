@@ -1,6 +1,10 @@
 //! Where settings come from, and which of them counts.
 use crate::child::{Child, answer, ask, command, connect, free_port, metadata};
-use std::{io::Write, net::TcpStream, time::Duration};
+use std::{
+    io::Write,
+    net::{TcpStream, ToSocketAddrs},
+    time::Duration,
+};
 
 /// What Metadata tells clients of the only broker: id, host and port.
 fn told(socket: &mut TcpStream) -> (i32, String, i32) {
@@ -83,6 +87,20 @@ fn the_compose_file_with_two_listeners_works_as_it_is() {
     assert_eq!(told(&mut connect(host)), (1, "localhost".into(), i32::from(host)));
     assert_eq!(told(&mut connect(inner)), (1, "broker".into(), i32::from(inner)));
     assert!(child.ready_line().contains("4L6g3nShT-eMCtK--X86sw"));
+    child.stop();
+}
+
+#[test]
+fn clients_of_a_listener_on_every_interface_are_told_the_machine_s_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let listeners = format!("listeners=PLAINTEXT://:{port}");
+    let child = Child::start(directory.path(), &["serve", "-o", &listeners, "-o", "ottla.http.listen=off"]);
+    let machine = rustix::system::uname().nodename().to_str().unwrap().to_owned();
+    let has_address = (machine.as_str(), port).to_socket_addrs().is_ok();
+    let expected = if has_address { machine } else { "localhost".to_owned() };
+    assert_eq!(told(&mut connect(port)).1, expected);
+    assert!(child.ready_line().contains(&format!("PLAINTEXT://:{port} (clients are told {expected}:{port})")));
     child.stop();
 }
 

@@ -1,7 +1,12 @@
 //! How a broker ends: in order, at once, and what the next start finds.
 use crate::child::{Child, api_versions, ask, command, connect, fetch, free_port, make_topic};
 use rustix::process::Signal;
-use std::{io::Write, time::Duration};
+use std::{
+    io::Write,
+    path::Path,
+    process::{Child as Process, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
 
 #[test]
 fn ops_1_a_signal_ends_it_within_a_second_whoever_is_connected() {
@@ -44,19 +49,80 @@ fn a_second_signal_ends_it_at_once_and_the_next_start_recovers() {
     Child::serve(directory.path(), port, &[]).stop();
 }
 
-#[test]
-fn a_signal_that_comes_during_the_start_is_not_lost() {
-    let directory = tempfile::tempdir().unwrap();
-    for wait_ms in [0, 1, 3, 5, 8, 12, 20, 40] {
-        let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{}", free_port());
-        let arguments = ["serve", "-o", &listeners, "-o", "ottla.http.listen=off"];
-        let mut process = command(directory.path(), &arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(wait_ms));
-        rustix::process::kill_process(rustix::process::Pid::from_child(&process), Signal::TERM).unwrap();
-        let begun = std::time::Instant::now();
-        while process.try_wait().unwrap().is_none() {
-            assert!(begun.elapsed() < Duration::from_secs(3), "after {wait_ms} ms");
-            std::thread::sleep(Duration::from_millis(2));
+/// A broker that may not be ready yet; killed when this goes.
+struct Starting(Process);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts it and waits until it has its own way with SIGTERM: until then the system ends it.
+fn begin(directory: &Path, arguments: &[&str]) -> Starting {
+    let process = Starting(command(directory, arguments).stderr(Stdio::null()).spawn().unwrap());
+    let begun = Instant::now();
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        if u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (Signal::TERM.as_raw() - 1)) != 0 {
+            return process;
         }
+        assert!(begun.elapsed() < Duration::from_secs(10), "it never listens to signals");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+fn ended(mut process: Starting) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = process.0.try_wait().unwrap() {
+            return status;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "not ended");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn send(process: &Starting, signal: Signal) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(&process.0), signal).unwrap();
+}
+
+#[test]
+fn a_signal_that_comes_during_the_start_ends_it_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{}", free_port());
+    let arguments = ["serve", "-o", &listeners, "-o", "log.dirs=data", "-o", "ottla.http.listen=off"];
+    for round in 0..20 {
+        if round == 10 {
+            // From here on each start finds what the one before it left; up to here each began with nothing.
+            Child::start(directory.path(), &arguments).stop();
+        }
+        if round < 10 && directory.path().join("data").exists() {
+            std::fs::remove_dir_all(directory.path().join("data")).unwrap();
+        }
+        let process = begin(directory.path(), &arguments);
+        // All over the first 60 ms, in no order.
+        std::thread::sleep(Duration::from_micros(round * 7_919 * 7 % 60_000));
+        send(&process, if round % 2 == 0 { Signal::TERM } else { Signal::INT });
+        let status = ended(process);
+        assert_eq!(status.code(), Some(0), "round {round}: {status}");
+        Child::start(directory.path(), &arguments).stop();
+    }
+}
+
+#[test]
+fn signals_are_heeded_while_the_settings_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("server.properties");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut process = begin(directory.path(), &["serve", "server.properties"]);
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(process.0.try_wait().unwrap().is_none(), "it waits for the file");
+        send(&process, signal);
+        assert_eq!(ended(process).code(), Some(0));
+        assert!(!directory.path().join("ottla-data").exists());
     }
 }

@@ -271,6 +271,36 @@ fn fet_10_errors_are_told_each_time() {
 }
 
 #[test]
+fn fet_10_of_a_topic_that_was_there_a_session_is_told_that_it_is_gone() {
+    use kafka_protocol::messages::DeleteTopicsRequest;
+    let mut connection = Connection::open();
+    for version in [7, 12, 13, 18] {
+        let (kept, gone) = (new_topic(&mut connection, 1), new_topic(&mut connection, 2));
+        let id = opened(&mut connection, version, &kept, &[0]).session_id;
+        // One partition of it comes in one round, the other in the next, and is named once more.
+        for (epoch, named) in (1..).zip([&[0][..], &[1], &[0]]) {
+            let wanted = named.iter().map(|&partition| from_offset(partition, 0)).collect();
+            assert_ok(connection.call(version, &in_session(version, &gone, (id, epoch), wanted)).error_code);
+        }
+        let delete = DeleteTopicsRequest::default().with_topic_names(vec![gone.wire_name()]).with_timeout_ms(10_000);
+        assert_ok(connection.call(5, &delete).responses[0].error_code);
+        let watch = protocol_tests::time::Stopwatch::start();
+        for epoch in 4.. {
+            let answer = connection.call(version, &in_session(version, &gone, (id, epoch), Vec::new()));
+            assert_ok(answer.error_code);
+            let told = answer.responses.iter().flat_map(|topic| &topic.partitions);
+            let codes: Vec<i16> = told.map(|partition| partition.error_code).collect();
+            if codes == [Code::UnknownTopicOrPartition.code(); 2] {
+                break;
+            }
+            assert!(!codes.contains(&Code::UnknownTopicId.code()), "version {version}: {codes:?}");
+            assert!(watch.elapsed_ms() < 10_000, "version {version}: {codes:?}");
+            protocol_tests::time::pause_ms(20);
+        }
+    }
+}
+
+#[test]
 fn fet_10_an_unknown_topic_id_is_told_each_time() {
     let mut connection = Connection::open();
     let unknown = Topic { name: fresh_name("unknown"), id: Uuid::from_u128(0xabcdef << 32) };

@@ -4,8 +4,8 @@ use kafka_protocol::messages::fetch_response::PartitionData;
 use protocol_tests::batch::read_batches;
 use protocol_tests::time::{Stopwatch, pause_ms};
 use protocol_tests::{
-    Batch, Code, Connection, Topic, append, assert_error, assert_ok, fetch_request, from_offset, new_topic,
-    new_topic_with, only_partition,
+    Batch, Code, Connection, FETCH_BY_NAME, Topic, append, assert_error, assert_ok, fetch_request, from_offset,
+    new_topic, new_topic_with, only_partition,
 };
 use std::thread;
 
@@ -160,23 +160,26 @@ fn pitfall_21_an_error_in_any_partition_ends_the_wait() {
 }
 
 #[test]
-fn fet_3_the_deletion_of_the_topic_ends_the_wait_or_lets_it_run_out() {
+fn fet_3_the_deletion_of_the_topic_ends_the_wait() {
     use kafka_protocol::messages::DeleteTopicsRequest;
     let mut connection = Connection::open();
-    let topic = new_topic(&mut connection, 1);
-    let request = waiting(12, &topic, 0, 1, 3_000);
-    let reader = thread::spawn(move || timed(&mut Connection::open(), 12, &request));
-    pause_ms(100);
-    let delete = DeleteTopicsRequest::default().with_topic_names(vec![topic.wire_name()]).with_timeout_ms(10_000);
-    assert_ok(connection.call(5, &delete).responses[0].error_code);
-    let (partition, elapsed_ms) = reader.join().expect("the reader");
-    if partition.error_code != 0 {
+    for version in [4, 12, 13, 18] {
+        let topic = new_topic(&mut connection, 1);
+        // So long that its end cannot be what answers.
+        let request = waiting(version, &topic, 0, 1, 60_000);
+        let reader = thread::spawn(move || timed(&mut Connection::open(), version, &request));
+        pause_ms(150);
+        let delete = DeleteTopicsRequest::default().with_topic_names(vec![topic.wire_name()]).with_timeout_ms(10_000);
+        assert_ok(connection.call(5, &delete).responses[0].error_code);
+        let (partition, elapsed_ms) = reader.join().expect("the reader");
+        assert!((100..10_000).contains(&elapsed_ms), "version {version}: {elapsed_ms} ms");
+        // Its id was known when the fetch began.
         let gone = [Code::UnknownTopicOrPartition.code(), Code::NotLeaderOrFollower.code()];
-        assert!(gone.contains(&partition.error_code), "{}", partition.error_code);
+        assert!(gone.contains(&partition.error_code), "version {version}: {}", partition.error_code);
+        let unknown = if version > FETCH_BY_NAME { Code::UnknownTopicId } else { Code::UnknownTopicOrPartition };
+        let after = timed(&mut connection, version, &waiting(version, &topic, 0, 1, 1_000)).0;
+        assert_error(after.error_code, unknown);
     }
-    assert!(elapsed_ms < 10_000, "{elapsed_ms} ms");
-    let after = timed(&mut connection, 12, &waiting(12, &topic, 0, 1, 1_000)).0;
-    assert_error(after.error_code, Code::UnknownTopicOrPartition);
 }
 
 #[test]

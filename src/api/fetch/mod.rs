@@ -6,14 +6,15 @@
 mod encode;
 mod read;
 mod session;
+mod session_cache;
 mod wait;
 
 use super::{Context, Reply, Response};
 use crate::types::{ErrorCode, Isolation};
 use kafka_protocol::messages::FetchRequest;
 use read::{Found, Limits};
-use session::Plan;
-pub use session::{SessionCache, SessionSettings};
+use session::{Plan, is_follower};
+pub use session_cache::{SessionCache, SessionSettings};
 use std::time::Duration;
 
 pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
@@ -24,12 +25,12 @@ pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
         isolation,
         bytes_max: usize::try_from(request.max_bytes).unwrap_or(0).min(cx.broker.config.fetch.bytes_max as usize),
         // Copies elsewhere are asked for by replica id; they get a refusal until there are any (FET-14).
-        follower: request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0,
+        follower: is_follower(&request),
     };
     let wait = Duration::from_millis(request.max_wait_ms.max(0) as u64);
     // More than may be answered never comes (FET-3).
     let bytes_min = usize::try_from(request.min_bytes).unwrap_or(0).min(limits.bytes_max);
-    let mut plan = match cx.broker.sessions.plan(cx, &request) {
+    let mut plan = match cx.broker.sessions.plan(cx.broker.clock.monotonic(), cx.version, &request) {
         Ok(plan) => plan,
         Err(code) => return Reply::Now(encode::failed(cx, code)),
     };
@@ -66,6 +67,7 @@ fn finish(cx: &Context, plan: Plan, found: Vec<Found>) -> Response {
     for code in found.iter().map(|found| found.code).filter(|code| code.is_error()) {
         cx.error(code);
     }
-    let (session_id, items) = cx.broker.sessions.settle(cx, plan, &found);
+    let (now, chance) = (cx.broker.clock.monotonic(), &*cx.broker.chance);
+    let (session_id, items) = cx.broker.sessions.settle(now, chance, plan, &found);
     encode::answer(cx, session_id, &items, &found)
 }

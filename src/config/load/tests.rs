@@ -49,6 +49,16 @@ fn flags_beat_variables_beat_the_file() {
 }
 
 #[test]
+fn a_wrong_number_of_the_node_is_told_where_it_was_written() {
+    let text = message("node.id=abc");
+    assert!(text.starts_with("server.properties:1: Invalid value abc for configuration node.id"), "{text}");
+    let text = message("broker.id=abc");
+    assert!(text.starts_with("server.properties:1: Invalid value abc for configuration broker.id"), "{text}");
+    // Good for the one name and not for the other.
+    assert!(message("broker.id=-7").contains("node.id"));
+}
+
+#[test]
 fn a_typo_stops_the_start_with_what_was_meant() {
     let text = message("num.partition=3\n\nentirely.unheard.of=1");
     assert!(

@@ -217,3 +217,58 @@ impl Examining<'_> {
         Ok(matches!(step, Step::Batch { header, .. } if header.base() >= Some(due) && !self.is_beyond(&header)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        platform::{Disk, MemoryDisk, OpenMode},
+        record::BatchBuilder,
+    };
+    use std::path::Path;
+
+    const RECORDS: i64 = 2;
+
+    /// Looks at batches of these leader epochs, of which the log's epoch checkpoint knows `known` for sure; answers also the bytes of one.
+    fn examined(epochs: &[i32], known: &dyn Fn(Offset) -> Option<LeaderEpoch>) -> (Examined, u64) {
+        let file = MemoryDisk::new().open(Path::new("segment"), OpenMode::Create).unwrap();
+        let mut bytes = 0;
+        for (at, epoch) in (0..).zip(epochs) {
+            let batch = BatchBuilder::new(1_000).record(None, Some(b"v")).record(None, Some(b"w")).build();
+            let mut batch = batch.place(Offset::new(at * RECORDS), LeaderEpoch::new(0)).slices().concat();
+            batch[12..16].copy_from_slice(&epoch.to_be_bytes());
+            file.write_all_at(&batch, bytes).unwrap();
+            bytes += batch.len() as u64;
+        }
+        let (base, end) = (Offset::new(0), Offset::new(epochs.len() as i64 * RECORDS));
+        let expected = Expected { base, first: Some(base), end: Some(end), gaps: &|_| false, epoch: known };
+        let found = examine(&*file, 0..bytes, &expected, &mut |_| true).unwrap().unwrap();
+        (found, bytes / epochs.len() as u64)
+    }
+
+    #[test]
+    fn log_16_a_batch_of_a_lower_epoch_than_the_one_before_it_is_damage() {
+        let (found, size) = examined(&[1, 3, 2, 3, 3], &|_| None);
+        let expected = Damage {
+            bytes: 2 * size..3 * size,
+            offsets: Offset::new(4)..Offset::new(6),
+            what: "the batch's leader epoch 2 is below the 3 before it".into(),
+        };
+        assert_eq!(found.damages, [expected]);
+        assert_eq!((found.batches, found.records, found.next), (4, 8, Some(Offset::new(10))));
+        // The last one, with nothing behind it that could end the damage.
+        let (found, size) = examined(&[1, 0], &|_| None);
+        assert_eq!((found.batches, found.damages.len()), (1, 1));
+        assert_eq!(found.damages[0].bytes, size..2 * size);
+    }
+
+    #[test]
+    fn log_16_epochs_that_rise_that_are_missing_or_that_the_checkpoint_knows_are_none() {
+        assert_eq!(examined(&[0, 0, 1, 5, 5], &|_| None).0.damages, []);
+        assert_eq!(examined(&[4, -1, 4], &|_| None).0.damages, []);
+        let known = |at: Offset| Some(LeaderEpoch::new(if at < Offset::new(4) { 3 } else { 2 }));
+        assert_eq!(examined(&[3, 3, 2, 2], &known).0.damages, []);
+        // What the checkpoint knows of another batch excuses nothing.
+        assert_eq!(examined(&[3, 2, 2, 2], &known).0.damages.len(), 1);
+    }
+}
