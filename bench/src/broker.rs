@@ -24,8 +24,9 @@ const POLL: Duration = Duration::from_micros(500);
 /// Groups of a measurement do not wait for members that nobody starts.
 const SETTINGS: &[&str] =
     &["log.segment.delete.delay.ms=1000", "auto.create.topics.enable=false", "group.initial.rebalance.delay.ms=0"];
-/// Where Ottla keeps the views of its coordinators, in its first log directory.
-const VIEW_FOLDER: &str = "data/ottla-state";
+/// As Ottla logs by default, and what each partition of a coordinator was loaded from.
+const LOG_LEVELS: &str = "info,ottla::coordinator::run::shard=debug";
+pub const OUTPUT_FILE: &str = "output";
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
@@ -86,7 +87,7 @@ impl Broker {
 
     fn start_ottla(&mut self) -> Result<Duration, Fault> {
         fs::create_dir_all(&self.directory).during("making Ottla's directory")?;
-        let output = File::create(self.directory.join("output")).during("making Ottla's output file")?;
+        let output = File::create(self.directory.join(OUTPUT_FILE)).during("making Ottla's output file")?;
         let mut command = Command::new(&self.program);
         command.arg("serve");
         let own = [
@@ -97,6 +98,7 @@ impl Broker {
         for setting in own.iter().map(String::as_str).chain(SETTINGS.iter().copied()) {
             command.args(["--override", setting]);
         }
+        command.env("OTTLA_LOG", LOG_LEVELS);
         command.stdin(Stdio::null()).stderr(output.try_clone().during("sharing the output file")?).stdout(output);
         // SAFETY: between fork and exec only one system call is made.
         unsafe {
@@ -157,20 +159,9 @@ impl Broker {
         Ok(())
     }
 
-    /// Deletes the views of the coordinators of a broker that does not run; false where there are none: of short journals
-    /// none is kept.
-    pub fn remove_views(&self) -> Result<bool, Fault> {
-        match self.kind {
-            Kind::Kafka => Ok(false),
-            Kind::Ottla => {
-                let views = self.directory.join(VIEW_FOLDER);
-                let is_there = views.exists();
-                if is_there {
-                    fs::remove_dir_all(views).during("deleting the views")?;
-                }
-                Ok(is_there)
-            }
-        }
+    /// Where Ottla lives, with its data and its output; Apache Kafka's place is known to its script.
+    pub fn directory(&self) -> Option<&Path> {
+        (self.kind == Kind::Ottla).then_some(&*self.directory)
     }
 
     /// Asks it to stop and gives the time until its process is gone; its data stays.
@@ -249,7 +240,7 @@ fn free_address() -> Result<SocketAddr, Fault> {
 
 /// The last lines of a broker's output.
 fn tail(directory: &Path) -> String {
-    let text = fs::read_to_string(directory.join("output")).unwrap_or_default();
+    let text = fs::read_to_string(directory.join(OUTPUT_FILE)).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(5)..].join(" | ")
 }

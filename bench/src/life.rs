@@ -8,6 +8,7 @@ use crate::{
     process, produce,
     rows::{self, CONNECTIONS, Row, Scene, Work},
     turn::{RECORD_BYTES, Turn, refuse_errors, rest, target},
+    views::Views,
 };
 use std::{
     thread,
@@ -120,8 +121,8 @@ impl Turn<'_> {
 
     /// Kill and start again with many committed offsets; then once more without what a broker keeps beside its logs.
     pub fn offsets(&mut self, options: &Options, wanted: &[&Row]) -> Result<(), Fault> {
-        let Some((row, groups, partitions)) = wanted.iter().find_map(|row| match row.work {
-            Work::Offsets { groups, partitions } => Some((*row, groups, partitions)),
+        let Some((row, groups, partitions, times)) = wanted.iter().find_map(|row| match row.work {
+            Work::Offsets { groups, partitions, times } => Some((*row, groups, partitions, times)),
             _ => None,
         }) else {
             return Ok(());
@@ -130,8 +131,10 @@ impl Turn<'_> {
         broker.start()?;
         let all = target(&broker, row.id, partitions);
         admin::create_topic(&all)?;
-        offsets::fill(&all, groups)?;
+        offsets::fill(&all, groups, times)?;
         offsets::await_served(&all, groups)?;
+        let views = Views::of(&broker);
+        views.as_ref().map_or(Ok(()), Views::await_rest)?;
         thread::sleep(self.scale.settle);
         let resident = broker.pid().map_or(f64::NAN, process::resident_mb);
         self.add(row, rows::RESIDENT_MB, resident);
@@ -140,11 +143,18 @@ impl Turn<'_> {
         self.add(row, rows::READY_MS, ready);
         self.add(row, rows::SERVED_MS, served);
         eprintln!("  {:<14} {resident:.1} MB resident, ready in {ready:.1} ms, served in {served:.1} ms", row.id);
+        let Some(views) = views else { return Ok(()) };
+        let (all_rows, rows) = (groups * partitions as usize, views.rows_loaded()?);
+        if rows < all_rows {
+            return Err(Fault::Usage(format!("the view gave {rows} of {all_rows} offsets: it did not take part")));
+        }
         broker.kill()?;
-        if broker.remove_views()? {
-            let (_, served) = self.serve_again(&mut broker, &all, groups)?;
-            eprintln!("  {:<14} without the view served in {served:.1} ms", row.id);
-            self.add(row, rows::VIEWLESS_MS, served);
+        views.remove()?;
+        let (_, served) = self.serve_again(&mut broker, &all, groups)?;
+        eprintln!("  {:<14} without the view served in {served:.1} ms", row.id);
+        match views.rows_loaded()? {
+            0 => self.add(row, rows::VIEWLESS_MS, served),
+            rows => return Err(Fault::Usage(format!("{rows} offsets came out of a view that was deleted"))),
         }
         Ok(())
     }

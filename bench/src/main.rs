@@ -26,6 +26,7 @@ mod rounds;
 mod rows;
 mod transactions;
 mod turn;
+mod views;
 mod wire;
 
 use clap::Parser;
@@ -65,7 +66,7 @@ fn run_load(load: &Load) -> Result<(), fault::Fault> {
         options::LoadKind::Commits => println!("{}", commits::run(&target, &load.commits())?),
         options::LoadKind::Transactions => println!("{}", transactions::run(&target, &load.transactions())?),
         options::LoadKind::ExactlyOnce => println!("{}", exactly_once::run(&target, load.time())?),
-        options::LoadKind::Offsets => offsets::fill(&target, load.many)?,
+        options::LoadKind::Offsets => offsets::fill(&target, load.many, 1)?,
         options::LoadKind::LongPoll => println!("{}", long_poll::run(&target, &load.long_poll())?),
     }
     Ok(())

@@ -86,8 +86,23 @@ pub fn agree(target: &Target, protocol: Protocol, members: usize) -> Result<Dura
     })
 }
 
+/// Ottla keeps half of the files that may be open for logs, and some more.
+const FILES_EACH: u64 = 2;
+const FILES_MORE: u64 = 2_500;
+
+/// A broker inherits the limit of this process. Past it connections are closed, and their members would never be heard of.
+fn check_limit(groups: usize, files_max: u64) -> Result<(), Fault> {
+    let needed = groups as u64 * FILES_EACH + FILES_MORE;
+    if files_max >= needed {
+        return Ok(());
+    }
+    Err(Fault::Usage(format!("{groups} connections need a limit of {needed} open files (ulimit -Hn), not {files_max}")))
+}
+
 /// Runs groups of one member each, and calls `look` once all have joined and go on with their heartbeats.
 pub fn rest<T: Send>(target: &Target, groups: usize, look: impl FnOnce() -> T + Send) -> Result<T, Fault> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    check_limit(groups, limit.current.unwrap_or(u64::MAX))?;
     coordinator::await_found(target.address, Kind::Group, &target.topic)?;
     std::thread::scope(|scope| {
         crowd::run(async {
@@ -127,6 +142,12 @@ struct Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_of_open_files_that_is_too_low_is_told() {
+        assert!(check_limit(10_000, 22_500).is_ok());
+        assert!(check_limit(10_000, 20_000).unwrap_err().to_string().contains("22500"));
+    }
 
     #[test]
     fn all_agree_when_each_told_the_same_and_every_partition_has_an_owner() {

@@ -19,19 +19,24 @@ const POLL: Duration = Duration::from_millis(2);
 const PASSES_MAX: usize = 10;
 const PASS_PAUSE: Duration = Duration::from_millis(500);
 
-/// Each group commits an offset of every partition of the topic, its own number.
-pub fn fill(target: &Target, groups: usize) -> Result<(), Fault> {
+/// Each group commits an offset of every partition of the topic so often, its own number.
+pub fn fill(target: &Target, groups: usize, times: usize) -> Result<(), Fault> {
     coordinator::await_found(target.address, Kind::Group, &commits::group(0))?;
     let frames: Vec<_> = (0..groups)
         .map(|index| commits::request(&commits::group(index), &target.topic, 0..target.partitions, index as i64))
         .collect();
-    // Some coordinators may not be ready yet: then all of it once more, which changes nothing for the others.
+    (0..times).try_for_each(|_| fill_once(target, &frames))
+}
+
+/// Some coordinators may not be ready yet: then all of it once more, which changes nothing for the others.
+fn fill_once(target: &Target, frames: &[Vec<u8>]) -> Result<(), Fault> {
+    let groups = frames.len();
     for _ in 0..PASSES_MAX {
         let sent = Cell::new(0);
         let over = || sent.replace(sent.get() + 1) >= groups;
         let code = commits::error_code;
         let terms = Terms { in_flight: IN_FLIGHT, answered: true, over: &over, taken: &|| {}, code };
-        if pipeline::drive(&mut Connection::open(target.address)?, &frames, &terms)?.errors == 0 {
+        if pipeline::drive(&mut Connection::open(target.address)?, frames, &terms)?.errors == 0 {
             return Ok(());
         }
         thread::sleep(PASS_PAUSE);

@@ -2,9 +2,12 @@
 //! regular expressions and lets members choose their ids (KIP-1082).
 use super::{Context, Reply, errors, groups, reply};
 use crate::{
-    coordinator::group::{
-        self,
-        consumer::{self, Heartbeat, HeartbeatReply, Partitions, Refused},
+    coordinator::{
+        CoordinatorError,
+        group::{
+            self,
+            consumer::{self, Heartbeat, HeartbeatReply, Matched, Partitions, Refused},
+        },
     },
     types::{ErrorCode, TopicId},
     wire::StrBytes,
@@ -13,6 +16,22 @@ use kafka_protocol::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
     consumer_group_heartbeat_response::{Assignment, TopicPartitions},
 };
+use std::{
+    future::Future,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+/// Expressions are matched with all topics by so many threads at a time, so that others have processors left.
+static MATCHING: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Semaphore::new((processors / 2).max(1))
+});
+/// For all expressions of one heartbeat; what is not matched by then is refused, or stands for what it stood for.
+const MATCHING_TIME: Duration = Duration::from_secs(2);
+/// Members that change their expressions meanwhile have them matched too.
+const MATCHINGS_MAX: usize = 4;
 
 pub fn handle(cx: &Context, request: ConsumerGroupHeartbeatRequest) -> Reply<ConsumerGroupHeartbeatResponse> {
     if !groups::serves_consumer_protocol(cx) {
@@ -24,12 +43,15 @@ pub fn handle(cx: &Context, request: ConsumerGroupHeartbeatRequest) -> Reply<Con
     if id.is_empty() {
         return Reply::Now(refused(cx, ErrorCode::InvalidRequest, "GroupId can't be empty.".into()));
     }
-    let heartbeat = Box::new(heartbeat(cx, request));
-    let asked = consumer::Request::Heartbeat(id.as_str().into(), heartbeat);
-    let asked = cx.broker.groups.submit(&id, group::Request::Consumer(asked));
+    let heartbeat = Arc::new(heartbeat(cx, request));
+    let asked = ask(cx, &id, &heartbeat, Matched::default());
     let cx = cx.clone();
     Reply::later(async move {
-        match asked.await {
+        let told = match asked.await {
+            Ok(group::Reply::Consumer(consumer::Reply::Unmatched(_))) => ask_matched(&cx, &id, &heartbeat).await,
+            told => told,
+        };
+        match told {
             Ok(group::Reply::Consumer(consumer::Reply::Heartbeat(Ok(reply)))) => accepted(reply),
             Ok(group::Reply::Consumer(consumer::Reply::Heartbeat(Err(Refused { code, message })))) => {
                 refused(&cx, code, message)
@@ -40,6 +62,44 @@ pub fn handle(cx: &Context, request: ConsumerGroupHeartbeatRequest) -> Reply<Con
             Err(fault) => refused(&cx, errors::coordinator(&fault), fault.to_string()),
         }
     })
+}
+
+type Told = Result<group::Reply, CoordinatorError>;
+
+fn ask(
+    cx: &Context,
+    id: &str,
+    heartbeat: &Arc<Heartbeat>,
+    matched: Matched,
+) -> impl Future<Output = Told> + Send + 'static + use<> {
+    let asked = consumer::Request::Heartbeat(id.into(), heartbeat.clone(), matched);
+    cx.broker.groups.submit(id, group::Request::Consumer(asked))
+}
+
+/// Finds out what expressions stand for, where nobody else waits for it: neither the shard nor this connection's thread.
+async fn ask_matched(cx: &Context, id: &str, heartbeat: &Arc<Heartbeat>) -> Told {
+    for _ in 0..MATCHINGS_MAX {
+        let Ok(turn) = MATCHING.acquire().await else { break };
+        // Another member of the group may have had it found out meanwhile.
+        let texts = match ask(cx, id, heartbeat, Matched::default()).await {
+            Ok(group::Reply::Consumer(consumer::Reply::Unmatched(texts))) => texts,
+            told => return told,
+        };
+        let (image, clock) = (cx.broker.image.load_full(), cx.broker.clock.clone());
+        let matched = spawn_blocking(move || {
+            // Until the work is done, whether or not somebody still waits for it.
+            let _turn = turn;
+            let until = clock.monotonic() + MATCHING_TIME;
+            Matched::find(texts, &image, &|| clock.monotonic() > until)
+        });
+        let Ok(matched) = matched.await else { break };
+        match ask(cx, id, heartbeat, matched).await {
+            Ok(group::Reply::Consumer(consumer::Reply::Unmatched(_))) => {}
+            told => return told,
+        }
+    }
+    // Others were quicker each time: the member comes again.
+    Err(CoordinatorError::Loading)
 }
 
 fn heartbeat(cx: &Context, request: ConsumerGroupHeartbeatRequest) -> Heartbeat {

@@ -109,6 +109,7 @@ pub fn coordinator(fault: &CoordinatorError) -> ErrorCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::ProducerId;
 
     #[test]
     fn txn_3_what_was_not_written_answers_what_clients_can_act_on() {
@@ -122,6 +123,10 @@ mod tests {
         assert_eq!(written(NotWritten::TooLarge { bytes: 2, bytes_max: 1 }), UnknownServerError);
         assert_eq!(coordinator(&CoordinatorError::Loading), CoordinatorLoadInProgress);
         assert_eq!(coordinator(&CoordinatorError::NotCoordinator), NotCoordinator);
+        assert_eq!(coordinator(&CoordinatorError::Unavailable), CoordinatorNotAvailable);
+        let id = ProducerId::from_wire(1).unwrap();
+        let fenced = ProducerError::InvalidEpoch { id, given: 1, current: 2 };
+        assert_eq!(coordinator(&CoordinatorError::Producer(fenced)), InvalidProducerEpoch);
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn told(reply: Result<group::Reply, CoordinatorError>) -> Told {
         Ok(_) => Err(ErrorCode::UnknownServerError),
         // Consumers before 3.9 look for the coordinator again after this one, and give up after others.
         Err(fault) => Err(match errors::coordinator(&fault) {
-            ErrorCode::CoordinatorNotAvailable | ErrorCode::RequestTimedOut => ErrorCode::NotCoordinator,
+            ErrorCode::CoordinatorNotAvailable => ErrorCode::NotCoordinator,
             code => code,
         }),
     }
@@ -148,4 +148,20 @@ fn refused(asked: Fetch, code: ErrorCode) -> Vec<FetchedTopic> {
         FetchedTopic { name, id: uuid::Uuid::nil(), partitions: partitions.collect() }
     });
     topics.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::NotWritten;
+
+    #[test]
+    fn grp_23_a_coordinator_that_cannot_answer_is_looked_for_again() {
+        let code = |fault| told(Err(fault)).unwrap_err();
+        assert_eq!(code(CoordinatorError::Unavailable), ErrorCode::NotCoordinator);
+        assert_eq!(code(CoordinatorError::NotWritten(NotWritten::TooFewReplicas)), ErrorCode::NotCoordinator);
+        assert_eq!(code(CoordinatorError::NotCoordinator), ErrorCode::NotCoordinator);
+        assert_eq!(code(CoordinatorError::Loading), ErrorCode::CoordinatorLoadInProgress);
+        assert_eq!(told(Ok(group::Reply::Done)).unwrap_err(), ErrorCode::UnknownServerError);
+    }
 }

@@ -86,6 +86,9 @@ pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError>
         let transactions = View::new(parts.disk.clone(), folder.join(TRANSACTIONS_FOLDER));
         Views { groups: View::new(parts.disk.clone(), folder), transactions }
     });
+    for view in views.iter().flat_map(|views| [&views.groups, &views.transactions]) {
+        view.open_ahead();
+    }
     Ok(Storage { directories, found, metadata, views, cluster_id, directory_ids })
 }
 

@@ -21,6 +21,7 @@ use std::{
     ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
+    thread::{self, JoinHandle},
 };
 
 /// One partition of an internal topic.
@@ -78,6 +79,23 @@ impl View {
     /// Whether an earlier life or this one has made it.
     pub fn is_there(&self) -> bool {
         self.disk.exists(&self.folder.join(SLED_FOLDER))
+    }
+
+    /// Opens what an earlier life made, beside whatever a start does before the first journal is loaded. Who needs it sooner
+    /// waits for this; what goes wrong is told here.
+    pub fn open_ahead(self: &Arc<View>) -> Option<JoinHandle<()>> {
+        if !self.is_there() {
+            return None;
+        }
+        let view = self.clone();
+        let open = move || match view.db() {
+            Ok(_) | Err(ViewError::Off) => {}
+            Err(error) => {
+                tracing::error!(folder = %view.folder.display(), %error, "the coordinators' view is given up until the next start");
+            }
+        };
+        // Without a thread the first who needs it opens it.
+        thread::Builder::new().name("view".into()).spawn(open).ok()
     }
 
     /// How far the journal was read; zero when nothing of it is here.

@@ -139,6 +139,27 @@ fn it_is_used_again_after_an_orderly_end_and_once_after_a_death() {
 }
 
 #[test]
+fn what_an_earlier_life_made_is_opened_ahead_and_nothing_is_made() {
+    let path = tempfile::tempdir().unwrap();
+    let first = view(path.path());
+    assert!(first.open_ahead().is_none() && !path.path().join("ottla-state").exists());
+    first.apply(journal(1), changes(&[("a", Some((1, "x")))]), Offset::new(2)).unwrap();
+    first.close().unwrap();
+    drop(first);
+    let second = view(path.path());
+    second.open_ahead().unwrap().join().unwrap();
+    assert!(matches!(&*second.state.lock(), State::Open(_, marker) if marker.stage == Stage::Opening));
+    assert_eq!(keys(&second, journal(1)), [(1, "a".into())]);
+    second.close().unwrap();
+    drop(second);
+    let third = view(path.path());
+    third.close().unwrap();
+    assert!(matches!(&*third.state.lock(), State::Off));
+    third.open_ahead().unwrap().join().unwrap();
+    assert!(matches!(&*third.state.lock(), State::Off), "it was closed before");
+}
+
+#[test]
 fn damaged_files_cost_a_start_at_most() {
     for seed in 0..12u64 {
         let path = tempfile::tempdir().unwrap();

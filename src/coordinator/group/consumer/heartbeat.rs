@@ -1,6 +1,6 @@
 //! A member's heartbeat: join or stay, see what changed, compute the target when it is due, take the next step.
 use super::{
-    Around, Refused,
+    Around, Refused, Stop,
     group::{Group, Partitions, without_epochs},
     member::{AWAY_EPOCH, Current, Member, MemberId, MemberState, Metadata},
     reconcile::Step,
@@ -20,7 +20,7 @@ use crate::{
 /// interval would make every rebalance take several of them.
 const UNSETTLED_INTERVAL_MS: i32 = 500;
 
-/// Expressions matched against all topics anew in one heartbeat: whoever asks of another group of the shard waits for it.
+/// Expressions matched against all topics anew for one heartbeat, whose sender waits for it.
 const PATTERNS_AT_ONCE_MAX: usize = 16;
 
 /// Who is heard, as the group knows it before.
@@ -61,7 +61,7 @@ pub(super) fn heartbeat(
     soft: &mut Soft,
     around: &Around<'_>,
     ask: &Heartbeat,
-) -> Result<(Vec<GroupRecord>, HeartbeatReply), Refused> {
+) -> Result<(Vec<GroupRecord>, HeartbeatReply), Stop> {
     let id: MemberId =
         if ask.member_id.is_empty() { around.fresh.to_string().into() } else { ask.member_id.as_str().into() };
     check_room(group, &id, ask.instance_id.as_deref(), around)?;
@@ -77,7 +77,16 @@ pub(super) fn heartbeat(
     let after = if is_quiet {
         After { current: sender.member.current.clone(), target_epoch: group.assignment_epoch, epoch: group.epoch }
     } else {
-        decide(group, soft, around, ask.owned.as_ref(), &sender, &metadata, &mut records)?
+        match decide(group, soft, around, ask.owned.as_ref(), &sender, &metadata, &mut records) {
+            Err(Stop::Unmatched(texts)) => {
+                // It was heard of, however long that may take.
+                if !sender.is_new {
+                    super::soft::keep_alive(soft, around, &sender.id, &sender.member.metadata);
+                }
+                return Err(Stop::Unmatched(texts));
+            }
+            decided => decided?,
+        }
     };
     set_timers(soft, around, &sender, &metadata, &after.current);
     let assigned_changed = after.current.assigned != sender.member.current.assigned;
@@ -183,7 +192,7 @@ pub(super) fn decide(
     sender: &Sender<'_>,
     metadata: &Metadata,
     records: &mut Records<'_>,
-) -> Result<After, Refused> {
+) -> Result<After, Stop> {
     let before = &sender.member;
     let mut seen = soft.consumer.seen.get(around.group).cloned().unwrap_or_default();
     let counted = counted(group, sender);
@@ -271,7 +280,7 @@ fn resolve(
     seen: &mut Seen,
     around: &Around<'_>,
     records: &mut Records<'_>,
-) -> Result<bool, Refused> {
+) -> Result<bool, Stop> {
     subscriptions.forget_unused(records);
     seen.image = around.image.at();
     if !subscriptions.has_patterns() {
@@ -279,16 +288,19 @@ fn resolve(
         return Ok(false);
     }
     seen.has_patterns = true;
+    let Some(matched) = around.matched else { return Ok(false) };
     let is_stale = seen.patterns_are_stale(around);
-    let round = seen.round.take().or_else(|| is_stale.then(|| Round::begin(around)));
+    let round = seen.round.take().or_else(|| is_stale.then(|| Round::begin(around, matched)));
     let last = round.as_ref().and_then(|round| round.last.as_deref());
     let due = if round.is_some() { subscriptions.patterns_behind(last, PATTERNS_AT_ONCE_MAX) } else { vec![] };
-    let changed = subscriptions.resolve(around.image, around.at.wall_ms, &due, records)?;
+    let changed = subscriptions.resolve(matched, around.at.wall_ms, &due, records)?;
     match round {
         Some(Round { topics, at_ms, .. }) if due.len() < PATTERNS_AT_ONCE_MAX => {
             seen.resolved = Some((topics, at_ms));
         }
         Some(round) => seen.round = Some(Round { last: due.last().map(|text| (*text).to_owned()), ..round }),
+        // What a new one stands for was found among other topics than there are now: all once more.
+        None if subscriptions.has_resolved() && !matched.is_of(around.image) => seen.resolved = None,
         None => {}
     }
     Ok(changed)

@@ -6,6 +6,7 @@ mod describe;
 mod group;
 mod heartbeat;
 mod leave;
+mod matching;
 mod member;
 mod pattern;
 mod reconcile;
@@ -22,6 +23,7 @@ pub use classic::{Meets, meet};
 pub use commit::Fence;
 pub use describe::{DescribedGroup, DescribedMember};
 pub use group::{Group, Partitions, State};
+pub use matching::Matched;
 pub use member::{Held, Member, MemberId, MemberState, Metadata};
 pub use replay::replay;
 pub use request::{Heartbeat, HeartbeatReply};
@@ -35,17 +37,21 @@ use crate::{
     types::ErrorCode,
     wire::coordinator::GroupRecord,
 };
+use std::sync::Arc;
 use uuid::Uuid;
 
 #[derive(Clone, Debug)]
 pub enum Request {
-    Heartbeat(GroupId, Box<Heartbeat>),
+    /// With what expressions stand for, as far as that was asked for.
+    Heartbeat(GroupId, Arc<Heartbeat>, Matched),
     Describe(GroupId),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     Heartbeat(Result<HeartbeatReply, Refused>),
+    /// Nothing was decided: the same is to be asked again with what these expressions stand for.
+    Unmatched(Vec<String>),
     Described(Result<DescribedGroup, Refused>),
 }
 
@@ -62,6 +68,20 @@ impl Refused {
     }
 }
 
+/// Why a heartbeat is not decided.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Refused(Refused),
+    /// What these expressions stand for must be known first.
+    Unmatched(Vec<String>),
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Stop {
+        Stop::Refused(refused)
+    }
+}
+
 /// What decisions about one group look at beside its state.
 pub(super) struct Around<'a> {
     pub at: Moment,
@@ -71,11 +91,21 @@ pub(super) struct Around<'a> {
     pub settings: &'a GroupSettings,
     pub limits: Limits,
     pub group: &'a GroupId,
+    /// What expressions stand for; `None` where nobody can be asked for it, and they stand for what they stood for.
+    pub matched: Option<&'a Matched>,
 }
 
 impl<'a> Around<'a> {
     fn of(group: &'a GroupId, at: Moment, fresh: Uuid, image: &'a Image, settings: &'a GroupSettings) -> Around<'a> {
-        Around { at, fresh, image, settings, limits: Limits::of(group, image, &settings.consumer), group }
+        Around {
+            at,
+            fresh,
+            image,
+            settings,
+            limits: Limits::of(group, image, &settings.consumer),
+            group,
+            matched: None,
+        }
     }
 
     /// For the rules of the classic protocol.
@@ -105,13 +135,15 @@ pub(super) fn decide(
     turn: Turn,
 ) -> Decided {
     match request {
-        Request::Heartbeat(group, ask) => {
+        Request::Heartbeat(group, ask, matched) => {
             let around = Around::of(&group, at, fresh, image, settings);
+            let around = Around { matched: Some(&matched), ..around };
             let (mut decided, reply) = match answer(groups, soft, &around, &ask) {
-                Ok((decided, reply)) => (decided, Ok(reply)),
-                Err(refused) => (Outcome::park(), Err(refused)),
+                Ok((decided, reply)) => (decided, Reply::Heartbeat(Ok(reply))),
+                Err(Stop::Refused(refused)) => (Outcome::park(), Reply::Heartbeat(Err(refused))),
+                Err(Stop::Unmatched(texts)) => (Outcome::park(), Reply::Unmatched(texts)),
             };
-            decided.answers.push((turn.ticket, super::Reply::Consumer(Reply::Heartbeat(reply))));
+            decided.answers.push((turn.ticket, super::Reply::Consumer(reply)));
             decided
         }
         Request::Describe(group) => {
@@ -127,11 +159,11 @@ fn answer(
     soft: &mut super::Soft,
     around: &Around<'_>,
     ask: &Heartbeat,
-) -> Result<(Decided, HeartbeatReply), Refused> {
+) -> Result<(Decided, HeartbeatReply), Stop> {
     ask.check(&around.settings.consumer.assignors)?;
     if ask.leaves() {
         let group = existing(groups, around.group)?;
-        return leave::leave(group, soft, around, ask);
+        return Ok(leave::leave(group, soft, around, ask)?);
     }
     if !ask.joins() || existing(groups, around.group).is_ok() {
         let (records, reply) = heartbeat::heartbeat(existing(groups, around.group)?, soft, around, ask)?;

@@ -1,6 +1,6 @@
 //! What a crash may take of consumer groups: timers, and what was looked at last.
 use super::{
-    Around, Decided, leave,
+    Around, Decided, Matched, leave,
     member::{Current, MemberId, MemberState, Metadata},
     topics::Topics,
 };
@@ -74,8 +74,8 @@ pub(super) struct Round {
 }
 
 impl Round {
-    pub fn begin(around: &Around<'_>) -> Round {
-        Round { topics: around.image.topics.clone(), at_ms: around.at.monotonic_ms, last: None }
+    pub fn begin(around: &Around<'_>, matched: &Matched) -> Round {
+        Round { topics: matched.topics().clone(), at_ms: around.at.monotonic_ms, last: None }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Which topics members subscribe to, and whether those have changed.
 use super::{
-    Refused,
+    Matched, Refused, Stop,
     group::{Group, Index},
     member::Metadata,
-    pattern::Matcher,
     records::Records,
     topics::Topics,
 };
@@ -77,36 +76,42 @@ impl<'a> Subscriptions<'a> {
     /// stands for changed.
     pub fn resolve(
         &mut self,
-        image: &Image,
+        matched: &Matched,
         at_ms: i64,
         due: &[&str],
         records: &mut Records<'_>,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, Stop> {
         let group = self.group;
         let mut changed = false;
         let is_due = |text: &str| due.binary_search(&text).is_ok() || !group.patterns.contains_key(text);
-        let stale = self.counts.keys().filter(|text| is_due(text));
-        for text in stale.copied().collect::<Vec<_>>() {
-            let matcher = Matcher::compile(text)
-                .map_err(|fault| Refused::new(ErrorCode::InvalidRegularExpression, fault.to_string()));
-            let matcher = match (matcher, group.patterns.get(text)) {
-                (Ok(matcher), _) => matcher,
-                (Err(refused), None) => return Err(refused),
-                // Taken by another version: what it stood for stays.
+        let due: Vec<&str> = self.counts.keys().copied().filter(|text| is_due(text)).collect();
+        let unmatched: Vec<String> =
+            due.iter().filter(|text| matched.of(text).is_none()).map(|text| (*text).to_owned()).collect();
+        if !unmatched.is_empty() {
+            return Err(Stop::Unmatched(unmatched));
+        }
+        for (text, found) in due.into_iter().filter_map(|text| Some((text, matched.of(text)?))) {
+            let known = group.patterns.get(text);
+            let topics = match (found, known) {
+                (Ok(topics), _) => topics,
+                (Err(fault), None) => {
+                    return Err(Refused::new(ErrorCode::InvalidRegularExpression, fault.to_string()).into());
+                }
+                // Taken by another version, or in time: what it stood for stays.
                 (Err(_), Some(_)) => continue,
             };
-            let names = image.topics.iter().map(|topic| topic.name.as_str());
-            let topics: BTreeSet<String> = names.filter(|name| matcher.is_match(name)).map(str::to_owned).collect();
-            let known = group.patterns.get(text);
-            if known.is_none_or(|known| known.topics != topics) {
+            if known.is_none_or(|known| known.topics != *topics) {
                 changed |= known.map_or(!topics.is_empty(), |_| true);
-                let version = image.at().map_or(0, |at| at.offset.get());
-                let pattern = Pattern { topics, version, resolved_at_ms: at_ms };
+                let pattern = Pattern { topics: topics.clone(), version: matched.version(), resolved_at_ms: at_ms };
                 records.pattern(text, &pattern);
                 self.resolved.insert(text.to_owned(), pattern);
             }
         }
         Ok(changed)
+    }
+
+    pub fn has_resolved(&self) -> bool {
+        !self.resolved.is_empty()
     }
 
     fn pattern(&self, text: &str) -> Option<&Pattern> {

@@ -15,7 +15,7 @@ fn joining(id: &str) -> Request {
         owned: Some(Partitions::new()),
         ..Heartbeat::default()
     };
-    Request::Consumer(consumer::Request::Heartbeat("g".into(), Box::new(heartbeat)))
+    Request::Consumer(consumer::Request::Heartbeat("g".into(), heartbeat.into(), consumer::Matched::default()))
 }
 
 #[test]

@@ -5,6 +5,9 @@ use std::{collections::BTreeSet, fmt::Write};
 /// The most that a piece may be counted to.
 const REPEATS_MAX: u32 = 1_000;
 
+/// Sets of Unicode, each of which costs a tenth of a millisecond.
+const UNICODE_SETS_MAX: usize = 100;
+
 /// So long are two numbers that may count, and more.
 const COUNTS_BYTES_MAX: usize = 24;
 /// Between `[:` and `:]`.
@@ -28,6 +31,7 @@ pub fn translate(pattern: &str) -> Result<String, Fault> {
         open: 0,
         names: BTreeSet::new(),
         sets_left: pattern.rfind(":]").map(|at| pattern.len() - at),
+        unicode_sets: 0,
         flags: String::new(),
     };
     let mut last = Last::Nothing;
@@ -46,6 +50,8 @@ struct Translation<'a> {
     names: BTreeSet<&'a str>,
     /// How much is left where the last named set ends: behind that none is looked for.
     sets_left: Option<usize>,
+    /// How many of Unicode there were.
+    unicode_sets: usize,
     /// For what comes next, unless it repeats what stands before them.
     flags: String,
 }
@@ -262,6 +268,10 @@ impl<'a> Translation<'a> {
         } else {
             self.take().to_string()
         };
+        self.unicode_sets += 1;
+        if self.unicode_sets > UNICODE_SETS_MAX {
+            return Err("too many character classes of Unicode");
+        }
         let (name, is_not) = name.strip_prefix('^').map_or((&*name, false), |name| (name, true));
         let of = match name {
             "Any" => "Any".to_owned(),

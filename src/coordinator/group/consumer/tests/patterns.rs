@@ -1,7 +1,7 @@
 //! Subscriptions by regular expression.
 use super::shard::{Shard, joining, staying};
 use crate::{
-    coordinator::group::consumer::{Heartbeat, Partitions, State},
+    coordinator::group::consumer::{Heartbeat, Matched, Partitions, State},
     types::ErrorCode,
     wire::coordinator::GroupRecord,
 };
@@ -142,4 +142,56 @@ fn cg_8_many_expressions_are_matched_in_turns_and_none_is_left_out() {
     }
     assert!(counts[0] < 20 && counts[1] < 40, "not all at once: {counts:?}");
     assert_eq!(counts[3], 40, "all in the end: {counts:?}");
+}
+
+#[test]
+fn cg_8_a_shard_is_told_what_an_expression_stands_for_and_never_finds_it_out_itself() {
+    let mut shard = Shard::new(&[("foo", 2)]);
+    let costly = matching("a", &"f?o?".repeat(4_000));
+    let asked = shard.beat_matched(&costly, Matched::default()).unwrap_err();
+    assert_eq!(asked, [costly.regex.unwrap()], "as soon as it is heard of");
+    assert!(shard.find().is_none() && shard.timers() == 1, "nobody has joined");
+    let first = matching("a", "foo.*");
+    let asked = shard.beat_matched(&first, Matched::default()).unwrap_err();
+    let matched = Matched::find(asked, &shard.image, &|| false);
+    shard.create("food", 3);
+    let reply = shard.beat_matched(&first, matched).unwrap().unwrap();
+    assert_eq!(count(reply.assignment), 2, "the topics there were when it was matched");
+    shard.pass(1_000);
+    let again = staying("a", 2);
+    assert_eq!(shard.beat_matched(&again, Matched::default()).unwrap_err(), ["foo.*"], "those since then");
+    shard.beat(&again).unwrap();
+    assert_eq!(shard.count("a"), 5);
+    shard.pass(1_000);
+    assert!(shard.beat_matched(&staying("a", 3), Matched::default()).is_ok(), "no topic came or went");
+    let second = matching("b", "f.*");
+    let asked = shard.beat_matched(&second, Matched::default()).unwrap_err();
+    let matched = Matched::find(asked, &shard.image, &|| false);
+    shard.create("foam", 1);
+    shard.stay("a");
+    shard.beat_matched(&second, matched).unwrap().unwrap();
+    let epoch = shard.group().member("a").unwrap().current.epoch;
+    let late = shard.beat_matched(&staying("a", epoch), Matched::default());
+    assert_eq!(late.unwrap_err(), ["f.*", "foo.*"], "one of them has not seen what the other has");
+}
+
+#[test]
+fn cg_8_an_expression_that_takes_too_long_is_refused_or_stands_for_what_it_stood_for() {
+    let mut shard = Shard::new(&[("foo", 2)]);
+    let (new, late) = (matching("a", "foo.*"), || true);
+    let asked = shard.beat_matched(&new, Matched::default()).unwrap_err();
+    let matched = Matched::find(asked.clone(), &shard.image, &late);
+    let refused = shard.beat_matched(&new, matched).unwrap().unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidRegularExpression);
+    assert!(refused.message.contains("too long"), "{}", refused.message);
+    shard.beat(&new).unwrap();
+    shard.pass(1_000);
+    shard.create("food", 3);
+    shard.pass(40_000);
+    assert!(shard.beat_matched(&staying("a", 2), Matched::default()).is_err());
+    shard.pass(40_000);
+    assert_eq!(shard.group().members().count(), 1, "it was heard of while its expression is matched");
+    let matched = Matched::find(asked, &shard.image, &late);
+    assert!(shard.beat_matched(&staying("a", 2), matched).unwrap().is_ok());
+    assert_eq!(shard.count("a"), 2);
 }

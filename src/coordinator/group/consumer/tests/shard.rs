@@ -4,7 +4,7 @@ use crate::{
     coordinator::group::{
         GroupMachine, GroupSettings, Groups, Members, Moment, Op, Reply, Request,
         consumer::{
-            self, DescribedGroup, Group, Heartbeat, HeartbeatReply, Partitions, Refused, group::without_epochs,
+            self, DescribedGroup, Group, Heartbeat, HeartbeatReply, Matched, Partitions, Refused, group::without_epochs,
         },
     },
     image::{Delta, Image},
@@ -147,9 +147,29 @@ impl Shard {
     }
 
     pub fn beat(&mut self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, Refused> {
-        let request = consumer::Request::Heartbeat(GROUP.into(), Box::new(heartbeat.clone()));
+        match self.beat_matched(heartbeat, Matched::default()) {
+            Ok(reply) => reply,
+            Err(texts) => {
+                let matched = Matched::find(texts, &self.image, &|| false);
+                self.beat_matched(heartbeat, matched).expect("what it asked for was found")
+            }
+        }
+    }
+
+    /// `Err`: expressions that are to be matched first.
+    pub fn beat_matched(
+        &mut self,
+        heartbeat: &Heartbeat,
+        matched: Matched,
+    ) -> Result<Result<HeartbeatReply, Refused>, Vec<String>> {
+        let request = consumer::Request::Heartbeat(GROUP.into(), Arc::new(heartbeat.clone()), matched);
+        let appended = self.appended();
         match self.ask(Request::Consumer(request)) {
-            Reply::Consumer(consumer::Reply::Heartbeat(reply)) => reply,
+            Reply::Consumer(consumer::Reply::Heartbeat(reply)) => Ok(reply),
+            Reply::Consumer(consumer::Reply::Unmatched(texts)) => {
+                assert_eq!(self.appended(), appended, "nothing was decided");
+                Err(texts)
+            }
             other => panic!("a heartbeat is answered as one: {other:?}"),
         }
     }

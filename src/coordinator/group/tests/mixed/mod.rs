@@ -20,7 +20,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 const GROUP: &str = "g";
 const SESSION_MS: u64 = 10_000;
@@ -161,8 +161,16 @@ impl Rig {
     }
 
     fn try_beat(&mut self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, ErrorCode> {
-        let request = consumer::Request::Heartbeat(GROUP.into(), Box::new(heartbeat.clone()));
-        match self.now(Request::Consumer(request)) {
+        let request = |matched| {
+            let beat = consumer::Request::Heartbeat(GROUP.into(), Arc::new(heartbeat.clone()), matched);
+            Request::Consumer(beat)
+        };
+        let mut told = self.now(request(consumer::Matched::default()));
+        if let Some(Reply::Consumer(consumer::Reply::Unmatched(texts))) = told {
+            let matched = consumer::Matched::find(texts, &self.image, &|| false);
+            told = self.now(request(matched));
+        }
+        match told {
             Some(Reply::Consumer(consumer::Reply::Heartbeat(reply))) => reply.map_err(|refused| refused.code),
             other => panic!("{other:?}"),
         }
