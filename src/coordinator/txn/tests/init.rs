@@ -179,3 +179,23 @@ fn txn_25_ids_are_listed_by_producer_state_and_duration() {
     assert_eq!(listed(&Filter { running_ms_min: Some(50), ..Filter::default() }), 0);
     assert_eq!(listed(&Filter { running_ms_min: Some(49), ..Filter::default() }), 1);
 }
+
+#[test]
+fn init_6_where_epochs_are_used_up_a_zombie_gets_nothing_and_a_repetition_the_same() {
+    let mut shard = Shard::new();
+    let first = shard.producer();
+    for _ in 0..i16::MAX - 2 {
+        shard.init(None);
+    }
+    let at = |epoch| Producer { epoch, ..first };
+    let (last, next) = (at(i16::MAX - 1), Producer { id: first.id + 1, epoch: 0 });
+    for _ in 0..2 {
+        assert_eq!(shard.init(Some(at(i16::MAX - 2))), Reply::Producer(last));
+    }
+    assert_eq!(shard.init(Some(at(i16::MAX - 3))), refused(ProducerFenced));
+    for _ in 0..2 {
+        assert_eq!(shard.init(Some(last)), Reply::Producer(next));
+    }
+    assert_eq!(shard.init(Some(at(i16::MAX - 2))), refused(ProducerFenced));
+    shard.check_replay();
+}
