@@ -54,7 +54,7 @@ differences: ## Ask both brokers the same of every API at every version and repo
 	$(CARGO) test --locked -p protocol-tests --test golden -- --nocapture --test-threads 1
 
 crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): nothing acknowledged may be lost; then fill a small disk
-	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill --test kill_groups --test kill_transactions -- --nocapture --test-threads 1 $(ARGS)
+	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill --test kill_groups --test kill_transactions --test transaction_compaction -- --nocapture --test-threads 1 $(ARGS)
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_FULL_DISK_CYCLES=20 $(CARGO) test --locked -p protocol-tests --test full_disk -- --nocapture
 	OTTLA_CRASH_POINTS=20000 $(CARGO) test --locked --lib log_13_every_moment -- --nocapture
 

@@ -117,10 +117,16 @@ async fn verify(
     let codes = transactions::join(cx.broker.clone(), id, named, [(topic, index)].into(), joining).await;
     match codes.into_values().find(|code| code.is_error()) {
         None => Ok(guard),
-        // As coordinators say that something passes.
-        Some(ErrorCode::NotEnoughReplicas) => Err(ErrorCode::CoordinatorNotAvailable),
-        Some(ErrorCode::ConcurrentTransactions) => Err(ErrorCode::CoordinatorLoadInProgress),
-        Some(code) => Err(code),
+        Some(code) => Err(of_join(code)),
+    }
+}
+
+/// What keeps the group's partition out of the transaction, as coordinators say that something passes.
+fn of_join(code: ErrorCode) -> ErrorCode {
+    match code {
+        ErrorCode::NotEnoughReplicas => ErrorCode::CoordinatorNotAvailable,
+        ErrorCode::ConcurrentTransactions => ErrorCode::CoordinatorLoadInProgress,
+        code => code,
     }
 }
 
@@ -152,4 +158,19 @@ fn answer(cx: &Context, asked: Vec<TxnOffsetCommitRequestTopic>, codes: Vec<Erro
         TxnOffsetCommitResponseTopic::default().with_name(topic.name).with_partitions(partitions.collect())
     });
     TxnOffsetCommitResponse::default().with_topics(topics.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn txn_21_what_passes_is_told_as_coordinators_tell_it() {
+        use ErrorCode::*;
+        assert_eq!(of_join(ConcurrentTransactions), CoordinatorLoadInProgress);
+        assert_eq!(of_join(NotEnoughReplicas), CoordinatorNotAvailable);
+        for code in [InvalidProducerEpoch, InvalidTxnState, TransactionAbortable, InvalidProducerIdMapping] {
+            assert_eq!(of_join(code), code);
+        }
+    }
 }

@@ -120,6 +120,13 @@ fn transactions_are_listed_by_state_producer_and_duration_and_described() {
     let (own, other) = (pid.to_string(), (pid + 1_000_000).to_string());
     assert_eq!((ids(&["--producer-id", &own]), ids(&["--producer-id", &other])), (1, 0));
     assert_eq!((ids(&["--longer-than", "0s"]), ids(&["--longer-than", "1h"])), (1, 0));
+    // What never began or is over is not open, however long ago that was.
+    let idle = topic("txn-idle");
+    talk(&broker, async |client| producer(&client, &idle).await);
+    let long = |args: &[&str]| broker.ok(&[&["txn", "list", "-q", "--longer-than", "0s"], args].concat(), b"");
+    assert!(
+        !long(&[]).lines().any(|line| line == idle) && long(&["--state", "Empty"]).lines().any(|line| line == idle)
+    );
     let listed = json(&broker.ok(&["txn", "list", "--producer-id", &own, "--json"], b""));
     assert_eq!((&listed[0]["transactional_id"], &listed[0]["state"]), (&id.as_str().into(), &"Ongoing".into()));
     assert!(broker.ok(&["txn", "list"], b"").starts_with("TRANSACTIONAL ID"));

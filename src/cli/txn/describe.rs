@@ -1,5 +1,5 @@
 //! `ottla txn describe`: where transactional ids stand, as their coordinators know it.
-use super::DescribeArgs;
+use super::{DescribeArgs, OPEN_STATES};
 use crate::{
     cli::{
         CliError, Output,
@@ -94,7 +94,7 @@ fn unknown(id: &str) -> CliError {
 impl Described {
     /// Of the open transaction.
     fn age_ms(&self, now_ms: i64) -> Option<i64> {
-        let is_open = matches!(self.state.as_str(), "Ongoing" | "PrepareCommit" | "PrepareAbort");
+        let is_open = OPEN_STATES.contains(&self.state.as_str());
         (is_open && self.started_ms >= 0).then(|| now_ms.saturating_sub(self.started_ms).max(0))
     }
 }

@@ -1,5 +1,5 @@
 //! `ottla txn list`.
-use super::{ListArgs, STATES};
+use super::{ListArgs, OPEN_STATES, STATES};
 use crate::{
     cli::{CliError, Output, cluster::Cluster, coordinator::PAUSE, coordinator::is_moving},
     wire::{
@@ -22,10 +22,15 @@ pub struct Listed {
 pub async fn run(cluster: &mut Cluster, args: &ListArgs, output: &mut Output) -> Result<(), CliError> {
     let mut request = filter(args.producer_ids.iter().copied());
     let name = |typed: &String| STATES.into_iter().find(|state| state.eq_ignore_ascii_case(typed));
-    request.state_filters = args.states.iter().filter_map(name).map(StrBytes::from_static_str).collect();
+    let mut states: Vec<_> = args.states.iter().filter_map(name).collect();
     if let Some(longer) = args.longer_than {
         request.duration_filter = i64::try_from(longer.as_millis()).unwrap_or(i64::MAX);
+        // Brokers count from the last begin, of transactions that ended long ago too.
+        if states.is_empty() {
+            states.extend(OPEN_STATES);
+        }
     }
+    request.state_filters = states.into_iter().map(StrBytes::from_static_str).collect();
     let listed = ask(cluster, &request).await?;
     if output.json {
         let rows = listed.iter().map(|(id, one)| {

@@ -35,6 +35,9 @@ const STATES: [&str; 8] = [
     "Dead",
 ];
 
+/// Of a transaction that is not over.
+const OPEN_STATES: [&str; 3] = ["Ongoing", "PrepareCommit", "PrepareAbort"];
+
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   ottla txn list
@@ -48,7 +51,7 @@ pub struct ListArgs {
     /// Only that of this producer; may be repeated
     #[arg(long = "producer-id", value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     pub producer_ids: Vec<i64>,
-    /// Only transactions that have been open for longer
+    /// Only transactions that have been open for longer; with --state, only those in that state that began before
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub longer_than: Option<Duration>,
 }

@@ -334,5 +334,10 @@ impl Rig {
             }
             self.directory.close().unwrap();
         }
+        // Held here to the last: where the committing thread is the last holder, nobody waits for its end, and it would go on
+        // with the files under the next life.
+        let wal = self.directory.wal().clone();
+        drop((self, table));
+        let _ = wal.close();
     }
 }

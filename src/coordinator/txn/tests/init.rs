@@ -55,6 +55,7 @@ fn txn_5_partitions_are_added_once_by_who_may() {
     let mut shard = Shard::new();
     let producer = shard.producer();
     assert_eq!(shard.add(producer, 0, V2), Reply::Done);
+    assert_eq!(shard.known().version, V2);
     let written = shard.runtime.journal().groups.len();
     assert_eq!(shard.add(producer, 0, V2), Reply::Done);
     assert_eq!(shard.runtime.journal().groups.len(), written, "nothing new is not written");
@@ -92,6 +93,38 @@ fn txn_17_a_transaction_that_is_open_for_too_long_is_aborted() {
         assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(1));
         assert_eq!((shard.state(), shard.known().epoch), (State::Prepare(Abort), 1));
         assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(0));
+    }
+}
+
+#[test]
+fn txn_17_the_timeout_is_the_last_that_the_producer_asked_for_and_the_longest_is_none() {
+    let mut shard = Shard::new();
+    shard.settings.timeout_ms_max = i32::MAX;
+    for (timeout_ms, aborted) in [(900_000, 1), (5, 1), (i32::MAX, 0)] {
+        let Reply::Producer(producer) = shard.ask(Request::Init { id: id(), timeout_ms, expected: None }) else {
+            panic!("no producer")
+        };
+        shard.add(producer, 0, V2);
+        shard.now_ms += i64::from(timeout_ms);
+        assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(0), "{timeout_ms}");
+        shard.now_ms += 1;
+        assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(aborted), "{timeout_ms}");
+        shard.mark_all();
+    }
+}
+
+#[test]
+fn init_5_who_was_fenced_by_time_and_who_was_before_get_no_epoch() {
+    let mut shard = Shard::new();
+    shard.settings.version = V0;
+    let first = shard.producer();
+    let Reply::Producer(second) = shard.init(Some(first)) else { panic!("no producer") };
+    shard.add(second, 0, V0);
+    shard.now_ms += 60_001;
+    assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(1));
+    shard.mark_all();
+    for zombie in [first, second] {
+        assert_eq!(shard.init(Some(zombie)), refused(ProducerFenced));
     }
 }
 
@@ -145,4 +178,24 @@ fn txn_25_ids_are_listed_by_producer_state_and_duration() {
     assert_eq!(listed(&Filter { states: ["Empty".into()].into(), ..Filter::default() }), 0);
     assert_eq!(listed(&Filter { running_ms_min: Some(50), ..Filter::default() }), 0);
     assert_eq!(listed(&Filter { running_ms_min: Some(49), ..Filter::default() }), 1);
+}
+
+#[test]
+fn init_6_where_epochs_are_used_up_a_zombie_gets_nothing_and_a_repetition_the_same() {
+    let mut shard = Shard::new();
+    let first = shard.producer();
+    for _ in 0..i16::MAX - 2 {
+        shard.init(None);
+    }
+    let at = |epoch| Producer { epoch, ..first };
+    let (last, next) = (at(i16::MAX - 1), Producer { id: first.id + 1, epoch: 0 });
+    for _ in 0..2 {
+        assert_eq!(shard.init(Some(at(i16::MAX - 2))), Reply::Producer(last));
+    }
+    assert_eq!(shard.init(Some(at(i16::MAX - 3))), refused(ProducerFenced));
+    for _ in 0..2 {
+        assert_eq!(shard.init(Some(last)), Reply::Producer(next));
+    }
+    assert_eq!(shard.init(Some(at(i16::MAX - 2))), refused(ProducerFenced));
+    shard.check_replay();
 }
