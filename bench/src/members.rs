@@ -86,13 +86,12 @@ pub fn agree(target: &Target, protocol: Protocol, members: usize) -> Result<Dura
     })
 }
 
-/// Ottla keeps half of the files that may be open for logs, and some more.
-const FILES_EACH: u64 = 2;
-const FILES_MORE: u64 = 2_500;
+/// Ottla keeps a third of the files that may be open for logs, and some more.
+const FILES_MORE: u64 = 2_000;
 
 /// A broker inherits the limit of this process. Past it connections are closed, and their members would never be heard of.
 fn check_limit(groups: usize, files_max: u64) -> Result<(), Fault> {
-    let needed = groups as u64 * FILES_EACH + FILES_MORE;
+    let needed = groups as u64 * 3 / 2 + FILES_MORE;
     if files_max >= needed {
         return Ok(());
     }

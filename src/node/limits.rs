@@ -40,7 +40,7 @@ impl Descriptors {
     /// directory counts as failed, so no client may take it away.
     fn of(limit: u64) -> Descriptors {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let segments = (limit / 2).clamp(64, 100_000);
+        let segments = (limit / 3).clamp(64, 100_000);
         let spare = (limit / 8).clamp(64, 1_024);
         Descriptors { segments, connections: limit.saturating_sub(segments + spare).max(16) }
     }
@@ -77,6 +77,6 @@ mod tests {
             assert!(segments >= 64 && connections >= 64, "{limit}: {segments} and {connections}");
             assert!((segments + connections) as u64 <= limit - 64, "{limit}: {segments} and {connections}");
         }
-        assert_eq!(Descriptors::of(1_024), Descriptors { segments: 512, connections: 384 });
+        assert_eq!(Descriptors::of(1_024), Descriptors { segments: 341, connections: 555 });
     }
 }
