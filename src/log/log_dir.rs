@@ -242,6 +242,7 @@ impl LogDir {
         if (known.recovery_point, known.high, known.log_start) == (None, None, None) {
             let first = entries.iter().find(|entry| matches!(entry.head.kind, EntryKind::Append | EntryKind::Gap));
             known.unsaved_from = first.map(|first| first.head.offset);
+            known.gaps_told_from = known.unsaved_from;
         }
         // The checkpoints may be of a time before a cut that is to be replayed.
         for entry in entries.iter().filter(|entry| entry.head.kind == EntryKind::Truncate) {
@@ -286,7 +287,7 @@ impl LogDir {
             start_lost: checkpoints.starts_lost,
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
-            gaps_told_from: checkpoints.recovery_sealed.then(|| checkpoints.recovery.get(&at).unwrap_or_default()),
+            gaps_told_from: checkpoints.recovery.get(&at).filter(|_| checkpoints.recovery_sealed),
             cut: false,
             unsaved_from: None,
         }

@@ -43,7 +43,8 @@ pub(in crate::log) struct Known {
     pub cleaned: Option<Offset>,
     /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
     pub cut: bool,
-    /// This broker noted how far the log is synced, and wrote all behind that: the write-ahead log tells of each gap.
+    /// All from here on was written by this broker since it noted how far the log is synced: the write-ahead log tells of each
+    /// gap. `None` also where the notes were lost: then nobody knows how far the log is compacted.
     pub gaps_told_from: Option<Offset>,
     /// No checkpoint was ever taken of the log: the write-ahead log has all of it, from here on.
     pub unsaved_from: Option<Offset>,
