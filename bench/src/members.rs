@@ -144,8 +144,8 @@ mod tests {
 
     #[test]
     fn a_limit_of_open_files_that_is_too_low_is_told() {
-        assert!(check_limit(10_000, 22_500).is_ok());
-        assert!(check_limit(10_000, 20_000).unwrap_err().to_string().contains("22500"));
+        assert!(check_limit(10_000, 17_000).is_ok());
+        assert!(check_limit(10_000, 16_999).unwrap_err().to_string().contains("17000"));
     }
 
     #[test]
