@@ -4,6 +4,7 @@ use super::{Context, Reply, errors};
 use crate::{
     coordinator::{
         CoordinatorError,
+        group::consumer::{InvalidPattern, Matcher},
         txn::{self, Filter},
     },
     record::TransactionResult::{Abort, Commit},
@@ -16,11 +17,7 @@ use crate::{
         },
     },
 };
-use regex::{Regex, RegexBuilder};
 use std::collections::BTreeSet;
-
-/// Memory for one compiled pattern: it comes from a client.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 const STATES: [txn::State; 6] = [
     txn::State::Empty,
@@ -41,8 +38,7 @@ pub fn handle(cx: &Context, request: ListTransactionsRequest) -> Reply<ListTrans
         }
     };
     let filters: BTreeSet<_> = request.state_filters.into_iter().collect();
-    let (known, unknown): (Vec<_>, Vec<_>) =
-        filters.into_iter().partition(|name| STATES.iter().any(|state| state.name() == name.as_str()));
+    let (known, unknown): (Vec<_>, Vec<_>) = filters.into_iter().partition(|name| is_state(name.as_str()));
     let filter = Filter {
         producer_ids: request.producer_id_filters.iter().map(|id| id.0).collect(),
         states: known.iter().map(|name| name.to_string()).collect(),
@@ -77,10 +73,14 @@ pub fn handle(cx: &Context, request: ListTransactionsRequest) -> Reply<ListTrans
     })
 }
 
-/// Matches the whole id, as Kafka's does; an empty pattern is none.
-fn pattern(text: Option<&str>) -> Result<Option<Regex>, regex::Error> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    RegexBuilder::new(&format!("^(?:{text})$")).size_limit(PATTERN_BYTES_MAX).build().map(Some)
+/// Kafka knows two more, in which no transaction is here.
+fn is_state(name: &str) -> bool {
+    matches!(name, "PrepareEpochFence" | "Dead") || STATES.iter().any(|state| state.name() == name)
+}
+
+/// Matches the whole id in Kafka's dialect; an empty pattern is none.
+fn pattern(text: Option<&str>) -> Result<Option<Matcher>, InvalidPattern> {
+    text.filter(|text| !text.is_empty()).map(Matcher::compile).transpose()
 }
 
 #[cfg(test)]
@@ -93,5 +93,21 @@ mod tests {
         let some = pattern(Some("pay-.*")).unwrap().unwrap();
         assert!(some.is_match("pay-1") && !some.is_match("repay-1"));
         assert!(pattern(Some("(")).is_err() && pattern(Some("(?:a{1000}){1000}")).is_err());
+    }
+
+    #[test]
+    fn patterns_are_of_kafkas_dialect() {
+        let matches = |text: &str, id: &str| pattern(Some(text)).unwrap().unwrap().is_match(id);
+        assert!(matches(r"\Qa.b\E", "a.b") && !matches(r"\Qa.b\E", "axb"));
+        assert!(matches(r"q\d", "q7") && !matches(r"q\d", "q\u{663}"));
+        assert!(pattern(Some("a)|(?:.*")).is_err(), "no way out of the whole id");
+    }
+
+    #[test]
+    fn all_of_kafkas_states_are_known() {
+        for state in ["Empty", "Ongoing", "CompleteAbort", "PrepareEpochFence", "Dead"] {
+            assert!(is_state(state), "{state}");
+        }
+        assert!(!is_state("dead") && !is_state(""));
     }
 }

@@ -35,6 +35,8 @@ pub(in crate::log) struct Checkpoints {
     pub recovery: Noted,
     /// At the start of this process it was as this broker writes it, not as Kafka does.
     pub recovery_sealed: bool,
+    /// It was not there, or could not be read.
+    pub recovery_lost: bool,
     pub starts: Noted,
     /// There was a file of log starts at the start of this process, and it could not be read.
     pub starts_lost: bool,
@@ -111,11 +113,13 @@ impl LogDir {
         let read = |name: &str| read_offsets(&*disk, &path.join(name)).map(Noted::loaded);
         let starts_there = disk.exists(&path.join(names::LOG_STARTS));
         let starts = read(names::LOG_STARTS)?;
+        let recovery = read(names::RECOVERY_POINTS)?;
         let checkpoints = Checkpoints {
             recovery_sealed: disk
                 .read(&path.join(names::RECOVERY_POINTS))
                 .is_ok_and(|bytes| checkpoint::is_sealed(&bytes)),
-            recovery: read(names::RECOVERY_POINTS)?,
+            recovery_lost: recovery.changed,
+            recovery,
             // What cannot be read is to be written again.
             starts_lost: starts_there && starts.changed,
             starts,
@@ -287,6 +291,7 @@ impl LogDir {
             start_lost: checkpoints.starts_lost,
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
+            notes_lost: checkpoints.recovery_lost && checkpoints.recovery.get(&at).is_none(),
             gaps_told_from: checkpoints.recovery.get(&at).filter(|_| checkpoints.recovery_sealed),
             cut: false,
             unsaved_from: None,

@@ -43,6 +43,8 @@ pub(in crate::log) struct Known {
     pub cleaned: Option<Offset>,
     /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
     pub cut: bool,
+    /// There is no note of how far the log is synced, and nobody knows whether there was one.
+    pub notes_lost: bool,
     /// All from here on was written by this broker since it noted how far the log is synced: the write-ahead log tells of each
     /// gap. `None` also where the notes were lost: then nobody knows how far the log is compacted.
     pub gaps_told_from: Option<Offset>,

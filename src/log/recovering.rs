@@ -62,6 +62,9 @@ impl Opening<'_> {
                 segment.write_aborted()?;
                 reached
             };
+            if at > holds && !misplaced {
+                self.take_gap(end, segment.base());
+            }
             // Its name tells where the log goes on behind records that compaction removed.
             let is_name_needed = !misplaced && segment.base() > end;
             end = reached.end;
@@ -92,7 +95,36 @@ impl Opening<'_> {
     /// of bytes that were lost.
     fn gaps_allowed(&self, at: i64) -> bool {
         let cleaned = self.known.cleaned.is_some_and(|cleaned| at < cleaned.get());
-        cleaned || (self.config.compact && !self.gaps_are_told(at))
+        cleaned || self.is_unknown(at) || (self.config.compact && !self.gaps_are_told(at))
+    }
+
+    /// The notes are lost, and how far the log was compacted with them: what is whole is not given up for a gap (LOG-18).
+    fn is_unknown(&self, at: i64) -> bool {
+        self.known.notes_lost && self.known.unsaved_from.is_none_or(|from| at < from.get())
+    }
+
+    /// A batch whose offset was flipped looks like one behind a gap, but the next one is where it was (LOG-16).
+    fn goes_back_after(
+        &self,
+        segment: &Arc<Segment>,
+        position: u64,
+        header: &BatchHeader,
+        expected: Option<Offset>,
+    ) -> io::Result<Option<BadBatch>> {
+        let (base, due) = (header.base_offset, expected.unwrap_or(segment.base()).get());
+        if base <= due || expected.is_none() || !self.is_unknown(due) {
+            return Ok(None);
+        }
+        let next = scan::header_at(&*segment.file()?, position + header.size() as u64, segment.bytes())?;
+        let goes_back = next.is_some_and(|next| next.base() <= header.last());
+        Ok(goes_back.then_some(BadBatch::Offset { base, expected: due }))
+    }
+
+    /// A gap that was allowed because nobody knows better was left by compaction: readers and the next start must know it.
+    fn take_gap(&mut self, due: Offset, base: Offset) {
+        if base > due && !self.config.compact && self.is_unknown(due.get()) {
+            self.known.cleaned = self.known.cleaned.max(Some(base));
+        }
     }
 
     /// Here nothing is compacted before a checkpoint has synced it, and what a follower took with gaps is in the write-ahead log
@@ -272,8 +304,15 @@ impl Opening<'_> {
                         self.epochs.truncate_end(base.next());
                         self.epoch = self.epochs.latest();
                     }
-                    if let Some(why) = self.contradicts(segment, &header, expected) {
+                    let why = match self.contradicts(segment, &header, expected) {
+                        None => self.goes_back_after(segment, position, &header, expected)?,
+                        why => why,
+                    };
+                    if let Some(why) = why {
                         return Ok(Reached { end, bad: Some((position, why)) });
+                    }
+                    if let (Some(due), Some(base)) = (expected, header.base()) {
+                        self.take_gap(due, base);
                     }
                     let last = header.last().unwrap_or_default();
                     let indexed = indexed_from != u64::MAX

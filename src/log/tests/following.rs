@@ -188,6 +188,40 @@ fn log_5_a_leaders_gaps_are_taken_and_survive_restarts_and_kills() {
 }
 
 #[test]
+fn log_18_no_record_is_given_up_when_the_notes_of_a_log_are_lost_that_was_compacted_once() {
+    for (ordered, pending) in [(true, false), (false, false), (false, true)] {
+        let disk = MemoryDisk::new();
+        let path = Path::new("/data");
+        let fixture = Fixture::open(Arc::new(disk.clone()), path);
+        let log = fixture.log(LogConfig { compact: true, segment_bytes: 300, ..LogConfig::default() });
+        fixture.directory.finish_recovery().unwrap();
+        wait_synced(&log, follow(&log, &GAPS[..4], 1).unwrap().end);
+        fixture.directory.checkpoint().unwrap();
+        let mut expected = standing(&log);
+        if pending {
+            // The write-ahead log has the end of it.
+            wait_synced(&log, follow(&log, &[(42, 1, 1)], 1).unwrap().end);
+            expected = standing(&log);
+        }
+        if ordered {
+            fixture.directory.close().unwrap();
+        }
+        let image = disk.killed();
+        for lost in ["recovery-point-offset-checkpoint", "cleaner-offset-checkpoint", "replication-offset-checkpoint"] {
+            image.remove_file(&path.join(lost)).unwrap();
+        }
+        // Once more without them being lost again: what was found is noted.
+        for disk in [image.killed(), image.clone(), image.clone()] {
+            let fixture = Fixture::open(Arc::new(disk), path);
+            let log = fixture.log(LogConfig { segment_bytes: 300, ..LogConfig::default() });
+            fixture.directory.finish_recovery().unwrap();
+            assert_eq!(standing(&log), expected, "ordered {ordered}, pending {pending}");
+            fixture.directory.checkpoint().unwrap();
+        }
+    }
+}
+
+#[test]
 fn log_5_a_log_may_begin_behind_a_gap_that_no_segment_spans() {
     let disk = MemoryDisk::new();
     let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));

@@ -25,6 +25,7 @@ pub use describe::{DescribedGroup, DescribedMember};
 pub use group::{Group, Partitions, State};
 pub use matching::Matched;
 pub use member::{Held, Member, MemberId, MemberState, Metadata};
+pub use pattern::{InvalidPattern, Matcher};
 pub use replay::replay;
 pub use request::{Heartbeat, HeartbeatReply};
 pub use settings::{Bounded, ConsumerSettings, Limits, Migration};
