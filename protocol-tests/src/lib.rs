@@ -11,6 +11,7 @@ pub mod groups;
 pub mod hostile;
 pub mod kills;
 pub mod line;
+pub mod loads;
 pub mod random;
 pub mod schema;
 pub mod steps;

@@ -10,7 +10,7 @@ use protocol_tests::{
     Code, Connection, Topic,
     child::{Child, free_port},
     kills::number,
-    new_topic,
+    loads, new_topic,
     random::Random,
     text,
     time::{eventually, now_ms, pause_ms},
@@ -88,14 +88,7 @@ impl Life {
 
     /// Rows and records that the last load read.
     fn last_load(&self) -> (u64, u64) {
-        let log = fs::read_to_string(self.directory.join("broker.log")).expect("the broker's log");
-        let of = |line: &&str| line.contains("coordinator loaded") && line.contains("__transaction_state-0");
-        let line = log.lines().rev().find(of).expect("a load").to_owned();
-        let field = |name: &str| {
-            let rest = line.split(name).nth(1).unwrap_or_else(|| panic!("{name} in {line}"));
-            rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().expect("a number")
-        };
-        (field("rows="), field("records="))
+        loads::last_load(&self.directory.join("broker.log"), "__transaction_state-0")
     }
 
     fn add(&self, told: &[TransactionState], topic: &Topic, partition: i32) {

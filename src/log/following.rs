@@ -1,7 +1,7 @@
 //! Following: the batches of a leader get into a log as they are, with its offsets and epochs (LOG-5).
 use crate::{
     log::{
-        AppendError, AppendOrigin, SyncPolicy,
+        AppendError, AppendOrigin, LogConfig, SyncPolicy,
         log::{Log, Writer},
         segment::SEGMENT_BYTES_MAX,
         wal::{EntryHead, EntryKind, WalError},
@@ -96,7 +96,7 @@ impl Log {
         }
         let mut failed = None;
         for batch in &batches {
-            if let Err(error) = self.follow_one(&mut writer, batch) {
+            if let Err(error) = self.follow_one(&mut writer, &config, batch) {
                 failed = Some(error);
                 break;
             }
@@ -110,13 +110,13 @@ impl Log {
         }
     }
 
-    fn follow_one(&self, writer: &mut Writer, batch: &PlacedBatch) -> Result<(), AppendError> {
+    fn follow_one(&self, writer: &mut Writer, config: &LogConfig, batch: &PlacedBatch) -> Result<(), AppendError> {
         let size = batch.header().size();
         if size as u64 > SEGMENT_BYTES_MAX {
             return Err(AppendError::BatchTooLargeForSegment { size, segment_bytes: SEGMENT_BYTES_MAX });
         }
         self.take_space(size, AppendOrigin::Replication)?;
-        self.take(writer, &self.config.load(), batch, batch.marker()).map(|_| ())
+        self.take(writer, config, batch, batch.marker()).map(|_| ())
     }
 
     /// Before a batch at `base` is written: when that is not the log's end, a start after a crash must know that nothing is

@@ -366,27 +366,26 @@ fn log_7_nothing_acknowledged_is_lost_or_doubled_by_power_losses_and_kills() {
     }
 }
 
+/// So many lives, each ended by a loss of power or a kill.
+fn survive(mut world: World, seed: u64, lives: usize) {
+    let mut disk = MemoryDisk::new();
+    for life in 0..lives {
+        world.live(&disk).map_err(|what| format!("seed {seed}, life {life}: {what}")).unwrap();
+        disk = if world.chance(2) { disk.crash_with(&world.chance) } else { disk.killed() };
+    }
+}
+
 #[test]
 fn log_7_large_batches_survive_power_losses_and_kills() {
     for seed in 0..10 {
-        let mut world = World::with_large_batches(seed);
-        let mut disk = MemoryDisk::new();
-        for life in 0..8 {
-            world.live(&disk).map_err(|what| format!("seed {seed}, life {life}: {what}")).unwrap();
-            disk = if world.chance(2) { disk.crash_with(&world.chance) } else { disk.killed() };
-        }
+        survive(World::with_large_batches(seed), seed, 8);
     }
 }
 
 #[test]
 fn log_5_followers_logs_survive_power_losses_and_kills() {
     for seed in 0..20 {
-        let mut world = World::of_followers(seed);
-        let mut disk = MemoryDisk::new();
-        for life in 0..12 {
-            world.live(&disk).map_err(|what| format!("seed {seed}, life {life}: {what}")).unwrap();
-            disk = if world.chance(2) { disk.crash_with(&world.chance) } else { disk.killed() };
-        }
+        survive(World::of_followers(seed), seed, 12);
     }
 }
 
