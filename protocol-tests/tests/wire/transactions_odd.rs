@@ -144,7 +144,15 @@ fn txn_21_offsets_of_topics_that_are_not_there_are_refused_one_by_one() {
         producer.epoch = epoch;
         assert_eq!(commit_to(&mut producer, version, "", &[(&name, 0)]), [Code::InvalidGroupId.code()]);
     }
-    assert_eq!(commit_to(&mut producer, 5, &group, &[(&name, 0), ("zz-nobody", 0)]).len(), 2);
+    let both = [(&*name, 0), ("zz-nobody", 0)];
+    for version in 0..=5 {
+        // Refused as a whole: what is not there is told so nevertheless.
+        assert_eq!(commit_to(&mut producer, version, "", &both), [Code::InvalidGroupId.code(), unknown]);
+    }
+    let epoch = std::mem::replace(&mut producer.epoch, 77);
+    assert_eq!(commit_to(&mut producer, 5, &group, &both), [Code::InvalidProducerEpoch.code(), unknown]);
+    producer.epoch = epoch;
+    assert_eq!(commit_to(&mut producer, 5, &group, &both), [0, unknown]);
     assert_ok(commit_offset(&mut producer, 5, &group, &topic, 9));
     producer.end_2(true);
 }
