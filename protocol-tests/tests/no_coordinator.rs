@@ -30,11 +30,20 @@ fn create_topic(connection: &mut Connection) {
     assert_ok(connection.call(5, &request).topics[0].error_code);
 }
 
+/// Partitions that do not exist are told so, whatever becomes of the others.
 fn commit(connection: &mut Connection, version: i16) -> i16 {
-    let partition = OffsetCommitRequestPartition::default().with_committed_offset(1).with_committed_metadata(None);
-    let topic = OffsetCommitRequestTopic::default().with_name(topic_name(TOPIC)).with_partitions(vec![partition]);
-    let request = OffsetCommitRequest::default().with_group_id(group_id(GROUP)).with_topics(vec![topic]);
-    connection.call(version, &request.with_generation_id_or_member_epoch(-1)).topics[0].partitions[0].error_code
+    let at = |index| {
+        let partition = OffsetCommitRequestPartition::default().with_partition_index(index);
+        partition.with_committed_offset(1).with_committed_metadata(None)
+    };
+    let topic =
+        |name, partitions| OffsetCommitRequestTopic::default().with_name(topic_name(name)).with_partitions(partitions);
+    let topics = vec![topic(TOPIC, vec![at(0), at(1)]), topic("nowhere", vec![at(0)])];
+    let request = OffsetCommitRequest::default().with_group_id(group_id(GROUP)).with_topics(topics);
+    let answer = connection.call(version, &request.with_generation_id_or_member_epoch(-1));
+    let codes: Vec<_> = answer.topics.iter().flat_map(|topic| &topic.partitions).map(|told| told.error_code).collect();
+    assert_eq!(codes[1..], [Code::UnknownTopicOrPartition.code(); 2], "version {version}");
+    codes[0]
 }
 
 /// Version 1 has no place for an error but the partitions.

@@ -1,6 +1,6 @@
 //! ConsumerGroupHeartbeat 0-1 (KIP-848): a member joins, stays and leaves, and hears what it is assigned. Version 1 adds
 //! regular expressions and lets members choose their ids (KIP-1082).
-use super::{Context, Reply, errors, groups, reply};
+use super::{Context, Reply, errors, expressions::Turn, groups, reply};
 use crate::{
     coordinator::{
         CoordinatorError,
@@ -16,20 +16,8 @@ use kafka_protocol::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
     consumer_group_heartbeat_response::{Assignment, TopicPartitions},
 };
-use std::{
-    future::Future,
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use std::{future::Future, sync::Arc};
 
-/// Expressions are matched with all topics by so many threads at a time, so that others have processors left.
-static MATCHING: LazyLock<Semaphore> = LazyLock::new(|| {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    Semaphore::new((processors / 2).max(1))
-});
-/// For all expressions of one heartbeat; what is not matched by then is refused, or stands for what it stood for.
-const MATCHING_TIME: Duration = Duration::from_secs(2);
 /// Members that change their expressions meanwhile have them matched too.
 const MATCHINGS_MAX: usize = 4;
 
@@ -79,20 +67,15 @@ fn ask(
 /// Finds out what expressions stand for, where nobody else waits for it: neither the shard nor this connection's thread.
 async fn ask_matched(cx: &Context, id: &str, heartbeat: &Arc<Heartbeat>) -> Told {
     for _ in 0..MATCHINGS_MAX {
-        let Ok(turn) = MATCHING.acquire().await else { break };
+        let Some(turn) = Turn::next().await else { break };
         // Another member of the group may have had it found out meanwhile.
         let texts = match ask(cx, id, heartbeat, Matched::default()).await {
             Ok(group::Reply::Consumer(consumer::Reply::Unmatched(texts))) => texts,
             told => return told,
         };
         let (image, clock) = (cx.broker.image.load_full(), cx.broker.clock.clone());
-        let matched = spawn_blocking(move || {
-            // Until the work is done, whether or not somebody still waits for it.
-            let _turn = turn;
-            let until = clock.monotonic() + MATCHING_TIME;
-            Matched::find(texts, &image, &|| clock.monotonic() > until)
-        });
-        let Ok(matched) = matched.await else { break };
+        let find = move |is_late: &dyn Fn() -> bool| Matched::find(texts, &image, is_late);
+        let Some(matched) = turn.work(clock, find).await else { break };
         match ask(cx, id, heartbeat, matched).await {
             Ok(group::Reply::Consumer(consumer::Reply::Unmatched(_))) => {}
             told => return told,

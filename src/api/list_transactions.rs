@@ -1,10 +1,10 @@
 //! ListTransactions 0-2 (KIP-664): the transactional ids that this broker coordinates. Version 1 filters by how long they run,
 //! 2 by a pattern of their ids (KIP-1152).
-use super::{Context, Reply, errors};
+use super::{Context, Reply, errors, expressions::Turn};
 use crate::{
     coordinator::{
         CoordinatorError,
-        group::consumer::{InvalidPattern, Matcher},
+        group::consumer::Matcher,
         txn::{self, Filter},
     },
     record::TransactionResult::{Abort, Commit},
@@ -28,15 +28,37 @@ const STATES: [txn::State; 6] = [
     txn::State::Complete(Abort),
 ];
 
-pub fn handle(cx: &Context, request: ListTransactionsRequest) -> Reply<ListTransactionsResponse> {
-    let pattern = match pattern(request.transactional_id_pattern.as_deref()) {
-        Ok(pattern) => pattern,
-        Err(error) => {
-            tracing::debug!(%error, "a pattern of transactional ids was refused");
-            let code = cx.error(ErrorCode::InvalidRegularExpression);
-            return Reply::Now(ListTransactionsResponse::default().with_error_code(code));
-        }
+/// What transactional ids stand for.
+type Rows<T = txn::Transaction> = Vec<(txn::TransactionalId, T)>;
+
+pub fn handle(cx: &Context, mut request: ListTransactionsRequest) -> Reply<ListTransactionsResponse> {
+    let Some(text) = request.transactional_id_pattern.take().filter(|text| !text.is_empty()) else {
+        return list(cx, request, None);
     };
+    let cx = cx.clone();
+    // What is behind it on its connection waits too: the list is of the moment in which it is this request's turn.
+    Reply::Held(Box::pin(async move {
+        match aside(&cx, move |_| Matcher::compile(&text)).await {
+            Ok(Ok(pattern)) => list(&cx, request, Some(pattern)),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a pattern of transactional ids was refused");
+                Reply::Now(refused(&cx, ErrorCode::InvalidRegularExpression))
+            }
+            Err(code) => Reply::Now(refused(&cx, code)),
+        }
+    }))
+}
+
+/// A costly pattern holds up nobody but those who ask with others.
+async fn aside<T: Send + 'static>(
+    cx: &Context,
+    work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+) -> Result<T, ErrorCode> {
+    let turn = Turn::next().await.ok_or(ErrorCode::CoordinatorNotAvailable)?;
+    turn.work(cx.broker.clock.clone(), work).await.ok_or(ErrorCode::CoordinatorNotAvailable)
+}
+
+fn list(cx: &Context, request: ListTransactionsRequest, pattern: Option<Matcher>) -> Reply<ListTransactionsResponse> {
     let filters: BTreeSet<_> = request.state_filters.into_iter().collect();
     let (known, unknown): (Vec<_>, Vec<_>) = filters.into_iter().partition(|name| is_state(name.as_str()));
     let filter = Filter {
@@ -51,26 +73,61 @@ pub fn handle(cx: &Context, request: ListTransactionsRequest) -> Reply<ListTrans
     let asked = cx.broker.transactions.submit_all(|| txn::Request::List(filter.clone()).into());
     let cx = cx.clone();
     Reply::later(async move {
-        let mut listed = Vec::new();
-        for told in asked.await {
-            match told {
-                Ok(txn::Reply::Listed(rows)) => listed.extend(rows),
-                // Half a list would look like a whole one.
-                Err(fault @ CoordinatorError::Loading) => {
-                    return ListTransactionsResponse::default().with_error_code(cx.error(errors::coordinator(&fault)));
-                }
-                _ => {}
-            }
+        let rows = match (listed(asked.await), pattern) {
+            (Ok(rows), Some(pattern)) => matching(&cx, rows, pattern).await,
+            (rows, _) => rows,
+        };
+        match rows {
+            Ok(rows) => answer.with_transaction_states(rows.into_iter().map(state).collect()),
+            Err(code) => refused(&cx, code),
         }
-        let rows = listed.into_iter().filter(|(id, _)| pattern.as_ref().is_none_or(|pattern| pattern.is_match(id)));
-        let rows = rows.map(|(id, one)| {
-            TransactionState::default()
-                .with_transactional_id(TransactionalId(StrBytes::from_string(id.to_string())))
-                .with_producer_id(ProducerId(one.producer_id))
-                .with_transaction_state(StrBytes::from_static_str(one.state.name()))
-        });
-        answer.with_transaction_states(rows.collect())
     })
+}
+
+fn listed(told: Vec<Result<txn::Reply, CoordinatorError>>) -> Result<Rows, ErrorCode> {
+    let mut listed = Vec::new();
+    for told in told {
+        match told {
+            Ok(txn::Reply::Listed(rows)) => listed.extend(rows),
+            // Half a list would look like a whole one.
+            Err(fault @ CoordinatorError::Loading) => return Err(errors::coordinator(&fault)),
+            _ => {}
+        }
+    }
+    Ok(listed)
+}
+
+async fn matching(cx: &Context, rows: Rows, pattern: Matcher) -> Result<Rows, ErrorCode> {
+    let find = move |is_late: &dyn Fn() -> bool| only_matching(rows, &pattern, is_late);
+    aside(cx, find).await?.ok_or_else(|| {
+        tracing::debug!("matching all transactional ids with a pattern takes too long");
+        ErrorCode::InvalidRegularExpression
+    })
+}
+
+/// `None`: it takes too long.
+fn only_matching<T>(rows: Rows<T>, pattern: &Matcher, is_late: &dyn Fn() -> bool) -> Option<Rows<T>> {
+    let mut found = Vec::new();
+    for row in rows {
+        if is_late() {
+            return None;
+        }
+        if pattern.is_match(&row.0) {
+            found.push(row);
+        }
+    }
+    Some(found)
+}
+
+fn state((id, one): (txn::TransactionalId, txn::Transaction)) -> TransactionState {
+    TransactionState::default()
+        .with_transactional_id(TransactionalId(StrBytes::from_string(id.to_string())))
+        .with_producer_id(ProducerId(one.producer_id))
+        .with_transaction_state(StrBytes::from_static_str(one.state.name()))
+}
+
+fn refused(cx: &Context, code: ErrorCode) -> ListTransactionsResponse {
+    ListTransactionsResponse::default().with_error_code(cx.error(code))
 }
 
 /// Kafka knows two more, in which no transaction is here.
@@ -78,29 +135,17 @@ fn is_state(name: &str) -> bool {
     matches!(name, "PrepareEpochFence" | "Dead") || STATES.iter().any(|state| state.name() == name)
 }
 
-/// Matches the whole id in Kafka's dialect; an empty pattern is none.
-fn pattern(text: Option<&str>) -> Result<Option<Matcher>, InvalidPattern> {
-    text.filter(|text| !text.is_empty()).map(Matcher::compile).transpose()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn patterns_match_whole_ids() {
-        assert!(pattern(None).unwrap().is_none() && pattern(Some("")).unwrap().is_none());
-        let some = pattern(Some("pay-.*")).unwrap().unwrap();
-        assert!(some.is_match("pay-1") && !some.is_match("repay-1"));
-        assert!(pattern(Some("(")).is_err() && pattern(Some("(?:a{1000}){1000}")).is_err());
-    }
-
-    #[test]
-    fn patterns_are_of_kafkas_dialect() {
-        let matches = |text: &str, id: &str| pattern(Some(text)).unwrap().unwrap().is_match(id);
-        assert!(matches(r"\Qa.b\E", "a.b") && !matches(r"\Qa.b\E", "axb"));
-        assert!(matches(r"q\d", "q7") && !matches(r"q\d", "q\u{663}"));
-        assert!(pattern(Some("a)|(?:.*")).is_err(), "no way out of the whole id");
+    fn matching_that_takes_too_long_is_given_up() {
+        let pattern = Matcher::compile("pay-.*").unwrap();
+        let rows = || ["pay-1", "repay-1"].map(|id| (id.into(), ())).to_vec();
+        let found = only_matching(rows(), &pattern, &|| false).unwrap();
+        assert_eq!(found.iter().map(|(id, _)| &**id).collect::<Vec<_>>(), ["pay-1"]);
+        assert!(only_matching(rows(), &pattern, &|| true).is_none());
     }
 
     #[test]

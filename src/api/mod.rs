@@ -27,6 +27,7 @@ mod describe_transactions;
 mod elect_leaders;
 mod end_txn;
 mod errors;
+mod expressions;
 mod fetch;
 mod find_coordinator;
 mod groups;

@@ -5,7 +5,7 @@ use super::{Context, Reply, errors};
 use crate::{
     coordinator::group::{
         self,
-        offsets::{self, Commit, CommitPartition, CommitTopic, Committer, Durability, Named},
+        offsets::{self, Commit, CommitPartition, CommitTopic, Committer, Durability, Named, existing},
     },
     types::ErrorCode,
     wire::{OFFSETS_BY_TOPIC_ID, OffsetCommit},
@@ -26,7 +26,6 @@ struct Asked {
 
 pub fn handle(cx: &Context, OffsetCommit(request): OffsetCommit) -> Reply<OffsetCommitResponse> {
     let asked: Vec<Asked> = request.topics.iter().map(asked).collect();
-    let count = asked.iter().map(|topic| topic.partitions.len()).sum();
     let by_id = cx.version >= OFFSETS_BY_TOPIC_ID;
     let id = request.group_id.0;
     let commit = Commit {
@@ -48,8 +47,8 @@ pub fn handle(cx: &Context, OffsetCommit(request): OffsetCommit) -> Reply<Offset
     Reply::later(async move {
         let codes = match pending.await {
             Ok(group::Reply::Offsets(offsets::Reply::Committed(codes))) => codes,
-            Ok(_) => vec![ErrorCode::UnknownServerError; count],
-            Err(fault) => vec![errors::coordinator(&fault); count],
+            Ok(_) => refused(&cx, &asked, ErrorCode::UnknownServerError),
+            Err(fault) => refused(&cx, &asked, errors::coordinator(&fault)),
         };
         answer(&cx, asked, codes)
     })
@@ -67,8 +66,21 @@ fn wanted(topic: OffsetCommitRequestTopic, by_id: bool) -> CommitTopic {
         leader_epoch: partition.committed_leader_epoch,
         metadata: partition.committed_metadata,
     });
-    let named = if by_id { Named::Id(topic.topic_id) } else { Named::Name(topic.name.0) };
-    CommitTopic { topic: named, partitions: partitions.collect() }
+    CommitTopic { topic: named(topic.name, topic.topic_id, by_id), partitions: partitions.collect() }
+}
+
+fn named(name: TopicName, id: Uuid, by_id: bool) -> Named {
+    if by_id { Named::Id(id) } else { Named::Name(name.0) }
+}
+
+/// Nobody looked at the partitions; those that do not exist are told so nevertheless.
+fn refused(cx: &Context, asked: &[Asked], why: ErrorCode) -> Vec<ErrorCode> {
+    let image = cx.broker.image.load();
+    let codes_of = |topic: &Asked| {
+        let named = named(topic.name.clone(), topic.id, cx.version >= OFFSETS_BY_TOPIC_ID);
+        existing(&image, &named, topic.partitions.iter().copied()).map(|code| code.or(why)).collect::<Vec<_>>()
+    };
+    asked.iter().flat_map(codes_of).collect()
 }
 
 fn answer(cx: &Context, asked: Vec<Asked>, codes: Vec<ErrorCode>) -> OffsetCommitResponse {

@@ -9,7 +9,7 @@ use crate::{
         Coordinated, CoordinatorError, GroupMachine,
         group::{
             self,
-            offsets::{self, Commit, CommitPartition, CommitTopic, Committer, Durability, Named},
+            offsets::{self, Commit, CommitPartition, CommitTopic, Committer, Durability, Named, existing},
         },
         txn,
     },
@@ -36,25 +36,22 @@ pub fn handle(cx: &Context, request: TxnOffsetCommitRequest) -> Reply<TxnOffsetC
     let cx = cx.clone();
     Reply::later(async move {
         let asked = request.topics.clone();
-        if !asked.iter().any(|topic| is_any_known(&cx, topic)) {
-            let unknown = asked.iter().flat_map(|topic| &topic.partitions).map(|_| ErrorCode::UnknownTopicOrPartition);
-            let codes = unknown.collect();
-            return answer(&cx, asked, codes);
+        let exist: Vec<_> = asked.iter().flat_map(|topic| existing_of(&cx, topic)).collect();
+        // Where none is, the producer is not looked at.
+        if exist.iter().all(|code| code.is_error()) {
+            return answer(&cx, asked, exist);
         }
-        let count = asked.iter().map(|topic| topic.partitions.len()).sum();
         let codes = match commit(&cx, request).await {
             Ok(codes) => codes,
-            Err(code) => vec![code; count],
+            Err(why) => exist.into_iter().map(|code| code.or(why)).collect(),
         };
         answer(&cx, asked, codes)
     })
 }
 
-/// Where none is, the producer is not looked at.
-fn is_any_known(cx: &Context, topic: &TxnOffsetCommitRequestTopic) -> bool {
-    let image = cx.broker.image.load();
-    let Some(known) = image.topics.named(&topic.name) else { return false };
-    topic.partitions.iter().any(|partition| known.partitions.get(&partition.partition_index).is_some())
+fn existing_of(cx: &Context, topic: &TxnOffsetCommitRequestTopic) -> Vec<ErrorCode> {
+    let partitions = topic.partitions.iter().map(|partition| partition.partition_index);
+    existing(&cx.broker.image.load(), &Named::Name(topic.name.0.clone()), partitions).collect()
 }
 
 async fn commit(cx: &Context, request: TxnOffsetCommitRequest) -> Result<Vec<ErrorCode>, ErrorCode> {

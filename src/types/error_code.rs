@@ -168,6 +168,11 @@ impl ErrorCode {
     pub fn is_error(self) -> bool {
         self != ErrorCode::None
     }
+
+    /// Where there is no error: another one.
+    pub fn or(self, other: ErrorCode) -> ErrorCode {
+        if self.is_error() { self } else { other }
+    }
 }
 
 impl std::fmt::Display for ErrorCode {

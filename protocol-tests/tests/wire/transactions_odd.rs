@@ -2,13 +2,19 @@
 //! name. Each gets Kafka's code and changes nothing.
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::{
-    AddPartitionsToTxnRequest, DescribeTransactionsRequest, EndTxnRequest, InitProducerIdRequest,
+    AddPartitionsToTxnRequest, ApiVersionsRequest, DescribeTransactionsRequest, EndTxnRequest, InitProducerIdRequest,
     ListTransactionsRequest, TransactionalId, TxnOffsetCommitRequest, txn_offset_commit_request,
 };
 use protocol_tests::groups::{group_id, new_group};
+use protocol_tests::time::Stopwatch;
 use protocol_tests::transactions::{Producer, commit_offset, commit_request, find, settled};
-use protocol_tests::{Code, Topic, assert_error, assert_ok, code_name, new_topic, on_kafka, text, topic_name};
-use std::collections::BTreeMap;
+use protocol_tests::{
+    Code, Connection, Topic, assert_error, assert_ok, code_name, fresh_name, new_topic, on_kafka, text, topic_name,
+};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// What is answered for partition 0 of each topic.
 fn add(producer: &mut Producer, version: i16, topics: &[&str]) -> BTreeMap<String, i16> {
@@ -144,7 +150,15 @@ fn txn_21_offsets_of_topics_that_are_not_there_are_refused_one_by_one() {
         producer.epoch = epoch;
         assert_eq!(commit_to(&mut producer, version, "", &[(&name, 0)]), [Code::InvalidGroupId.code()]);
     }
-    assert_eq!(commit_to(&mut producer, 5, &group, &[(&name, 0), ("zz-nobody", 0)]).len(), 2);
+    let both = [(&*name, 0), ("zz-nobody", 0)];
+    for version in 0..=5 {
+        // Refused as a whole: what is not there is told so nevertheless.
+        assert_eq!(commit_to(&mut producer, version, "", &both), [Code::InvalidGroupId.code(), unknown]);
+    }
+    let epoch = std::mem::replace(&mut producer.epoch, 77);
+    assert_eq!(commit_to(&mut producer, 5, &group, &both), [Code::InvalidProducerEpoch.code(), unknown]);
+    producer.epoch = epoch;
+    assert_eq!(commit_to(&mut producer, 5, &group, &both), [0, unknown]);
     assert_ok(commit_offset(&mut producer, 5, &group, &topic, 9));
     producer.end_2(true);
 }
@@ -162,6 +176,78 @@ fn txn_25_what_is_listed_by_names_and_patterns_that_cannot_be() {
     let request = ListTransactionsRequest::default().with_transactional_id_pattern(Some(text("(")));
     let answer = producer.connection.call(2, &request);
     assert_error(answer.error_code, Code::InvalidRegularExpression);
+}
+
+/// The ids that a pattern finds, in order; or why it finds none.
+fn find_by(connection: &mut Connection, pattern: &str) -> Result<Vec<String>, i16> {
+    let request = ListTransactionsRequest::default().with_transactional_id_pattern(Some(text(pattern)));
+    let answer = connection.call(2, &request);
+    if answer.error_code != 0 {
+        assert!(answer.transaction_states.is_empty());
+        return Err(answer.error_code);
+    }
+    let mut ids: Vec<_> = answer.transaction_states.iter().map(|one| one.transactional_id.to_string()).collect();
+    ids.sort();
+    Ok(ids)
+}
+
+#[test]
+fn txn_25_patterns_of_ids_are_of_re2_and_match_the_whole_id() {
+    let name = fresh_name("transactional");
+    let id = |end: &str| format!("{name}{end}");
+    let [dot, other, number, letter] = [".b", "xb", "q7", "q\u{663}"].map(|end| {
+        Producer::again(TransactionalId(text(id(end))));
+        id(end)
+    });
+    let connection = &mut Connection::open();
+    let mut found = |end: &str| find_by(connection, &format!("{name}{end}"));
+    assert_eq!(found(r"\Q.b\E"), Ok(vec![dot.clone()]));
+    assert_eq!(found(".b"), Ok(vec![dot.clone(), other.clone()]));
+    assert_eq!(found(r"q\d"), Ok(vec![number.clone()]), "digits are those of ASCII");
+    assert_eq!(found(r"q\p{Nd}"), Ok(vec![number.clone(), letter.clone()]));
+    assert_eq!(found(".*"), Ok(vec![dot.clone(), number, letter, other]));
+    assert_eq!(found(""), Ok(vec![]), "the whole id");
+    let refused = Err(Code::InvalidRegularExpression.code());
+    for bad in ["a)|(?:.*", "(", "(?<=a)b", r"(a)\1", "a{2000}"] {
+        assert_eq!(found(bad), refused, "{bad}");
+    }
+    let all = find_by(connection, "").expect("no pattern");
+    assert!(all.contains(&dot));
+}
+
+#[test]
+fn txn_25_costly_patterns_hold_up_no_other_connection() {
+    // Apache Kafka compiles them ten times as long.
+    let asked = if on_kafka() { 6 } else { 60 };
+    let mut asking = Producer::fresh().connection;
+    let listed = Stopwatch::start();
+    let pattern = "[a-c][d-f]?".repeat(2_900);
+    let request = ListTransactionsRequest::default().with_transactional_id_pattern(Some(text(pattern)));
+    let sent: Vec<_> = (0..asked).map(|_| asking.send(2, &request)).collect();
+    let done = AtomicBool::new(false);
+    let (slowest_ms, all_ms) = std::thread::scope(|scope| {
+        // So many that one at least has the thread of the first.
+        let others = (0..4).map(|_| {
+            scope.spawn(|| {
+                let (mut connection, mut slowest_ms) = (Connection::open(), 0);
+                while !done.load(Ordering::Relaxed) {
+                    let watch = Stopwatch::start();
+                    assert_ok(connection.call(0, &ApiVersionsRequest::default()).error_code);
+                    slowest_ms = slowest_ms.max(watch.elapsed_ms());
+                }
+                slowest_ms
+            })
+        });
+        let others: Vec<_> = others.collect();
+        for correlation in sent {
+            assert_ok(asking.receive::<ListTransactionsRequest>(2, correlation).error_code);
+        }
+        let all_ms = listed.elapsed_ms();
+        done.store(true, Ordering::Relaxed);
+        (others.into_iter().map(|other| other.join().expect("answers")).max().unwrap_or(0), all_ms)
+    });
+    println!("{asked} patterns in {all_ms} ms; others waited {slowest_ms} ms");
+    assert!(slowest_ms < 150.max(all_ms / 2), "{slowest_ms} of {all_ms} ms");
 }
 
 #[test]

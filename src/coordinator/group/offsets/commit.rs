@@ -2,6 +2,7 @@
 use super::{Around, Named, standing};
 use crate::{
     coordinator::group::{Groups, Soft},
+    image::Image,
     types::ErrorCode,
     wire::{
         StrBytes, Version,
@@ -62,7 +63,10 @@ pub fn commit(
     around: Around<'_>,
     request: Commit,
 ) -> (Vec<GroupRecord>, Vec<ErrorCode>) {
-    let mut codes = existing(around, &request.topics);
+    let mut codes = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        codes.extend(existing(around.image, &topic.topic, topic.partitions.iter().map(|asked| asked.partition)));
+    }
     if !codes.contains(&ErrorCode::None) {
         return (vec![], codes);
     }
@@ -76,17 +80,18 @@ pub fn commit(
     }
 }
 
-fn existing(around: Around<'_>, topics: &[CommitTopic]) -> Vec<ErrorCode> {
-    let mut codes = Vec::with_capacity(topics.len());
-    for topic in topics {
-        let found = topic.topic.find(around.image);
-        codes.extend(topic.partitions.iter().map(|asked| match found {
-            Ok(topic) if topic.partitions.get(&asked.partition).is_some() => ErrorCode::None,
-            Ok(_) => ErrorCode::UnknownTopicOrPartition,
-            Err(code) => code,
-        }));
-    }
-    codes
+/// What is told of partitions of one topic whatever becomes of the commit: whether each of them exists.
+pub fn existing(
+    image: &Image,
+    topic: &Named,
+    partitions: impl Iterator<Item = i32>,
+) -> impl Iterator<Item = ErrorCode> {
+    let found = topic.find(image);
+    partitions.map(move |partition| match found {
+        Ok(topic) if topic.partitions.get(&partition).is_some() => ErrorCode::None,
+        Ok(_) => ErrorCode::UnknownTopicOrPartition,
+        Err(code) => code,
+    })
 }
 
 fn records(

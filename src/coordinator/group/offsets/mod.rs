@@ -10,7 +10,7 @@ mod replay;
 mod standing;
 mod state;
 
-pub use commit::{Commit, CommitPartition, CommitTopic, Committer, Durability};
+pub use commit::{Commit, CommitPartition, CommitTopic, Committer, Durability, existing};
 pub use delete::{Delete, DeleteTopic, TOMBSTONES_MAX};
 pub use expiry::Sweep;
 pub use fetch::{Fetch, FetchTopic, FetchedPartition, FetchedTopic};
