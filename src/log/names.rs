@@ -45,6 +45,9 @@ pub fn offset_of(name: &str, suffix: &str) -> Option<Offset> {
     Offset::from_wire(digits.parse().ok()?)
 }
 
+/// The directory of the metadata log.
+pub const METADATA_LOG: &str = "__cluster_metadata-0";
+
 /// `topic-0`.
 pub fn of_partition(topic: &TopicName, partition: i32) -> String {
     format!("{topic}-{partition}")

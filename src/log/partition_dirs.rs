@@ -60,6 +60,19 @@ impl LogDir {
         Ok(found)
     }
 
+    /// Whether there is a directory of any partition but the metadata log's.
+    pub fn holds_partitions(&self) -> Result<bool, LogDirError> {
+        let listing = self.shared.disk.list(self.path()).map_err(LogDirError::io("list", self.path()))?;
+        let is_partition = |entry: &Entry| entry.is_dir && names::partition_of(&entry.name).is_some();
+        Ok(listing.iter().any(|entry| is_partition(entry) && entry.name != names::METADATA_LOG))
+    }
+
+    /// Whether the metadata log is here, if only in the write-ahead log.
+    pub fn holds_metadata_log(&self) -> bool {
+        self.shared.disk.exists(&self.path().join(names::METADATA_LOG))
+            || self.pending().contains(&(TopicId::METADATA, 0))
+    }
+
     /// As `found`, where there is a choice between several directories; one need not be asked.
     pub fn found_among(&self, directories: usize) -> Result<Vec<LogId>, LogDirError> {
         if directories > 1 { self.found() } else { Ok(Vec::new()) }
@@ -102,9 +115,11 @@ impl LogDir {
     }
 
     fn topic_id_of(&self, path: &Path) -> io::Result<Option<TopicId>> {
+        // That of the metadata log is the same everywhere, and known without its file.
+        let known = || (path.file_name()? == names::METADATA_LOG).then_some(TopicId::METADATA);
         match self.shared.disk.read(&path.join(names::PARTITION_METADATA)) {
-            Ok(bytes) => Ok(properties::parse_partition_metadata(&bytes).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(bytes) => Ok(properties::parse_partition_metadata(&bytes).ok().or_else(known)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(known()),
             Err(error) => Err(error),
         }
     }
@@ -167,6 +182,9 @@ impl LogDir {
             None => self.topic_id_of(path).map_err(LogError::io("read", path))?,
         };
         if topic_id == Some(id.topic_id) {
+            if id.topic_id == TopicId::METADATA {
+                self.say_whose_again(path).map_err(LogError::io("write", path))?;
+            }
             return Ok(Some(listing));
         }
         let has_records = listing.iter().any(|file| file.name.ends_with(names::LOG) && file.len > 0);
@@ -181,6 +199,19 @@ impl LogDir {
             self.topic_ids.lock().remove(name);
         }
         Ok(None)
+    }
+
+    /// The file that says of which topic the metadata log is may be lost.
+    fn say_whose_again(&self, path: &Path) -> io::Result<()> {
+        let metadata = path.join(names::PARTITION_METADATA);
+        match self.shared.disk.read(&metadata) {
+            Ok(bytes) if properties::parse_partition_metadata(&bytes).is_ok() => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => {
+                let text = properties::print_partition_metadata(TopicId::METADATA);
+                self.shared.disk.write_atomic(&metadata, text.as_bytes())
+            }
+        }
     }
 
     fn create_folder(&self, id: &LogId, path: &Path) -> io::Result<()> {
@@ -214,6 +245,25 @@ impl LogDir {
         }
         self.leave_directory(id, delay_ms)?;
         self.no_longer_held(&id.key());
+        Ok(())
+    }
+
+    /// Sets the directory of a partition aside that belongs to no topic, with all that the write-ahead log has of it: nothing says
+    /// that anybody wants it deleted.
+    pub fn leave_stray(&self, id: &LogId) -> Result<(), LogDirError> {
+        let open = self.shared.logs.lock().get(&id.key()).cloned();
+        if let Some(log) = open {
+            self.checkpoint()?;
+            log.close(Closed::Deleted);
+            self.shared.logs.lock().remove(&id.key());
+        }
+        let name = names::of_partition(&id.topic, id.partition);
+        let path = self.path().join(&name);
+        let _naming = self.naming.lock();
+        if self.topic_id_of(&path).map_err(LogDirError::io("read", &path))? == Some(id.topic_id) {
+            self.forget(id.topic_partition());
+            self.set_aside(&name, names::STRAY_DIR).map_err(LogDirError::io("rename", &path))?;
+        }
         Ok(())
     }
 

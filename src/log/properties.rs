@@ -9,8 +9,8 @@ const CHECKSUM: &str = "#checksum=";
 pub struct MetaProperties {
     pub cluster_id: String,
     pub node_id: i32,
-    /// The directory's own id, printed like a topic's.
-    pub directory_id: TopicId,
+    /// The directory's own id, printed like a topic's. `None`: of a time before Kafka 3.7, or written by hand.
+    pub directory_id: Option<TopicId>,
 }
 
 /// What is wrong with one of the two files.
@@ -44,20 +44,18 @@ impl MetaProperties {
         }
         let node = need("node.id")?;
         let node_id = node.parse().ok().filter(|id| *id >= 0);
-        let directory = need("directory.id")?;
+        let parsed =
+            |text: String| TopicId::parse(&text).ok_or(PropertiesError::Value { key: "directory.id", value: text });
         Ok(MetaProperties {
             cluster_id: need("cluster.id")?,
             node_id: node_id.ok_or(PropertiesError::Value { key: "node.id", value: node })?,
-            directory_id: TopicId::parse(&directory)
-                .ok_or(PropertiesError::Value { key: "directory.id", value: directory })?,
+            directory_id: get("directory.id").map(parsed).transpose()?,
         })
     }
 
     pub fn print(&self) -> String {
-        let text = format!(
-            "#\ncluster.id={}\ndirectory.id={}\nnode.id={}\nversion=1\n",
-            self.cluster_id, self.directory_id, self.node_id
-        );
+        let directory = self.directory_id.map(|id| format!("directory.id={id}\n")).unwrap_or_default();
+        let text = format!("#\ncluster.id={}\n{directory}node.id={}\nversion=1\n", self.cluster_id, self.node_id);
         format!("{text}{CHECKSUM}{:08x}\n", crc32c(text.as_bytes()))
     }
 }
@@ -97,10 +95,13 @@ mod tests {
 
     #[test]
     fn meta_properties_round_trip_and_kafkas_own_is_read() {
-        let meta = MetaProperties { cluster_id: "abc".into(), node_id: 3, directory_id: TopicId::METADATA };
+        let meta = MetaProperties { cluster_id: "abc".into(), node_id: 3, directory_id: Some(TopicId::METADATA) };
         assert_eq!(MetaProperties::parse(meta.print().as_bytes()), Ok(meta.clone()));
         let kafkas = b"#\n#Sat Nov 21 07:00:00 UTC 2026\nnode.id=3\nversion=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAQ\ncluster.id=abc\n";
-        assert_eq!(MetaProperties::parse(kafkas), Ok(meta));
+        assert_eq!(MetaProperties::parse(kafkas), Ok(meta.clone()));
+        let before = MetaProperties { directory_id: None, ..meta };
+        assert_eq!(MetaProperties::parse(b"version=1\nnode.id=3\ncluster.id=abc"), Ok(before.clone()));
+        assert_eq!(MetaProperties::parse(before.print().as_bytes()), Ok(before));
         assert!(MetaProperties::parse(b"version=0\n").is_err());
         assert!(MetaProperties::parse(b"version=1\nnode.id=x\ncluster.id=a\ndirectory.id=b").is_err());
     }
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn log_27_no_flipped_bit_makes_another_identity() {
-        let meta = MetaProperties { cluster_id: "abc".into(), node_id: 3, directory_id: TopicId::METADATA };
+        let meta = MetaProperties { cluster_id: "abc".into(), node_id: 3, directory_id: Some(TopicId::METADATA) };
         let (of_directory, of_partition) = (meta.print(), print_partition_metadata(TopicId::METADATA));
         let flipped = |text: &str, bit: usize| {
             let mut bytes = text.as_bytes().to_vec();

@@ -4,6 +4,7 @@ mod cleaning;
 mod features;
 mod format;
 mod groups;
+mod history;
 mod late;
 mod limits;
 mod moving;

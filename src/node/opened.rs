@@ -4,7 +4,9 @@ use super::{
     changing::changes,
     cleaning::cleaner_settings,
     features::{features, first_levels},
+    format::check_new_metadata_log,
     groups::{group_coordinator, group_settings},
+    history::last_directories,
     limits::connection_rules,
     moving::configure_directories,
     observe::MetadataGauges,
@@ -22,6 +24,7 @@ use crate::{
     quorum::Single,
     replica::{Partitions, TopicPublisher},
     server::ConnectionLimits,
+    types::Offset,
     wire::metadata,
 };
 use std::sync::Arc;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 /// What has its state on disk.
 pub(super) struct Opened {
     pub storage: Storage,
+    pub metadata_log: Arc<Single>,
     pub controller: Controller,
     pub partitions: Arc<Partitions>,
     pub groups: Arc<GroupCoordinator>,
@@ -50,7 +54,17 @@ pub(super) fn open(
     let groups = group_coordinator(parts, &partitions, groups_view);
     let transactions = transaction_coordinator(parts, &partitions, transactions_view);
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
-    let log = Single::lead(log, parts.config.node_id, parts.clock.clone())?;
+    let (all, node) = (storage.all_directories(), parts.config.node_id);
+    let is_new = log.bounds().end() == Offset::ZERO;
+    if is_new {
+        check_new_metadata_log(&all, &storage.metadata)?;
+    }
+    let log = Single::lead(log, node, parts.clock.clone())?;
+    if !is_new && !storage.identity.empty.is_empty() {
+        let before = last_directories(&*log, node).map_err(StartError::MetadataRead)?;
+        storage.identity.check_none_away(&all, node, &before)?;
+    }
+    storage.identity.write(&all, node)?;
     let settings = cleaner_settings(&parts.config.log.cleaner);
     let cleaner = Cleaner::new(storage.directories.clone(), parts.clock.clone(), settings);
     let (its_groups, its_cleaner, its_directories) = (groups.clone(), cleaner.clone(), partitions.clone());
@@ -66,12 +80,13 @@ pub(super) fn open(
         changes(parts, "limits", move |config| limits.update(connection_rules(&config.network))),
     ];
     let new_terms = storage.directories.iter().any(|directory| !directory.was_clean());
+    let metadata_log = log.clone();
     let controller = Controller::start(registration(parts, &storage, advertised, log, new_terms, publishers))?;
     partitions.settle();
-    recover(&storage, &partitions)?;
+    recover(&storage, &partitions, &*metadata_log)?;
     let (_, epoch) = controller.handle().broker();
     storage.directories.iter().for_each(|directory| directory.set_broker_epoch(epoch));
-    Ok(Opened { storage, controller, partitions, groups, transactions, cleaner })
+    Ok(Opened { storage, metadata_log, controller, partitions, groups, transactions, cleaner })
 }
 
 /// A topic's settings from the node's and its own. What the controller accepted resolves; if it does not after a
@@ -133,7 +148,7 @@ fn registration(
             endpoints: advertised.iter().map(endpoint).collect(),
             features,
             rack: node.rack.clone(),
-            directories: storage.directory_ids.iter().take(storage.directories.len()).map(|id| id.0).collect(),
+            directories: storage.identity.directory_ids.iter().take(storage.directories.len()).map(|id| id.0).collect(),
         },
         new_terms,
         chance: parts.chance.clone(),

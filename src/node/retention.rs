@@ -1,5 +1,6 @@
 //! Old segments go, and what deleted topics left behind: every partition is looked at, one after the other, each `log.retention.check.interval.ms`.
-use crate::{image::Image, log::LogId, replica::Partitions, types::TopicId};
+use super::history::removed_topics;
+use crate::{image::Image, log::LogId, quorum::MetadataLog, replica::Partitions, types::TopicId};
 use arc_swap::ArcSwap;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time};
@@ -38,8 +39,10 @@ fn delete_old(partitions: &Partitions, stopping: &watch::Receiver<bool>) {
     }
 }
 
-/// Deletes partitions of topics that are no more: a crash came between the deletion and the disk (LOG-27).
-pub fn delete_orphans(partitions: &Partitions, image: &ArcSwap<Image>) {
+/// Deletes partitions of topics that were deleted: a crash came between the deletion and the disk (LOG-27). What is of a topic that the
+/// metadata log never knew is set aside, as Apache Kafka does: it may be all that is left of something.
+pub fn delete_orphans(partitions: &Partitions, image: &ArcSwap<Image>, log: &dyn MetadataLog) {
+    let mut removed = None;
     for directory in partitions.directories() {
         let found = match directory.found() {
             Ok(found) => found,
@@ -54,6 +57,13 @@ pub fn delete_orphans(partitions: &Partitions, image: &ArcSwap<Image>) {
             id.topic_id != TopicId::METADATA && image.topics.partition(id.topic_id, id.partition).is_none()
         };
         for id in found.iter().filter(is_orphan) {
+            let removed = removed.get_or_insert_with(|| removed_topics(log));
+            if !removed.as_ref().is_ok_and(|removed| removed.contains(&id.topic_id)) {
+                if let Err(error) = directory.leave_stray(id) {
+                    tracing::warn!(partition = %id, %error, "a partition of no topic cannot be set aside");
+                }
+                continue;
+            }
             let deleted = directory.delete_closed(id, 0);
             match deleted {
                 Ok(()) => tracing::info!(partition = %id, "deleted what a deleted topic had left"),

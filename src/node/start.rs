@@ -20,7 +20,7 @@ use crate::{
     metrics::Metrics,
     net::{SocketSettings, own_name},
     platform::{Chance, Clock, Disk},
-    quorum::LeadError,
+    quorum::{LeadError, MetadataReadError},
     replica::Partitions,
     server::{Admission, BindError, ConnectionLimits, Listener, Server, ServerParts},
 };
@@ -53,6 +53,8 @@ pub enum StartError {
     Format(#[from] FormatError),
     #[error("the metadata log cannot be opened: {0}")]
     MetadataLog(#[from] LogError),
+    #[error("the metadata log cannot be read: {0}")]
+    MetadataRead(MetadataReadError),
     #[error(transparent)]
     Quorum(#[from] LeadError),
     #[error(transparent)]
@@ -111,7 +113,7 @@ impl Node {
         let http_address = http.as_ref().and_then(|http| http.address().ok());
         // From here on: a start that takes long can be told from one that hangs.
         let mut tasks = Vec::from_iter(http.map(|http| serve(http, pages.clone(), stopping.clone())));
-        let Opened { storage, controller, partitions, groups, transactions, cleaner } = {
+        let Opened { storage, metadata_log, controller, partitions, groups, transactions, cleaner } = {
             let (parts, advertised, metrics) = (parts.clone(), advertised.clone(), metrics.clone());
             let limits = limits.clone();
             tokio::task::spawn_blocking(move || open(&parts, &advertised, &metrics, limits)).await??
@@ -138,7 +140,7 @@ impl Node {
         tasks.push(tokio::spawn(late.run(stopping.clone())));
         tasks.push(expire(&parts, &partitions, stopping));
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
-        tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image)));
+        tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image, &*metadata_log)));
         cleaner.start().map_err(|error| StartError::Threads("compaction", error))?;
         begin_moves(&parts, &partitions)?;
         scrubber.start().map_err(|error| StartError::Threads("the scrubber", error))?;
@@ -150,7 +152,7 @@ impl Node {
         Ok(Node {
             server,
             controller,
-            cluster_id: storage.cluster_id.clone(),
+            cluster_id: storage.identity.cluster_id.clone(),
             storage,
             partitions,
             cleaner,
@@ -260,7 +262,7 @@ fn broker(
     };
     Arc::new(Broker {
         node_id: parts.config.node_id,
-        cluster_id: storage.cluster_id.clone(),
+        cluster_id: storage.identity.cluster_id.clone(),
         config: parts.config.clone(),
         raw: parts.raw.clone(),
         features: features(),

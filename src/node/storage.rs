@@ -1,8 +1,14 @@
 //! The log directories of a node: opened, formatted, recovered. One that cannot be opened takes its partitions with it and
 //! nothing else (OPS-2).
-use super::{NodeParts, StartError, format::identify, limits::Descriptors};
+use super::{
+    NodeParts, StartError,
+    format::{Identity, identify},
+    history::removed_topics,
+    limits::Descriptors,
+};
 use crate::{
-    log::{LogDir, LogDirError, LogDirSettings, settle_duplicates},
+    log::{LogConfig, LogDir, LogDirError, LogDirSettings, LogId, settle_duplicates},
+    quorum::MetadataLog,
     replica::{Found, Partition, Partitions},
     store::View,
     types::TopicId,
@@ -28,8 +34,15 @@ pub(super) struct Storage {
     pub found: Found,
     pub metadata: Arc<LogDir>,
     pub views: Option<Views>,
-    pub cluster_id: String,
-    pub directory_ids: Vec<TopicId>,
+    pub identity: Identity,
+}
+
+impl Storage {
+    /// The metadata log's last, where it has one of its own.
+    pub fn all_directories(&self) -> Vec<Arc<LogDir>> {
+        let is_apart = !self.directories.iter().any(|directory| Arc::ptr_eq(directory, &self.metadata));
+        self.directories.iter().chain(Some(&self.metadata).filter(|_| is_apart)).cloned().collect()
+    }
 }
 
 pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError> {
@@ -74,28 +87,35 @@ pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError>
         Some(directory) => directory.clone(),
         None => open(&parts.config.metadata_log_dir)?,
     };
-    let mut all = directories.clone();
-    if !directories.iter().any(|directory| Arc::ptr_eq(directory, &metadata)) {
-        all.push(metadata.clone());
-    }
+    let mut storage = Storage { directories, found, metadata, views: None, identity: Identity::default() };
     let wanted = parts.config.cluster_id.as_deref();
-    let (cluster_id, directory_ids) = identify(&all, parts.config.node_id, wanted, &*parts.chance)?;
-    let has_views = parts.views && directories.first().is_some_and(|first| first.path() == paths[0]);
-    let views = has_views.then(|| {
+    let all = storage.all_directories();
+    storage.identity = identify(&all, &storage.metadata, parts.config.node_id, wanted, &*parts.chance)?;
+    let has_views = parts.views && storage.directories.first().is_some_and(|first| first.path() == paths[0]);
+    storage.views = has_views.then(|| {
         let folder = paths[0].join(VIEW_FOLDER);
         let transactions = View::new(parts.disk.clone(), folder.join(TRANSACTIONS_FOLDER));
         Views { groups: View::new(parts.disk.clone(), folder), transactions }
     });
-    for view in views.iter().flat_map(|views| [&views.groups, &views.transactions]) {
+    for view in storage.views.iter().flat_map(|views| [&views.groups, &views.transactions]) {
         view.open_ahead();
     }
-    Ok(Storage { directories, found, metadata, views, cluster_id, directory_ids })
+    Ok(storage)
 }
 
 /// Logs with entries in the write-ahead log are opened now, which replays them; all others when they are first used.
-pub(super) fn recover(storage: &Storage, partitions: &Arc<Partitions>) -> Result<(), LogDirError> {
+pub(super) fn recover(
+    storage: &Storage,
+    partitions: &Arc<Partitions>,
+    log: &dyn MetadataLog,
+) -> Result<(), LogDirError> {
     for directory in &storage.directories {
         let pending = directory.pending();
+        let is_known =
+            |(topic, _): &(TopicId, i32)| *topic == TopicId::METADATA || partitions.topic_by_id(*topic).is_some();
+        if !pending.iter().all(is_known) {
+            open_strays(directory, &pending, partitions, log);
+        }
         let wanted: Vec<Arc<Partition>> = pending
             .into_iter()
             .filter_map(|(topic, index)| partitions.topic_by_id(topic)?.partition(index).cloned())
@@ -112,6 +132,20 @@ pub(super) fn recover(storage: &Storage, partitions: &Arc<Partitions>) -> Result
         storage.metadata.finish_recovery()?;
     }
     Ok(())
+}
+
+/// What belongs to no topic, and to none that was deleted, gets the records that only the write-ahead log has, before it is set
+/// aside.
+fn open_strays(directory: &LogDir, pending: &[(TopicId, i32)], partitions: &Partitions, log: &dyn MetadataLog) {
+    let (Ok(found), Ok(removed)) = (directory.found(), removed_topics(log)) else { return };
+    let is_stray = |id: &&LogId| {
+        pending.contains(&id.key()) && partitions.topic_by_id(id.topic_id).is_none() && !removed.contains(&id.topic_id)
+    };
+    for id in found.iter().filter(is_stray).filter(|id| id.topic_id != TopicId::METADATA) {
+        if let Err(error) = directory.open_log(id, Arc::new(LogConfig::default())) {
+            tracing::error!(partition = %id, %error, "a partition of no topic cannot be recovered");
+        }
+    }
 }
 
 /// Opens logs on as many threads as there are processors: most of the time goes to waiting for the disk.

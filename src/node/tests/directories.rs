@@ -9,26 +9,31 @@ use crate::{
 
 const DIRECTORIES: &str = "/a,/b";
 
-struct Life {
-    opened: Opened,
+pub struct Life {
+    pub opened: Opened,
 }
 
 impl Life {
-    fn begin(disk: &MemoryDisk) -> Result<Life, StartError> {
-        let parts = parts(disk, DIRECTORIES, Arc::new(SeededChance::new(1)));
+    pub fn begin(disk: &MemoryDisk) -> Result<Life, StartError> {
+        Life::begin_in(disk, DIRECTORIES, "/a")
+    }
+
+    pub fn begin_in(disk: &MemoryDisk, directories: &str, metadata: &str) -> Result<Life, StartError> {
+        let mut parts = parts(disk, directories, Arc::new(SeededChance::new(1)));
+        parts.config.metadata_log_dir = metadata.into();
         let limits = ConnectionLimits::new(connection_rules(&parts.config.network));
         let opened = open(&parts, &parts.config.network.advertised.clone(), &Metrics::new("test"), limits)?;
         Ok(Life { opened })
     }
 
-    fn create(&self, name: &str) {
+    pub fn create(&self, name: &str) {
         let topics = vec![NewTopic { partitions: 4, ..NewTopic::named(name) }];
         let created = self.opened.controller.handle().create_topics(CreateTopics { topics, validate_only: false });
         let Ok(Ok(created)) = wait(created) else { panic!("not created") };
         assert!(created[0].result.is_ok());
     }
 
-    fn partitions(&self, name: &str) -> Vec<Arc<Partition>> {
+    pub fn partitions(&self, name: &str) -> Vec<Arc<Partition>> {
         self.opened.partitions.topic(name).expect("a topic").partitions.iter().flatten().cloned().collect()
     }
 
@@ -43,7 +48,7 @@ impl Life {
         self.partitions(name).iter().filter(|one| one.is_in(directory)).map(|one| one.id().partition).collect()
     }
 
-    fn end(mut self) {
+    pub fn end(mut self) {
         self.opened.controller.stop();
         for directory in &self.opened.storage.directories {
             let _ = directory.close();
@@ -52,7 +57,7 @@ impl Life {
 }
 
 /// Appends one record and waits for its commit; answers its offset.
-fn produce(partition: &Arc<Partition>, first: i64) -> Result<i64, String> {
+pub fn produce(partition: &Arc<Partition>, first: i64) -> Result<i64, String> {
     let appended = partition.append(batch(first, (1, 10)), Acks::All, AppendOrigin::Client);
     let appended = appended.map_err(|error| error.to_string())?;
     let high = partition.visible(Isolation::ReadUncommitted).map_err(|error| error.to_string())?;
@@ -68,7 +73,7 @@ fn is_refused(partition: &Arc<Partition>) -> bool {
 }
 
 /// A topic with a record in each of its four partitions, two in each directory; as a kill leaves it.
-fn written() -> (MemoryDisk, [Vec<i32>; 2]) {
+pub fn written() -> (MemoryDisk, [Vec<i32>; 2]) {
     let disk = MemoryDisk::new();
     let life = Life::begin(&disk).unwrap();
     life.create("first");
