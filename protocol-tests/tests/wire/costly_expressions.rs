@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Tens of milliseconds each: what is asked so often at once takes seconds. Apache Kafka needs ten times as long.
 fn asked() -> usize {
-    if on_kafka() { 6 } else { 20 }
+    if on_kafka() { 12 } else { 20 }
 }
 
 /// A little less than 32 KiB.
