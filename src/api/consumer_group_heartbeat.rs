@@ -1,6 +1,10 @@
 //! ConsumerGroupHeartbeat 0-1 (KIP-848): a member joins, stays and leaves, and hears what it is assigned. Version 1 adds
 //! regular expressions and lets members choose their ids (KIP-1082).
-use super::{Context, Reply, errors, expressions::Turn, groups, reply};
+use super::{
+    Context, Reply, errors,
+    expressions::{Turn, with_turn},
+    groups, reply,
+};
 use crate::{
     coordinator::{
         CoordinatorError,
@@ -65,24 +69,28 @@ fn ask(
 }
 
 /// Finds out what expressions stand for, where nobody else waits for it: neither the shard nor this connection's thread.
-async fn ask_matched(cx: &Context, id: &str, heartbeat: &Arc<Heartbeat>) -> Told {
+async fn ask_matched(cx: &Context, id: &StrBytes, heartbeat: &Arc<Heartbeat>) -> Told {
     for _ in 0..MATCHINGS_MAX {
-        let Some(turn) = Turn::next().await else { break };
-        // Another member of the group may have had it found out meanwhile.
-        let texts = match ask(cx, id, heartbeat, Matched::default()).await {
-            Ok(group::Reply::Consumer(consumer::Reply::Unmatched(texts))) => texts,
-            told => return told,
-        };
-        let (image, clock) = (cx.broker.image.load_full(), cx.broker.clock.clone());
-        let find = move |is_late: &dyn Fn() -> bool| Matched::find(texts, &image, is_late);
-        let Some(matched) = turn.work(clock, find).await else { break };
-        match ask(cx, id, heartbeat, matched).await {
-            Ok(group::Reply::Consumer(consumer::Reply::Unmatched(_))) => {}
-            told => return told,
+        let (cx, id, heartbeat) = (cx.clone(), id.clone(), heartbeat.clone());
+        match with_turn(|turn| async move { match_once(&cx, &id, &heartbeat, turn).await }).await {
+            None => break,
+            Some(Ok(group::Reply::Consumer(consumer::Reply::Unmatched(_)))) => {}
+            Some(told) => return told,
         }
     }
     // Others were quicker each time: the member comes again.
     Err(CoordinatorError::Loading)
+}
+
+async fn match_once(cx: &Context, id: &str, heartbeat: &Arc<Heartbeat>, turn: Turn) -> Option<Told> {
+    // Another member of the group may have had it found out meanwhile.
+    let texts = match ask(cx, id, heartbeat, Matched::default()).await {
+        Ok(group::Reply::Consumer(consumer::Reply::Unmatched(texts))) => texts,
+        told => return Some(told),
+    };
+    let (image, clock) = (cx.broker.image.load_full(), cx.broker.clock.clone());
+    let matched = turn.work(clock, move |is_late| Matched::find(texts, &image, is_late)).await?;
+    Some(ask(cx, id, heartbeat, matched).await)
 }
 
 fn heartbeat(cx: &Context, request: ConsumerGroupHeartbeatRequest) -> Heartbeat {

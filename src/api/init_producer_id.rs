@@ -14,10 +14,18 @@ pub fn handle(cx: &Context, request: InitProducerIdRequest) -> Reply<InitProduce
     if let Err(code) = check(&request) {
         return Reply::Now(failed(cx, code));
     }
-    match &request.transactional_id {
-        Some(id) => transactional(cx, id, &request),
-        None => idempotent(cx),
+    let Some(id) = request.transactional_id.clone() else { return idempotent(cx) };
+    if !cx.broker.producer_ids.is_empty() {
+        return transactional(cx, &id, &request);
     }
+    let cx = cx.clone();
+    // Those behind it wait for the next ids too, rather than each for one of its own in its turn.
+    Reply::Held(Box::pin(async move {
+        if let Err(error) = cx.broker.producer_ids.refill().await {
+            tracing::debug!(%error, "no producer ids are at hand");
+        }
+        transactional(&cx, &id, &request)
+    }))
 }
 
 fn transactional(cx: &Context, id: &str, request: &InitProducerIdRequest) -> Reply<InitProducerIdResponse> {

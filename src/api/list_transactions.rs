@@ -1,6 +1,6 @@
 //! ListTransactions 0-2 (KIP-664): the transactional ids that this broker coordinates. Version 1 filters by how long they run,
 //! 2 by a pattern of their ids (KIP-1152).
-use super::{Context, Reply, errors, expressions::Turn};
+use super::{Context, Reply, errors, expressions::with_turn};
 use crate::{
     coordinator::{
         CoordinatorError,
@@ -54,8 +54,8 @@ async fn aside<T: Send + 'static>(
     cx: &Context,
     work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
 ) -> Result<T, ErrorCode> {
-    let turn = Turn::next().await.ok_or(ErrorCode::CoordinatorNotAvailable)?;
-    turn.work(cx.broker.clock.clone(), work).await.ok_or(ErrorCode::CoordinatorNotAvailable)
+    let clock = cx.broker.clock.clone();
+    with_turn(move |turn| turn.work(clock, work)).await.ok_or(ErrorCode::CoordinatorNotAvailable)
 }
 
 fn list(cx: &Context, request: ListTransactionsRequest, pattern: Option<Matcher>) -> Reply<ListTransactionsResponse> {

@@ -51,7 +51,15 @@ fn start(
     ask: TransactionAsk,
 ) -> impl Future<Output = Result<Reply, crate::coordinator::CoordinatorError>> + Send + 'static + use<> {
     let may_end = matches!(ask.request, Request::Init { .. } | Request::End { .. });
-    let asked = broker.transactions.submit(id, ask);
+    let request = may_end.then(|| ask.request.clone());
+    // Asked once more at once: what is behind it on its connection does not wait for it, and is decided behind it.
+    let asked = broker.transactions.submit_again(id, ask, |decided| match decided {
+        Reply::NeedsProducerId => {
+            let request = request?;
+            Some(TransactionAsk { request, fresh_producer_id: Some(broker.producer_ids.at_hand()?) })
+        }
+        _ => None,
+    });
     if may_end {
         broker.transaction_ends.wake(id.clone());
     }

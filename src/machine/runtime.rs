@@ -2,7 +2,7 @@
 use super::{Journal, Machine, NotWritten, Outcome, Ticket, Turn};
 use crate::{log::Watermark, types::Offset};
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 /// What an operation was answered, and how far the journal must be committed before it may be told.
 struct Answered<T> {
@@ -11,7 +11,7 @@ struct Answered<T> {
 }
 
 /// Where one answer goes.
-type Waiting<T> = oneshot::Sender<Result<Answered<T>, NotWritten>>;
+type Waiting<T> = oneshot::Sender<Told<T>>;
 
 /// A machine at work. The owner keeps it behind a lock and awaits a [`Pending`] without it.
 pub struct Runtime<M: Machine, J> {
@@ -75,7 +75,7 @@ impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
                 let _ = sender.send(Ok(Answered { reply, saw }));
             }
         }
-        Pending { receiver, committed: self.journal.committed().clone() }
+        Pending { receiver, told: None, committed: self.journal.committed().clone() }
     }
 
     fn write(&mut self, turn: Turn, records: Vec<M::Record>) -> Result<(), NotWritten> {
@@ -133,22 +133,44 @@ impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
     }
 }
 
+/// What came of one operation.
+type Told<T> = Result<Answered<T>, NotWritten>;
+
 /// An operation on its way. Dropping it gives up the answer, not what was decided.
 pub struct Pending<T> {
-    receiver: oneshot::Receiver<Result<Answered<T>, NotWritten>>,
+    receiver: oneshot::Receiver<Told<T>>,
+    /// Once somebody looked.
+    told: Option<Told<T>>,
     committed: Arc<Watermark>,
 }
 
 impl<T> Pending<T> {
     /// The reply, once the journal has committed everything it saw.
     pub async fn reply(self) -> Result<T, NotWritten> {
-        let answered = self.receiver.await.unwrap_or(Err(NotWritten::Stopping))?;
+        let told = match self.told {
+            Some(told) => told,
+            None => self.receiver.await.unwrap_or(Err(NotWritten::Stopping)),
+        };
+        let answered = told?;
         self.committed.reached(answered.saw).await?;
         Ok(answered.reply)
     }
 
-    /// The reply as decided, which may still be lost: for who tells nobody. `None` when the machine parked it.
+    /// The reply as decided, which may still be lost: not to be told. `None` when the machine parked it or nothing was written.
+    pub fn decided(&mut self) -> Option<&T> {
+        if self.told.is_none() {
+            self.told = match self.receiver.try_recv() {
+                Ok(told) => Some(told),
+                Err(TryRecvError::Closed) => Some(Err(NotWritten::Stopping)),
+                Err(TryRecvError::Empty) => None,
+            };
+        }
+        self.told.as_ref()?.as_ref().ok().map(|answered| &answered.reply)
+    }
+
+    /// As [`Pending::decided`], for who tells nobody.
     pub fn before_commit(mut self) -> Option<Result<T, NotWritten>> {
-        Some(self.receiver.try_recv().ok()?.map(|answered| answered.reply))
+        self.decided();
+        self.told.map(|told| told.map(|answered| answered.reply))
     }
 }

@@ -108,6 +108,24 @@ fn grp_16_an_answer_leaves_after_the_commit_of_all_it_saw() {
 }
 
 #[test]
+fn grp_16_what_was_decided_can_be_looked_at_and_is_told_all_the_same() {
+    let (mut runtime, committed) = runtime();
+    let mut waits = runtime.run(Op::Wait);
+    assert_eq!(waits.decided(), None, "it is parked");
+    let mut adds = runtime.run(Op::Add(5));
+    assert_eq!((adds.decided(), waits.decided()), (Some(&5), Some(&5)));
+    assert_eq!(adds.decided(), Some(&5), "again");
+    let mut adds = Box::pin(adds.reply());
+    assert!(poll(&mut adds).is_pending(), "before the commit");
+    committed.raise(Offset::new(1));
+    assert_eq!((poll(&mut adds), poll(&mut Box::pin(waits.reply()))), (Poll::Ready(Ok(5)), Poll::Ready(Ok(5))));
+    runtime.journal.fails = true;
+    let mut refused = runtime.run(Op::Add(5));
+    assert_eq!(refused.decided(), None);
+    assert_eq!(refused.reply().now_or_never(), Some(Err(NotWritten::Storage("disk".into()))));
+}
+
+#[test]
 fn grp_17_a_failed_append_changes_nothing_and_frees_everyone() {
     let (mut runtime, _) = runtime();
     let mut waits = Box::pin(runtime.run(Op::Wait).reply());

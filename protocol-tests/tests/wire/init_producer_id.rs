@@ -1,7 +1,10 @@
 //! InitProducerId 0 to 5 for idempotent producers (INIT-1).
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, TransactionalId};
+use protocol_tests::time::Stopwatch;
 use protocol_tests::transactions::{ask_for_id, find};
-use protocol_tests::{Code, Connection, assert_error, assert_ok, fresh_name, init_producer_id, new_producer, text};
+use protocol_tests::{
+    Code, Connection, assert_error, assert_ok, fresh_name, init_producer_id, new_producer, on_kafka, text,
+};
 use std::collections::BTreeSet;
 
 fn ask(version: i16, request: InitProducerIdRequest) -> InitProducerIdResponse {
@@ -73,6 +76,31 @@ fn idem_13_ids_that_are_asked_for_one_behind_another_all_come() {
         }
     }
     assert_eq!(ids.len(), names.len() - 300);
+}
+
+/// Each of them is written down, and what is written one behind another is synced together.
+#[test]
+fn net_4_ids_asked_for_one_behind_another_are_decided_in_order_and_without_waiting_for_each_other() {
+    let mut connection = Connection::open();
+    let request =
+        |id: &TransactionalId| idempotent().with_transactional_id(Some(id.clone())).with_transaction_timeout_ms(60_000);
+    let name = |number| TransactionalId(text(fresh_name(&format!("together-{number}"))));
+    // Coordinators may still load; then each partition has served before.
+    (0..300).for_each(|number| _ = ask_for_id(&mut connection, &name(number), 5));
+    let watch = Stopwatch::start();
+    (0..100).for_each(|number| assert_ok(connection.call(5, &request(&name(number))).error_code));
+    let alone_ms = watch.elapsed_ms();
+    let twice: Vec<_> = (0..50).map(name).flat_map(|id| [id.clone(), id]).collect();
+    let watch = Stopwatch::start();
+    let sent: Vec<i32> = twice.iter().map(|id| connection.send(5, &request(id))).collect();
+    for (number, correlation) in sent.into_iter().enumerate() {
+        let answer = connection.receive::<InitProducerIdRequest>(5, correlation);
+        assert_ok(answer.error_code);
+        assert_eq!(answer.producer_epoch, number as i16 % 2);
+    }
+    let together_ms = watch.elapsed_ms();
+    println!("{alone_ms} ms for a hundred, {together_ms} ms together");
+    assert!(on_kafka() || together_ms < 20.max(alone_ms * 2 / 3), "{together_ms} and {alone_ms} ms");
 }
 
 #[test]

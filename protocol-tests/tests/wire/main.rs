@@ -5,6 +5,7 @@ mod api_versions;
 mod authentication;
 mod configs;
 mod consumer_group;
+mod costly_expressions;
 mod create_partitions;
 mod create_topics;
 mod delete_records;

@@ -9,9 +9,10 @@ use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::{
-    CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, FindCoordinatorRequest, GroupId,
+    CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, FindCoordinatorRequest, GroupId, ListGroupsRequest,
     OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetFetchRequest, OffsetFetchResponse,
 };
+use protocol_tests::groups::{DESCRIBE, describe};
 use protocol_tests::time::eventually;
 use protocol_tests::wire::{put_compact_string, put_unsigned_varint, request_start};
 use protocol_tests::{Code, Connection, Topic, assert_error, assert_ok, fresh_name, new_topic, text, topic_name};
@@ -316,6 +317,29 @@ fn grp_22_offsets_are_deleted_one_by_one() {
     assert_eq!(delete(&mut connection, &group, &topic.name, &[0, 9]), (0, vec![0, unknown]));
     let (_, told) = one(fetch(&mut connection, 5, &group, None));
     assert_eq!(told.iter().map(|told| (told.0, told.1)).collect::<Vec<_>>(), [(1, 6)]);
+}
+
+#[test]
+fn grp_21_a_group_whose_last_offset_was_deleted_is_empty_until_somebody_looks() {
+    let (mut connection, group, topic) = prepared();
+    let is_listed = |connection: &mut Connection| {
+        let request = ListGroupsRequest::default().with_states_filter(vec![text("Empty")]);
+        connection.call(4, &request).groups.iter().any(|listed| listed.group_id == id(&group))
+    };
+    connection.call(8, &commit_request(&group, &topic.name, vec![at(0, 5, -1, None)]));
+    assert_eq!(delete(&mut connection, &group, &topic.name, &[0]), (0, vec![0]));
+    assert!(is_listed(&mut connection));
+    for version in [5, DESCRIBE] {
+        let described = describe(&mut connection, version, &group);
+        assert_eq!((described.error_code, described.group_state.as_str()), (0, "Empty"), "version {version}");
+        assert_eq!((described.protocol_type.as_str(), described.members.len()), ("", 0));
+    }
+    assert_eq!(delete(&mut connection, &group, &topic.name, &[0]), (0, vec![0]), "again");
+    let request = DeleteGroupsRequest::default().with_groups_names(vec![id(&group)]);
+    assert_ok(connection.call(2, &request).results[0].error_code);
+    assert!(!is_listed(&mut connection));
+    assert_error(describe(&mut connection, DESCRIBE, &group).error_code, Code::GroupIdNotFound);
+    assert_error(connection.call(2, &request).results[0].error_code, Code::GroupIdNotFound);
 }
 
 #[test]

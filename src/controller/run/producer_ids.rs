@@ -31,15 +31,33 @@ impl ProducerIdSource {
     /// A failure takes nothing away: the next call asks for a block again.
     pub async fn next(&self) -> Result<ProducerId, Failure> {
         loop {
-            let fetching = {
-                let mut block = self.block.lock();
-                if let Some(id) = block.left.next() {
-                    return Ok(ProducerId::from_wire(id).expect("the controller gives out ids that are not negative"));
-                }
-                block.fetching.get_or_insert_with(|| self.fetch()).clone()
-            };
-            fetching.await?;
+            if let Some(id) = self.at_hand() {
+                return Ok(id);
+            }
+            self.refill().await?;
         }
+    }
+
+    /// One that needs no waiting.
+    pub fn at_hand(&self) -> Option<ProducerId> {
+        let id = self.block.lock().left.next()?;
+        Some(ProducerId::from_wire(id).expect("the controller gives out ids that are not negative"))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.block.lock().left.is_empty()
+    }
+
+    /// Waits until there are some at hand, or were.
+    pub async fn refill(&self) -> Result<(), Failure> {
+        let fetching = {
+            let mut block = self.block.lock();
+            if !block.left.is_empty() {
+                return Ok(());
+            }
+            block.fetching.get_or_insert_with(|| self.fetch()).clone()
+        };
+        fetching.await
     }
 
     /// Puts a block where all find it.

@@ -12,7 +12,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// After a tombstone: a group of which no record is left does not exist.
+    /// After the tombstone of a group itself. The last of its offsets leaves it empty (GRP-22).
     pub fn forget_if_gone(&mut self, id: &str) {
         if self.by_id.get(id).is_some_and(Group::is_gone) {
             self.by_id.remove(id);
@@ -30,7 +30,8 @@ pub struct Group {
 /// Who is in the group, by the protocol they speak.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Members {
-    /// Nobody ever joined, or the record of it is gone: a group of offsets alone.
+    /// Nobody ever joined, or the record of it is gone: a group of offsets alone. Once it has none, it is there until the next look
+    /// for expired ones (GRP-21).
     #[default]
     None,
     Classic(classic::Group),

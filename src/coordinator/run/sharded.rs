@@ -109,6 +109,21 @@ impl<M: Coordinated> Sharded<M> {
         self.start(self.partition_of(key), request, |_| Ok(())).reply()
     }
 
+    /// As [`Sharded::submit`]; where `again` has another question to what was decided, that one is asked before this returns.
+    pub fn submit_again(
+        &self,
+        key: &str,
+        request: M::Request,
+        again: impl FnOnce(&M::Reply) -> Option<M::Request>,
+    ) -> BoxFuture<'static, Result<M::Reply, CoordinatorError>> {
+        let partition = self.partition_of(key);
+        let mut first = self.start(partition, request, |_| Ok(()));
+        match first.0.as_mut().ok().and_then(Pending::decided).and_then(again) {
+            Some(request) => Box::pin(self.start(partition, request, |_| Ok(())).reply()),
+            None => Box::pin(first.reply()),
+        }
+    }
+
     /// As [`Sharded::submit`], where `admit` agrees: it looks at the journal while nobody can write there.
     pub fn submit_if(
         &self,

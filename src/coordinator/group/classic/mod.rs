@@ -117,9 +117,7 @@ pub fn replay(groups: &mut Groups, id: String, record: Option<Group>) {
             if let Members::Classic(_) = group.members {
                 group.members = Members::None;
             }
-            if group.is_gone() {
-                groups.by_id.remove(id.as_str());
-            }
+            groups.forget_if_gone(&id);
         }
     }
 }

@@ -91,7 +91,6 @@ fn remove(groups: &mut Groups, key: &OffsetCommitKey) {
         }
     }
     groups.offsets.names.release(&key.topic);
-    groups.forget_if_gone(&key.group);
 }
 
 fn close(open: &mut BTreeMap<ProducerId, BTreeSet<GroupId>>, producer: ProducerId, group: &str) {
@@ -119,6 +118,5 @@ pub fn replay_end(groups: &mut Groups, producer: ProducerId, commit: bool) {
                 groups.offsets.names.release(&name);
             }
         }
-        groups.forget_if_gone(&id);
     }
 }

@@ -153,11 +153,12 @@ impl<'a> Standing<'a> {
     /// Tombstones of what the group is beside its offsets.
     pub fn tombstones(&self, id: &str) -> Vec<GroupRecord> {
         match self {
-            Standing::Classic { record: Some(_), .. } => {
+            // Whether or not there is a record: this is what makes the group go.
+            Standing::Simple | Standing::Classic { record: Some(_), .. } => {
                 vec![GroupRecord::GroupMetadata(GroupKey { group: id.into() }, None)]
             }
             Standing::Consumer(group) => group.tombstones(id),
-            Standing::Simple | Standing::Classic { record: None, .. } => Vec::new(),
+            Standing::Classic { record: None, .. } => Vec::new(),
         }
     }
 }

@@ -162,6 +162,7 @@ fn grp_17_the_journal_holds_kafkas_records_and_older_ones_are_read() {
     assert!(replay(&mut groups, offset, &GroupRecord::LegacyOffsetCommit(key.clone(), Some(value))));
     assert_eq!(groups.by_id["old"].offsets.get("t", 0).map(|one| (one.offset, one.leader_epoch)), Some((4, -1)));
     assert!(replay(&mut groups, offset, &GroupRecord::LegacyOffsetCommit(key, None)));
+    assert!(groups.by_id.remove("old").is_some_and(|group| group.is_gone()));
     assert_eq!(groups, rig.replayed());
 }
 

@@ -25,7 +25,30 @@ fn grp_22_offsets_are_deleted_one_by_one() {
     assert_eq!(delete(&mut rig, "g", &[("t", &[0])]), Ok(vec![ErrorCode::None]), "again, which writes nothing");
     assert_eq!(rig.records().count(), before + 1);
     delete(&mut rig, "g", &[("t", &[1]), ("u", &[0])]).unwrap();
-    assert!(rig.hard().by_id.is_empty(), "nothing is left of a simple group without offsets");
+    assert_eq!(delete(&mut rig, "g", &[("t", &[0])]), Ok(vec![ErrorCode::None]), "an empty group is a group");
+}
+
+#[test]
+fn grp_21_a_simple_group_without_offsets_is_there_until_the_next_look() {
+    let mut rig = Rig::with_topics(&[("t", 1)]);
+    for group in ["expires", "deleted", "used"] {
+        committed(&mut rig, group, "t", 5);
+        delete(&mut rig, group, &[("t", &[0])]).unwrap();
+        assert!(rig.hard().by_id[group].is_gone(), "no record is left of it");
+    }
+    // What it had pending was all there was of it.
+    let pending = Durability::InTransaction(producer(7));
+    codes(&mut rig, Commit { durability: pending, ..commit("aborted", &[(name("t"), vec![at(0, 1)])]) });
+    ask(&mut rig, Request::EndTransaction(producer(7), Marker { commit: false, coordinator_epoch: 0 }));
+    assert!(rig.hard().by_id["aborted"].is_gone());
+    assert_eq!(ask(&mut rig, Request::DeleteGroup(text("deleted"))), Reply::GroupDeleted(ErrorCode::None));
+    assert_eq!(ask(&mut rig, Request::DeleteGroup(text("deleted"))), Reply::GroupDeleted(ErrorCode::GroupIdNotFound));
+    committed(&mut rig, "used", "t", 6);
+    rig.advance(1_200_000);
+    assert_eq!(rig.hard().by_id.keys().map(|id| &**id).collect::<Vec<_>>(), ["used"]);
+    let written = rig.records().count();
+    rig.advance(1_200_000);
+    assert_eq!(rig.records().count(), written, "they went once");
 }
 
 #[test]
@@ -65,8 +88,8 @@ fn grp_22_a_deleted_topic_takes_its_offsets_but_not_those_of_its_namesake() {
         assert!(last.len() <= TOMBSTONES_MAX);
     }
     assert_eq!(turns, 3);
-    let groups: Vec<_> = rig.hard().by_id.keys().map(|id| &**id).collect();
-    assert_eq!(groups, ["h", "new"]);
+    let with_offsets = rig.hard().by_id.iter().filter(|(_, group)| !group.is_gone());
+    assert_eq!(with_offsets.map(|(id, _)| &**id).collect::<Vec<_>>(), ["h", "new"]);
     assert_eq!((offset(&mut rig, "h", "u"), offset(&mut rig, "new", "t"), offset(&mut rig, "h", "t")), (6, 9, -1));
 }
 
@@ -104,5 +127,5 @@ fn grp_18_no_write_is_larger_than_the_journal_takes() {
     let from = rig.runtime.journal().appended.len();
     rig.delete_topic(1);
     while ask(&mut rig, Request::TopicsDeleted(vec![("t".into(), Uuid::from_u128(1))])) == Reply::More {}
-    assert!(rig.hard().by_id.is_empty() && rig.largest_write(from) < 40_000);
+    assert!(rig.hard().by_id["g"].is_gone() && rig.largest_write(from) < 40_000);
 }

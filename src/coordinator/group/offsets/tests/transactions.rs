@@ -64,7 +64,7 @@ fn txn_22_markers_reach_every_group_and_a_tombstone_what_is_pending() {
     assert_eq!(offset(&mut rig, "c", "t"), 9);
     codes(&mut rig, pending("d", 7, "t", 9));
     end(&mut rig, 7, false);
-    assert!(!rig.hard().by_id.contains_key("d"), "nothing is left of it");
+    assert!(rig.hard().by_id["d"].is_gone(), "nothing is left of it");
     assert!(rig.hard().offsets.open.is_empty());
 }
 
