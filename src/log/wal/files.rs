@@ -183,11 +183,10 @@ impl Directory {
         }
     }
 
-    /// A new file of zeros: first writes into blocks that were only allocated would cost a metadata commit each. `pause` is called
-    /// between its pieces.
-    pub fn fill(&self, number: u64, file_bytes: u64, pause: &dyn Fn()) -> Result<LogFile, WalError> {
+    /// A new file of zeros: first writes into blocks that were only allocated would cost a metadata commit each.
+    pub fn fill(&self, number: u64, file_bytes: u64) -> Result<LogFile, WalError> {
         let path = self.path.join(format!("{number:020}.{UNFINISHED}"));
-        let filled = self.fill_at(&path, number, file_bytes, pause);
+        let filled = self.fill_at(&path, number, file_bytes);
         if filled.is_err() {
             // The error that counts is the first one; a left-over is removed at the next start.
             let _ = self.disk.remove_file(&path);
@@ -195,14 +194,11 @@ impl Directory {
         filled
     }
 
-    fn fill_at(&self, path: &Path, number: u64, file_bytes: u64, pause: &dyn Fn()) -> Result<LogFile, WalError> {
+    fn fill_at(&self, path: &Path, number: u64, file_bytes: u64) -> Result<LogFile, WalError> {
         let file = self.open_to_write(path)?;
         let zeros = Chunk::new();
         let mut position = 0;
         while position < file_bytes {
-            if position > 0 {
-                pause();
-            }
             const SLICES: usize = 8;
             let mut slices = [IoSlice::new(&[]); SLICES];
             let mut len = 0;
@@ -265,19 +261,6 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::MemoryDisk;
-    use std::cell::Cell;
-
-    #[test]
-    fn a_file_is_filled_a_mebibyte_at_a_time_with_pauses_between() {
-        let disk = MemoryDisk::new();
-        let directory = Directory::open(Arc::new(disk.clone()), Path::new("/wal"), false).unwrap();
-        for (file_bytes, pauses) in [(64 << 10, 0), (1 << 20, 0), ((1 << 20) + 4096, 1), (5 << 20, 4)] {
-            let seen = Cell::new(0);
-            let file = directory.fill(file_bytes, file_bytes, &|| seen.set(seen.get() + 1)).unwrap();
-            assert_eq!((seen.get(), file.file.len().unwrap()), (pauses, file_bytes));
-        }
-    }
 
     #[test]
     fn a_file_made_for_a_group_takes_it() {

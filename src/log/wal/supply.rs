@@ -16,9 +16,6 @@ use std::{
 /// For so long a full disk is not asked again.
 const FULL_FOR: Duration = Duration::from_millis(100);
 
-/// Zeros go to the disk a mebibyte at a time, with so long in between: commits share the disk with them.
-const FILL_PAUSE: Duration = Duration::from_millis(1);
-
 /// Each new file is this many times as large as the one before, up to the settings' size.
 const GROWTH: u64 = 4;
 
@@ -41,8 +38,6 @@ struct State {
     wanted: Option<u64>,
     /// Only ever replaced by a larger one: who was promised its room keeps it.
     ready: Option<LogFile>,
-    /// Somebody waits for the file that is wanted, or is being made.
-    hurried: bool,
     /// A file for times of rest is wanted, and is there. Its number may be behind that of others meanwhile.
     small_wanted: bool,
     small: Option<LogFile>,
@@ -88,8 +83,6 @@ impl Supply {
                 stock: Stock { next_number, planned_bytes: first_file_bytes, spares },
                 wanted: None,
                 ready: None,
-                // The first one is what a start waits for.
-                hurried: true,
                 small_wanted: false,
                 small: None,
                 refused: None,
@@ -146,7 +139,6 @@ impl Supply {
             return Asked::Full;
         }
         state.wanted = Some(state.wanted.unwrap_or(0).max(file_bytes_min));
-        state.hurried = true;
         self.changed.notify_all();
         Asked::Coming
     }
@@ -301,8 +293,7 @@ impl Supply {
     pub fn prepare_first(&self, file_bytes_min: u64) -> Result<LogFile, WalError> {
         let mut stock = std::mem::take(&mut self.state.lock().stock);
         let answer = self.prepare(&mut stock, file_bytes_min);
-        let mut state = self.state.lock();
-        (state.stock, state.hurried) = (stock, false);
+        self.state.lock().stock = stock;
         answer
     }
 
@@ -342,14 +333,7 @@ impl Supply {
         let number = stock.next_number;
         stock.next_number += 1;
         self.filled.fetch_add(1, Ordering::Relaxed);
-        self.directory.fill(number, file_bytes, &|| self.pause())
-    }
-
-    fn pause(&self) {
-        let mut state = self.state.lock();
-        if !state.hurried && !state.closing {
-            self.changed.wait_for(&mut state, FILL_PAUSE);
-        }
+        self.directory.fill(number, file_bytes)
     }
 
     fn count_spares(&self, stock: &Stock) {
@@ -361,7 +345,6 @@ impl State {
     fn take_answer(&mut self, answer: Result<LogFile, WalError>, file_bytes_min: u64) {
         // More may have been asked for meanwhile: that is looked at next.
         self.wanted = self.wanted.filter(|wanted| *wanted > file_bytes_min);
-        self.hurried = self.wanted.is_some();
         match answer {
             Ok(file) => {
                 self.refused = None;
