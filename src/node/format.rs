@@ -4,7 +4,7 @@ use crate::{
     platform::Chance,
     types::{NodeId, TopicId},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 /// The directories belong to something else.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,10 @@ pub enum FormatError {
         "{} is empty, and a log directory that this broker had, of id {lost}, is nowhere: what it holds would begin anew. If its disk is not mounted, mount it. To go on without what it held, write a file meta.properties into the empty one, of three lines: version=1, cluster.id={cluster}, node.id={node}", path.display()
     )]
     DirectoryAway { path: PathBuf, lost: TopicId, cluster: String, node: NodeId },
+    #[error(
+        "{} and {} have one id: their meta.properties are copies of each other. Take the line directory.id, and the checksum, out of the one that was copied", path.display(), other.display()
+    )]
+    SameId { path: PathBuf, other: PathBuf },
     #[error(transparent)]
     Directory(#[from] LogDirError),
 }
@@ -86,16 +90,17 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// `before`: the ids of this broker's directories when it last registered. Where one of them is away, an empty one may be the place
-    /// that its disk is not mounted on.
+    /// `before`: the ids of all directories that this broker ever had. Where one of them is away, and is none of those that are `offline`,
+    /// an empty one may be the place that its disk is not mounted on.
     pub fn check_none_away(
         &self,
         directories: &[Arc<LogDir>],
         node: NodeId,
-        before: &[TopicId],
+        before: &BTreeSet<TopicId>,
+        offline: usize,
     ) -> Result<(), FormatError> {
-        let lost = before.iter().find(|id| !self.directory_ids.contains(id));
-        match (lost, self.empty.first()) {
+        let mut lost = before.iter().filter(|id| !self.directory_ids.contains(id));
+        match (lost.nth(offline), self.empty.first()) {
             (Some(lost), Some(place)) => Err(FormatError::DirectoryAway {
                 path: directories[*place].path().to_owned(),
                 lost: *lost,
@@ -106,9 +111,12 @@ impl Identity {
         }
     }
 
-    /// Says in each directory whose it is, where it does not say so yet.
-    pub fn write(&self, directories: &[Arc<LogDir>], node: NodeId) -> Result<(), FormatError> {
-        for (directory, id) in directories.iter().zip(&self.directory_ids) {
+    /// Says in each directory whose it is, where it does not say so yet. In that of the metadata log first: without it the others would
+    /// seem to have lost it.
+    pub fn write(&self, directories: &[Arc<LogDir>], metadata: &LogDir, node: NodeId) -> Result<(), FormatError> {
+        let mut all: Vec<_> = directories.iter().zip(&self.directory_ids).collect();
+        all.sort_by_key(|(directory, _)| directory.path() != metadata.path());
+        for (directory, id) in all {
             if directory.meta_properties().is_none_or(|meta| meta.directory_id.is_none()) {
                 let cluster_id = self.cluster_id.clone();
                 directory.write_meta_properties(&MetaProperties {
@@ -147,7 +155,11 @@ pub fn identify(
             if meta.node_id != node.0 {
                 return Err(FormatError::Node { path: path(), found: meta.node_id, expected: node });
             }
-            ids.push(meta.directory_id.unwrap_or_else(|| fresh_id(chance)));
+            let id = meta.directory_id.unwrap_or_else(|| fresh_id(chance));
+            if let Some(other) = ids.iter().position(|known| *known == id) {
+                return Err(FormatError::SameId { path: path(), other: directories[other].path().to_owned() });
+            }
+            ids.push(id);
         } else {
             ids.push(fresh_id(chance));
             empty.push(place);

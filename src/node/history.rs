@@ -1,4 +1,4 @@
-//! What the metadata log tells that no image keeps: of topics that are gone, and of this broker's last registration.
+//! What the metadata log tells that no image keeps: of topics that are gone, and of this broker's earlier registrations.
 use crate::{
     quorum::{MetadataLog, MetadataReadError},
     types::{NodeId, Offset, TopicId},
@@ -28,12 +28,12 @@ pub fn removed_topics(log: &dyn MetadataLog) -> Result<BTreeSet<TopicId>, Metada
     Ok(removed)
 }
 
-/// The log directories that a broker has last said it has, by their ids.
-pub fn last_directories(log: &dyn MetadataLog, node: NodeId) -> Result<Vec<TopicId>, MetadataReadError> {
-    let mut directories = Vec::new();
+/// The log directories that a broker ever said it has, by their ids: one that was offline at a start is not in what it said then.
+pub fn directories_ever(log: &dyn MetadataLog, node: NodeId) -> Result<BTreeSet<TopicId>, MetadataReadError> {
+    let mut directories = BTreeSet::new();
     each_record(log, |record| match record {
         MetadataRecord::RegisterBroker(record) if record.broker_id == node.0 => {
-            directories = record.log_dirs.iter().copied().map(TopicId).collect();
+            directories.extend(record.log_dirs.iter().copied().map(TopicId));
         }
         _ => {}
     })?;

@@ -6,7 +6,7 @@ use super::{
     features::{features, first_levels},
     format::check_new_metadata_log,
     groups::{group_coordinator, group_settings},
-    history::last_directories,
+    history::directories_ever,
     limits::connection_rules,
     moving::configure_directories,
     observe::MetadataGauges,
@@ -24,7 +24,7 @@ use crate::{
     quorum::Single,
     replica::{Partitions, TopicPublisher},
     server::ConnectionLimits,
-    types::Offset,
+    types::{NodeId, Offset},
     wire::metadata,
 };
 use std::sync::Arc;
@@ -60,11 +60,15 @@ pub(super) fn open(
         check_new_metadata_log(&all, &storage.metadata)?;
     }
     let log = Single::lead(log, node, parts.clock.clone())?;
-    if !is_new && !storage.identity.empty.is_empty() {
-        let before = last_directories(&*log, node).map_err(StartError::MetadataRead)?;
-        storage.identity.check_none_away(&all, node, &before)?;
+    if !is_new
+        && !storage.identity.empty.is_empty()
+        && let Err(refused) = check_none_away(&storage, &*log, node)
+    {
+        // The beginning of a term was written: whoever opens them next finds it whole.
+        all.iter().for_each(|directory| _ = directory.close());
+        return Err(refused);
     }
-    storage.identity.write(&all, node)?;
+    storage.identity.write(&all, &storage.metadata, node)?;
     let settings = cleaner_settings(&parts.config.log.cleaner);
     let cleaner = Cleaner::new(storage.directories.clone(), parts.clock.clone(), settings);
     let (its_groups, its_cleaner, its_directories) = (groups.clone(), cleaner.clone(), partitions.clone());
@@ -87,6 +91,12 @@ pub(super) fn open(
     let (_, epoch) = controller.handle().broker();
     storage.directories.iter().for_each(|directory| directory.set_broker_epoch(epoch));
     Ok(Opened { storage, metadata_log, controller, partitions, groups, transactions, cleaner })
+}
+
+fn check_none_away(storage: &Storage, log: &Single, node: NodeId) -> Result<(), StartError> {
+    let before = directories_ever(log, node).map_err(StartError::MetadataRead)?;
+    let offline = storage.found.offline.len();
+    Ok(storage.identity.check_none_away(&storage.all_directories(), node, &before, offline)?)
 }
 
 /// A topic's settings from the node's and its own. What the controller accepted resolves; if it does not after a

@@ -42,7 +42,6 @@ fn delete_old(partitions: &Partitions, stopping: &watch::Receiver<bool>) {
 /// Deletes partitions of topics that were deleted: a crash came between the deletion and the disk (LOG-27). What is of a topic that the
 /// metadata log never knew is set aside, as Apache Kafka does: it may be all that is left of something.
 pub fn delete_orphans(partitions: &Partitions, image: &ArcSwap<Image>, log: &dyn MetadataLog) {
-    let mut removed = None;
     for directory in partitions.directories() {
         let found = match directory.found() {
             Ok(found) => found,
@@ -51,7 +50,8 @@ pub fn delete_orphans(partitions: &Partitions, image: &ArcSwap<Image>, log: &dyn
                 continue;
             }
         };
-        // Loaded after the listing: a topic made in between is in it.
+        // Loaded after the listing: a topic made in between is in it, and one deleted since is among the removed.
+        let mut removed = None;
         let image = image.load();
         let is_orphan = |id: &&LogId| {
             id.topic_id != TopicId::METADATA && image.topics.partition(id.topic_id, id.partition).is_none()

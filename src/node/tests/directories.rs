@@ -7,6 +7,8 @@ use crate::{
     replica::{Moves, ProduceError, Unavailable},
 };
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 const DIRECTORIES: &str = "/a,/b";
 
 pub struct Life {
@@ -19,7 +21,10 @@ impl Life {
     }
 
     pub fn begin_in(disk: &MemoryDisk, directories: &str, metadata: &str) -> Result<Life, StartError> {
-        let mut parts = parts(disk, directories, Arc::new(SeededChance::new(1)));
+        // No two lives give out the same ids.
+        static LIVES: AtomicU64 = AtomicU64::new(1);
+        let chance = Arc::new(SeededChance::new(LIVES.fetch_add(1, Ordering::Relaxed)));
+        let mut parts = parts(disk, directories, chance);
         parts.config.metadata_log_dir = metadata.into();
         let limits = ConnectionLimits::new(connection_rules(&parts.config.network));
         let opened = open(&parts, &parts.config.network.advertised.clone(), &Metrics::new("test"), limits)?;

@@ -4,7 +4,10 @@ use super::{
     directories::{Life, produce, written},
     *,
 };
-use crate::node::{FormatError, StartError, retention::delete_orphans};
+use crate::{
+    node::{FormatError, StartError, retention::delete_orphans},
+    platform::{Fault, OperationKind},
+};
 
 fn names(disk: &MemoryDisk, directory: &str) -> Vec<String> {
     let mut names: Vec<String> = disk.list(Path::new(directory)).unwrap().into_iter().map(|entry| entry.name).collect();
@@ -25,15 +28,15 @@ fn refusal(begun: Result<Life, StartError>) -> FormatError {
     }
 }
 
-/// All of a partition's directory under the name of another; its topic id is that of `id`.
-fn copy(disk: &MemoryDisk, from: &str, to: &str, id: TopicId) {
-    disk.create_dir_all(Path::new(to)).unwrap();
+/// All of a partition's directory on another disk, under the name of another; its topic id is `id`.
+fn copy(disk: &MemoryDisk, to_disk: &MemoryDisk, from: &str, to: &str, id: TopicId) {
+    to_disk.create_dir_all(Path::new(to)).unwrap();
     for entry in disk.list(Path::new(from)).unwrap() {
         let mut bytes = disk.read(&Path::new(from).join(&entry.name)).unwrap();
         if entry.name == "partition.metadata" {
             bytes = format!("version: 0\ntopic_id: {id}").into_bytes();
         }
-        disk.open(&Path::new(to).join(&entry.name), OpenMode::Create).unwrap().write_all_at(&bytes, 0).unwrap();
+        to_disk.write_atomic(&Path::new(to).join(&entry.name), &bytes).unwrap();
     }
 }
 
@@ -97,6 +100,13 @@ fn ops_2_an_empty_directory_does_not_take_the_place_of_one_that_is_away() {
         let refused = refusal(Life::begin(&disk));
         assert!(matches!(refused, FormatError::DirectoryAway { .. }), "{refused}");
     }
+    // A start with the one that is away offline does not make it forgotten, nor is one more in its place.
+    disk.inject(Fault::once(OperationKind::Open, "/b").for_ever());
+    Life::begin(&disk).unwrap().end();
+    Life::begin_in(&disk, "/a,/b,/c", "/a").unwrap().end();
+    disk.clear_faults();
+    let refused = refusal(Life::begin_in(&disk, "/a,/b,/c", "/a"));
+    assert!(matches!(refused, FormatError::DirectoryAway { .. }), "{refused}");
     // As the error says: what was there is given up.
     let cluster = String::from_utf8(disk.read(Path::new("/a/meta.properties")).unwrap()).unwrap();
     let cluster = cluster.lines().find(|line| line.starts_with("cluster.id=")).unwrap();
@@ -108,11 +118,13 @@ fn ops_2_an_empty_directory_does_not_take_the_place_of_one_that_is_away() {
         assert_eq!(produce(&partition, next), Ok(next), "{in_b:?}");
     }
     life.end();
-    // One more is none that is away.
-    let life = Life::begin_in(&disk, "/a,/b,/c", "/a").unwrap();
-    life.create("second");
-    life.end();
+    // Fewer are fine, where none is empty.
     Life::begin_in(&disk, "/a,/b", "/a").unwrap().end();
+    // Nor are two the same.
+    let of_a = disk.read(Path::new("/a/meta.properties")).unwrap();
+    disk.write_atomic(Path::new("/b/meta.properties"), &of_a).unwrap();
+    let refused = refusal(Life::begin(&disk));
+    assert!(matches!(refused, FormatError::SameId { .. }), "{refused}");
 }
 
 #[test]
@@ -139,23 +151,14 @@ fn log_27_what_no_topic_is_known_of_is_set_aside_and_what_was_deleted_is_deleted
     let life = Life::begin(&disk).unwrap();
     let id = life.partitions("first")[0].id().topic_id;
     let at = if names(&disk, "/a").contains(&"first-0".to_owned()) { "/a" } else { "/b" };
+    let before = disk.killed();
     let deleted = life.opened.controller.handle().delete_topics(vec![TopicSelector::Name("first".into())]);
+    assert!(matches!(wait(deleted), Ok(Ok(_))));
     // As a crash leaves it, which came before the directories went.
     let left = disk.killed();
-    assert!(matches!(wait(deleted), Ok(Ok(_))));
-    copy(&left, &format!("{at}/first-0"), &format!("{at}/never-0"), TopicId(uuid::Uuid::from_u128(5)));
-    let log = disk.killed();
     life.end();
-    // The metadata log of after the deletion, the partitions of before.
-    for entry in log.list(Path::new("/a")).unwrap().iter().filter(|entry| entry.name == "wal") {
-        left.remove_dir_all(Path::new("/a/wal")).unwrap();
-        left.create_dir_all(Path::new("/a/wal")).unwrap();
-        for file in log.list(&Path::new("/a").join(&entry.name)).unwrap() {
-            let path = Path::new("/a/wal").join(&file.name);
-            let bytes = log.read(&path).unwrap();
-            left.open(&path, OpenMode::Create).unwrap().write_all_at(&bytes, 0).unwrap();
-        }
-    }
+    copy(&before, &left, &format!("{at}/first-0"), &format!("{at}/first-0"), id);
+    copy(&before, &left, &format!("{at}/first-0"), &format!("{at}/never-0"), TopicId(uuid::Uuid::from_u128(5)));
     let life = Life::begin(&left).unwrap();
     assert!(life.opened.partitions.topic("first").is_none());
     look_for_orphans(&life);
