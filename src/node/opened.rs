@@ -62,7 +62,7 @@ pub(super) fn open(
     let log = Single::lead(log, node, parts.clock.clone())?;
     if !is_new
         && !storage.identity.empty.is_empty()
-        && let Err(refused) = check_none_away(&storage, &*log, node)
+        && let Err(refused) = check_none_away(&storage, &log, node)
     {
         // The beginning of a term was written: whoever opens them next finds it whole.
         all.iter().for_each(|directory| _ = directory.close());
