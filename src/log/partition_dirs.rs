@@ -250,24 +250,26 @@ impl LogDir {
 
     /// Sets the directory of a partition aside that belongs to no topic, with all that the write-ahead log has of it: nothing says
     /// that anybody wants it deleted.
-    pub fn leave_stray(&self, id: &LogId) -> Result<(), LogDirError> {
+    pub fn leave_stray(&self, id: &LogId) -> Result<(), LogError> {
         let open = self.shared.logs.lock().get(&id.key()).cloned();
         if let Some(log) = open {
-            self.checkpoint()?;
+            self.checkpoint().map_err(|error| LogError::StorageFailed(error.to_string()))?;
             log.close(Closed::Deleted);
             self.shared.logs.lock().remove(&id.key());
         }
-        let name = names::of_partition(&id.topic, id.partition);
-        let path = self.path().join(&name);
-        let _naming = self.naming.lock();
-        if self.topic_id_of(&path).map_err(LogDirError::io("read", &path))? == Some(id.topic_id) {
-            self.forget(id.topic_partition());
-            self.set_aside(&name, names::STRAY_DIR).map_err(LogDirError::io("rename", &path))?;
-        }
-        Ok(())
+        self.take_name(id, names::STRAY_DIR).map(|_| ())
     }
 
     pub(in crate::log) fn leave_directory(&self, id: &LogId, delay_ms: u64) -> Result<Option<PathBuf>, LogError> {
+        let left = self.take_name(id, names::DELETE_DIR)?;
+        if let Some(path) = &left {
+            self.shared.remove_later(path.clone(), true, delay_ms);
+        }
+        Ok(left)
+    }
+
+    /// Nothing happens when the directory of that name is another topic's by now.
+    fn take_name(&self, id: &LogId, suffix: &str) -> Result<Option<PathBuf>, LogError> {
         let name = names::of_partition(&id.topic, id.partition);
         let path = self.path().join(&name);
         let _naming = self.naming.lock();
@@ -275,8 +277,6 @@ impl LogDir {
             return Ok(None);
         }
         self.forget(id.topic_partition());
-        let left = self.set_aside(&name, names::DELETE_DIR).map_err(LogError::io("rename", &path))?;
-        self.shared.remove_later(left.clone(), true, delay_ms);
-        Ok(Some(left))
+        self.set_aside(&name, suffix).map(Some).map_err(LogError::io("rename", &path))
     }
 }

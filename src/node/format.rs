@@ -118,12 +118,8 @@ impl Identity {
         all.sort_by_key(|(directory, _)| directory.path() != metadata.path());
         for (directory, id) in all {
             if directory.meta_properties().is_none_or(|meta| meta.directory_id.is_none()) {
-                let cluster_id = self.cluster_id.clone();
-                directory.write_meta_properties(&MetaProperties {
-                    cluster_id,
-                    node_id: node.0,
-                    directory_id: Some(*id),
-                })?;
+                let (cluster_id, directory_id) = (self.cluster_id.clone(), Some(*id));
+                directory.write_meta_properties(&MetaProperties { cluster_id, node_id: node.0, directory_id })?;
             }
         }
         Ok(())
