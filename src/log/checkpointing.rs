@@ -144,14 +144,15 @@ impl LogDir {
             });
             gone.iter().for_each(|at| checkpoints.recovery.set(at, None));
         }
-        // The cuts before the recovery points: with those of before, the batches behind a cut are only checked once more. Behind
-        // the starts: one of before a cut that is not done again would hide what was written in the place of what was cut.
-        // What was cleaned before them, too: below a recovery point a gap that nobody knows of is damage.
+        // The cuts behind the recovery points: those of before a cut that is not done again would have gaps taken for compaction's
+        // where bytes were lost of what came in the place of what was cut. A cut that is not noted yet is done again, and all that
+        // came behind it, whatever the recovery point says. Behind the starts, too: one of before a cut would hide what was written
+        // in its place. What was cleaned before the recovery points: below them a gap that nobody knows of is damage.
         let files = [
             (names::LOG_STARTS, &mut checkpoints.starts),
-            (names::CUTS_DONE, &mut checkpoints.cuts),
             (names::CLEANER_OFFSETS, &mut checkpoints.cleaned),
             (names::RECOVERY_POINTS, &mut checkpoints.recovery),
+            (names::CUTS_DONE, &mut checkpoints.cuts),
             (names::HIGH_WATERMARKS, &mut checkpoints.highs),
         ];
         for (name, file) in files.into_iter().filter(|(_, file)| file.changed) {

@@ -4,17 +4,18 @@ use crate::{
         Closed, LogConfig, LogDirSettings,
         checkpoint::{self, Noted, Offsets},
         folder::Folder,
+        known::Known,
         log::{Log, LogError, LogId},
         log_dir_error::LogDirError,
         names,
-        opening::{Known, Opening},
+        opening::Opening,
         partition_dirs::Leftovers,
         properties::MetaProperties,
         shared::Shared,
         wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalSequence},
     },
     platform::{Clock, Disk},
-    types::{TopicId, TopicPartition},
+    types::{Offset, TopicId, TopicPartition},
 };
 use parking_lot::Mutex;
 use std::{
@@ -246,17 +247,13 @@ impl LogDir {
         if (known.recovery_point, known.high, known.log_start) == (None, None, None) {
             let first = entries.iter().find(|entry| matches!(entry.head.kind, EntryKind::Append | EntryKind::Gap));
             known.unsaved_from = first.map(|first| first.head.offset);
-            known.gaps_told_from = known.unsaved_from;
+            // Nothing of it was ever durable, where neither notes nor entries are there.
+            let nothing_kept = (!known.notes_lost).then_some(Offset::ZERO);
+            known.gaps_told_from = known.unsaved_from.or(nothing_kept);
         }
-        // The checkpoints may be of a time before a cut that is to be replayed.
-        for entry in entries.iter().filter(|entry| entry.head.kind == EntryKind::Truncate) {
-            known.recovery_point = known.recovery_point.map(|point| point.min(entry.head.offset));
-            known.cut = true;
-            known.begins = None;
-        }
-        for entry in entries.iter().filter(|entry| entry.head.kind == EntryKind::LogStart) {
-            known.begins = known.begins.map(|begins| begins.max(entry.head.offset));
-        }
+        entries
+            .iter()
+            .for_each(|entry| known.take_entry(entry.head.kind, entry.head.offset, entry.sequence < cuts_done));
         let opening = Opening::new(&folder, &config, known, self.shared.clock.wall_ms());
         let fresh = listing.is_none();
         let loaded = match &listing {
@@ -295,6 +292,7 @@ impl LogDir {
             gaps_told_from: checkpoints.recovery.get(&at).filter(|_| checkpoints.recovery_sealed),
             cut: false,
             unsaved_from: None,
+            dropped_to: None,
         }
     }
 

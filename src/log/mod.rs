@@ -14,6 +14,7 @@ mod folder;
 mod following;
 mod hints;
 mod index;
+mod known;
 #[expect(clippy::module_inception, reason = "a log is what this module is about")]
 mod log;
 mod log_dir;

@@ -8,6 +8,7 @@ use crate::{
         epoch_cache::EpochCache,
         folder::Folder,
         index::{self, IndexEntry, LiveIndex},
+        known::Known,
         log::{Loaded, LogError, Writer},
         names, producer_snapshot,
         producer_state::{Completed, ProducerStates},
@@ -24,33 +25,6 @@ use std::{collections::BTreeSet, io, path::Path, sync::Arc};
 
 /// A last segment of at most this size is walked from its beginning when it has no index.
 const UNINDEXED_BYTES_MAX: u64 = 1 << 20;
-
-/// What the directory's checkpoints know of a log.
-#[derive(Clone, Copy, Default, Debug)]
-pub(in crate::log) struct Known {
-    /// The last stop was orderly: nothing needs checking.
-    pub clean: bool,
-    /// Everything below is synced in the segments. `None`: not known, so everything is checked (LOG-18).
-    pub recovery_point: Option<Offset>,
-    pub log_start: Option<Offset>,
-    /// Where the first segment begins at the latest: it was noted, or is in the write-ahead log. `None`: not known, also after a
-    /// cut.
-    pub begins: Option<Offset>,
-    /// There was a note of the log's start, and it is lost.
-    pub start_lost: bool,
-    pub high: Option<Offset>,
-    /// Where compaction ended last: below, records may be missing between others.
-    pub cleaned: Option<Offset>,
-    /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
-    pub cut: bool,
-    /// There is no note of how far the log is synced, and nobody knows whether there was one.
-    pub notes_lost: bool,
-    /// All from here on was written by this broker since it noted how far the log is synced: the write-ahead log tells of each
-    /// gap. `None` also where the notes were lost: then nobody knows how far the log is compacted.
-    pub gaps_told_from: Option<Offset>,
-    /// No checkpoint was ever taken of the log: the write-ahead log has all of it, from here on.
-    pub unsaved_from: Option<Offset>,
-}
 
 /// A log being put together from its files.
 pub(in crate::log) struct Opening<'a> {
@@ -176,7 +150,7 @@ impl<'a> Opening<'a> {
                 let from = if notes_lost { first_base } else { unclean_from };
                 self.epochs.truncate_end(from);
                 self.epoch = self.epochs.latest();
-                let end = self.recover(&mut segments, from, unclean_from)?;
+                let end = self.recover(&mut segments, from, self.known.safe(unclean_from))?;
                 unlogged = end > unclean_from || self.known.recovery_point.is_none();
                 end
             }

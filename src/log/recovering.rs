@@ -95,7 +95,7 @@ impl Opening<'_> {
     /// of bytes that were lost.
     fn gaps_allowed(&self, at: i64) -> bool {
         let cleaned = self.known.cleaned.is_some_and(|cleaned| at < cleaned.get());
-        cleaned || self.is_unknown(at) || (self.config.compact && !self.gaps_are_told(at))
+        (cleaned || self.is_unknown(at) || self.config.compact) && !self.gaps_are_told(at)
     }
 
     /// The notes are lost, and how far the log was compacted with them: what is whole is not given up for a gap (LOG-18).

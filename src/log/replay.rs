@@ -49,8 +49,9 @@ impl Log {
                         resumes = to;
                     }
                 }
+                EntryKind::Truncate if entry.sequence < cuts_done => resumes = entry.head.offset,
                 // A start that moved before a cut, too: the cut may have taken it back.
-                EntryKind::Truncate | EntryKind::LogStart if entry.sequence < cuts_done => {}
+                EntryKind::LogStart if entry.sequence < cuts_done => {}
                 EntryKind::Truncate => {
                     self.truncate_local(&mut writer, entry.head.offset)?;
                     writer.cut = Some(entry.sequence);

@@ -11,6 +11,7 @@ mod direct;
 mod flips;
 mod following;
 mod full;
+mod gaps;
 mod held;
 mod moving;
 mod read;

@@ -2,9 +2,10 @@
 use crate::{
     log::{
         AppendError, Closed, LogConfig,
+        known::Known,
         log::{Log, LogError, Writer},
         names,
-        opening::{Known, Opening},
+        opening::Opening,
         segment::Segment,
         tail::Tail,
         transactions::Unstable,
@@ -66,12 +67,12 @@ impl Log {
 
     /// Cuts the files and puts the log together again from what is left.
     pub(in crate::log) fn truncate_local(&self, writer: &mut Writer, offset: Offset) -> Result<(), LogError> {
+        if let Some(cleaned) = self.cleaned().filter(|cleaned| *cleaned > offset) {
+            // What comes in the place of these records is not clean (CMP-11), also where a start finds them cut already.
+            self.set_cleaned(cleaned.min(offset));
+        }
         if offset >= writer.end {
             return Ok(());
-        }
-        if let Some(cleaned) = self.cleaned().filter(|cleaned| *cleaned > offset) {
-            // What comes in the place of these records is not clean (CMP-11).
-            self.set_cleaned(cleaned.min(offset));
         }
         let bounds = self.bounds();
         if offset <= self.segments.read()[0].base() {

@@ -383,9 +383,8 @@ fn log_7_large_batches_survive_power_losses_and_kills() {
 }
 
 #[test]
-#[ignore = "fails in some runs, by the order of threads: recovery of a follower's log loses its place at gaps; nothing follows yet"]
 fn log_5_followers_logs_survive_power_losses_and_kills() {
-    for seed in 0..20 {
+    for seed in 0..60 {
         survive(World::of_followers(seed), seed, 12);
     }
 }

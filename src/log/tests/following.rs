@@ -15,12 +15,12 @@ fn answer(batches: &[(i64, i32, usize)]) -> Bytes {
     batches.iter().flat_map(placed).collect::<Vec<u8>>().into()
 }
 
-fn follow(log: &Log, batches: &[(i64, i32, usize)], fetched: i32) -> Result<Followed, FollowError> {
+pub fn follow(log: &Log, batches: &[(i64, i32, usize)], fetched: i32) -> Result<Followed, FollowError> {
     log.follow(answer(batches), LeaderEpoch::new(fetched))
 }
 
 /// Base offset, leader epoch and last offset of all batches in a log.
-fn standing(log: &Log) -> Vec<(i64, i32, i64)> {
+pub fn standing(log: &Log) -> Vec<(i64, i32, i64)> {
     let mut all = Vec::new();
     let mut at = log.bounds().start();
     // The end may lie in a gap: then nothing comes although it is not reached.

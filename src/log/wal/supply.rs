@@ -348,9 +348,14 @@ impl State {
         match answer {
             Ok(file) => {
                 self.refused = None;
-                if let Some(smaller) = self.ready.replace(file) {
-                    self.retired.push(smaller.into_spare());
-                }
+                self.wanted = self.wanted.filter(|wanted| *wanted > file.file_bytes);
+                // On a full disk what was asked for meanwhile can come smaller than what is there, whose room was promised.
+                let (kept, spare) = match self.ready.take() {
+                    Some(ready) if ready.file_bytes >= file.file_bytes => (ready, Some(file)),
+                    smaller => (file, smaller),
+                };
+                self.ready = Some(kept);
+                self.retired.extend(spare.map(LogFile::into_spare));
             }
             Err(error) if error.is_disk_full() => {
                 self.refused = Some(file_bytes_min);
@@ -358,5 +363,31 @@ impl State {
             }
             Err(error) => self.trouble = Some(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::MemoryDisk;
+    use std::path::Path;
+
+    #[test]
+    fn log_7_a_file_whose_room_was_promised_gives_way_only_to_a_larger_one() {
+        let directory = Directory::open(Arc::new(MemoryDisk::new()), Path::new("/wal"), false).unwrap();
+        let file = |number, file_bytes| directory.fill(number, file_bytes);
+        let (large, small, larger) = (file(1, 1 << 18), file(2, 1 << 15), file(3, 1 << 20));
+        let directory = Directory::open(Arc::new(MemoryDisk::new()), Path::new("/wal"), false).unwrap();
+        let supply = Supply::new(directory, 4, Vec::new(), (1 << 15, 1 << 20));
+        let mut state = supply.state.lock();
+        // More is asked for while the first file is made: it is enough.
+        state.wanted = Some(1 << 15);
+        state.take_answer(large, 1 << 14);
+        assert_eq!(state.wanted, None);
+        for (answer, bytes) in [(small, 1 << 18), (larger, 1 << 20)] {
+            state.take_answer(answer, 1 << 15);
+            assert_eq!(state.ready.as_ref().map(|file| file.file_bytes), Some(bytes));
+        }
+        assert_eq!(state.retired.iter().map(|spare| spare.number).collect::<Vec<_>>(), [2, 1]);
     }
 }

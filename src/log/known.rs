@@ -1,0 +1,64 @@
+//! What is known of a log before its files are looked at: from the directory's checkpoints, and from the write-ahead log.
+use crate::{log::wal::EntryKind, types::Offset};
+
+/// What the directory's checkpoints know of a log.
+#[derive(Clone, Copy, Default, Debug)]
+pub(in crate::log) struct Known {
+    /// The last stop was orderly: nothing needs checking.
+    pub clean: bool,
+    /// Everything below is synced in the segments. `None`: not known, so everything is checked (LOG-18).
+    pub recovery_point: Option<Offset>,
+    pub log_start: Option<Offset>,
+    /// Where the first segment begins at the latest: it was noted, or is in the write-ahead log. `None`: not known, also after a
+    /// cut.
+    pub begins: Option<Offset>,
+    /// There was a note of the log's start, and it is lost.
+    pub start_lost: bool,
+    pub high: Option<Offset>,
+    /// Where compaction ended last: below, records may be missing between others.
+    pub cleaned: Option<Offset>,
+    /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
+    pub cut: bool,
+    /// There is no note of how far the log is synced, and nobody knows whether there was one.
+    pub notes_lost: bool,
+    /// All from here on was written by this broker since it noted how far the log is synced: the write-ahead log tells of each
+    /// gap. `None` also where the notes were lost: then nobody knows how far the log is compacted.
+    pub gaps_told_from: Option<Offset>,
+    /// No checkpoint was ever taken of the log: the write-ahead log has all of it, from here on.
+    pub unsaved_from: Option<Offset>,
+    /// Where the write-ahead log has the log's start move to: below, nothing is asked for.
+    pub dropped_to: Option<Offset>,
+}
+
+impl Known {
+    /// What an entry of the write-ahead log, which is to be replayed yet, makes of it: the checkpoints may be of a time before.
+    /// `done`: a checkpoint knows of it.
+    pub fn take_entry(&mut self, kind: EntryKind, offset: Offset, done: bool) {
+        match kind {
+            EntryKind::Truncate => {
+                self.cut = true;
+                self.begins = None;
+                if !done {
+                    let before = |known: Option<Offset>| known.map(|known| known.min(offset));
+                    self.recovery_point = before(self.recovery_point);
+                    // All that came behind it is in the write-ahead log, with its gaps.
+                    self.gaps_told_from = before(self.gaps_told_from);
+                    (self.cleaned, self.dropped_to) = (before(self.cleaned), before(self.dropped_to));
+                }
+            }
+            EntryKind::LogStart => {
+                self.begins = self.begins.map(|begins| begins.max(offset));
+                if !done {
+                    self.dropped_to = self.dropped_to.max(Some(offset));
+                }
+            }
+            EntryKind::Append | EntryKind::Gap | EntryKind::Drop => {}
+        }
+    }
+
+    /// Everything below was synced and is still asked for: less is damage (LOG-14). After a cut that is done again by every start
+    /// until it is noted, all files may be gone, where the log's start was moved to the cut or behind it later.
+    pub fn safe(&self, unclean_from: Offset) -> Offset {
+        if self.dropped_to >= Some(unclean_from) { Offset::ZERO } else { unclean_from }
+    }
+}

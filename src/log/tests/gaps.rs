@@ -1,0 +1,148 @@
+//! LOG-5: the gaps of a follower's log, its cuts and its checkpoints, when the power goes at any moment between them.
+use super::{
+    following::{follow, standing},
+    *,
+};
+use crate::platform::{MemoryDisk, SeededChance};
+
+const PATH: &str = "/data";
+
+fn config(compact: bool) -> LogConfig {
+    LogConfig {
+        compact,
+        segment_bytes: 300,
+        index_interval_bytes: 100,
+        file_delete_delay_ms: 0,
+        ..LogConfig::default()
+    }
+}
+
+fn open(disk: &MemoryDisk, compact: bool) -> (Fixture, Arc<Log>) {
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    let log = fixture.log(config(compact));
+    fixture.directory.finish_recovery().unwrap();
+    (fixture, log)
+}
+
+fn follow_synced(log: &Log, batches: &[(i64, i32, usize)]) {
+    let end = follow(log, batches, 9).unwrap().end;
+    wait_synced(log, end);
+}
+
+/// What may be left of a disk: all, only what was synced, and parts of the rest.
+fn images(disk: &MemoryDisk, seed: u64) -> Vec<MemoryDisk> {
+    let chance = SeededChance::new(seed);
+    let mut images = vec![disk.killed(), disk.crash()];
+    images.extend((0..3).flat_map(|_| [disk.crash_with(&chance), disk.crash_in_any_order(&chance)]));
+    images
+}
+
+/// A start that the power ends after so many changes of the disk. False: it came to its own end.
+fn start_until(disk: &MemoryDisk, compact: bool, changes: u64) -> bool {
+    disk.power_off_after(changes);
+    let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
+    if let Ok(directory) = LogDir::open(Arc::new(disk.clone()), clock, Path::new(PATH), settings()) {
+        let _ = directory.open_log(&id(0), Arc::new(config(compact))).map(|_| directory.finish_recovery());
+    }
+    disk.list(Path::new("/")).is_err()
+}
+
+#[test]
+fn log_5_the_power_may_go_while_a_cut_in_a_gap_is_noted() {
+    for compact in [true, false] {
+        for changes in 1.. {
+            let disk = MemoryDisk::new();
+            let (fixture, log) = open(&disk, compact);
+            follow_synced(&log, &[(0, 0, 5), (400, 0, 1), (401, 0, 2), (900, 0, 1)]);
+            log.truncate_to(Offset::new(150)).unwrap();
+            follow_synced(&log, &[(150, 1, 1), (300, 1, 1), (301, 1, 1)]);
+            disk.power_off_after(changes);
+            let noted = fixture.directory.checkpoint().is_ok();
+            let due = [(0, 0, 4), (150, 1, 150), (300, 1, 300), (301, 1, 301)];
+            for image in images(&disk, changes) {
+                assert_eq!(standing(&open(&image, compact).1), due, "compact {compact}, after {changes} changes");
+            }
+            if noted {
+                assert!(changes > 8, "the checkpoint took no changes of the disk");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn log_5_a_cut_is_done_again_where_the_logs_start_was_moved_behind_it() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = open(&disk, false);
+    follow_synced(&log, &[(0, 0, 5), (5, 0, 3), (400, 0, 1), (900, 0, 1)]);
+    fixture.directory.checkpoint().unwrap();
+    log.truncate_to(Offset::new(150)).unwrap();
+    follow_synced(&log, &[(150, 1, 3), (153, 1, 3), (500, 1, 3)]);
+    log.advance_high(log.bounds().end());
+    log.advance_start(Some(Offset::new(150))).unwrap().wait().unwrap();
+    assert!(log.delete_old_segments().unwrap() > 0);
+    let due = [(150, 1, 152), (153, 1, 155), (500, 1, 502)];
+    assert_eq!(standing(&log), due);
+    // Two starts, each cut short: the first takes all files away, the second begins to write them again.
+    let mut emptied = 0;
+    for first in 1.. {
+        let once = disk.killed();
+        if !start_until(&once, false, first) {
+            break;
+        }
+        let left = once.killed();
+        let files = left.list(Path::new("/data/t-0")).unwrap();
+        if files.iter().any(|file| file.name.ends_with(".log")) {
+            assert_eq!(standing(&open(&left, false).1), due, "cut short after {first}");
+            continue;
+        }
+        emptied += 1;
+        for second in 1.. {
+            let twice = left.killed();
+            let cut_short = start_until(&twice, false, second);
+            for left in [twice.killed(), twice.crash()] {
+                assert_eq!(standing(&open(&left, false).1), due, "cut short after {first}, then after {second}");
+            }
+            if !cut_short {
+                break;
+            }
+        }
+    }
+    assert!(emptied > 0, "no start took all files away");
+}
+
+#[test]
+fn log_5_what_comes_in_the_place_of_a_cut_is_not_taken_for_compacted() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = open(&disk, false);
+    follow_synced(&log, &[(0, 0, 5), (400, 0, 1)]);
+    fixture.directory.checkpoint().unwrap();
+    assert_eq!(log.cleaned(), Some(Offset::new(400)));
+    log.truncate_to(Offset::new(5)).unwrap();
+    // Killed before a checkpoint: the next start finds the file cut already.
+    let (fixture, log) = open(&disk.killed(), false);
+    assert_eq!((log.bounds().end(), log.cleaned()), (Offset::new(5), Some(Offset::new(5))));
+    fixture.directory.close().unwrap();
+}
+
+#[test]
+fn log_5_a_gap_of_a_log_that_nothing_is_known_of_is_no_work_of_compaction() {
+    let chance = SeededChance::new(3);
+    for round in 0..60 {
+        let disk = MemoryDisk::new();
+        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+        fixture.directory.finish_recovery().unwrap();
+        // From here on the directory has notes, which do not speak of the log.
+        fixture.directory.checkpoint().unwrap();
+        let log = fixture.directory.open_log(&id(0), Arc::new(config(true))).unwrap();
+        // The write-ahead log may have it or not: nobody was told.
+        follow(&log, &[(0, 0, 3), (3, 0, 3), (480, 0, 3), (483, 0, 3), (900, 0, 1)], 0).unwrap();
+        let whole = [(0, 0, 2), (3, 0, 5), (480, 0, 482), (483, 0, 485), (900, 0, 900)];
+        let (_fixture, log) = open(&disk.crash_with(&chance), true);
+        let left = standing(&log);
+        assert_eq!(left, whole[..left.len()], "round {round}");
+        // Nobody would ask the leader for what stood below the end.
+        let next = whole.get(left.len()).map_or(i64::MAX, |next| next.0);
+        assert!(log.bounds().end().get() <= next, "round {round}: the log ends at {}", log.bounds().end());
+    }
+}
