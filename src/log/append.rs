@@ -120,7 +120,8 @@ impl Log {
         let marker = EndTransactionMarker::of(batch.header(), batch.bytes());
         if let Verdict::Duplicate(earlier) = writer.judge(batch.header(), marker, &terms, &config)? {
             drop(writer);
-            let append_time_ms = append_time_ms(batch.header()).map(|_| earlier.timestamp_ms);
+            // Of either type of timestamp, as Kafka tells it.
+            let append_time_ms = Some(earlier.timestamp_ms);
             let (base, last) = (earlier.base_offset(), earlier.last_offset);
             return Ok(Appended { base, last, duplicate: true, append_time_ms, log_start: self.bounds().start() });
         }

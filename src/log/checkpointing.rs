@@ -75,14 +75,13 @@ impl LogDir {
             }
         }
         self.sync(&work).map_err(LogDirError::io("sync the segments in", self.path()))?;
-        for done in &work {
-            done.log.synced_to(done.end);
-        }
         if let Err(source) = self.note(&work, covered) {
             return Err(self.put_off(work, "write the checkpoints of", source));
         }
-        // Told once it is noted: what somebody was told is safe must be known to be so by the next start, too.
+        // Told once it is noted: what somebody was told is safe must be known to be so by the next start, too; and compaction leaves
+        // no gap where the next start would take it for lost bytes.
         for done in &work {
+            done.log.synced_to(done.end);
             done.log.cuts_noted(covered);
             done.log.tell_synced(done.end);
         }

@@ -1,5 +1,12 @@
 //! What is known of a log before its files are looked at: from the directory's checkpoints, and from the write-ahead log.
-use crate::{log::wal::EntryKind, types::Offset};
+use crate::{
+    log::{
+        names,
+        wal::{EntryKind, RecoveredEntry, WalSequence},
+    },
+    platform::Entry,
+    types::Offset,
+};
 
 /// What the directory's checkpoints know of a log.
 #[derive(Clone, Copy, Default, Debug)]
@@ -31,9 +38,29 @@ pub(in crate::log) struct Known {
 }
 
 impl Known {
-    /// What an entry of the write-ahead log, which is to be replayed yet, makes of it: the checkpoints may be of a time before.
-    /// `done`: a checkpoint knows of it.
-    pub fn take_entry(&mut self, kind: EntryKind, offset: Offset, done: bool) {
+    /// What the write-ahead log's entries, which are to be replayed yet, make of it: the checkpoints may be of a time before them.
+    /// Cuts below `cuts_done` are known to a checkpoint.
+    pub fn take_entries(&mut self, entries: &[RecoveredEntry], cuts_done: WalSequence) {
+        if (self.recovery_point, self.high, self.log_start) == (None, None, None) {
+            let first = entries.iter().find(|entry| matches!(entry.head.kind, EntryKind::Append | EntryKind::Gap));
+            self.unsaved_from = first.map(|first| first.head.offset);
+            self.gaps_told_from = self.unsaved_from;
+        }
+        for entry in entries {
+            self.take_entry(entry.head.kind, entry.head.offset, entry.sequence < cuts_done);
+        }
+    }
+
+    /// Where the write-ahead log has nothing of it, and the notes know of no record: a new log, nothing of which was ever durable;
+    /// or one that was moved here, or put back, by hand. That one has the epochs that a checkpoint has left.
+    pub fn take_files(&mut self, files: &[Entry]) {
+        if self.recovery_point.unwrap_or_default() == Offset::ZERO {
+            let has_epochs = files.iter().any(|file| file.name == names::EPOCH_CHECKPOINT && file.len > 0);
+            self.gaps_told_from = (!self.notes_lost && !has_epochs).then_some(Offset::ZERO);
+        }
+    }
+
+    fn take_entry(&mut self, kind: EntryKind, offset: Offset, done: bool) {
         match kind {
             EntryKind::Truncate => {
                 self.cut = true;

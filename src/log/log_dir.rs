@@ -15,7 +15,7 @@ use crate::{
         wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalSequence},
     },
     platform::{Clock, Disk},
-    types::{Offset, TopicId, TopicPartition},
+    types::{TopicId, TopicPartition},
 };
 use parking_lot::Mutex;
 use std::{
@@ -244,16 +244,10 @@ impl LogDir {
         let cuts_done = self.checkpoints.lock().cuts.get(&id.topic_partition());
         let cuts_done = cuts_done.map_or(WalSequence::ZERO, |done| WalSequence::new(done.get().unsigned_abs()));
         let entries = pending.map_or(&[][..], |(_, entries)| entries);
-        if (known.recovery_point, known.high, known.log_start) == (None, None, None) {
-            let first = entries.iter().find(|entry| matches!(entry.head.kind, EntryKind::Append | EntryKind::Gap));
-            known.unsaved_from = first.map(|first| first.head.offset);
-            // Nothing of it was ever durable, where neither notes nor entries are there.
-            let nothing_kept = (!known.notes_lost).then_some(Offset::ZERO);
-            known.gaps_told_from = known.unsaved_from.or(nothing_kept);
+        known.take_entries(entries, cuts_done);
+        if entries.is_empty() {
+            known.take_files(listing.as_deref().unwrap_or_default());
         }
-        entries
-            .iter()
-            .for_each(|entry| known.take_entry(entry.head.kind, entry.head.offset, entry.sequence < cuts_done));
         let opening = Opening::new(&folder, &config, known, self.shared.clock.wall_ms());
         let fresh = listing.is_none();
         let loaded = match &listing {

@@ -53,8 +53,13 @@ pub(super) fn open(
     let (groups_view, transactions_view) = views.unzip();
     let groups = group_coordinator(parts, &partitions, groups_view);
     let transactions = transaction_coordinator(parts, &partitions, transactions_view);
+    let all = storage.all_directories();
+    if !storage.metadata.holds_metadata_log() {
+        // Before it is made: a refused start leaves nothing in the place of what is to be put back.
+        check_new_metadata_log(&all, &storage.metadata)?;
+    }
     let log = storage.metadata.open_log(&Single::log_id(), Arc::new(Single::log_config()))?;
-    let (all, node) = (storage.all_directories(), parts.config.node_id);
+    let node = parts.config.node_id;
     let is_new = log.bounds().end() == Offset::ZERO;
     if is_new {
         check_new_metadata_log(&all, &storage.metadata)?;

@@ -142,7 +142,9 @@ fn open_strays(directory: &LogDir, pending: &[(TopicId, i32)], partitions: &Part
         pending.contains(&id.key()) && partitions.topic_by_id(id.topic_id).is_none() && !removed.contains(&id.topic_id)
     };
     for id in found.iter().filter(is_stray).filter(|id| id.topic_id != TopicId::METADATA) {
-        if let Err(error) = directory.open_log(id, Arc::new(LogConfig::default())) {
+        // Its topic may have been compacted.
+        let config = LogConfig { compact: true, ..LogConfig::default() };
+        if let Err(error) = directory.open_log(id, Arc::new(config)) {
             tracing::error!(partition = %id, %error, "a partition of no topic cannot be recovered");
         }
     }

@@ -126,6 +126,32 @@ fn log_5_what_comes_in_the_place_of_a_cut_is_not_taken_for_compacted() {
 }
 
 #[test]
+fn log_18_a_compacted_log_that_was_moved_or_put_back_by_hand_is_whole() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = open(&disk, true);
+    follow_synced(&log, &[(3, 0, 3), (400, 0, 1), (401, 0, 2), (900, 0, 1)]);
+    let due = standing(&log);
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    let (name, aside) = (Path::new("/data/t-0"), Path::new("/aside"));
+    // To another directory, whose notes do not speak of it.
+    let other = disk.killed();
+    let elsewhere = || Fixture::open(Arc::new(other.clone()), Path::new("/other"));
+    elsewhere().directory.close().unwrap();
+    other.rename(name, Path::new("/other/t-0")).unwrap();
+    assert_eq!(standing(&elsewhere().log(config(true))), due);
+    // Away for a start that makes it anew, and back in its place.
+    disk.rename(name, aside).unwrap();
+    let (fixture, log) = open(&disk, true);
+    assert_eq!(standing(&log), []);
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    disk.remove_dir_all(name).unwrap();
+    disk.rename(aside, name).unwrap();
+    assert_eq!(standing(&open(&disk, true).1), due);
+}
+
+#[test]
 fn log_5_a_gap_of_a_log_that_nothing_is_known_of_is_no_work_of_compaction() {
     let chance = SeededChance::new(3);
     for round in 0..60 {
