@@ -17,7 +17,7 @@ use crate::{
         },
     },
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, future::Future};
 
 const STATES: [txn::State; 6] = [
     txn::State::Empty,
@@ -32,20 +32,32 @@ const STATES: [txn::State; 6] = [
 type Rows<T = txn::Transaction> = Vec<(txn::TransactionalId, T)>;
 
 pub fn handle(cx: &Context, mut request: ListTransactionsRequest) -> Reply<ListTransactionsResponse> {
-    let Some(text) = request.transactional_id_pattern.take().filter(|text| !text.is_empty()) else {
-        return list(cx, request, None);
-    };
     let cx = cx.clone();
+    let Some(text) = request.transactional_id_pattern.take().filter(|text| !text.is_empty()) else {
+        return match Asked::of(request) {
+            Asked::Nothing(answer) => Reply::Now(answer),
+            Asked::Rows(filter, answer) => {
+                let rows = rows(&cx, &filter);
+                Reply::later(async move { answered(&cx, answer, rows.await) })
+            }
+        };
+    };
     // What is behind it on its connection waits too: the list is of the moment in which it is this request's turn.
     Reply::Held(Box::pin(async move {
-        match aside(&cx, move |_| Matcher::compile(&text)).await {
-            Ok(Ok(pattern)) => list(&cx, request, Some(pattern)),
+        Reply::Now(match aside(&cx, move |_| Matcher::compile(&text)).await {
+            Ok(Ok(pattern)) => match Asked::of(request) {
+                Asked::Nothing(answer) => answer,
+                Asked::Rows(filter, answer) => {
+                    let rows = matching(&cx, filter, pattern).await;
+                    answered(&cx, answer, rows)
+                }
+            },
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a pattern of transactional ids was refused");
-                Reply::Now(refused(&cx, ErrorCode::InvalidRegularExpression))
+                refused(&cx, ErrorCode::InvalidRegularExpression)
             }
-            Err(code) => Reply::Now(refused(&cx, code)),
-        }
+            Err(code) => refused(&cx, code),
+        })
     }))
 }
 
@@ -58,30 +70,41 @@ async fn aside<T: Send + 'static>(
     with_turn(move |turn| turn.work(clock, work)).await.ok_or(ErrorCode::CoordinatorNotAvailable)
 }
 
-fn list(cx: &Context, request: ListTransactionsRequest, pattern: Option<Matcher>) -> Reply<ListTransactionsResponse> {
-    let filters: BTreeSet<_> = request.state_filters.into_iter().collect();
-    let (known, unknown): (Vec<_>, Vec<_>) = filters.into_iter().partition(|name| is_state(name.as_str()));
-    let filter = Filter {
-        producer_ids: request.producer_id_filters.iter().map(|id| id.0).collect(),
-        states: known.iter().map(|name| name.to_string()).collect(),
-        running_ms_min: (request.duration_filter >= 0).then_some(request.duration_filter),
-    };
-    let answer = ListTransactionsResponse::default().with_unknown_state_filters(unknown);
-    if known.is_empty() && !answer.unknown_state_filters.is_empty() {
-        return Reply::Now(answer);
-    }
-    let asked = cx.broker.transactions.submit_all(|| txn::Request::List(filter.clone()).into());
-    let cx = cx.clone();
-    Reply::later(async move {
-        let rows = match (listed(asked.await), pattern) {
-            (Ok(rows), Some(pattern)) => matching(&cx, rows, pattern).await,
-            (rows, _) => rows,
+/// What a request asks for, and the answer without its rows.
+enum Asked {
+    Rows(Filter, ListTransactionsResponse),
+    /// Only for states that there are none of.
+    Nothing(ListTransactionsResponse),
+}
+
+impl Asked {
+    fn of(request: ListTransactionsRequest) -> Asked {
+        let filters: BTreeSet<_> = request.state_filters.into_iter().collect();
+        let (known, unknown): (Vec<_>, Vec<_>) = filters.into_iter().partition(|name| is_state(name.as_str()));
+        let filter = Filter {
+            producer_ids: request.producer_id_filters.iter().map(|id| id.0).collect(),
+            states: known.iter().map(|name| name.to_string()).collect(),
+            running_ms_min: (request.duration_filter >= 0).then_some(request.duration_filter),
         };
-        match rows {
-            Ok(rows) => answer.with_transaction_states(rows.into_iter().map(state).collect()),
-            Err(code) => refused(&cx, code),
+        let answer = ListTransactionsResponse::default().with_unknown_state_filters(unknown);
+        match known.is_empty() && !answer.unknown_state_filters.is_empty() {
+            true => Asked::Nothing(answer),
+            false => Asked::Rows(filter, answer),
         }
-    })
+    }
+}
+
+fn answered(cx: &Context, answer: ListTransactionsResponse, rows: Result<Rows, ErrorCode>) -> ListTransactionsResponse {
+    match rows {
+        Ok(rows) => answer.with_transaction_states(rows.into_iter().map(state).collect()),
+        Err(code) => refused(cx, code),
+    }
+}
+
+/// Of the moment in which this is called.
+fn rows(cx: &Context, filter: &Filter) -> impl Future<Output = Result<Rows, ErrorCode>> + Send + 'static {
+    let asked = cx.broker.transactions.submit_all(|| txn::Request::List(filter.clone()).into());
+    async move { listed(asked.await) }
 }
 
 fn listed(told: Vec<Result<txn::Reply, CoordinatorError>>) -> Result<Rows, ErrorCode> {
@@ -97,12 +120,23 @@ fn listed(told: Vec<Result<txn::Reply, CoordinatorError>>) -> Result<Rows, Error
     Ok(listed)
 }
 
-async fn matching(cx: &Context, rows: Rows, pattern: Matcher) -> Result<Rows, ErrorCode> {
-    let find = move |is_late: &dyn Fn() -> bool| only_matching(rows, &pattern, is_late);
-    aside(cx, find).await?.ok_or_else(|| {
-        tracing::debug!("matching all transactional ids with a pattern takes too long");
-        ErrorCode::InvalidRegularExpression
-    })
+/// The rows are asked for when there is a turn: all those of many who wait would not fit into memory.
+async fn matching(cx: &Context, filter: Filter, pattern: Matcher) -> Result<Rows, ErrorCode> {
+    let in_turn = cx.clone();
+    let found = with_turn(move |turn| async move {
+        let rows = match rows(&in_turn, &filter).await {
+            Ok(rows) => rows,
+            Err(code) => return Some(Err(code)),
+        };
+        let find = move |is_late: &dyn Fn() -> bool| only_matching(rows, &pattern, is_late);
+        turn.work(in_turn.broker.clock.clone(), find).await.map(|found| {
+            found.ok_or_else(|| {
+                tracing::debug!("matching all transactional ids with a pattern takes too long");
+                ErrorCode::InvalidRegularExpression
+            })
+        })
+    });
+    found.await.unwrap_or(Err(ErrorCode::CoordinatorNotAvailable))
 }
 
 /// `None`: it takes too long.

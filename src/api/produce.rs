@@ -155,7 +155,8 @@ fn append(
         let settings = partition.settings();
         // Older clients cannot have made zstd batches (VAL-11).
         let rules = BatchRules { zstd_allowed: cx.version >= 7, ..settings.rules };
-        record::check(bytes, &rules, cx.broker.clock.wall_ms()).map_err(|fault| Refused::batch(fault, data.index))?
+        let checked = record::check(bytes, &rules, cx.broker.clock.wall_ms());
+        checked.map_err(|fault| Refused::batch(fault, data.index).by_log(partition))?
     };
     let (size, count) = (checked.bytes().len(), checked.header().record_count);
     let guard = match joined.get(&(topic.name.clone(), data.index)) {
@@ -164,7 +165,7 @@ fn append(
         Some(Err(code)) => return Err(Refused::code(*code)),
     };
     let terms = AppendTerms { guard, ..AppendOrigin::Client.into() };
-    let appended = partition.append(checked, acks, terms).map_err(Refused::produce)?;
+    let appended = partition.append(checked, acks, terms).map_err(|fault| Refused::produce(fault).by_log(partition))?;
     cx.broker.metrics.produced_bytes.inc_by(size as u64);
     cx.broker.metrics.produced_records.inc_by(count.max(0) as u64);
     let answer = PartitionProduceResponse::default()
@@ -193,11 +194,8 @@ async fn committed(
     let began = cx.broker.clock.monotonic();
     for wait in waiting {
         let Err(code) = outcome(&*cx.broker.clock, wait.commit, began, timeout).await else { continue };
-        let answer = &mut response.responses[wait.topic].partition_responses[wait.partition];
-        answer.error_code = cx.error(code);
-        answer.base_offset = -1;
-        answer.log_append_time_ms = -1;
-        answer.log_start_offset = -1;
+        // As in Kafka's `DelayedProduce` its place stays: the batch is in the log.
+        response.responses[wait.topic].partition_responses[wait.partition].error_code = cx.error(code);
     }
     response
 }
@@ -221,20 +219,41 @@ struct Refused {
     code: ErrorCode,
     message: Option<String>,
     records: Vec<(i32, String)>,
+    /// Whether the partition's log was asked; those of before, and what is too large or damaged, tell nothing of it.
+    is_by_log: bool,
+    log_start: Option<Offset>,
 }
 
 impl Refused {
     fn code(code: ErrorCode) -> Refused {
-        Refused { code, message: None, records: Vec::new() }
+        Refused { code, message: None, records: Vec::new(), is_by_log: false, log_start: None }
     }
 
     fn batch(fault: BatchError, partition: i32) -> Refused {
         tracing::debug!(partition, %fault, "a batch was refused");
-        Refused { code: fault.code(), message: Some(fault.to_string()), records: fault.records().to_vec() }
+        let (message, records) = (Some(fault.to_string()), fault.records().to_vec());
+        let is_by_log = !matches!(fault, BatchError::Missing | BatchError::Extra { .. } | BatchError::Magic { .. });
+        Refused { message, records, is_by_log, ..Refused::code(fault.code()) }
     }
 
     fn produce(fault: ProduceError) -> Refused {
-        Refused { code: errors::produce(&fault), message: Some(fault.to_string()), records: Vec::new() }
+        Refused { message: Some(fault.to_string()), is_by_log: true, ..Refused::code(errors::produce(&fault)) }
+    }
+
+    /// Tells where the log starts, as Kafka's `ReplicaManager.appendRecordsToLeader` does with all errors but these.
+    fn by_log(self, partition: &Arc<Partition>) -> Refused {
+        use ErrorCode::*;
+        let untold = matches!(
+            self.code,
+            CorruptMessage
+                | MessageTooLarge
+                | RecordListTooLarge
+                | UnsupportedCompressionType
+                | NotLeaderOrFollower
+                | KafkaStorageError
+        );
+        let log_start = (self.is_by_log && !untold).then(|| partition.log().ok().map(|log| log.bounds().start()));
+        Refused { log_start: log_start.flatten(), ..self }
     }
 
     fn into_answer(self, cx: &Context, answer: PartitionProduceResponse) -> PartitionProduceResponse {
@@ -242,7 +261,7 @@ impl Refused {
             .with_error_code(cx.error(self.code))
             .with_base_offset(-1)
             .with_log_append_time_ms(-1)
-            .with_log_start_offset(-1);
+            .with_log_start_offset(self.log_start.map_or(-1, Offset::get));
         if cx.version < 8 {
             return answer;
         }

@@ -35,7 +35,12 @@ const LOADING_SINCE: i16 = 2;
 pub fn handle(cx: &Context, request: TxnOffsetCommitRequest) -> Reply<TxnOffsetCommitResponse> {
     let cx = cx.clone();
     Reply::later(async move {
-        let asked = request.topics.clone();
+        let mut asked = request.topics.clone();
+        // As in Kafka's answer a topic that is there, of which nothing is committed, is not.
+        let image = cx.broker.image.load();
+        let is_there = |topic: &TxnOffsetCommitRequestTopic| Named::Name(topic.name.0.clone()).find(&image).is_ok();
+        asked.retain(|topic| !topic.partitions.is_empty() || !is_there(topic));
+        drop(image);
         let exist: Vec<_> = asked.iter().flat_map(|topic| existing_of(&cx, topic)).collect();
         // Where none is, the producer is not looked at.
         if exist.iter().all(|code| code.is_error()) {

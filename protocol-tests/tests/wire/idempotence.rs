@@ -100,6 +100,21 @@ fn idem_2_a_duplicate_has_its_first_append_time() {
     let again = send(&mut connection, &topic, producer, 0, 2);
     assert_ok(again.error_code);
     assert_eq!((again.base_offset, again.log_append_time_ms), (first.base_offset, first.log_append_time_ms));
+    // Where the producer's own times count, it is told the first batch's largest.
+    let topic = new_topic(&mut connection, 1);
+    assert_eq!(send(&mut connection, &topic, producer, 0, 2).log_append_time_ms, -1);
+    assert!(send(&mut connection, &topic, producer, 0, 2).log_append_time_ms > 0);
+}
+
+#[test]
+fn idem_3_who_is_refused_by_the_log_is_told_where_it_starts() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    let producer = new_producer(&mut connection);
+    assert_ok(send(&mut connection, &topic, producer, 0, 2).error_code);
+    let gap = send(&mut connection, &topic, producer, 7, 1);
+    assert_error(gap.error_code, Code::OutOfOrderSequenceNumber);
+    assert_eq!((gap.base_offset, gap.log_append_time_ms, gap.log_start_offset), (-1, -1, 0));
 }
 
 #[test]

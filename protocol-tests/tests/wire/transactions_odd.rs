@@ -131,6 +131,27 @@ fn commit_to(producer: &mut Producer, version: i16, group: &str, topics: &[(&str
 }
 
 #[test]
+fn txn_21_a_topic_without_partitions_is_answered_only_where_it_is_not_there() {
+    let mut producer = Producer::fresh();
+    let topic: Topic = new_topic(&mut producer.connection, 1);
+    let group = new_group();
+    find(&mut producer.connection, 0, &group);
+    let named =
+        |name: &str| txn_offset_commit_request::TxnOffsetCommitRequestTopic::default().with_name(topic_name(name));
+    for version in 0..=5 {
+        let request = TxnOffsetCommitRequest::default()
+            .with_transactional_id(producer.id.clone())
+            .with_group_id(group_id(&group))
+            .with_producer_id(producer.pid.into())
+            .with_producer_epoch(producer.epoch)
+            .with_topics(vec![named(&topic.name), named("zz-nobody")]);
+        let answer = producer.connection.call(version, &request);
+        let told: Vec<_> = answer.topics.iter().map(|topic| (topic.name.as_str(), topic.partitions.len())).collect();
+        assert_eq!(told, [("zz-nobody", 0)], "version {version}");
+    }
+}
+
+#[test]
 fn txn_21_offsets_of_topics_that_are_not_there_are_refused_one_by_one() {
     let mut producer = Producer::fresh();
     let topic: Topic = new_topic(&mut producer.connection, 1);

@@ -69,7 +69,7 @@ pub enum Named {
 }
 
 impl Named {
-    fn find<'a>(&self, image: &'a Image) -> Result<&'a Arc<Topic>, ErrorCode> {
+    pub fn find<'a>(&self, image: &'a Image) -> Result<&'a Arc<Topic>, ErrorCode> {
         match self {
             Named::Name(name) => image.topics.named(name).ok_or(ErrorCode::UnknownTopicOrPartition),
             Named::Id(id) => image.topics.by_id(TopicId(*id)).ok_or(ErrorCode::UnknownTopicId),
