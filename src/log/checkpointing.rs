@@ -12,9 +12,10 @@ use crate::{
         wal::WalSequence,
     },
     platform::OpenMode,
-    types::Offset,
+    types::{Offset, TopicPartition},
 };
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
@@ -313,6 +314,12 @@ impl LogDir {
 }
 
 impl Checkpoints {
+    /// The partitions that any of the files speaks of.
+    pub(in crate::log) fn noted(&self) -> BTreeSet<TopicPartition> {
+        let files = [&self.recovery, &self.starts, &self.highs, &self.cleaned, &self.cuts];
+        files.into_iter().flat_map(|file| file.offsets().keys().cloned()).collect()
+    }
+
     /// Where a log starts and how far it is committed.
     pub(in crate::log) fn take(&mut self, log: &Arc<Log>) {
         let at = log.id.topic_partition();

@@ -41,22 +41,35 @@ impl Known {
     /// What the write-ahead log's entries, which are to be replayed yet, make of it: the checkpoints may be of a time before them.
     /// Cuts below `cuts_done` are known to a checkpoint.
     pub fn take_entries(&mut self, entries: &[RecoveredEntry], cuts_done: WalSequence) {
+        let mut appended = entries.iter().filter(|entry| matches!(entry.head.kind, EntryKind::Append | EntryKind::Gap));
+        let first = appended.next().map(|first| first.head.offset);
         if (self.recovery_point, self.high, self.log_start) == (None, None, None) {
-            let first = entries.iter().find(|entry| matches!(entry.head.kind, EntryKind::Append | EntryKind::Gap));
-            self.unsaved_from = first.map(|first| first.head.offset);
-            self.gaps_told_from = self.unsaved_from;
+            self.unsaved_from = first;
+            self.gaps_told_from = first;
+        }
+        let is_cut = entries.iter().any(|entry| entry.head.kind == EntryKind::Truncate);
+        if let Some(first) = first.filter(|first| !is_cut && *first > self.recovery_point.unwrap_or_default()) {
+            // In one life the write-ahead log has all from the recovery point on: the files were put in the place of others, and of
+            // what is between nobody has told.
+            self.gaps_told_from = self.gaps_told_from.map(|_| first);
+            self.notes_lost = true;
         }
         for entry in entries {
             self.take_entry(entry.head.kind, entry.head.offset, entry.sequence < cuts_done);
         }
     }
 
-    /// Where the write-ahead log has nothing of it, and the notes know of no record: a new log, nothing of which was ever durable;
-    /// or one that was moved here, or put back, by hand. That one has the epochs that a checkpoint has left.
+    /// Where the write-ahead log has nothing of it. Where the notes know of no record either, it is a new log, nothing of which was
+    /// ever durable; or one that was moved here, or put back, by hand: that one has the epochs that a checkpoint has left. An orderly
+    /// stop leaves no torn tail: when the log does not end there, the notes are of another one.
     pub fn take_files(&mut self, files: &[Entry]) {
-        if self.recovery_point.unwrap_or_default() == Offset::ZERO {
-            let has_epochs = files.iter().any(|file| file.name == names::EPOCH_CHECKPOINT && file.len > 0);
-            self.gaps_told_from = (!self.notes_lost && !has_epochs).then_some(Offset::ZERO);
+        let has_epochs = files.iter().any(|file| file.name == names::EPOCH_CHECKPOINT && file.len > 0);
+        let is_unnoted = self.recovery_point.unwrap_or_default() == Offset::ZERO;
+        if self.clean || (is_unnoted && has_epochs) {
+            self.gaps_told_from = None;
+            self.notes_lost = true;
+        } else if is_unnoted && !self.notes_lost {
+            self.gaps_told_from = Some(Offset::ZERO);
         }
     }
 

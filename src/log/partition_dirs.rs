@@ -32,6 +32,7 @@ impl LogDir {
     pub fn found(&self) -> Result<Vec<LogId>, LogDirError> {
         let listing = self.shared.disk.list(self.path()).map_err(LogDirError::io("list", self.path()))?;
         let mut found = Vec::new();
+        let names = listing.iter().map(|entry| entry.name.clone()).collect();
         for entry in listing.into_iter().filter(|entry| entry.is_dir) {
             let path = self.path().join(&entry.name);
             if entry.name.ends_with(names::DELETE_DIR) {
@@ -57,7 +58,17 @@ impl LogDir {
                 None => self.set_aside_nameless(&entry, &path)?,
             }
         }
+        if !self.is_recovered() {
+            self.forget_all_but(&names);
+        }
         Ok(found)
+    }
+
+    /// Notes of partitions that are not here any more would be taken for those of what is put in their place one day.
+    fn forget_all_but(&self, names: &BTreeSet<String>) {
+        let noted = self.checkpoints.lock().noted();
+        let is_gone = |at: &TopicPartition| !names.contains(&names::of_partition(&at.topic, at.partition));
+        noted.into_iter().filter(is_gone).for_each(|at| self.forget(at));
     }
 
     /// Whether there is a directory of any partition but the metadata log's.

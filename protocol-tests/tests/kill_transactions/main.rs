@@ -17,7 +17,7 @@ use protocol_tests::kills::Kills;
 use protocol_tests::line::Temper;
 use protocol_tests::time::pause_ms;
 use protocol_tests::transactional::find_coordinator;
-use protocol_tests::{Topic, fresh_name, topic_name};
+use protocol_tests::{Connection, Topic, await_topic, fresh_name, topic_name};
 use std::sync::atomic::Ordering::SeqCst;
 
 const ROUNDS: u64 = 6;
@@ -64,6 +64,10 @@ fn load(kills: &Kills) -> Load {
         transactions: Default::default(),
     };
     create(&mut load);
+    let mut connection = Connection::try_open_at(load.address).expect("the broker accepts a connection");
+    for (topic, partitions) in [(&load.input, INPUTS), (&load.output, OUTPUTS)] {
+        await_topic(&mut connection, topic, partitions);
+    }
     load
 }
 

@@ -125,30 +125,87 @@ fn log_5_what_comes_in_the_place_of_a_cut_is_not_taken_for_compacted() {
     fixture.directory.close().unwrap();
 }
 
-#[test]
-fn log_18_a_compacted_log_that_was_moved_or_put_back_by_hand_is_whole() {
-    let disk = MemoryDisk::new();
-    let (fixture, log) = open(&disk, true);
+/// Kills the broker, or stops it in order.
+fn end(disk: &mut MemoryDisk, opened: (Fixture, Arc<Log>), kill: bool) {
+    if kill {
+        *disk = disk.killed();
+    } else {
+        opened.0.directory.close().unwrap();
+    }
+}
+
+/// The log as it is after a start, and after one more record, which a kill follows.
+fn check_whole(disk: &MemoryDisk, path: &str, compact: bool, due: &[(i64, i32, i64)], what: &str) {
+    let opened = |disk: &MemoryDisk| {
+        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(path));
+        fixture.directory.found().unwrap();
+        let log = fixture.log(config(compact));
+        fixture.directory.finish_recovery().unwrap();
+        (fixture, log)
+    };
+    let first = opened(disk);
+    assert_eq!(standing(&first.1), due, "{what}");
+    let next = first.1.bounds().end().get();
+    follow_synced(&first.1, &[(next, 9, 1)]);
+    let due = [due, &[(next, 9, next)]].concat();
+    for left in [disk.killed(), disk.crash()] {
+        assert_eq!(standing(&opened(&left).1), due, "{what}, one more record, killed");
+    }
+}
+
+/// Compacted once; `compact`: still.
+fn compacted(disk: &MemoryDisk, compact: bool) -> Vec<(i64, i32, i64)> {
+    let (fixture, log) = open(disk, compact);
     follow_synced(&log, &[(3, 0, 3), (400, 0, 1), (401, 0, 2), (900, 0, 1)]);
-    let due = standing(&log);
     fixture.directory.close().unwrap();
-    drop((fixture, log));
+    standing(&log)
+}
+
+#[test]
+fn log_18_a_compacted_log_that_was_moved_by_hand_is_whole() {
+    for compact in [true, false] {
+        let disk = MemoryDisk::new();
+        let due = compacted(&disk, compact);
+        let elsewhere = || Fixture::open(Arc::new(disk.clone()), Path::new("/other"));
+        elsewhere().directory.close().unwrap();
+        // Where no notes speak of it; and back, with more records than its old notes know of.
+        disk.rename(Path::new("/data/t-0"), Path::new("/other/t-0")).unwrap();
+        check_whole(&disk.killed(), "/other", compact, &due, &format!("compact {compact}, moved"));
+        let fixture = elsewhere();
+        let log = fixture.log(config(compact));
+        fixture.directory.finish_recovery().unwrap();
+        follow_synced(&log, &[(1_500, 0, 1), (2_000, 0, 1)]);
+        let due = standing(&log);
+        fixture.directory.close().unwrap();
+        drop((fixture, log));
+        let left = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+        left.directory.found().unwrap();
+        left.directory.close().unwrap();
+        drop(left);
+        disk.rename(Path::new("/other/t-0"), Path::new("/data/t-0")).unwrap();
+        check_whole(&disk, "/data", compact, &due, &format!("compact {compact}, moved back"));
+    }
+}
+
+#[test]
+fn log_18_a_compacted_log_that_was_put_back_after_a_start_without_it_is_whole() {
     let (name, aside) = (Path::new("/data/t-0"), Path::new("/aside"));
-    // To another directory, whose notes do not speak of it.
-    let other = disk.killed();
-    let elsewhere = || Fixture::open(Arc::new(other.clone()), Path::new("/other"));
-    elsewhere().directory.close().unwrap();
-    other.rename(name, Path::new("/other/t-0")).unwrap();
-    assert_eq!(standing(&elsewhere().log(config(true))), due);
-    // Away for a start that makes it anew, and back in its place.
-    disk.rename(name, aside).unwrap();
-    let (fixture, log) = open(&disk, true);
-    assert_eq!(standing(&log), []);
-    fixture.directory.close().unwrap();
-    drop((fixture, log));
-    disk.remove_dir_all(name).unwrap();
-    disk.rename(aside, name).unwrap();
-    assert_eq!(standing(&open(&disk, true).1), due);
+    for (compact, records, kill) in
+        [true, false].into_iter().flat_map(|compact| [(compact, 0, false), (compact, 0, true), (compact, 1, false)])
+    {
+        let mut disk = MemoryDisk::new();
+        let due = compacted(&disk, compact);
+        disk.rename(name, aside).unwrap();
+        let opened = open(&disk, compact);
+        assert_eq!(standing(&opened.1), []);
+        if records > 0 {
+            follow_synced(&opened.1, &[(0, 0, records)]);
+        }
+        end(&mut disk, opened, kill);
+        disk.remove_dir_all(name).unwrap();
+        disk.rename(aside, name).unwrap();
+        check_whole(&disk, "/data", compact, &due, &format!("compact {compact}, {records} records, killed {kill}"));
+    }
 }
 
 #[test]
