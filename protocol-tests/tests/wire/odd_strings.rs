@@ -1,4 +1,5 @@
-//! Strings that are not UTF-8: bytes that are no character are U+FFFD, so that who writes Latin-1 is served.
+//! Strings that are not UTF-8: bytes that are no character are U+FFFD, so that who writes Latin-1 is served; and frames
+//! that say what no client says.
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
@@ -9,7 +10,7 @@ use kafka_protocol::protocol::Request;
 use protocol_tests::time::eventually;
 use protocol_tests::{
     Batch, Code, Connection, append, assert_error, assert_ok, encode_request, fetch_request, fresh_name, from_offset,
-    metadata, new_topic, only_partition, text, topic_name,
+    metadata, new_topic, on_kafka, only_partition, text, topic_name,
 };
 
 /// Stands where the bytes shall be that are no UTF-8.
@@ -38,6 +39,34 @@ fn a_client_id_that_is_not_utf_8_is_served() {
         let request = MetadataRequest::default().with_topics(Some(Vec::new()));
         let answer = call(version, &request, &format!("m{PLACE}ller"), 1);
         assert_eq!(answer.brokers.len(), 1, "version {version}");
+    }
+}
+
+#[test]
+fn net_2_a_length_below_minus_one_and_tags_that_do_not_rise_end_the_connection() {
+    let tags = |numbers: [u8; 2]| [2, numbers[0], 0, numbers[1], 0];
+    let flexible = |header_tags: &[u8], tags: &[u8]| {
+        // Metadata 12 of no topics.
+        [&[0, 3, 0, 12, 0, 0, 0, 7, 0, 1, b'x'], header_tags, &[1, 0, 0], tags].concat()
+    };
+    let of_client = |length: [u8; 2]| [&[0, 3, 0, 1, 0, 0, 0, 7], &length[..], &[0; 4]].concat();
+    for good in [of_client([0xFF, 0xFF]), flexible(&tags([4, 5]), &[0]), flexible(&[0], &tags([4, 5]))] {
+        let mut connection = Connection::open();
+        connection.send_frame(&good);
+        assert!(connection.read_frame().is_ok(), "{good:?}");
+    }
+    let mut bad = vec![of_client([0xFF, 0xFE])];
+    for numbers in [[5, 5], [5, 4]] {
+        bad.extend([flexible(&tags(numbers), &[0]), flexible(&[0], &tags(numbers))]);
+    }
+    for bad in bad {
+        let mut connection = Connection::open();
+        connection.send_frame(&bad);
+        if on_kafka() {
+            assert!(connection.read_frame().is_ok(), "{bad:?}");
+        } else {
+            connection.assert_closed();
+        }
     }
 }
 
