@@ -68,12 +68,22 @@ pub fn new_topic(connection: &mut Connection, partitions: i32) -> Topic {
 /// Makes a topic with these settings and waits until it can be used.
 #[track_caller]
 pub fn new_topic_with(connection: &mut Connection, partitions: i32, settings: &[(&str, &str)]) -> Topic {
-    let name = fresh_name("topic");
+    make_topic(connection, &fresh_name("topic"), partitions, settings)
+}
+
+/// Makes a topic of this name, again where it was deleted, and waits until it can be used.
+#[track_caller]
+pub fn new_topic_named(connection: &mut Connection, name: &str, partitions: i32) -> Topic {
+    make_topic(connection, name, partitions, &[])
+}
+
+#[track_caller]
+fn make_topic(connection: &mut Connection, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Topic {
     let configs = settings
         .iter()
         .map(|(name, value)| CreatableTopicConfig::default().with_name(text(*name)).with_value(Some(text(*value))));
     let topic = CreatableTopic::default()
-        .with_name(topic_name(&name))
+        .with_name(topic_name(name))
         .with_num_partitions(partitions)
         .with_replication_factor(1)
         .with_configs(configs.collect());
@@ -81,7 +91,7 @@ pub fn new_topic_with(connection: &mut Connection, partitions: i32, settings: &[
     let answer = connection.call(7, &request);
     assert_eq!(answer.topics.len(), 1);
     prepared(answer.topics[0].error_code, "CreateTopics");
-    let topic = Topic { name, id: answer.topics[0].topic_id };
+    let topic = Topic { name: name.to_owned(), id: answer.topics[0].topic_id };
     await_topic(connection, &topic, partitions);
     topic
 }

@@ -119,7 +119,8 @@ fn note(key: i16) -> &'static str {
         2 => "nothing is tiered: its special timestamps find no offset",
         10 => "groups and transactional ids; version 6 only adds share groups",
         17 | 36 => "nobody authenticates yet: always `ILLEGAL_SASL_STATE`, as by Kafka on a PLAINTEXT listener",
-        32 | 33 | 44 => "topics and brokers; other resources are `INVALID_REQUEST`",
+        32 => "topics, brokers, their loggers, metrics of clients, and groups",
+        33 | 44 => "topics, brokers, metrics of clients, and groups; loggers are `INVALID_REQUEST`",
         _ => "",
     }
 }

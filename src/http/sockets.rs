@@ -1,6 +1,9 @@
-//! Connections of the HTTP listener: from every address, few at once, and none for longer than a request takes.
+//! Connections of the HTTP listener: from every address, few at once, and none for longer than a request takes. Past the
+//! most, who comes takes the place of who has waited longest without asking: connections that say nothing shut nobody out.
 use crate::net::Seldom;
+use parking_lot::Mutex;
 use std::{
+    collections::BTreeMap,
     future::{Future, poll_fn},
     io,
     net::SocketAddr,
@@ -12,7 +15,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{Instant, Sleep, sleep},
 };
 
@@ -28,6 +31,7 @@ pub struct Limits {
 pub struct Sockets {
     sockets: Vec<TcpListener>,
     places: Arc<Semaphore>,
+    askers: Arc<Mutex<Askers>>,
     limits: Limits,
     refused: Seldom,
 }
@@ -35,7 +39,19 @@ pub struct Sockets {
 impl Sockets {
     pub fn new(sockets: Vec<TcpListener>, limits: Limits) -> Sockets {
         let places = Arc::new(Semaphore::new(limits.connections_max));
-        Sockets { sockets, places, limits, refused: Seldom::default() }
+        Sockets { sockets, places, askers: Arc::default(), limits, refused: Seldom::default() }
+    }
+
+    /// A place for one who came; `None` when all are taken by those who take an answer, or may ask again after one.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = self.places.clone().try_acquire_owned() {
+            return Some(place);
+        }
+        if !self.askers.lock().push_out() {
+            return None;
+        }
+        // It goes as soon as it is told.
+        self.places.clone().acquire_owned().await.ok()
     }
 
     async fn accept_any(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
@@ -67,13 +83,15 @@ impl axum::serve::Listener for Sockets {
                     continue;
                 }
             };
-            match self.places.clone().try_acquire_owned() {
-                Ok(place) => return (Timed::new(socket, self.limits.request_time_max, place), from),
-                Err(_) if self.refused.is_due() => {
+            match self.place().await {
+                Some(place) => {
+                    return (Timed::new(socket, self.limits.request_time_max, self.askers.clone(), place), from);
+                }
+                None if self.refused.is_due() => {
                     let most = self.limits.connections_max;
                     tracing::warn!(%from, "HTTP connection refused: there are {most}, the most that may be");
                 }
-                Err(_) => {}
+                None => {}
             }
         }
     }
@@ -83,22 +101,58 @@ impl axum::serve::Listener for Sockets {
     }
 }
 
+/// Connections whose request is not yet whole, by when they began to wait for it.
+#[derive(Default)]
+struct Askers {
+    next: u64,
+    waiting: BTreeMap<u64, oneshot::Sender<()>>,
+}
+
+impl Askers {
+    fn enter(&mut self) -> Asking {
+        let (push_out, pushed_out) = oneshot::channel();
+        let number = self.next;
+        self.next += 1;
+        self.waiting.insert(number, push_out);
+        Asking { number, pushed_out }
+    }
+
+    /// Tells the one that has waited longest to go; false when nobody waits.
+    fn push_out(&mut self) -> bool {
+        // It hears that its sender is gone.
+        self.waiting.pop_first().is_some()
+    }
+}
+
+/// One of the [`Askers`].
+struct Asking {
+    number: u64,
+    pushed_out: oneshot::Receiver<()>,
+}
+
 /// A connection whose client must ask, and take the answer, in time.
 pub struct Timed {
     socket: TcpStream,
     time_max: Duration,
     deadline: Pin<Box<Sleep>>,
-    /// Bytes of an answer were written, and none of a request were read since.
-    is_answering: bool,
+    askers: Arc<Mutex<Askers>>,
+    /// `None` when bytes of an answer were written, and none of a request were read since.
+    asking: Option<Asking>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Timed {
-    fn new(socket: TcpStream, time_max: Duration, place: OwnedSemaphorePermit) -> Timed {
-        Timed { socket, time_max, deadline: Box::pin(sleep(time_max)), is_answering: false, _place: place }
+    fn new(socket: TcpStream, time_max: Duration, askers: Arc<Mutex<Askers>>, place: OwnedSemaphorePermit) -> Timed {
+        let asking = Some(askers.lock().enter());
+        Timed { socket, time_max, deadline: Box::pin(sleep(time_max)), askers, asking, _place: place }
     }
 
     fn check(&mut self, task: &mut Context<'_>) -> io::Result<()> {
+        if let Some(asking) = &mut self.asking
+            && Pin::new(&mut asking.pushed_out).poll(task).is_ready()
+        {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         match self.deadline.as_mut().poll(task) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
             Poll::Pending => Ok(()),
@@ -107,11 +161,23 @@ impl Timed {
 
     /// The time of an answer begins with its first byte, however slowly the rest is taken.
     fn wrote(&mut self, bytes: usize) {
-        if bytes > 0 && !self.is_answering {
-            self.is_answering = true;
+        if bytes > 0 && self.leave() {
             let deadline = Instant::now() + self.time_max;
             self.deadline.as_mut().reset(deadline);
         }
+    }
+
+    /// It no longer waits for a request; false when it did not before.
+    fn leave(&mut self) -> bool {
+        let Some(asking) = self.asking.take() else { return false };
+        self.askers.lock().waiting.remove(&asking.number);
+        true
+    }
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -120,7 +186,10 @@ impl AsyncRead for Timed {
         self.check(task)?;
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(task, buffer))?;
-        self.is_answering &= buffer.filled().len() == before;
+        if self.asking.is_none() && buffer.filled().len() > before {
+            let asking = self.askers.lock().enter();
+            self.asking = Some(asking);
+        }
         Poll::Ready(Ok(()))
     }
 }

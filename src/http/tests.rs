@@ -124,6 +124,42 @@ async fn past_the_most_connections_new_ones_are_closed_until_one_goes() {
 }
 
 #[tokio::test]
+async fn who_asks_takes_the_place_of_the_one_that_says_nothing_for_longest() {
+    let address = served("127.0.0.1", within(3, 20_000), Vec::new());
+    let mut asked = TcpStream::connect(address).await.unwrap();
+    assert!(ask(&mut asked).await);
+    let mut waiting = Vec::new();
+    for said in [&b""[..], b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n"] {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(said).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        waiting.push(socket);
+    }
+    let mut late = waiting.pop().unwrap();
+    assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(closed_after(waiting.pop().unwrap()).await < Duration::from_secs(10), "the first of them went");
+    late.write_all(b"\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    timeout(STUCK, late.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200", "the second may end its request");
+    assert!(ask(&mut asked).await, "and who asked before stays");
+}
+
+#[tokio::test]
+async fn net_6_hundreds_of_connections_that_say_nothing_shut_nobody_out() {
+    let address = served("127.0.0.1", LIMITS, Vec::new());
+    let mut silent = Vec::new();
+    for round in 0..300 {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        let _ = socket.write_all(b"GET /healthz HT").await;
+        silent.push(socket);
+        if round % 20 == 0 {
+            assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"), "after {round}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_does_not_ask_in_time_or_takes_no_answer_is_closed() {
     let address = served("127.0.0.1", within(10, 300), vec![b'x'; LARGE_BYTES]);
     let silent = TcpStream::connect(address).await.unwrap();

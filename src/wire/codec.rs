@@ -1,5 +1,5 @@
 //! Bodies in and out: bounded decode, framed encode.
-use super::{Version, header::put_response_header, shapes::shape_of};
+use super::{Version, header::put_response_header, readable::readable, shapes::shape_of};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::ApiKey,
@@ -27,13 +27,20 @@ impl<T: Decodable> Body for T {
     }
 }
 
-/// Decodes a request's body after its shape was proven; `Bytes` fields point into `body`, nothing is copied.
+/// Decodes a request's body after its shape was proven; `Bytes` fields point into `body`, nothing is copied unless a
+/// string is not UTF-8.
 pub fn decode<T: Body>(key: ApiKey, version: Version, body: &mut Bytes) -> Result<T, Malformed> {
     let shape = shape_of(key as i16).ok_or(Malformed::Shape)?;
     if !shape.fits(body, version) {
         return Err(Malformed::Shape);
     }
-    T::decode_body(key, version, body)
+    let whole = body.clone();
+    T::decode_body(key, version, body).or_else(|malformed| {
+        let mut readable = readable(shape, &whole, version).ok_or(malformed)?;
+        *body = Bytes::new();
+        drop(whole);
+        T::decode_body(key, version, &mut readable)
+    })
 }
 
 /// A handler set a field that the version lacks: a bug of the broker, met by closing that connection only. The tests

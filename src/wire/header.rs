@@ -1,5 +1,5 @@
 //! What stands before a request's and a response's body.
-use super::Version;
+use super::{Version, shape::STRING_BYTES_MAX};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// The header of one request (Kafka's RequestHeader, versions 1 and 2), read by hand so that an unknown API or
@@ -9,7 +9,7 @@ pub struct RequestHeader {
     pub api_key: i16,
     pub version: Version,
     pub correlation_id: i32,
-    /// As sent; `None` when null. A copy, so that keeping it does not keep the whole frame alive.
+    /// `None` when null; what is not UTF-8 is U+FFFD. A copy, so that keeping it does not keep the whole frame alive.
     pub client_id: Option<String>,
 }
 
@@ -40,7 +40,12 @@ impl RequestHeader {
                 if frame.remaining() < length {
                     return None;
                 }
-                Some(std::str::from_utf8(&frame.split_to(length)).ok()?.to_owned())
+                // As Apache Kafka does with what is not UTF-8, and as it could have been sent.
+                let client_id = String::from_utf8_lossy(&frame.split_to(length)).into_owned();
+                if client_id.len() > STRING_BYTES_MAX {
+                    return None;
+                }
+                Some(client_id)
             }
             _ => return None,
         };
@@ -82,11 +87,23 @@ mod tests {
     }
 
     #[test]
+    fn a_client_id_that_is_not_utf_8_is_taken_as_far_as_it_can_be_read() {
+        let latin = RequestHeader::take(&mut frame(b"\0\x06m\xfcller", &[]), false).unwrap();
+        assert_eq!(latin.client_id.as_deref(), Some("m\u{FFFD}ller"));
+        let of_length = |length: u16| {
+            let mut client_id = length.to_be_bytes().to_vec();
+            client_id.resize(2 + usize::from(length), 0xFC);
+            RequestHeader::take(&mut frame(&client_id, &[]), false)
+        };
+        assert_eq!(of_length(10_922).unwrap().client_id.unwrap().len(), 32_766);
+        assert!(of_length(10_923).is_none(), "longer than records can say");
+    }
+
+    #[test]
     fn broken_headers_are_refused() {
         for (client_id, rest, flexible) in [
             (&[0u8, 9, b'x'][..], &[][..], false),
             (&[0xFF, 0xFE], &[], false),
-            (&[0, 1, 0xFF], &[], false),
             (&[0, 0], &[2, 1, 0], true),
             (&[0, 0], &[1, 1, 200], true),
             (&[0], &[], false),

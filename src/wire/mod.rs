@@ -6,6 +6,7 @@ pub mod embedded;
 mod header;
 mod log_dirs;
 pub mod metadata;
+mod readable;
 mod rebalances;
 mod shape;
 mod shapes;

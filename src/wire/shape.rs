@@ -5,6 +5,7 @@
 //! elements is bounded. What is left over behind the last field is ignored, as Apache Kafka does: librdkafka 2.15 leaves
 //! three such bytes when it asks Metadata 13 for all topics.
 use super::Version;
+use std::ops::Range;
 
 /// One field of a message, as its schema (`*.json` in Kafka's clients) names it.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +62,7 @@ pub struct Shape {
 /// Elements of all arrays of one request together; far above any client's need, far below harm.
 const ELEMENTS_MAX: usize = 1_000_000;
 /// Bytes of a string. Compact lengths could claim more, which fits neither older versions nor the records that say it.
-const STRING_BYTES_MAX: usize = i16::MAX as usize;
+pub(super) const STRING_BYTES_MAX: usize = i16::MAX as usize;
 
 impl Shape {
     pub fn flexible(&self, version: Version) -> bool {
@@ -75,21 +76,48 @@ impl Shape {
 
     /// Where in `body` the shape ends.
     pub(super) fn end(&self, body: &[u8], version: Version) -> Option<usize> {
-        let mut walk = Walk { body, at: 0, elements: 0, version, flexible: self.flexible(version) };
+        self.walk(body, version, &mut Blind)
+    }
+
+    /// As [`Shape::end`]; `watch` is told what stands where.
+    pub(super) fn walk(&self, body: &[u8], version: Version, watch: &mut impl Watch) -> Option<usize> {
+        let mut walk = Walk { body, at: 0, elements: 0, version, flexible: self.flexible(version), watch };
         walk.structure(self.fields)?;
         Some(walk.at)
     }
 }
 
-struct Walk<'a> {
+/// One who looks on while a body is walked. `None` ends the walk.
+pub(super) trait Watch {
+    /// A string at `content`; its length stands from `prefix_at` on.
+    fn string(&mut self, prefix_at: usize, content: Range<usize>) -> Option<()>;
+    /// A known tagged field at `content`; its length stands from `prefix_at` on.
+    fn enter_tagged(&mut self, prefix_at: usize, content: Range<usize>);
+    /// The end of the tagged field that was entered last.
+    fn leave_tagged(&mut self);
+}
+
+/// For whoever asks only whether the shape fits.
+struct Blind;
+
+impl Watch for Blind {
+    fn string(&mut self, _: usize, _: Range<usize>) -> Option<()> {
+        Some(())
+    }
+    fn enter_tagged(&mut self, _: usize, _: Range<usize>) {}
+    fn leave_tagged(&mut self) {}
+}
+
+struct Walk<'a, W> {
     body: &'a [u8],
     at: usize,
     elements: usize,
     version: Version,
     flexible: bool,
+    watch: &'a mut W,
 }
 
-impl Walk<'_> {
+impl<W: Watch> Walk<'_, W> {
     fn structure(&mut self, fields: &[Versioned]) -> Option<()> {
         self.fields(fields)?;
         if self.flexible { self.tags(fields) } else { Some(()) }
@@ -101,7 +129,7 @@ impl Walk<'_> {
         self.count(count as usize)?;
         let mut previous = None;
         for _ in 0..count {
-            let (tag, to) = tag_head(self.body, &mut self.at, &mut previous)?;
+            let TagHead { tag, prefix_at, to } = tag_head(self.body, &mut self.at, &mut previous)?;
             let version = self.version;
             let known = fields.iter().find_map(|known| match known.field {
                 Field::Tagged(number, field) if number == tag && known.has(version) => Some(*field),
@@ -110,7 +138,9 @@ impl Walk<'_> {
             if let Some(field) = known {
                 let body = self.body;
                 self.body = body.get(..to)?;
+                self.watch.enter_tagged(prefix_at, self.at..to);
                 let fits = self.field(field);
+                self.watch.leave_tagged();
                 self.body = body;
                 fits.filter(|()| self.at == to)?;
             }
@@ -135,14 +165,8 @@ impl Walk<'_> {
             Field::I32 => self.skip(4),
             Field::I64 | Field::F64 => self.skip(8),
             Field::Uuid => self.skip(16),
-            Field::String => {
-                let length = self.length(2)??;
-                self.skip(length)
-            }
-            Field::NullableString => match self.length(2)? {
-                Some(length) => self.skip(length),
-                None => Some(()),
-            },
+            Field::String => self.string()?,
+            Field::NullableString => self.string().map(|_| ()),
             Field::Bytes => {
                 let length = self.length(4)??;
                 self.skip(length)
@@ -179,6 +203,16 @@ impl Walk<'_> {
             // Not where the schema names it, but behind all others.
             Field::Tagged(..) => Some(()),
         }
+    }
+
+    /// `Some(None)` is null.
+    fn string(&mut self) -> Option<Option<()>> {
+        let prefix_at = self.at;
+        let Some(length) = self.length(2)? else { return Some(None) };
+        let from = self.at;
+        self.skip(length)?;
+        self.watch.string(prefix_at, from..self.at)?;
+        Some(Some(()))
     }
 
     fn array(&mut self, element: &[Versioned], count: usize) -> Option<()> {
@@ -233,21 +267,31 @@ impl Walk<'_> {
 pub(super) fn skip_tags(body: &[u8], at: &mut usize) -> Option<()> {
     let mut previous = None;
     for _ in 0..take_varint(body, at)? {
-        *at = tag_head(body, at, &mut previous)?.1;
+        *at = tag_head(body, at, &mut previous)?.to;
     }
     Some(())
 }
 
-/// Number and end of the next tagged field; `at` is then where its bytes begin.
-fn tag_head(body: &[u8], at: &mut usize, previous: &mut Option<u32>) -> Option<(u32, usize)> {
+/// What stands before a tagged field's bytes.
+struct TagHead {
+    tag: u32,
+    /// Where its length stands.
+    prefix_at: usize,
+    /// Where it ends.
+    to: usize,
+}
+
+/// The head of the next tagged field; `at` is then where its bytes begin.
+fn tag_head(body: &[u8], at: &mut usize, previous: &mut Option<u32>) -> Option<TagHead> {
     let tag = take_varint(body, at)?;
     if previous.is_some_and(|previous| tag <= previous) {
         return None;
     }
     *previous = Some(tag);
+    let prefix_at = *at;
     let length = take_varint(body, at)? as usize;
     let to = at.checked_add(length)?;
-    (to <= body.len()).then_some((tag, to))
+    (to <= body.len()).then_some(TagHead { tag, prefix_at, to })
 }
 
 /// An unsigned varint of at most five bytes and 32 bits.

@@ -138,6 +138,7 @@ fn pitfall_02_version_too_high_is_answered_in_version_0_with_our_range() {
         assert_error(body.error_code, Code::UnsupportedVersion);
         let own = body.api_keys.iter().find(|api| api.api_key == API_VERSIONS).expect("ApiVersions itself is listed");
         assert_eq!((own.min_version, own.max_version), (0, 4));
+        assert_eq!(body.api_keys.len() == 1, on_kafka(), "the others are told too");
         assert_ok(connection.call(4, &request(4)).error_code);
     }
 }

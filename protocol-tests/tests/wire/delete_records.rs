@@ -4,7 +4,7 @@ use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, D
 use kafka_protocol::messages::delete_records_response::DeleteRecordsPartitionResult;
 use protocol_tests::{
     Batch, Code, Connection, Topic, append, assert_error, assert_ok, fetch, list_offsets, new_topic, new_topic_with,
-    topic_name,
+    on_kafka, topic_name,
 };
 
 fn delete(version: i16, topic: &str, partition: i32, offset: i64) -> DeleteRecordsPartitionResult {
@@ -46,6 +46,28 @@ fn off_11_every_version_moves_the_log_start() {
         assert_eq!(earliest(&mut connection, &topic), 8);
         assert_eq!(append(&mut connection, &topic, &Batch::of(&["c"])), 8);
     }
+}
+
+#[test]
+fn off_7_by_time_the_records_that_were_deleted_do_not_hide_those_of_later_segments() {
+    let mut connection = Connection::open();
+    let settings = [("segment.bytes", "1048576"), ("retention.ms", "-1")];
+    let topic = new_topic_with(&mut connection, 1, &settings);
+    let large = "x".repeat(900_000);
+    // Two of the large ones do not fit one segment: the last begins another.
+    for (time, value) in [(1_000, "first"), (500, large.as_str()), (900, large.as_str())] {
+        append(&mut connection, &topic, &Batch::of(&[value]).timestamp(time));
+    }
+    let by_time = |connection: &mut Connection, time| {
+        let found = list_offsets(connection, 5, &topic.name, &[0], time).remove(0);
+        assert_ok(found.error_code);
+        (found.offset, found.timestamp)
+    };
+    assert_eq!(by_time(&mut connection, 800), (0, 1_000));
+    assert_ok(delete(2, &topic.name, 0, 1).error_code);
+    assert_eq!(by_time(&mut connection, 500), (1, 500));
+    // The first segment still knows of the time 1,000.
+    assert_eq!(by_time(&mut connection, 800), if on_kafka() { (-1, -1) } else { (2, 900) });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use kafka_protocol::messages::{FetchRequest, FetchResponse};
 use protocol_tests::batch::read_batches;
 use protocol_tests::{
     Batch, Code, Connection, FETCH_BY_NAME, Topic, append, assert_error, assert_ok, fetch_request, fresh_name,
-    from_offset, new_topic, new_topic_with, on_kafka, produce_at,
+    from_offset, new_topic, new_topic_named, new_topic_with, on_kafka, produce_at,
 };
 use uuid::Uuid;
 
@@ -297,6 +297,39 @@ fn fet_10_of_a_topic_that_was_there_a_session_is_told_that_it_is_gone() {
             assert!(watch.elapsed_ms() < 10_000, "version {version}: {codes:?}");
             protocol_tests::time::pause_ms(20);
         }
+    }
+}
+
+#[test]
+fn fet_15_of_a_topic_whose_name_was_taken_anew_a_session_is_told_that_the_id_is_another() {
+    use kafka_protocol::messages::DeleteTopicsRequest;
+    let mut connection = Connection::open();
+    for version in 13..=18 {
+        let old = new_topic(&mut connection, 3);
+        let id = opened(&mut connection, version, &old, &[0, 1, 2]).session_id;
+        let delete = DeleteTopicsRequest::default().with_topic_names(vec![old.wire_name()]).with_timeout_ms(10_000);
+        assert_ok(connection.call(5, &delete).responses[0].error_code);
+        let new = new_topic_named(&mut connection, &old.name, 2);
+        append_to(&mut connection, &new, 0);
+        let (unknown, other) = (Code::UnknownTopicOrPartition.code(), Code::InconsistentTopicId.code());
+        let watch = protocol_tests::time::Stopwatch::start();
+        for epoch in 1.. {
+            let answer = connection.call(version, &in_session(version, &old, (id, epoch), Vec::new()));
+            assert_ok(answer.error_code);
+            assert!(answer.responses.iter().all(|topic| topic.topic_id == old.id));
+            let told = answer.responses.iter().flat_map(|topic| &topic.partitions);
+            let mut codes: Vec<_> = told.map(|partition| (partition.partition_index, partition.error_code)).collect();
+            codes.sort_unstable();
+            // The new one has no partition 2.
+            if codes == [(0, other), (1, other), (2, unknown)] {
+                break;
+            }
+            assert!(watch.elapsed_ms() < 10_000, "version {version}: {codes:?}");
+            protocol_tests::time::pause_ms(20);
+        }
+        // Who begins anew never knew what the old one was called.
+        let answer = connection.call(version, &in_session(version, &old, (0, -1), vec![from_offset(0, 0)]));
+        assert_error(answer.responses[0].partitions[0].error_code, Code::UnknownTopicId);
     }
 }
 

@@ -29,6 +29,7 @@ mod list_config_resources;
 mod list_offsets;
 mod metadata;
 mod mixed_group;
+mod odd_strings;
 mod offset_for_leader_epoch;
 mod offsets;
 mod pipelining;

@@ -253,6 +253,31 @@ fn val_6_records_are_what_they_say() {
 }
 
 #[test]
+fn val_6_no_key_and_no_value_has_a_length_below_minus_one() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    for codec in Codec::ALL {
+        for is_key in [true, false] {
+            let (key, value) = ((!is_key).then(|| b"k".to_vec()), is_key.then(|| b"v".to_vec()));
+            let claimed = |it: bool| it.then_some(-2);
+            let record = Record {
+                key,
+                value,
+                key_length_claimed: claimed(is_key),
+                value_length_claimed: claimed(!is_key),
+                ..Record::of("")
+            };
+            let batch = Batch::records(vec![record]).codec(codec).encode();
+            if on_kafka() {
+                assert_ok(produce_at(&mut connection, 13, &topic, 0, batch).error_code);
+            } else {
+                refused(&mut connection, &topic, 13, vec![("length -2", batch.to_vec(), &[Code::InvalidRecord])]);
+            }
+        }
+    }
+}
+
+#[test]
 fn val_6_broken_compression() {
     let mut connection = Connection::open();
     let topic = new_topic(&mut connection, 1);

@@ -2,7 +2,8 @@
 //!
 //! Version 5 adds the log start offset, 7 fetch sessions (KIP-227), 9 leader epochs (KIP-320), 11 racks, 12 is flexible
 //! and carries the last fetched epoch, 13 names topics by id (KIP-516), 15 moves the replica's id to a tagged field, 18
-//! adds the follower's high watermark. zstd is refused below 10 (KIP-110).
+//! adds the follower's high watermark. What is stored is answered at every version, zstd too, as by Apache Kafka 4: it is
+//! for the client to know the codec, and some read zstd with versions below 10 (KIP-110).
 mod encode;
 mod read;
 mod session;

@@ -6,17 +6,16 @@ use crate::{
         cold::{self, Cold},
         errors,
     },
-    log::{AbortedTransaction, Ended, Read, ReadError, Slice},
+    log::{AbortedTransaction, Ended, Read, ReadError},
     net::FileRange,
     platform::{
         hurried,
         seeded::{self, Bug},
     },
-    record::{BatchHeader, Codec, HEADER_BYTES},
     replica::{Partition, ReadFault, Unavailable},
     types::{ErrorCode, Isolation, LeaderEpoch, LogBounds, Offset, OffsetAndEpoch},
 };
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 /// What holds for all partitions of one fetch.
 #[derive(Clone, Copy)]
@@ -145,7 +144,7 @@ fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bo
     if limits.follower {
         return Ok(Found::error(of_stranger(partition, item)));
     }
-    match within(cx, partition, item, limits, left, at_least_one) {
+    match within(partition, item, limits, left, at_least_one) {
         Ok(found) => Ok(found),
         Err(fault) if fault.is_cold() => Err(Cold),
         Err(fault) => {
@@ -174,7 +173,6 @@ fn of_stranger(partition: &Arc<Partition>, item: &Item) -> ErrorCode {
 }
 
 fn within(
-    cx: &Context,
     partition: &Arc<Partition>,
     item: &Item,
     limits: &Limits,
@@ -203,12 +201,6 @@ fn within(
     }
     // They are kept in the order of their ends; clients go through them by where they begin (pitfall 22).
     aborted.sort_by_key(|aborted| aborted.first);
-    if cx.version < 10
-        && let Some(slice) = &slice
-        && codec_of(slice).map_err(|source| log.read_error(source))? == Some(Codec::Zstd)
-    {
-        return Ok(Found { bounds: Some(bounds), ..Found::error(ErrorCode::UnsupportedCompressionType) });
-    }
     let bytes = slice.as_ref().map_or(0, |slice| slice.len);
     Ok(Found {
         counted: if ended == Ended::Bytes { bytes.max(bytes_max) } else { bytes },
@@ -219,13 +211,6 @@ fn within(
         aborted: (limits.isolation == Isolation::ReadCommitted).then_some(aborted),
         diverging: None,
     })
-}
-
-/// Readers below version 10 cannot read zstd; only they pay for this look at the first batch.
-fn codec_of(slice: &Slice) -> io::Result<Option<Codec>> {
-    let mut head = [0; HEADER_BYTES];
-    slice.file.read_at(&mut head, slice.position)?;
-    Ok(BatchHeader::parse(&head).ok().and_then(|header| header.codec()))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use super::read::Found;
 use crate::{
     api::{Context, merging::last_of_each},
-    replica::Partition,
-    types::{ErrorCode, LogBounds, TopicId},
+    replica::{Partition, Partitions, Topic},
+    types::{ErrorCode, LogBounds, TopicId, TopicName},
     wire::Version,
 };
 use kafka_protocol::messages::{FetchRequest, fetch_request::FetchPartition};
@@ -27,14 +27,26 @@ pub struct Item {
     pub current_leader_epoch: i32,
     pub last_fetched_epoch: i32,
     pub partition_max_bytes: i32,
-    /// The topic was there once: from then on the reader is told that it is gone, and not that its id is unknown.
-    pub was_known: bool,
+    /// Named by id, what the topic was called when it was there first: from then on the reader is told that it is gone,
+    /// or that another has its name, and not that its id is unknown.
+    pub known_as: Option<TopicName>,
     pub partition: Result<Arc<Partition>, ErrorCode>,
 }
 
 impl Item {
     pub fn same_topic(&self, other: &Item) -> bool {
         self.topic == other.topic && self.topic_id == other.topic_id
+    }
+
+    /// FET-15: a name that was taken anew stands for another log, where it has that partition.
+    fn topic_by_id(&mut self, partitions: &Partitions) -> Result<Arc<Topic>, ErrorCode> {
+        if let Some(topic) = partitions.topic_by_id(self.topic_id) {
+            self.known_as.get_or_insert_with(|| topic.name.clone());
+            return Ok(topic);
+        }
+        let name = self.known_as.as_ref().ok_or(ErrorCode::UnknownTopicId)?;
+        let is_taken = partitions.partition(name.as_str(), self.index).is_some();
+        Err(if is_taken { ErrorCode::InconsistentTopicId } else { ErrorCode::UnknownTopicOrPartition })
     }
 
     fn key(&self) -> Key {
@@ -50,7 +62,7 @@ impl Item {
             current_leader_epoch: partition.current_leader_epoch,
             last_fetched_epoch: partition.last_fetched_epoch,
             partition_max_bytes: partition.partition_max_bytes,
-            was_known: false,
+            known_as: None,
             partition: Err(ErrorCode::UnknownTopicOrPartition),
         }
     }
@@ -78,14 +90,13 @@ impl Plan {
     pub fn resolve(&mut self, cx: &Context) {
         let partitions = &cx.broker.partitions;
         for item in &mut self.items {
-            let by_id = cx.version >= 13;
-            let topic = if by_id { partitions.topic_by_id(item.topic_id) } else { partitions.topic(&item.topic) };
-            item.was_known |= topic.is_some();
-            item.partition = match topic {
-                None if by_id && !item.was_known => Err(ErrorCode::UnknownTopicId),
-                None => Err(ErrorCode::UnknownTopicOrPartition),
-                Some(topic) => topic.partition(item.index).cloned().ok_or(ErrorCode::UnknownTopicOrPartition),
+            let topic = if cx.version >= 13 {
+                item.topic_by_id(partitions)
+            } else {
+                partitions.topic(&item.topic).ok_or(ErrorCode::UnknownTopicOrPartition)
             };
+            item.partition =
+                topic.and_then(|topic| topic.partition(item.index).cloned().ok_or(ErrorCode::UnknownTopicOrPartition));
         }
     }
 }
@@ -182,7 +193,7 @@ impl State {
     pub fn put(&mut self, item: Item) {
         let key = item.key();
         if let Some(cached) = self.partitions.get_mut(&key) {
-            cached.item = Item { was_known: cached.item.was_known, ..item };
+            cached.item = Item { known_as: cached.item.known_as.take(), ..item };
             return;
         }
         let rank = self.rank();
@@ -206,7 +217,9 @@ impl State {
         let rank = self.rank();
         let key = item.key();
         let Some(cached) = self.partitions.get_mut(&key) else { return false };
-        cached.item.was_known |= item.was_known;
+        if cached.item.known_as.is_none() {
+            cached.item.known_as.clone_from(&item.known_as);
+        }
         if found.bytes() > 0 {
             self.order.remove(&cached.rank);
             cached.rank = rank;

@@ -101,6 +101,16 @@ fn settings_without_effect_are_named_in_one_line() {
 }
 
 #[test]
+fn quotas_among_the_settings_of_a_broker_are_ignored() {
+    let file = "producer_byte_rate=1\nconsumer_byte_rate=2\nrequest_percentage=2.5\ncontroller_mutation_rate=3\n\
+                connection_creation_rate=4";
+    let loaded = load_all(file, &[], &[]).unwrap();
+    let [note] = &loaded.notes[..] else { panic!("one line, not {:?}", loaded.notes) };
+    assert_eq!(note.level, NoteLevel::Info);
+    assert_eq!(note.text.matches("server.properties:").count(), 5, "{}", note.text);
+}
+
+#[test]
 fn keys_of_other_releases_are_accepted_with_a_warning() {
     let loaded = load_all("zookeeper.connect=z:2181\ninter.broker.protocol.version=3.9\nsuper.users=User:a", &[], &[]);
     let notes = loaded.unwrap().notes;

@@ -9,10 +9,16 @@ settings! {
         "Length of a sample for the throttle of moves between directories.";
     Class "client.quota.callback.class" = None, Any, Low, Fixed, NoEffect,
         "Java class that sets client quotas; refused, as Java plugins cannot run here.";
+    Int "connection_creation_rate" = Some("2147483647"), Any, Medium, ClusterWide, NoEffect,
+        "Quota of new connections of an address; Kafka ignores it among a broker's settings.";
+    Long "consumer_byte_rate" = Some("9223372036854775807"), Any, Medium, ClusterWide, NoEffect,
+        "Quota of bytes that clients read; Kafka ignores it among a broker's settings.";
     Int "controller.quota.window.num" = Some("11"), AtLeast(1), Low, Fixed, NoEffect,
         "Samples kept for quotas of topic changes.";
     Int "controller.quota.window.size.seconds" = Some("1"), AtLeast(1), Low, Fixed, NoEffect,
         "Length of a sample for quotas of topic changes.";
+    Double "controller_mutation_rate" = Some("2.147483647E9"), Any, Medium, ClusterWide, NoEffect,
+        "Quota of topic changes of clients; Kafka ignores it among a broker's settings.";
     Int "default.replication.factor" = Some("1"), Any, Medium, Fixed, Honoured,
         "Replicas of a topic whose creator gives no number.";
     Int "delete.records.purgatory.purge.interval.requests" = Some("1"), Any, Medium, Fixed, NoEffect,
@@ -37,6 +43,8 @@ settings! {
         "Threads per broker that copy replicas from it.";
     Int "producer.purgatory.purge.interval.requests" = Some("1000"), Any, Medium, Fixed, NoEffect,
         "Housekeeping of Kafka's queue of waiting produce requests; there is none here.";
+    Long "producer_byte_rate" = Some("9223372036854775807"), Any, Medium, ClusterWide, NoEffect,
+        "Quota of bytes that clients write; Kafka ignores it among a broker's settings.";
     Int "quota.window.num" = Some("11"), AtLeast(1), Low, Fixed, NoEffect,
         "Samples kept for client quotas.";
     Int "quota.window.size.seconds" = Some("1"), AtLeast(1), Low, Fixed, NoEffect,
@@ -67,6 +75,8 @@ settings! {
         "Samples kept for the throttle of replicas.";
     Int "replication.quota.window.size.seconds" = Some("1"), AtLeast(1), Low, Fixed, NoEffect,
         "Length of a sample for the throttle of replicas.";
+    Double "request_percentage" = Some("2.147483647E9"), Any, Medium, ClusterWide, NoEffect,
+        "Quota of the broker's time that clients take; Kafka ignores it among a broker's settings.";
     Boolean "unclean.leader.election.enable" = Some("false"), Any, High, ClusterWide, NoEffect,
         "Default of the topic setting unclean.leader.election.enable.";
     Long "unclean.leader.election.interval.ms" = Some("300000"), AtLeast(1), Medium, Fixed, NoEffect,
