@@ -15,6 +15,10 @@ pub fn handle(cx: &Context, request: InitProducerIdRequest) -> Reply<InitProduce
         return Reply::Now(failed(cx, code));
     }
     let Some(id) = request.transactional_id.clone() else { return idempotent(cx) };
+    // Also where nobody coordinates the id yet: to ask again would not help.
+    if !cx.broker.transactions.settings().allows_timeout(request.transaction_timeout_ms) {
+        return Reply::Now(failed(cx, ErrorCode::InvalidTransactionTimeout));
+    }
     if !cx.broker.producer_ids.is_empty() {
         return transactional(cx, &id, &request);
     }

@@ -1,12 +1,13 @@
 //! ListTransactions 0-2 (KIP-664): the transactional ids that this broker coordinates. Version 1 filters by how long they run,
 //! 2 by a pattern of their ids (KIP-1152).
-use super::{Context, Reply, errors, expressions::with_turn};
+use super::{Context, Reply, expressions::with_turn, transactions};
 use crate::{
     coordinator::{
         CoordinatorError,
         group::consumer::Matcher,
         txn::{self, Filter},
     },
+    machine::NotWritten,
     record::TransactionResult::{Abort, Commit},
     types::ErrorCode,
     wire::{
@@ -112,9 +113,15 @@ fn listed(told: Vec<Result<txn::Reply, CoordinatorError>>) -> Result<Rows, Error
     for told in told {
         match told {
             Ok(txn::Reply::Listed(rows)) => listed.extend(rows),
+            Ok(other) => return Err(transactions::unexpected("ListTransactions", &other)),
+            // Whoever coordinates it lists it.
+            Err(CoordinatorError::NotCoordinator | CoordinatorError::NotWritten(NotWritten::NotLeader)) => {}
             // Half a list would look like a whole one.
-            Err(fault @ CoordinatorError::Loading) => return Err(errors::coordinator(&fault)),
-            _ => {}
+            Err(CoordinatorError::Loading) => return Err(ErrorCode::CoordinatorLoadInProgress),
+            Err(fault) => {
+                tracing::debug!(%fault, "transactional ids cannot be listed");
+                return Err(ErrorCode::CoordinatorNotAvailable);
+            }
         }
     }
     Ok(listed)
@@ -180,6 +187,20 @@ mod tests {
         let found = only_matching(rows(), &pattern, &|| false).unwrap();
         assert_eq!(found.iter().map(|(id, _)| &**id).collect::<Vec<_>>(), ["pay-1"]);
         assert!(only_matching(rows(), &pattern, &|| true).is_none());
+    }
+
+    #[test]
+    fn txn_15_half_a_list_is_none_but_what_others_coordinate_is_not_missed() {
+        let told = |fault: CoordinatorError| {
+            let rows = listed(vec![Ok(txn::Reply::Listed(vec![])), Err(fault), Ok(txn::Reply::Listed(vec![]))]);
+            rows.map(|rows| rows.len())
+        };
+        assert_eq!(told(CoordinatorError::Unavailable), Err(ErrorCode::CoordinatorNotAvailable));
+        let full = NotWritten::Storage("full".into());
+        assert_eq!(told(CoordinatorError::NotWritten(full)), Err(ErrorCode::CoordinatorNotAvailable));
+        assert_eq!(told(CoordinatorError::Loading), Err(ErrorCode::CoordinatorLoadInProgress));
+        assert_eq!(told(CoordinatorError::NotCoordinator), Ok(0));
+        assert_eq!(told(CoordinatorError::NotWritten(NotWritten::NotLeader)), Ok(0));
     }
 
     #[test]

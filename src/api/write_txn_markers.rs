@@ -39,11 +39,12 @@ fn write(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMarkers
     let mut outcomes = Outcomes::new();
     let mut waiting = Vec::new();
     for marker in &request.markers {
-        let told = outcomes.entry(marker.producer_id).or_default();
         for (topic, partition) in
             marker.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |at| (topic, *at)))
         {
             let outcome = append(cx, marker, &topic.name, partition);
+            // A marker without partitions is not told of, as Kafka does not.
+            let told = outcomes.entry(marker.producer_id).or_default();
             told.insert((topic.name.clone(), partition), outcome.as_ref().err().copied().unwrap_or(ErrorCode::None));
             if let Ok(Some(committed)) = outcome {
                 let topic = topic.name.clone();

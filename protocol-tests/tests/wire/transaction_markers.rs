@@ -75,6 +75,24 @@ fn describe(connection: &mut Connection, topic: &str, partition: i32) -> Partiti
 }
 
 #[test]
+fn txn_9_a_marker_without_partitions_is_left_out_of_the_answer() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    let ids = [0; 4].map(|_| new_producer(&mut connection).0);
+    let no_topics = marker(&topic.name, vec![], ids[0], Epochs(0, 0)).with_topics(vec![]);
+    let no_partitions = marker(&topic.name, vec![], ids[1], Epochs(0, 0));
+    let answer = connection.call(1, &WriteTxnMarkersRequest::default().with_markers(vec![no_topics.clone()]));
+    assert_eq!(answer.markers, []);
+    let real = [ids[2], ids[3]].map(|id| marker(&topic.name, vec![0], id, Epochs(0, 0)));
+    let markers = [vec![no_topics, no_partitions], real.to_vec()].concat();
+    let answer = connection.call(1, &WriteTxnMarkersRequest::default().with_markers(markers));
+    let mut told: Vec<_> = answer.markers.iter().map(|marker| marker.producer_id.0).collect();
+    told.sort_unstable();
+    assert_eq!(told, ids[2..]);
+    assert_eq!(codes(&answer), [(0, 0); 2]);
+}
+
+#[test]
 fn txn_27_a_marker_where_nothing_is_open_takes_an_offset_and_is_read_as_a_control_batch() {
     let mut connection = Connection::open();
     let topic = new_topic(&mut connection, 1);

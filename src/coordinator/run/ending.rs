@@ -6,7 +6,8 @@ use super::{
     marking::MarkerWriter,
 };
 use crate::{
-    coordinator::txn::{Join, Reply, Request, TransactionalId},
+    coordinator::txn::{Join, Late, Reply, Request, TransactionalId},
+    machine::NotWritten,
     types::{LeaderEpoch, ProducerId},
 };
 use futures_util::future::BoxFuture;
@@ -151,22 +152,33 @@ impl TransactionEnds {
 
     async fn abort_late(&self) {
         for (partition, _) in self.transactions.served() {
-            let mut fresh_producer_id = None;
-            loop {
-                let request = Request::AbortLate;
-                match self.ask(partition, TransactionAsk { request, fresh_producer_id }).await {
-                    Ok(Reply::Swept(aborted)) if aborted > 0 => fresh_producer_id = None,
-                    Ok(Reply::NeedsProducerId) if fresh_producer_id.is_none() => {
-                        fresh_producer_id = (self.fresh_id)().await;
-                        if fresh_producer_id.is_none() {
-                            break;
-                        }
-                    }
-                    _ => break,
-                }
-            }
+            self.abort_late_in(partition).await;
             // Also those that something kept from being ended before.
             self.pending_in(partition).await.into_iter().for_each(|id| self.wake(id));
+        }
+    }
+
+    async fn abort_late_in(&self, partition: i32) {
+        let (mut after, mut fresh_producer_id) = (None, None);
+        loop {
+            let request = Request::AbortLate { after: after.clone() };
+            match self.ask(partition, TransactionAsk { request, fresh_producer_id }).await {
+                Ok(Reply::Late(Some(Late { id, is_aborted }))) => {
+                    if !is_aborted {
+                        tracing::warn!(partition, %id, "a transaction is open for too long, and its abort is larger than \
+                            max.message.bytes of __transaction_state: it stays open until that is raised");
+                    }
+                    (after, fresh_producer_id) = (Some(id), None);
+                }
+                Ok(Reply::NeedsProducerId) if fresh_producer_id.is_none() => {
+                    fresh_producer_id = (self.fresh_id)().await;
+                    if fresh_producer_id.is_none() {
+                        return;
+                    }
+                }
+                Ok(_) => return,
+                Err(error) => return not_swept(partition, &error),
+            }
         }
     }
 
@@ -174,10 +186,10 @@ impl TransactionEnds {
         for (partition, _) in self.transactions.served() {
             loop {
                 match self.ask(partition, Request::Expire).await {
-                    Ok(Reply::Swept(forgotten)) if forgotten > 0 => {}
+                    Ok(Reply::Forgotten(forgotten)) if forgotten > 0 => {}
                     Ok(_) => break,
                     Err(error) => {
-                        tracing::debug!(partition, %error, "unused transactional ids are not looked for now");
+                        not_swept(partition, &error);
                         break;
                     }
                 }
@@ -227,5 +239,17 @@ impl TransactionEnds {
     /// What is told of markers of an earlier term says nothing to the coordinator of this one (TXN-16).
     async fn ask_in(&self, partition: i32, term: LeaderEpoch, ask: Request) -> Result<Reply, CoordinatorError> {
         self.transactions.submit_in(partition, term, ask.into()).await
+    }
+}
+
+/// What time ends in one partition waits for the next sweep.
+fn not_swept(partition: i32, error: &CoordinatorError) {
+    match error {
+        // Whoever leads it now sweeps it.
+        CoordinatorError::NotWritten(NotWritten::NotLeader | NotWritten::Stopping) => {}
+        CoordinatorError::NotWritten(_) => {
+            tracing::warn!(partition, %error, "late transactions or unused transactional ids cannot be ended now");
+        }
+        _ => tracing::debug!(partition, %error, "late transactions or unused transactional ids are not looked for now"),
     }
 }

@@ -26,6 +26,13 @@ impl<M> PartitionJournal<M> {
         PartitionJournal { partition, log, clock, machine: PhantomData }
     }
 
+    /// What one write may have.
+    pub(super) fn batch_bytes_max(&self) -> usize {
+        let settings = self.partition.settings();
+        let segment_bytes = usize::try_from(settings.log.segment_bytes).unwrap_or(usize::MAX);
+        settings.rules.batch_bytes_max.min(segment_bytes)
+    }
+
     pub(super) fn log(&self) -> &Arc<Log> {
         &self.log
     }

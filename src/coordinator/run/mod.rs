@@ -58,6 +58,8 @@ pub struct Given<S> {
     pub id: Uuid,
     pub image: Arc<Image>,
     pub settings: Arc<S>,
+    /// What the journal takes at once.
+    pub batch_bytes_max: usize,
 }
 
 /// A record's place in a transaction; the records of one decision agree on it.

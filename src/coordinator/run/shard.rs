@@ -129,10 +129,11 @@ impl<M: Coordinated> Shard<M> {
         runtime: &mut Runtime<M, PartitionJournal<M>>,
         request: M::Request,
     ) -> Pending<M::Reply> {
-        let pending = runtime.run(of.op(request));
+        let batch_bytes_max = runtime.journal().batch_bytes_max();
+        let pending = runtime.run(of.op(request, batch_bytes_max));
         if runtime.take_voided() {
             // The members lost their timers with the rest of the soft state (GRP-20).
-            drop(runtime.run(of.op(M::loaded())));
+            drop(runtime.run(of.op(M::loaded(), batch_bytes_max)));
         }
         let due_ms = M::next_due(runtime.soft()).unwrap_or(NEVER_MS);
         self.due_ms.store(due_ms, Ordering::Release);

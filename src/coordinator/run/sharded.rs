@@ -225,6 +225,11 @@ impl<M: Coordinated> Sharded<M> {
         loads.1 += took.as_secs_f64();
     }
 
+    /// The settings in force now.
+    pub fn settings(&self) -> Arc<M::Settings> {
+        self.settings.load_full()
+    }
+
     /// The settings in force from now on.
     pub fn configure(&self, settings: M::Settings) {
         self.settings.store(Arc::new(settings));
@@ -238,13 +243,14 @@ impl<M: Coordinated> Sharded<M> {
         u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
     }
 
-    pub(super) fn op(&self, request: M::Request) -> M::Op {
+    pub(super) fn op(&self, request: M::Request, batch_bytes_max: usize) -> M::Op {
         let given = Given {
             wall_ms: self.clock.wall_ms(),
             monotonic_ms: self.now_ms(),
             id: self.chance.uuid(),
             image: self.image.load_full(),
-            settings: self.settings.load_full(),
+            settings: self.settings(),
+            batch_bytes_max,
         };
         M::op(given, request)
     }

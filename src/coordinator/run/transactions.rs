@@ -40,6 +40,7 @@ impl Coordinated for TransactionMachine {
             now_ms: given.wall_ms,
             fresh_producer_id: ask.fresh_producer_id.map(ProducerId::get),
             settings: TransactionSettings { version, ..*given.settings },
+            batch_bytes_max: given.batch_bytes_max,
             request: ask.request,
         }
     }

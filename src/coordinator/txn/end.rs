@@ -85,7 +85,7 @@ impl Decision<'_> {
     }
 
     /// Writes the decision. Who the producer is once the transaction is complete is known already; without partitions it
-    /// is complete at once.
+    /// is complete at once. What is refused has changed nothing.
     pub fn prepare(
         &mut self,
         id: &TransactionalId,
@@ -105,15 +105,16 @@ impl Decision<'_> {
             version,
             ..open.clone()
         };
+        self.write(id, &prepared)?;
         if raises {
             self.soft.last_epochs.insert(id.clone(), open.epoch);
         }
         self.soft.marked.remove(id);
         self.soft.given_up.remove(id);
-        self.write(id, &prepared);
         let completed = prepared.completed(result, self.op.now_ms);
         if prepared.partitions.is_empty() {
-            self.write(id, &completed);
+            // Where both do not fit one batch, it is completed as those whose markers are written.
+            let _ = self.write(id, &completed);
         }
         Ok(Producer { id: completed.producer_id, epoch: completed.epoch })
     }

@@ -11,7 +11,7 @@ impl Decision<'_> {
         if id.is_empty() {
             return Err(Reply::Refused(ErrorCode::InvalidRequest));
         }
-        if timeout_ms <= 0 || timeout_ms > self.op.settings.timeout_ms_max {
+        if !self.op.settings.allows_timeout(timeout_ms) {
             return Err(Reply::Refused(ErrorCode::InvalidTransactionTimeout));
         }
         let Some(known) = self.hard.get(id).cloned() else { return self.first(id, timeout_ms) };
@@ -42,11 +42,11 @@ impl Decision<'_> {
         } else {
             self.raised(id, &known, expected, blank)?
         };
+        self.write(id, &next)?;
         match last_epoch {
             Some(last) => self.soft.last_epochs.insert(id.clone(), last),
             None => self.soft.last_epochs.remove(id),
         };
-        self.write(id, &next);
         Ok(Reply::Producer(Producer { id: next.producer_id, epoch: next.epoch }))
     }
 
@@ -65,8 +65,8 @@ impl Decision<'_> {
             started_ms: -1,
             version: TransactionVersion::V0,
         };
+        self.write(id, &created)?;
         self.soft.last_epochs.remove(id);
-        self.write(id, &created);
         Ok(Reply::Producer(Producer { id: producer_id, epoch: 0 }))
     }
 

@@ -1,6 +1,7 @@
 //! One shard of transactions as a machine: every request is decided here, every record replayed here.
 use super::{
     Filter, Partition, PendingMarkers, Soft, Transaction, TransactionSettings, TransactionalId, Transactions, Unusable,
+    room::Room,
 };
 use crate::{
     machine::{Machine, Outcome, Turn},
@@ -18,6 +19,8 @@ pub struct Op {
     /// A producer id that nobody has, should one be needed: see [`Reply::NeedsProducerId`].
     pub fresh_producer_id: Option<i64>,
     pub settings: TransactionSettings,
+    /// What the journal takes at once.
+    pub batch_bytes_max: usize,
     pub request: Request,
 }
 
@@ -75,8 +78,11 @@ pub enum Request {
         id: TransactionalId,
         producer: Producer,
     },
-    /// Aborts one transaction that has been open for too long, if any (TXN-17).
-    AbortLate,
+    /// Aborts one transaction that has been open for too long, if any: the first behind this id, so that one that cannot be
+    /// aborted keeps no other open (TXN-17).
+    AbortLate {
+        after: Option<TransactionalId>,
+    },
     /// Forgets the transactional ids that nobody has used for long (TXN-18).
     Expire,
     /// The markers still to be written: of one transactional id, or of all. Told once the decisions are committed.
@@ -85,6 +91,14 @@ pub enum Request {
     Describe(TransactionalId),
     /// Asks nothing.
     Nothing,
+}
+
+/// A transaction that was open for too long.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Late {
+    pub id: TransactionalId,
+    /// Not where the journal would not take its abort.
+    pub is_aborted: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -99,8 +113,10 @@ pub enum Reply {
     Verified(BTreeMap<Partition, ErrorCode>),
     Markers(Vec<PendingMarkers>),
     Listed(Vec<(TransactionalId, Transaction)>),
-    /// How many ids were aborted or forgotten.
-    Swept(usize),
+    /// What was found to be late.
+    Late(Option<Late>),
+    /// How many ids were forgotten.
+    Forgotten(usize),
 }
 
 /// The rules have no state of their own.
@@ -116,7 +132,8 @@ impl Machine for TransactionMachine {
     type Fault = Unusable;
 
     fn decide(&self, hard: &Transactions, soft: &mut Soft, op: Op, turn: Turn) -> Outcome<TransactionRecord, Reply> {
-        let mut decision = Decision { hard, soft, op: &op, records: Vec::new() };
+        let room = Room::of(op.batch_bytes_max);
+        let mut decision = Decision { hard, soft, op: &op, room, records: Vec::new() };
         let reply = decision.reply().unwrap_or_else(|refusal| refusal);
         let records = decision.records;
         Outcome::answer(turn, records, reply)
@@ -135,6 +152,7 @@ pub(super) struct Decision<'a> {
     pub hard: &'a Transactions,
     pub soft: &'a mut Soft,
     pub op: &'a Op,
+    pub room: Room,
     pub records: Vec<TransactionRecord>,
 }
 
@@ -147,11 +165,9 @@ impl Decision<'_> {
             }
             Request::Verify { id, producer, partitions } => self.verify(id, *producer, partitions),
             Request::End { id, producer, result, version } => self.end(id, *producer, *result, *version),
-            Request::Marked { id, producer, partitions, waiting } => {
-                Ok(self.marked(id, *producer, partitions, waiting))
-            }
+            Request::Marked { id, producer, partitions, waiting } => self.marked(id, *producer, partitions, waiting),
             Request::MarkerRefused { id, producer } => Ok(self.marker_refused(id, *producer)),
-            Request::AbortLate => self.abort_late(),
+            Request::AbortLate { after } => self.abort_late(after.as_ref()),
             Request::Expire => Ok(self.expire()),
             Request::Markers(of) => Ok(Reply::Markers(self.markers(of.as_ref()))),
             Request::List(filter) => {
@@ -159,7 +175,7 @@ impl Decision<'_> {
                 Ok(Reply::Listed(listed.map(|(id, one)| (id.clone(), one.clone())).collect()))
             }
             Request::Describe(id) => {
-                let described = self.hard.get(id).map(|one| (id.clone(), one.clone()));
+                let described = self.described(id).map(|one| (id.clone(), one));
                 Ok(Reply::Listed(described.into_iter().collect()))
             }
             Request::Nothing => Ok(Reply::Done),
@@ -173,8 +189,14 @@ impl Decision<'_> {
         self.hard.get(id).cloned().ok_or(Reply::Refused(ErrorCode::InvalidProducerIdMapping))
     }
 
-    pub fn write(&mut self, id: &TransactionalId, transaction: &Transaction) {
+    /// Refused where the journal would not take it. To be called before soft state is changed: what is refused has changed
+    /// nothing, and others lose nothing by it.
+    pub fn write(&mut self, id: &TransactionalId, transaction: &Transaction) -> Result<(), Reply> {
+        if !self.room.take(id, transaction) {
+            return Err(Reply::Refused(ErrorCode::UnknownServerError));
+        }
         self.records.push(transaction.record(id));
+        Ok(())
     }
 
     /// The fresh id that came with the operation, or the word that one is needed.

@@ -79,22 +79,23 @@ impl Decision<'_> {
         producer: Producer,
         partitions: &BTreeSet<Partition>,
         waiting: &[Join],
-    ) -> Reply {
-        let Some((known, result)) = self.prepared(id, producer) else { return Reply::Done };
+    ) -> Result<Reply, Reply> {
+        let Some((known, result)) = self.prepared(id, producer) else { return Ok(Reply::Done) };
         let marked = self.soft.marked.entry(id.clone()).or_default();
         marked.extend(partitions.iter().cloned());
         if known.partitions.is_subset(marked) {
-            self.soft.marked.remove(id);
             let mut now = known.completed(result, self.op.now_ms);
-            self.write(id, &now);
+            self.write(id, &now)?;
+            self.soft.marked.remove(id);
             for join in waiting {
-                if let Ok(Some(next)) = self.with_added(&now, join.producer, &join.partitions, TransactionVersion::V2) {
-                    self.write(id, &next);
+                if let Ok(Some(next)) = self.with_added(&now, join.producer, &join.partitions, TransactionVersion::V2)
+                    && self.write(id, &next).is_ok()
+                {
                     now = next;
                 }
             }
         }
-        Reply::Done
+        Ok(Reply::Done)
     }
 
     pub fn marker_refused(&mut self, id: &TransactionalId, producer: Producer) -> Reply {

@@ -5,11 +5,12 @@ mod init;
 mod machine;
 mod markers;
 mod partitions;
+mod room;
 mod settings;
 mod state;
 mod views;
 
-pub use machine::{Join, Op, Producer, Reply, Request, TransactionMachine};
+pub use machine::{Join, Late, Op, Producer, Reply, Request, TransactionMachine};
 pub use markers::{MarkerVerdict, PendingMarkers, verdict};
 pub use settings::TransactionSettings;
 pub use state::{Partition, Soft, State, Transaction, Transactions, Unusable};

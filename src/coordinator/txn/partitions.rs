@@ -13,7 +13,7 @@ impl Decision<'_> {
     ) -> Result<Reply, Reply> {
         let known = self.known(id)?;
         if let Some(next) = self.with_added(&known, producer, partitions, version)? {
-            self.write(id, &next);
+            self.write(id, &next)?;
         }
         Ok(Reply::Done)
     }

@@ -12,6 +12,13 @@ pub struct TransactionSettings {
     pub version: TransactionVersion,
 }
 
+impl TransactionSettings {
+    /// May a transaction be open for so long?
+    pub fn allows_timeout(&self, timeout_ms: i32) -> bool {
+        (1..=self.timeout_ms_max).contains(&timeout_ms)
+    }
+}
+
 impl Default for TransactionSettings {
     fn default() -> TransactionSettings {
         TransactionSettings {

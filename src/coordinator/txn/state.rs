@@ -5,7 +5,10 @@ use crate::{
     types::{Offset, TopicName, TransactionVersion},
     wire::coordinator::{TransactionLogValue, TransactionPartitions, TransactionRecord},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 /// One partition of a transaction.
 pub type Partition = (TopicName, i32);
@@ -182,6 +185,11 @@ impl Transactions {
 
     pub fn iter(&self) -> impl Iterator<Item = (&TransactionalId, &Transaction)> {
         self.by_id.iter()
+    }
+
+    /// Those behind `after`; all where it is absent.
+    pub fn behind(&self, after: Option<&TransactionalId>) -> impl Iterator<Item = (&TransactionalId, &Transaction)> {
+        self.by_id.range::<TransactionalId, _>((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded))
     }
 
     pub fn prepared(&self) -> impl Iterator<Item = (&TransactionalId, Offset)> {

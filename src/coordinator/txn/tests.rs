@@ -2,6 +2,7 @@
 mod end;
 mod init;
 mod journal;
+mod large;
 mod markers;
 mod model;
 
@@ -9,6 +10,7 @@ use super::*;
 use crate::{
     log::Watermark,
     machine::{Journal, Machine, NotWritten, Pending, Runtime},
+    record::BatchBuilder,
     record::TransactionResult::{self, Abort, Commit},
     types::{ErrorCode, Offset, TopicName, TransactionVersion},
     wire::coordinator::TransactionRecord,
@@ -22,13 +24,16 @@ pub struct Records {
     pub groups: Vec<(Offset, Vec<TransactionRecord>)>,
     end: Offset,
     committed: Arc<Watermark>,
+    /// Of one batch.
+    bytes_max: usize,
     /// Why nothing can be written now.
     refuses: Option<NotWritten>,
 }
 
 impl Default for Records {
     fn default() -> Records {
-        Records { groups: Vec::new(), end: Offset::ZERO, committed: Watermark::new(Offset::ZERO), refuses: None }
+        let committed = Watermark::new(Offset::ZERO);
+        Records { groups: Vec::new(), end: Offset::ZERO, committed, bytes_max: 1 << 20, refuses: None }
     }
 }
 
@@ -36,6 +41,14 @@ impl Journal<TransactionRecord> for Records {
     fn append(&mut self, records: &[TransactionRecord]) -> Result<Offset, NotWritten> {
         if let Some(why) = &self.refuses {
             return Err(why.clone());
+        }
+        let batch = records.iter().fold(BatchBuilder::new(0), |batch, record| {
+            let (key, value) = record.encode(1);
+            batch.record(Some(&key), value.as_deref())
+        });
+        let (bytes, bytes_max) = (batch.size_bytes(), self.bytes_max);
+        if bytes > bytes_max {
+            return Err(NotWritten::TooLarge { bytes, bytes_max });
         }
         let read = records.iter().map(|record| {
             let (key, value) = record.encode(1);
@@ -86,8 +99,17 @@ impl Shard {
 
     /// Decided, and not yet told.
     fn begin(&mut self, request: Request, fresh_producer_id: Option<i64>) -> Pending<Reply> {
-        let op = Op { now_ms: self.now_ms, fresh_producer_id, settings: self.settings, request };
+        let batch_bytes_max = self.runtime.journal().bytes_max;
+        let op = Op { now_ms: self.now_ms, fresh_producer_id, settings: self.settings, batch_bytes_max, request };
         self.runtime.run(op)
+    }
+
+    /// How many were aborted: one at most.
+    pub fn abort_late(&mut self) -> usize {
+        match self.ask(Request::AbortLate { after: None }) {
+            Reply::Late(late) => late.map_or(0, |late| usize::from(late.is_aborted)),
+            other => panic!("{other:?}"),
+        }
     }
 
     pub fn init(&mut self, expected: Option<Producer>) -> Reply {

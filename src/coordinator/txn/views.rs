@@ -1,5 +1,5 @@
 //! What ListTransactions and DescribeTransactions are told (KIP-664).
-use super::{Transaction, TransactionalId, Transactions};
+use super::{Transaction, TransactionalId, Transactions, machine::Decision};
 use std::collections::BTreeSet;
 
 /// Which transactional ids are listed; what is empty or absent excludes none.
@@ -24,5 +24,16 @@ impl Transactions {
             let running = filter.running_ms_min.is_none_or(|min| now_ms.saturating_sub(one.started_ms) > min);
             of && standing && running
         })
+    }
+}
+
+impl Decision<'_> {
+    /// With the partitions that are still to be told: as markers are written, they become fewer.
+    pub fn described(&self, id: &TransactionalId) -> Option<Transaction> {
+        let mut one = self.hard.get(id)?.clone();
+        if let Some(marked) = self.soft.marked.get(id) {
+            one.partitions.retain(|partition| !marked.contains(partition));
+        }
+        Some(one)
     }
 }

@@ -6,11 +6,13 @@ use crate::{
         run::TransactionSweeps,
         txn::{Producer, Request, State},
     },
+    log::AppendOrigin,
     record::{
-        EndTransactionMarker,
+        BatchBuilder, EndTransactionMarker,
         TransactionResult::{Abort, Commit},
     },
-    types::{LeaderEpoch, ProducerEpoch, ProducerId, TopicName, TransactionVersion},
+    types::{Acks, LeaderEpoch, ProducerEpoch, ProducerId, TopicName, TransactionVersion},
+    wire::coordinator::{TransactionLogValue, TransactionPartitions, TransactionRecord},
 };
 use std::time::Duration;
 
@@ -167,6 +169,47 @@ async fn txn_17_however_much_is_late_the_ends_of_others_do_not_wait_for_it() {
     for id in &late {
         broker.reaches(id, Some(State::Complete(Abort))).await;
     }
+    running.end().await;
+    broker.die();
+}
+
+/// The record of an open transaction, as large as the journal takes it and in more partitions than its abort has room for.
+fn as_large_as_can_be(id: &str, bytes_max: usize) -> (Vec<u8>, Vec<u8>) {
+    let partition_ids = (0..(bytes_max as i32 - 200) / 4).collect();
+    let value = TransactionLogValue {
+        producer_id: 900,
+        transaction_timeout_ms: 1,
+        transaction_status: State::Ongoing.number(),
+        transaction_partitions: Some(vec![TransactionPartitions { topic: WHOLE.into(), partition_ids }]),
+        previous_producer_id: -1,
+        next_producer_id: -1,
+        next_producer_epoch: -1,
+        ..TransactionLogValue::default()
+    };
+    let (key, value) = TransactionRecord { id: id.into(), value: Some(value) }.encode(1);
+    (key, value.unwrap())
+}
+
+#[tokio::test]
+async fn txn_17_the_sweep_goes_on_behind_one_that_it_cannot_abort() {
+    let path = tempfile::tempdir().unwrap();
+    let broker = Broker::start(path.path(), 0);
+    load(&broker.transactions);
+    let at = broker.transactions.partition_of("late").unwrap();
+    let large = (0..).map(|number| format!("a{number}")).find(|id| broker.transactions.partition_of(id) == Some(at));
+    let large = large.unwrap();
+    let (key, value) = as_large_as_can_be(&large, 1 << 20);
+    let batch = BatchBuilder::new(0).record(Some(&key), Some(&value)).build();
+    broker.partition(TransactionMachine::TOPIC, at).append(batch, Acks::Leader, AppendOrigin::Coordinator).unwrap();
+    broker.die();
+
+    let mut broker = Broker::start(path.path(), 1);
+    load(&broker.transactions);
+    broker.begin("late", &[(WHOLE, 0)]).await;
+    broker.clock.advance(Duration::from_millis(60_001));
+    let running = broker.run(NO_SWEEPS);
+    broker.reaches("late", Some(State::Complete(Abort))).await;
+    assert_eq!(broker.state(&large).await, Some(State::Ongoing));
     running.end().await;
     broker.die();
 }

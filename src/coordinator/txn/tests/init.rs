@@ -88,11 +88,11 @@ fn txn_17_a_transaction_that_is_open_for_too_long_is_aborted() {
         let producer = shard.producer();
         shard.add(producer, 0, version);
         shard.now_ms += 60_000;
-        assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(0));
+        assert_eq!(shard.abort_late(), 0);
         shard.now_ms += 1;
-        assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(1));
+        assert_eq!(shard.abort_late(), 1);
         assert_eq!((shard.state(), shard.known().epoch), (State::Prepare(Abort), 1));
-        assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(0));
+        assert_eq!(shard.abort_late(), 0);
     }
 }
 
@@ -106,9 +106,9 @@ fn txn_17_the_timeout_is_the_last_that_the_producer_asked_for_and_the_longest_is
         };
         shard.add(producer, 0, V2);
         shard.now_ms += i64::from(timeout_ms);
-        assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(0), "{timeout_ms}");
+        assert_eq!(shard.abort_late(), 0, "{timeout_ms}");
         shard.now_ms += 1;
-        assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(aborted), "{timeout_ms}");
+        assert_eq!(shard.abort_late(), aborted, "{timeout_ms}");
         shard.mark_all();
     }
 }
@@ -121,7 +121,7 @@ fn init_5_who_was_fenced_by_time_and_who_was_before_get_no_epoch() {
     let Reply::Producer(second) = shard.init(Some(first)) else { panic!("no producer") };
     shard.add(second, 0, V0);
     shard.now_ms += 60_001;
-    assert_eq!(shard.ask(Request::AbortLate), Reply::Swept(1));
+    assert_eq!(shard.abort_late(), 1);
     shard.mark_all();
     for zombie in [first, second] {
         assert_eq!(shard.init(Some(zombie)), refused(ProducerFenced));
@@ -136,9 +136,9 @@ fn txn_18_an_id_that_nobody_uses_is_forgotten_but_not_inside_a_transaction() {
     let open = Producer { id: 101, epoch: 0 };
     shard.ask(Request::AddPartitions { id: "open".into(), producer: open, partitions: parts(&[0]), version: V2 });
     shard.now_ms += shard.settings.id_expiration_ms - 1;
-    assert_eq!(shard.ask(Request::Expire), Reply::Swept(0));
+    assert_eq!(shard.ask(Request::Expire), Reply::Forgotten(0));
     shard.now_ms += 1;
-    assert_eq!(shard.ask(Request::Expire), Reply::Swept(1));
+    assert_eq!(shard.ask(Request::Expire), Reply::Forgotten(1));
     assert!(shard.runtime.hard().get("t").is_none() && shard.runtime.hard().get("open").is_some());
     assert_eq!(shard.add(producer, 0, V2), refused(InvalidProducerIdMapping));
     shard.check_replay();
@@ -156,7 +156,7 @@ fn txn_18_however_many_ids_are_forgotten_no_batch_is_too_large_for_the_journal()
     shard.now_ms += shard.settings.id_expiration_ms;
     let before = shard.runtime.journal().groups.len();
     let mut forgotten = 0;
-    while let Reply::Swept(some @ 1..) = shard.ask(Request::Expire) {
+    while let Reply::Forgotten(some @ 1..) = shard.ask(Request::Expire) {
         forgotten += some;
     }
     assert_eq!((forgotten, shard.runtime.hard().iter().count()), (count + 1, 0));

@@ -50,6 +50,21 @@ fn txn_13_a_transaction_is_complete_with_its_last_marker_and_not_before() {
 }
 
 #[test]
+fn txn_25_a_transaction_that_is_being_ended_is_described_with_what_is_still_to_be_told() {
+    let (mut shard, marker) = prepared();
+    let described = |shard: &mut Shard| match shard.ask(Request::Describe(id())) {
+        Reply::Listed(mut one) => one.pop().unwrap().1.partitions,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(described(&mut shard), parts(&[0, 1]));
+    shard.ask(Request::Marked { id: id(), producer: marker, partitions: parts(&[0]), waiting: vec![] });
+    assert_eq!(described(&mut shard), parts(&[1]));
+    // Who coordinates next tells all of them again.
+    shard.reload();
+    assert_eq!(described(&mut shard), parts(&[0, 1]));
+}
+
+#[test]
 fn txn_8_who_waits_for_the_end_joins_the_next_transaction_with_it() {
     let (mut shard, marker) = prepared();
     let join = |epoch, partition| Join { producer: Producer { epoch, ..marker }, partitions: parts(&[partition]) };

@@ -328,7 +328,7 @@ impl World {
             }
             2 => {
                 self.shard.now_ms += self.below(90_000) as i64;
-                self.ask(Request::AbortLate);
+                self.ask(Request::AbortLate { after: None });
             }
             3 | 4 => self.come_again(),
             5..10 => self.deliver(),
@@ -342,7 +342,7 @@ impl World {
     /// Everybody stops; what is open is aborted, all markers arrive, and then all that was ever late.
     fn settle(&mut self) {
         self.shard.now_ms += 1_000_000;
-        while self.shard.ask(Request::AbortLate) != Reply::Swept(0) {}
+        while self.shard.abort_late() > 0 {}
         self.committed = self.shard.runtime.journal().end();
         for due in self.shard.runtime.hard().pending_markers(&Soft::default(), self.committed) {
             for partition in due.partitions.clone() {
