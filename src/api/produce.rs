@@ -232,7 +232,11 @@ impl Refused {
     fn batch(fault: BatchError, partition: i32) -> Refused {
         tracing::debug!(partition, %fault, "a batch was refused");
         let (message, records) = (Some(fault.to_string()), fault.records().to_vec());
-        let is_by_log = !matches!(fault, BatchError::Missing | BatchError::Extra { .. } | BatchError::Magic { .. });
+        // Kafka finds no batch in what is torn.
+        let is_by_log = !matches!(
+            fault,
+            BatchError::Missing | BatchError::Torn { .. } | BatchError::Extra { .. } | BatchError::Magic { .. }
+        );
         Refused { message, records, is_by_log, ..Refused::code(fault.code()) }
     }
 
