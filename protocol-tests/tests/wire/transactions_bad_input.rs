@@ -10,7 +10,7 @@ use protocol_tests::groups::{group_id, join, joining, new_group};
 use protocol_tests::time::eventually;
 use protocol_tests::transactions::{Producer, ask_for_id, commit_offset, find, offset, read, settled};
 use protocol_tests::{
-    Batch, Code, Connection, Topic, assert_error, assert_ok, fresh_name, new_topic, produce_request, text,
+    Batch, Code, Connection, Topic, assert_error, assert_ok, fresh_name, new_topic, on_kafka, produce_request, text,
 };
 
 #[test]
@@ -292,6 +292,22 @@ fn val_5_a_batch_of_a_transaction_needs_a_transactional_id() {
         let answer = producer.connection.call(version, &produce_request(version, &topic, 0, batch.encode()));
         let code = answer.responses[0].partition_responses[0].error_code;
         assert_error(code, Code::TransactionalIdAuthorizationFailed);
+    }
+    assert_eq!(read(&topic, false).high_watermark, 0);
+}
+
+#[test]
+fn val_5_a_batch_of_a_transaction_has_a_producer() {
+    if on_kafka() {
+        return;
+    }
+    let mut producer = Producer::fresh();
+    let topic = new_topic(&mut producer.connection, 1);
+    let batch = Batch { producer: (-1, -1), base_sequence: -1, ..Batch::of(&["one"]) }.attributes(TRANSACTIONAL);
+    for version in [9, 12, 13] {
+        let request = produce_request(version, &topic, 0, batch.encode());
+        let answer = producer.connection.call(version, &request.with_transactional_id(Some(producer.id.clone())));
+        assert_error(answer.responses[0].partition_responses[0].error_code, Code::InvalidRecord);
     }
     assert_eq!(read(&topic, false).high_watermark, 0);
 }
