@@ -109,7 +109,7 @@ fn found(named: Named, partition: &Partition, log: &Log, wall_ms: i64) -> Option
     let at = bounds.stable();
     // Open since before the log was opened here, maybe by an earlier life of the broker: as old as its producer's last word.
     let is_older = partition.opened_at().is_some_and(|end| at < end);
-    let age_ms = || is_older.then(|| silent_ms(log, wall_ms)).unwrap_or(0);
+    let age_ms = || if is_older { silent_ms(log, wall_ms) } else { 0 };
     (at < bounds.high()).then(|| Seen { partition: named, at, age_ms: age_ms() })
 }
 
