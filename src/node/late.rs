@@ -4,8 +4,7 @@ use crate::{
     log::Log,
     metrics::Metrics,
     platform::Clock,
-    replica::{Held, Named, Partitions, StandingOffsets},
-    types::Offset,
+    replica::{Held, Named, Partition, Partitions, Seen, StandingOffsets},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time};
@@ -70,7 +69,7 @@ impl LateTransactions {
     /// Those that were told in the log now.
     fn look(&mut self) -> Vec<Held> {
         let now_ms = u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
-        self.seen.look(now_ms, held(&self.partitions));
+        self.seen.look(now_ms, held(&self.partitions, self.clock.wall_ms()));
         let shown = self.seen.longer_than(now_ms, self.limits.shown_after_ms);
         let late_ms = self.limits.timeout_ms_max.saturating_add(SLACK_MS);
         self.metrics.held_back.set(shown.len() as i64);
@@ -94,20 +93,35 @@ impl LateTransactions {
 }
 
 /// Where the last stable offset lies below the high watermark, of the logs that are open.
-fn held(partitions: &Partitions) -> Vec<(Named, Offset)> {
+fn held(partitions: &Partitions, wall_ms: i64) -> Vec<Seen> {
     let mut held = Vec::new();
     for topic in partitions.topics() {
         for partition in topic.partitions.iter().flatten() {
-            let at = partition.opened().and_then(|log| held_at(log));
-            held.extend(at.map(|at| ((topic.name.clone(), partition.id().partition), at)));
+            let named = (topic.name.clone(), partition.id().partition);
+            held.extend(partition.opened().and_then(|log| found(named, partition, log, wall_ms)));
         }
     }
     held
 }
 
-fn held_at(log: &Log) -> Option<Offset> {
+fn found(named: Named, partition: &Partition, log: &Log, wall_ms: i64) -> Option<Seen> {
     let bounds = log.bounds();
-    (bounds.stable() < bounds.high()).then_some(bounds.stable())
+    let at = bounds.stable();
+    // Open since before the log was opened here, maybe by an earlier life of the broker: as old as its producer's last word.
+    let is_older = partition.opened_at().is_some_and(|end| at < end);
+    let age_ms = || if is_older { silent_ms(log, wall_ms) } else { 0 };
+    (at < bounds.high()).then(|| Seen { partition: named, at, age_ms: age_ms() })
+}
+
+/// For how long the producer of the oldest open transaction has written nothing, as Kafka judges which transactions are late.
+fn silent_ms(log: &Log, wall_ms: i64) -> u64 {
+    let Some((_, id)) = log.oldest_open() else { return 0 };
+    let last_ms =
+        log.producers().into_iter().find(|producer| producer.id == id).map(|producer| producer.last_timestamp_ms);
+    // Whoever gives records no time has said nothing.
+    last_ms
+        .filter(|last_ms| *last_ms > 0)
+        .map_or(0, |last_ms| u64::try_from(wall_ms.saturating_sub(last_ms)).unwrap_or(0))
 }
 
 #[cfg(test)]

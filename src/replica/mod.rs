@@ -13,4 +13,4 @@ pub use partition::{DeleteRecordsError, Leadership, Partition, ProduceError, Rea
 pub use partitions::{Found, Partitions, Topic};
 pub use publish::{Resolve, TopicPublisher};
 pub use settings::TopicSettings;
-pub use standing::{Held, Named, StandingOffsets};
+pub use standing::{Held, Named, Seen, StandingOffsets};

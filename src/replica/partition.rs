@@ -98,6 +98,8 @@ pub struct Partition {
     settings: ArcSwap<TopicSettings>,
     /// Opened at the first use: a broker with 100,000 partitions starts without touching their directories.
     log: OnceLock<Arc<Log>>,
+    /// Where the log ended when it was opened.
+    opened_at: OnceLock<Offset>,
     /// Held while the log is opened, so that it is opened once. Tells why it never will be.
     opening: Mutex<Option<Unavailable>>,
 }
@@ -118,6 +120,7 @@ impl Partition {
             leadership: ArcSwap::from_pointee(leadership),
             settings: ArcSwap::from(settings),
             log: OnceLock::new(),
+            opened_at: OnceLock::new(),
             opening: Mutex::new(None),
         })
     }
@@ -172,6 +175,11 @@ impl Partition {
         self.log.get()
     }
 
+    /// Where the log ended when it was opened here: what is below was written before.
+    pub fn opened_at(&self) -> Option<Offset> {
+        self.opened_at.get().copied()
+    }
+
     /// The log, opened (and recovered) if this is its first use: that reads its files, after a crash all that was not synced.
     pub fn log(self: &Arc<Self>) -> Result<&Arc<Log>, Unavailable> {
         if let Some(log) = self.log.get() {
@@ -206,6 +214,7 @@ impl Partition {
         // What was recovered was synced by recovery.
         log.advance_high(log.synced_mark().get());
         log.begin_epoch(self.leadership.load().epoch);
+        self.opened_at.get_or_init(|| log.bounds().end());
         Ok(self.log.get_or_init(|| log))
     }
 

@@ -6,9 +6,20 @@ use std::collections::BTreeMap;
 /// A partition by name.
 pub type Named = (TopicName, i32);
 
+/// A partition that is found to be held back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    pub partition: Named,
+    /// Its last stable offset.
+    pub at: Offset,
+    /// For how long it stood there before it could be looked at: see [`StandingOffsets::look`].
+    pub age_ms: u64,
+}
+
 struct Standing {
     at: Offset,
-    since_ms: u64,
+    /// Before the clock began, where it is that old.
+    since_ms: i64,
     is_told: bool,
 }
 
@@ -27,12 +38,13 @@ pub struct StandingOffsets(BTreeMap<Named, Standing>);
 
 impl StandingOffsets {
     /// Takes note of every partition whose stable offset lies below its high watermark now. One that moved, also if it is
-    /// held back again, begins anew.
-    pub fn look(&mut self, now_ms: u64, held: impl IntoIterator<Item = (Named, Offset)>) {
+    /// held back again, begins anew, or at the age that it is found with.
+    pub fn look(&mut self, now_ms: u64, held: impl IntoIterator<Item = Seen>) {
         let mut before = std::mem::take(&mut self.0);
-        for (partition, at) in held {
+        for Seen { partition, at, age_ms } in held {
             let standing = before.remove(&partition).filter(|standing| standing.at == at);
-            let standing = standing.unwrap_or(Standing { at, since_ms: now_ms, is_told: false });
+            let since_ms = || signed(now_ms).saturating_sub(signed(age_ms));
+            let standing = standing.unwrap_or_else(|| Standing { at, since_ms: since_ms(), is_told: false });
             self.0.insert(partition, standing);
         }
     }
@@ -42,7 +54,7 @@ impl StandingOffsets {
         let held = self.0.iter().map(|(partition, standing)| Held {
             partition: partition.clone(),
             at: standing.at,
-            ms: now_ms.saturating_sub(standing.since_ms),
+            ms: u64::try_from(signed(now_ms).saturating_sub(standing.since_ms)).unwrap_or(0),
         });
         let mut held: Vec<Held> = held.filter(|held| held.ms > ms).collect();
         held.sort_by_key(|held| std::cmp::Reverse(held.ms));
@@ -60,12 +72,16 @@ impl StandingOffsets {
     }
 }
 
+fn signed(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(partition: i32, offset: i64) -> (Named, Offset) {
-        ((TopicName::parse("t").unwrap(), partition), Offset::new(offset))
+    fn at(partition: i32, offset: i64) -> Seen {
+        Seen { partition: (TopicName::parse("t").unwrap(), partition), at: Offset::new(offset), age_ms: 0 }
     }
 
     fn seen(held: &[Held]) -> Vec<(i32, u64)> {
@@ -83,6 +99,18 @@ mod tests {
         standing.look(40, [at(1, 8)]);
         standing.look(50, [at(0, 5)]);
         assert_eq!(seen(&standing.longer_than(60, 0)), [(0, 10)]);
+    }
+
+    #[test]
+    fn txn_25_what_stood_before_anybody_could_look_is_as_old_as_it_is_found() {
+        let mut standing = StandingOffsets::default();
+        let old = Seen { age_ms: 1_000, ..at(0, 5) };
+        standing.look(10, [old.clone()]);
+        assert_eq!(seen(&standing.longer_than(10, 0)), [(0, 1_000)]);
+        standing.look(30, [old]);
+        assert_eq!(seen(&standing.longer_than(30, 0)), [(0, 1_020)]);
+        standing.look(40, [at(0, 6)]);
+        assert_eq!(seen(&standing.longer_than(50, 0)), [(0, 10)]);
     }
 
     #[test]

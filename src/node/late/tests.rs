@@ -7,7 +7,7 @@ use crate::{
     platform::{ManualClock, MemoryDisk},
     record::{BatchBuilder, BatchHeader, EndTransactionMarker, TransactionResult},
     replica::{Partition, TopicPublisher},
-    types::{Acks, NodeId, ProducerEpoch, ProducerId, TransactionVersion},
+    types::{Acks, NodeId, Offset, ProducerEpoch, ProducerId, TransactionVersion},
     wire::metadata::{MetadataRecord, PartitionRecord, TopicRecord},
 };
 use std::path::Path;
@@ -17,13 +17,19 @@ struct Rig {
     looking: LateTransactions,
     clock: Arc<ManualClock>,
     partitions: Arc<Partitions>,
-    _directory: Arc<LogDir>,
+    directory: Arc<LogDir>,
 }
 
+const NOW_MS: i64 = 1_700_000_000_000;
+
 fn rig() -> Rig {
-    let clock = Arc::new(ManualClock::at_wall_ms(1_700_000_000_000));
+    rig_on(&Arc::new(MemoryDisk::new()), NOW_MS)
+}
+
+fn rig_on(disk: &Arc<MemoryDisk>, wall_ms: i64) -> Rig {
+    let clock = Arc::new(ManualClock::at_wall_ms(wall_ms));
     let settings = LogDirSettings { background: false, ..LogDirSettings::default() };
-    let directory = LogDir::open(Arc::new(MemoryDisk::new()), clock.clone(), Path::new("/data"), settings).unwrap();
+    let directory = LogDir::open(disk.clone(), clock.clone(), Path::new("/data"), settings).unwrap();
     let partitions = Partitions::new(NodeId(1), vec![directory.clone()], Default::default());
     let resolve =
         |_: &str, _: &_, _: &_, _: &_| Arc::new(topic_settings(&Default::default(), &Default::default()).unwrap());
@@ -45,7 +51,7 @@ fn rig() -> Rig {
     directory.finish_recovery().unwrap();
     let limits = LateLimits { shown_after_ms: 60_000, timeout_ms_max: 15 * 60_000 };
     let looking = LateTransactions::new(partitions.clone(), clock.clone(), Metrics::new("test"), limits);
-    Rig { looking, clock, partitions, _directory: directory }
+    Rig { looking, clock, partitions, directory }
 }
 
 impl Rig {
@@ -54,7 +60,11 @@ impl Rig {
     }
 
     fn write(&self, index: i32) {
-        let batch = BatchBuilder::new(0).attributes(BatchHeader::TRANSACTIONAL).producer(7, 0, -1);
+        self.write_at(index, 0, -1);
+    }
+
+    fn write_at(&self, index: i32, timestamp_ms: i64, sequence: i32) {
+        let batch = BatchBuilder::new(timestamp_ms).attributes(BatchHeader::TRANSACTIONAL).producer(7, 0, sequence);
         let batch = batch.record(None, Some(b"x")).build();
         self.wait(index, self.partition(index).append(batch, Acks::All, AppendOrigin::Replication).unwrap().last);
     }
@@ -110,4 +120,28 @@ fn txn_25_a_partition_that_is_held_back_is_counted_named_and_told_once() {
     let page = rig.page();
     assert!(!page.contains("ottla_partition_held_back_seconds{"), "{page}");
     assert!(page.contains("\nottla_partitions_held_back 0") && page.contains(&format!("\n{LATE} 0")), "{page}");
+}
+
+#[test]
+fn txn_25_what_was_open_before_a_restart_is_as_old_as_its_producers_last_word() {
+    let disk = Arc::new(MemoryDisk::new());
+    let rig = rig_on(&disk, NOW_MS);
+    rig.write_at(0, NOW_MS - 5_000, 0);
+    rig.write_at(1, 0, 0);
+    rig.directory.close().unwrap();
+    drop(rig);
+
+    let mut rig = rig_on(&disk, NOW_MS + 3_600_000);
+    for index in [0, 1] {
+        rig.partition(index).log().unwrap();
+    }
+    assert_eq!(rig.look_after(0), [(0, 3_605)], "an hour and five seconds; without timestamps it begins anew");
+    rig.end(0);
+    assert_eq!(rig.look_after(0), []);
+    // What begins later was seen from its beginning, whatever its records say of their age.
+    rig.write_at(0, NOW_MS, 1);
+    assert_eq!(rig.look_after(0), []);
+    assert_eq!(rig.look_after(61), []);
+    let page = rig.page();
+    assert!(page.contains("\nottla_partition_held_back_seconds{partition=\"0\",topic=\"t\"} 61"), "{page}");
 }
