@@ -35,6 +35,8 @@ pub(in crate::log) struct Known {
     pub unsaved_from: Option<Offset>,
     /// Where the write-ahead log has the log's start move to: below, nothing is asked for.
     pub dropped_to: Option<Offset>,
+    /// What stands from here on is of another log than the notes.
+    pub foreign_from: Option<Offset>,
 }
 
 impl Known {
@@ -61,14 +63,18 @@ impl Known {
 
     /// Where the write-ahead log has nothing of it. Where the notes know of no record either, it is a new log, nothing of which was
     /// ever durable; or one that was moved here, or put back, by hand: that one has the epochs that a checkpoint has left. An orderly
-    /// stop leaves no torn tail: when the log does not end there, the notes are of another one.
+    /// stop leaves nothing behind the recovery point: what is there is another log's, and so are the notes.
     pub fn take_files(&mut self, files: &[Entry]) {
         let has_epochs = files.iter().any(|file| file.name == names::EPOCH_CHECKPOINT && file.len > 0);
-        let is_unnoted = self.recovery_point.unwrap_or_default() == Offset::ZERO;
-        if self.clean || (is_unnoted && has_epochs) {
+        let noted = self.recovery_point.unwrap_or_default();
+        let begins_behind = |file: &Entry| names::offset_of(&file.name, names::LOG) > Some(noted);
+        if (noted == Offset::ZERO && has_epochs) || (self.clean && files.iter().any(begins_behind)) {
             self.gaps_told_from = None;
             self.notes_lost = true;
-        } else if is_unnoted && !self.notes_lost {
+        } else if self.clean {
+            self.gaps_told_from = None;
+            self.foreign_from = Some(noted);
+        } else if noted == Offset::ZERO && !self.notes_lost {
             self.gaps_told_from = Some(Offset::ZERO);
         }
     }

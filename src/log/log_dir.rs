@@ -287,6 +287,7 @@ impl LogDir {
             cut: false,
             unsaved_from: None,
             dropped_to: None,
+            foreign_from: None,
         }
     }
 

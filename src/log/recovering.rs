@@ -100,7 +100,8 @@ impl Opening<'_> {
 
     /// The notes are lost, and how far the log was compacted with them: what is whole is not given up for a gap (LOG-18).
     fn is_unknown(&self, at: i64) -> bool {
-        self.known.notes_lost && self.known.unsaved_from.is_none_or(|from| at < from.get())
+        let is_foreign = self.known.foreign_from.is_some_and(|from| at >= from.get());
+        is_foreign || (self.known.notes_lost && self.known.unsaved_from.is_none_or(|from| at < from.get()))
     }
 
     /// A batch whose offset was flipped looks like one behind a gap, but the next one is where it was (LOG-16).
