@@ -101,7 +101,9 @@ fn callers_wait_when_the_buffers_are_full_and_a_log_is_told_once_per_group() {
         gate.let_go();
     });
     assert!(seen.reaches(100));
-    assert!(seen.state.lock().calls <= 10, "{} calls", seen.state.lock().calls);
+    // Those that waited while the buffer was full came in one group; how large the groups behind it are depends on who is quicker.
+    let (calls, commits) = (seen.state.lock().calls, wal.figures().commits);
+    assert!(calls < commits && calls <= 100 - 25, "{calls} calls in {commits} commits");
 }
 
 #[test]
