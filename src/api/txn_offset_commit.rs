@@ -13,6 +13,7 @@ use crate::{
         },
         txn,
     },
+    image::Image,
     log::{Question, VerificationGuard},
     types::{ErrorCode, ProducerEpoch, ProducerId, TopicName, TransactionVersion},
     wire::{
@@ -36,12 +37,7 @@ pub fn handle(cx: &Context, request: TxnOffsetCommitRequest) -> Reply<TxnOffsetC
     let cx = cx.clone();
     Reply::later(async move {
         let mut asked = request.topics.clone();
-        // As in Kafka's answer a topic that is there, of which nothing is committed, is not.
-        let image = cx.broker.image.load();
-        let is_there = |topic: &TxnOffsetCommitRequestTopic| Named::Name(topic.name.0.clone()).find(&image).is_ok();
-        asked.retain(|topic| !topic.partitions.is_empty() || !is_there(topic));
-        drop(image);
-        let exist: Vec<_> = asked.iter().flat_map(|topic| existing_of(&cx, topic)).collect();
+        let exist = existing_of(&cx.broker.image.load(), &mut asked);
         // Where none is, the producer is not looked at.
         if exist.iter().all(|code| code.is_error()) {
             return answer(&cx, asked, exist);
@@ -54,9 +50,15 @@ pub fn handle(cx: &Context, request: TxnOffsetCommitRequest) -> Reply<TxnOffsetC
     })
 }
 
-fn existing_of(cx: &Context, topic: &TxnOffsetCommitRequestTopic) -> Vec<ErrorCode> {
-    let partitions = topic.partitions.iter().map(|partition| partition.partition_index);
-    existing(&cx.broker.image.load(), &Named::Name(topic.name.0.clone()), partitions).collect()
+/// Of each partition that is told of. As in Kafka's answer a topic that is there, of which nothing is committed, is not.
+fn existing_of(image: &Image, asked: &mut Vec<TxnOffsetCommitRequestTopic>) -> Vec<ErrorCode> {
+    let mut exist = Vec::new();
+    asked.retain(|topic| {
+        let named = Named::Name(topic.name.0.clone());
+        exist.extend(existing(image, &named, topic.partitions.iter().map(|partition| partition.partition_index)));
+        !topic.partitions.is_empty() || named.find(image).is_err()
+    });
+    exist
 }
 
 async fn commit(cx: &Context, request: TxnOffsetCommitRequest) -> Result<Vec<ErrorCode>, ErrorCode> {

@@ -9,7 +9,10 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 use super::{BatchBuilder, BatchHeader, CheckedBatch, RecordView, records};
-use crate::types::{ProducerEpoch, ProducerId};
+use crate::{
+    types::{ProducerEpoch, ProducerId},
+    wire::put_unsigned_varint,
+};
 use bytes::{Buf, BufMut, TryGetError};
 
 const ABORT: i16 = 0;
@@ -119,19 +122,11 @@ fn key(kind: i16) -> [u8; 4] {
 }
 
 fn put_voters(into: &mut Vec<u8>, voters: &[i32]) {
-    put_unsigned(into, voters.len() as u32 + 1);
+    put_unsigned_varint(into, voters.len() as u32 + 1);
     for voter in voters {
         into.put_i32(*voter);
         into.put_u8(0);
     }
-}
-
-fn put_unsigned(into: &mut Vec<u8>, mut value: u32) {
-    while value >= 0x80 {
-        into.put_u8(value as u8 | 0x80);
-        value >>= 7;
-    }
-    into.put_u8(value as u8);
 }
 
 /// Reads one record of a control batch. Newer versions than ours are read as ours, as Kafka does; they only add fields.

@@ -5,7 +5,7 @@
 //!      | the record's offset, i64 | the rest of the key | the value                    rows rise by key
 //! ```
 use super::view::{Change, ViewError};
-use crate::types::Offset;
+use crate::{types::Offset, wire::put_unsigned_varint};
 
 /// A block may have so many bytes, or one row; a larger one falls into parts of about half of that.
 const BYTES_MAX: usize = 4_096;
@@ -102,12 +102,8 @@ impl Packing {
     }
 
     fn varint(&mut self, length: usize) {
-        let mut left = u32::try_from(length).expect("a record is smaller than 4 GiB");
-        while left >= 0x80 {
-            self.bytes.push(left as u8 | 0x80);
-            left >>= 7;
-        }
-        self.bytes.push(left as u8);
+        let length = u32::try_from(length).expect("a record is smaller than 4 GiB");
+        put_unsigned_varint(&mut self.bytes, length);
     }
 
     pub fn rows(&self) -> u64 {

@@ -1,5 +1,5 @@
 //! DescribeLogDirs 5 (KIP-1066), which the codec does not know: version 4 with one more field in each result.
-use super::{NotEncodable, Version, encode_response, header::put_response_header};
+use super::{NotEncodable, Version, encode_response, header::put_response_header, put_unsigned_varint};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::{
     messages::{ApiKey, DescribeLogDirsResponse},
@@ -26,7 +26,7 @@ pub fn encode_log_dirs(
     put_response_header(&mut frame, correlation_id, KEY.response_header_version(version));
     frame.put_i32(response.throttle_time_ms);
     frame.put_i16(response.error_code);
-    put_count(&mut frame, response.results.len() + 1);
+    put_unsigned_varint(&mut frame, response.results.len() as u32 + 1);
     for result in &response.results {
         result.encode(&mut frame, KNOWN_MAX).map_err(|error| refused(error.to_string()))?;
         // The last byte counts the tagged fields: none. The new field stands before it.
@@ -39,14 +39,6 @@ pub fn encode_log_dirs(
     let length = i32::try_from(frame.len() - 4).map_err(|_| refused("it is larger than 2 GiB".into()))?;
     frame[..4].copy_from_slice(&length.to_be_bytes());
     Ok(frame.freeze())
-}
-
-fn put_count(into: &mut BytesMut, mut value: usize) {
-    while value >= 0x80 {
-        into.put_u8(value as u8 | 0x80);
-        value >>= 7;
-    }
-    into.put_u8(value as u8);
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod shapes;
 pub mod structure;
 mod topic_ids;
 pub mod transaction;
+mod varint;
 
 pub use answers::{check_answer, skip_header_tags};
 pub use codec::{Body, Malformed, NotEncodable, codec_version, decode, encode_into, encode_response};
@@ -22,6 +23,7 @@ pub use rebalances::{PastRebalance, PastRebalances, REBALANCES_TAG};
 pub use shape::{Field, Shape, Versioned};
 pub use shapes::{SHAPES, shape_of};
 pub use topic_ids::{OFFSETS_BY_TOPIC_ID, OffsetCommit, OffsetFetch};
+pub use varint::put_unsigned_varint;
 
 /// The version of one API, as it stands in a request header.
 pub type Version = i16;

@@ -1,7 +1,7 @@
 //! Bodies with strings that are not UTF-8, made readable: Apache Kafka takes such bytes for U+FFFD, so a client whose
 //! names are in Latin-1 works with it.
 use super::{
-    Shape, Version,
+    Shape, Version, put_unsigned_varint,
     shape::{STRING_BYTES_MAX, Watch},
 };
 use bytes::Bytes;
@@ -61,7 +61,7 @@ impl Watch for Rewriting<'_> {
         }
         self.copy_to(prefix_at);
         if self.is_flexible {
-            put_varint(&mut self.copy, text.len() + 1);
+            put_unsigned_varint(&mut self.copy, text.len() as u32 + 1);
         } else {
             self.copy.extend_from_slice(&i16::try_from(text.len()).ok()?.to_be_bytes());
         }
@@ -80,17 +80,10 @@ impl Watch for Rewriting<'_> {
         let Some((from, to)) = self.entered.pop() else { return };
         self.copy_to(to);
         let field = self.copy.split_off(from);
-        put_varint(&mut self.copy, field.len());
+        // Shorter than a frame and what it may grow by.
+        put_unsigned_varint(&mut self.copy, field.len() as u32);
         self.copy.extend_from_slice(&field);
     }
-}
-
-fn put_varint(to: &mut Vec<u8>, mut value: usize) {
-    while value >= 0x80 {
-        to.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    to.push(value as u8);
 }
 
 #[cfg(test)]

@@ -315,6 +315,7 @@ fn take_varint(body: &[u8], at: &mut usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::put_unsigned_varint;
 
     const fn all(field: Field) -> Versioned {
         Versioned { field, min: 0, max: Version::MAX }
@@ -369,7 +370,7 @@ mod tests {
     fn net_2_no_string_is_longer_than_older_versions_can_tell() {
         let body = |length: usize| {
             let mut body = vec![2];
-            put_varint(&mut body, length as u32 + 1);
+            put_unsigned_varint(&mut body, length as u32 + 1);
             body.resize(body.len() + length, b'x');
             body.extend([7, 0]);
             body
@@ -384,19 +385,11 @@ mod tests {
     #[test]
     fn net_2_tags_count_as_elements() {
         let mut body = vec![1, 7];
-        put_varint(&mut body, ELEMENTS_MAX as u32 + 1);
+        put_unsigned_varint(&mut body, ELEMENTS_MAX as u32 + 1);
         for tag in 0..=ELEMENTS_MAX as u32 {
-            put_varint(&mut body, tag);
+            put_unsigned_varint(&mut body, tag);
             body.push(0);
         }
         assert!(!SHAPE.fits(&body, 1));
-    }
-
-    fn put_varint(to: &mut Vec<u8>, mut value: u32) {
-        while value >= 0x80 {
-            to.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        to.push(value as u8);
     }
 }

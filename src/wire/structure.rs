@@ -1,6 +1,6 @@
 //! Kafka's structures that the `kafka-protocol` crate lacks (records of the broker's own): one way to declare, write
 //! and read them.
-use super::Version;
+use super::{Version, put_unsigned_varint};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -133,12 +133,8 @@ impl Writer {
         self.bytes
     }
 
-    pub fn unsigned_varint(&mut self, mut value: u32) {
-        while value >= 0x80 {
-            self.bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.bytes.push(value as u8);
+    pub fn unsigned_varint(&mut self, value: u32) {
+        put_unsigned_varint(&mut self.bytes, value);
     }
 
     /// Panics when the length does not fit its field: such values are refused where they come in.

@@ -5,7 +5,7 @@ use crate::{
     net::Piece,
     platform::seeded::{self, Bug},
     types::ErrorCode,
-    wire::{Encodable, Version, encode_response, put_response_header},
+    wire::{Encodable, Version, encode_response, put_response_header, put_unsigned_varint},
 };
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{
@@ -124,14 +124,14 @@ impl Pieces {
 }
 
 fn put_count(out: &mut BytesMut, version: Version, count: usize) {
-    if version >= FLEXIBLE { put_uvarint(out, count as u32 + 1) } else { out.put_i32(count as i32) }
+    if version >= FLEXIBLE { put_unsigned_varint(out, count as u32 + 1) } else { out.put_i32(count as i32) }
 }
 
 fn put_topic(out: &mut BytesMut, version: Version, item: &Item) {
     match version {
         13.. => out.put_slice(item.topic_id.0.as_bytes()),
         FLEXIBLE => {
-            put_uvarint(out, item.topic.len() as u32 + 1);
+            put_unsigned_varint(out, item.topic.len() as u32 + 1);
             out.put_slice(item.topic.as_bytes());
         }
         _ => {
@@ -182,7 +182,7 @@ fn put_partition(
     assert!(answer.bytes.len() - start > empty.len() && answer.bytes.ends_with(empty), "records are encoded last");
     answer.bytes.truncate(answer.bytes.len() - empty.len());
     if version >= FLEXIBLE {
-        put_uvarint(&mut answer.bytes, range.len as u32 + 1);
+        put_unsigned_varint(&mut answer.bytes, range.len as u32 + 1);
     } else {
         answer.bytes.put_i32(range.len as i32);
     }
@@ -191,12 +191,4 @@ fn put_partition(
         answer.bytes.put_u8(0);
     }
     Ok(())
-}
-
-fn put_uvarint(out: &mut BytesMut, mut value: u32) {
-    while value >= 0x80 {
-        out.put_u8(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.put_u8(value as u8);
 }
