@@ -218,7 +218,14 @@ impl ProducerStates {
         if origin == AppendOrigin::Client {
             check_sequence(id, producer, header)?;
         }
-        match producer.transaction_start {
+        Ok(())
+    }
+
+    /// What is outside of a transaction is not written while its producer has one open (IDEM-7). Asked last: whose sequence is
+    /// wrong is told that.
+    pub fn check_outside(&self, header: &BatchHeader) -> Result<(), ProducerError> {
+        let Some(id) = ProducerId::from_wire(header.producer_id) else { return Ok(()) };
+        match self.producers.get(&id).and_then(|producer| producer.transaction_start) {
             Some(since) if !header.is_transactional() => Err(ProducerError::InvalidTransactionState { id, since }),
             _ => Ok(()),
         }

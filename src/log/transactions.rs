@@ -58,6 +58,7 @@ impl Writer {
         if terms.origin == AppendOrigin::Client {
             self.verifications.check_sequence(&self.producers, header)?;
         }
+        self.producers.check_outside(header)?;
         Ok(Verdict::Append)
     }
 }

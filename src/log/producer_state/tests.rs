@@ -19,7 +19,10 @@ fn id(id: i64) -> ProducerId {
 fn check(states: &ProducerStates, header: &BatchHeader) -> Result<Verdict, ProducerError> {
     match states.duplicate(header) {
         Some(earlier) => Ok(Verdict::Duplicate(earlier)),
-        None => states.check(header, AppendOrigin::Client).map(|()| Verdict::Append),
+        None => states
+            .check(header, AppendOrigin::Client)
+            .and_then(|()| states.check_outside(header))
+            .map(|()| Verdict::Append),
     }
 }
 

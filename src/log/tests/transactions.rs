@@ -83,6 +83,24 @@ fn off_2_an_open_transaction_holds_committed_readers_back() {
 }
 
 #[test]
+fn idem_5_whoever_is_verified_is_told_of_the_sequence_before_the_transaction() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Fixture::real(dir.path());
+    let log = fixture.log(paged());
+    append_in(&log, 7, 0, 0).unwrap();
+    let outside = || {
+        let plain = BatchBuilder::new(NOW_MS).producer(7, 0, 1).record(None, Some(b"outside")).build();
+        log.append(plain, LeaderEpoch::ZERO, AppendOrigin::Client)
+    };
+    let refused = outside().unwrap_err();
+    assert!(matches!(refused, AppendError::Producer(ProducerError::InvalidTransactionState { .. })), "{refused}");
+    let next = Question { producer: producer(7), epoch: epoch(1), sequence: 0, version: TransactionVersion::V1 };
+    log.start_verification(next).unwrap();
+    let refused = outside().unwrap_err();
+    assert!(matches!(refused, AppendError::Producer(ProducerError::OutOfOrder { .. })), "{refused}");
+}
+
+#[test]
 fn txn_28_a_transaction_is_stable_once_its_marker_is_below_the_high_watermark() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = Fixture::real(dir.path());
