@@ -156,8 +156,8 @@ impl Log {
         let completed = self.note_batch(writer, config, placed.header(), marker, position);
         let log_start = self.show(writer, placed.header(), completed);
         if sync == SyncPolicy::PageCache {
-            writer.unflushed_batches += 1;
-            if writer.unflushed_batches >= config.flush_messages {
+            writer.unflushed_records += placed.last().next().since(placed.base());
+            if writer.unflushed_records >= config.flush_messages {
                 self.sync_segments(writer)?;
             }
         }
@@ -421,7 +421,7 @@ impl Log {
             return Err(AppendError::StorageFailed(why));
         }
         writer.unlogged = false;
-        writer.unflushed_batches = 0;
+        writer.unflushed_records = 0;
         Ok(())
     }
 }

@@ -304,12 +304,24 @@ impl LogDir {
         indexed?;
         checkpointed?;
         closed?;
-        if recovered {
-            let marker = format!("{{\"version\":0,\"brokerEpoch\":{}}}", self.broker_epoch());
-            let path = self.path().join(names::CLEAN_SHUTDOWN);
-            self.shared.disk.write_atomic(&path, marker.as_bytes()).map_err(LogDirError::io("write", &path))?;
+        if recovered { self.write_marker(self.broker_epoch()) } else { Ok(()) }
+    }
+
+    /// A start is refused before anything is recovered here: the stop before was orderly still. What was written meanwhile is in
+    /// the write-ahead log.
+    pub fn leave_as_found(&self) {
+        if self.was_clean()
+            && !self.is_recovered()
+            && let Err(error) = self.write_marker(self.previous_broker_epoch().unwrap_or(-1))
+        {
+            tracing::warn!(%error, "the next start checks all logs as after a crash");
         }
-        Ok(())
+    }
+
+    fn write_marker(&self, broker_epoch: i64) -> Result<(), LogDirError> {
+        let marker = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
+        let path = self.path().join(names::CLEAN_SHUTDOWN);
+        self.shared.disk.write_atomic(&path, marker.as_bytes()).map_err(LogDirError::io("write", &path))
     }
 }
 

@@ -97,6 +97,14 @@ impl EpochCache {
         self.changed |= self.entries.len() != before;
     }
 
+    /// The first epoch began at `start` at the latest.
+    pub fn begin_by(&mut self, start: Offset) {
+        if let Some(first) = self.entries.first_mut().filter(|first| first.start > start) {
+            first.start = start;
+            self.changed = true;
+        }
+    }
+
     /// The log now starts at `start`: the epoch in force there is kept and begins there.
     pub fn truncate_start(&mut self, start: Offset) {
         let after = self.entries.partition_point(|entry| entry.start <= start);

@@ -130,7 +130,7 @@ pub(in crate::log) struct Writer {
     pub snapshots: Vec<Offset>,
     /// Those that no checkpoint has synced yet.
     pub unsynced_snapshots: Vec<Offset>,
-    pub unflushed_batches: u64,
+    pub unflushed_records: u64,
     /// The newest cut that the write-ahead log has and no checkpoint covers: a crash does it once more.
     pub cut: Option<WalSequence>,
     /// Why no more is appended.

@@ -204,6 +204,12 @@ impl LogDir {
         Ok(())
     }
 
+    /// The notes of where logs start cannot be read: all logs are to be opened before `finish_recovery`, so that the next checkpoint,
+    /// which makes the file anew, knows their starts (LOG-18).
+    pub fn starts_lost(&self) -> bool {
+        self.checkpoints.lock().starts_lost
+    }
+
     /// Logs that have entries in the write-ahead log: to be opened before `finish_recovery`.
     pub fn pending(&self) -> Vec<(TopicId, i32)> {
         let pending = self.pending.lock();
@@ -264,6 +270,12 @@ impl LogDir {
             log.replay(&pending.recovered, entries, fresh, cuts_done)?;
         }
         log.settle(pending.is_some(), self.is_recovered())?;
+        let mut checkpoints = self.checkpoints.lock();
+        if checkpoints.starts_lost {
+            // The next checkpoint makes the file that is lost.
+            checkpoints.behind.insert(id.key(), log.clone());
+        }
+        drop(checkpoints);
         if self.failure().is_some() {
             log.close_marks(Closed::StorageFailed);
         }

@@ -107,7 +107,7 @@ impl<'a> Opening<'a> {
             recovery_point: recovery,
             snapshots: self.snapshots.clone(),
             unsynced_snapshots: self.unsynced_snapshots.clone(),
-            unflushed_batches: 0,
+            unflushed_records: 0,
             cut: None,
             closed: None,
         }
@@ -124,25 +124,18 @@ impl<'a> Opening<'a> {
             return self.without_first(&segments, listing);
         };
         let epochs_lost = self.load_epochs(listing).map_err(self.io("read the epochs of"))?;
+        let has_first_epoch = epochs_lost || self.epochs.first_start().is_some_and(|start| start <= first_base);
+        if self.known.start_lost {
+            self.known.log_start = self.start_by_epochs(&segments);
+        }
         let snapshot_lost = self.load_snapshot(listing).map_err(self.io("read the producers of"))?;
         let unclean_from = self.known.recovery_point.unwrap_or_default().max(first_base);
-        let mut end = None;
         // What is synced stays synced, whatever became of the notes about it: it is walked again, and damage in it told.
         let notes_lost = epochs_lost || snapshot_lost;
-        if self.known.clean && self.known.recovery_point.is_some() && !notes_lost {
-            let last = segments.last().expect("not empty").clone();
-            let before = (self.producers.clone(), self.epochs.clone(), self.epoch);
-            end = self.quick_end(&last, listing).map_err(self.io("read"))?;
-            // An orderly stop leaves nothing behind the recovery point, and a snapshot of the producers there. A log that
-            // was not opened between a crash and that stop is as the crash left it.
-            let stopped = |end: &Offset| {
-                Some(*end) == self.known.recovery_point && (self.snapshots.is_empty() || self.producers_from == *end)
-            };
-            end = end.filter(stopped);
-            if end.is_none() {
-                (self.producers, self.epochs, self.epoch) = before;
-            }
-        }
+        let end = match self.known.clean && self.known.recovery_point.is_some() && !notes_lost {
+            true => self.end_of_stop(segments.last().expect("not empty"), listing)?,
+            false => None,
+        };
         let mut unlogged = false;
         let end = match end {
             Some(end) => end,
@@ -151,6 +144,10 @@ impl<'a> Opening<'a> {
                 self.epochs.truncate_end(from);
                 self.epoch = self.epochs.latest();
                 let end = self.recover(&mut segments, from, self.known.safe(unclean_from))?;
+                if from <= first_base && has_first_epoch {
+                    // Compaction may have left no record of the first epoch's beginning.
+                    self.epochs.begin_by(first_base);
+                }
                 unlogged = end > unclean_from || self.known.recovery_point.is_none();
                 end
             }
@@ -190,9 +187,10 @@ impl<'a> Opening<'a> {
     }
 
     /// Where the log begins in its files. Names come to the disk in any order: that of the first segment may be missing while
-    /// there are later ones.
+    /// there are later ones, unless the log's start has moved there.
     fn first_base(&self, segments: &[Arc<Segment>]) -> Option<Offset> {
-        let is_behind_lost = |base| self.known.unsaved_from.is_some_and(|from| from < base);
+        let is_dropped = |base| self.known.dropped_to.is_some_and(|to| to >= base);
+        let is_behind_lost = |base| self.known.unsaved_from.is_some_and(|from| from < base) && !is_dropped(base);
         segments.first().map(|first| first.base()).filter(|base| !is_behind_lost(*base))
     }
 
@@ -345,11 +343,19 @@ impl<'a> Opening<'a> {
         Ok(end)
     }
 
-    /// True when there was a checkpoint and it cannot be believed.
+    /// Where the first epoch begins, there the log does: deleted records do not come back (LOG-18). In the first segment, that is: others
+    /// may have begun the epochs anew in the middle of the log.
+    fn start_by_epochs(&self, segments: &[Arc<Segment>]) -> Option<Offset> {
+        let is_believed = |start: &Offset| segments.get(1).is_none_or(|second| *start <= second.base());
+        self.epochs.first_start().filter(is_believed)
+    }
+
+    /// True when there was a checkpoint and it cannot be believed, or is gone: whatever has records that are synced has one.
     fn load_epochs(&mut self, listing: &[Entry]) -> io::Result<bool> {
-        let mut lost = false;
+        let mut lost = self.known.recovery_point > Some(Offset::ZERO);
         if listing.iter().any(|file| file.name == names::EPOCH_CHECKPOINT) {
             let bytes = self.folder.disk().read(&self.folder.file(names::EPOCH_CHECKPOINT))?;
+            lost = false;
             match checkpoint::read_epochs(&bytes) {
                 Ok(epochs) => self.epochs = EpochCache::loaded(epochs),
                 Err(error) => {
@@ -359,10 +365,6 @@ impl<'a> Opening<'a> {
             }
         }
         self.epoch = self.epochs.latest();
-        if self.known.start_lost {
-            // The first epoch begins where the log does: deleted records do not come back (LOG-18).
-            self.known.log_start = self.epochs.first_start();
-        }
         Ok(lost)
     }
 
@@ -394,6 +396,21 @@ impl<'a> Opening<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Where an orderly stop left the end: nothing is behind the recovery point, and a snapshot of the producers there. A log that was
+    /// not opened between a crash and that stop is as the crash left it.
+    fn end_of_stop(&mut self, last: &Arc<Segment>, listing: &[Entry]) -> Result<Option<Offset>, LogError> {
+        let before = (self.producers.clone(), self.epochs.clone(), self.epoch);
+        let end = self.quick_end(last, listing).map_err(self.io("read"))?;
+        let stopped = |end: &Offset| {
+            Some(*end) == self.known.recovery_point && (self.snapshots.is_empty() || self.producers_from == *end)
+        };
+        let end = end.filter(stopped);
+        if end.is_none() {
+            (self.producers, self.epochs, self.epoch) = before;
+        }
+        Ok(end)
     }
 
     /// The end of a log that was closed cleanly: from the last index entry on, headers only. `None` when it does not

@@ -16,6 +16,7 @@ mod held;
 mod moving;
 mod read;
 mod recovery;
+mod starts;
 mod tails;
 mod transactions;
 mod transactions_crash;

@@ -48,6 +48,18 @@ pub(super) fn open(
     limits: Arc<ConnectionLimits>,
 ) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
+    let all = storage.all_directories();
+    recover_all(parts, advertised, metrics, limits, storage)
+        .inspect_err(|_| all.iter().for_each(|directory| directory.leave_as_found()))
+}
+
+fn recover_all(
+    parts: &NodeParts,
+    advertised: &[ListenerConfig],
+    metrics: &Arc<Metrics>,
+    limits: Arc<ConnectionLimits>,
+    storage: Storage,
+) -> Result<Opened, StartError> {
     let partitions = Partitions::new(parts.config.node_id, storage.directories.clone(), storage.found.clone());
     let views = storage.views.clone().map(|views| (views.groups, views.transactions));
     let (groups_view, transactions_view) = views.unzip();

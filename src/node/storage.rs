@@ -46,6 +46,12 @@ impl Storage {
 }
 
 pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError> {
+    let mut opened = Vec::new();
+    open_and_identify(parts, &mut opened)
+        .inspect_err(|_| opened.iter().for_each(|directory| directory.leave_as_found()))
+}
+
+fn open_and_identify(parts: &NodeParts, opened: &mut Vec<Arc<LogDir>>) -> Result<Storage, StartError> {
     let settings = LogDirSettings {
         // Each directory has a cache of its own.
         open_files_max: Descriptors::of_process().segments / parts.config.log_dirs.len().max(1),
@@ -53,7 +59,11 @@ pub(super) fn open_directories(parts: &NodeParts) -> Result<Storage, StartError>
         producer_expiry_interval_ms: parts.config.producers.id_expiration_check_interval_ms,
         ..LogDirSettings::default()
     };
-    let open = |path: &PathBuf| LogDir::open(parts.disk.clone(), parts.clock.clone(), path, settings.clone());
+    let mut open = |path: &PathBuf| {
+        let directory = LogDir::open(parts.disk.clone(), parts.clock.clone(), path, settings.clone())?;
+        opened.push(directory.clone());
+        Ok::<_, LogDirError>(directory)
+    };
     let paths = &parts.config.log_dirs;
     let (mut directories, mut found) = (Vec::with_capacity(paths.len()), Found::default());
     let mut held = Vec::with_capacity(paths.len());
@@ -116,11 +126,13 @@ pub(super) fn recover(
         if !pending.iter().all(is_known) {
             open_strays(directory, &pending, partitions, log);
         }
-        let wanted: Vec<Arc<Partition>> = pending
-            .into_iter()
-            .filter_map(|(topic, index)| partitions.topic_by_id(topic)?.partition(index).cloned())
-            .filter(|partition| partition.is_in(directory))
-            .collect();
+        let with_entries =
+            pending.into_iter().filter_map(|(topic, index)| partitions.topic_by_id(topic)?.partition(index).cloned());
+        let mut wanted: Vec<Arc<Partition>> = match directory.starts_lost() {
+            true => partitions.topics().iter().flat_map(|topic| topic.partitions.iter().flatten()).cloned().collect(),
+            false => with_entries.collect(),
+        };
+        wanted.retain(|partition| partition.is_in(directory));
         open_all(&wanted);
         match directory.finish_recovery() {
             // It has failed, and was told; the others go on.

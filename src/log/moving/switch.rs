@@ -129,7 +129,7 @@ impl Log {
         writer.sealed_dirty.clear();
         writer.unsynced_snapshots.clear();
         (writer.unlogged, writer.listed, writer.new_folder) = (false, false, false);
-        (writer.cut, writer.unflushed_batches) = (None, 0);
+        (writer.cut, writer.unflushed_records) = (None, 0);
         from.shared.dirty.lock().retain(|dirty| !Arc::ptr_eq(dirty, self));
     }
 }

@@ -174,3 +174,40 @@ fn log_27_what_no_topic_is_known_of_is_set_aside_and_what_was_deleted_is_deleted
     );
     life.end();
 }
+
+#[test]
+fn log_12_a_refused_start_leaves_an_orderly_stop_what_it_was() {
+    let (disk, _) = written();
+    Life::begin(&disk).unwrap().end();
+    let marked = |directory: &str| names(&disk, directory).iter().any(|name| name == ".kafka_cleanshutdown");
+    assert!(marked("/a") && marked("/b"));
+    let meta = Path::new("/b/meta.properties");
+    let text = disk.read(meta).unwrap();
+    disk.remove_file(meta).unwrap();
+    assert!(matches!(refusal(Life::begin(&disk)), FormatError::Nameless { .. }));
+    assert!(marked("/a") && marked("/b"));
+    disk.write_atomic(meta, &text).unwrap();
+    let life = Life::begin(&disk).unwrap();
+    assert!(!marked("/a") && !marked("/b"));
+    life.end();
+}
+
+#[test]
+fn log_18_deleted_records_stay_deleted_though_no_life_after_the_damage_touches_the_log() {
+    let (disk, _) = written();
+    let life = Life::begin(&disk).unwrap();
+    for partition in life.partitions("first") {
+        assert_eq!(produce(&partition, 1), Ok(1));
+        let moved = partition.delete_records(Some(Offset::new(1))).unwrap();
+        moved.wait().unwrap();
+    }
+    life.end();
+    for directory in ["/a", "/b"] {
+        disk.write_atomic(&Path::new(directory).join("log-start-offset-checkpoint"), b"damaged").unwrap();
+    }
+    Life::begin(&disk).unwrap().end();
+    let life = Life::begin(&disk).unwrap();
+    let starts = life.partitions("first").into_iter().map(|partition| partition.log().unwrap().bounds().start());
+    assert_eq!(starts.collect::<Vec<_>>(), [Offset::new(1); 4]);
+    life.end();
+}

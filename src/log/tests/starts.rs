@@ -1,0 +1,116 @@
+//! Where a log starts when notes of it are lost, or its oldest segments went before the first note: what is there is not given up.
+use super::*;
+use crate::{log::SyncPolicy, platform::MemoryDisk};
+
+const PATH: &str = "/data";
+
+fn small(sync: SyncPolicy) -> LogConfig {
+    LogConfig {
+        sync,
+        segment_bytes: 1_000,
+        index_interval_bytes: 100,
+        file_delete_delay_ms: 0,
+        retention_ms: None,
+        ..LogConfig::default()
+    }
+}
+
+fn open(disk: &MemoryDisk, sync: SyncPolicy) -> (Fixture, Arc<Log>) {
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    let log = fixture.log(small(sync));
+    fixture.directory.finish_recovery().unwrap();
+    (fixture, log)
+}
+
+fn bounds(log: &Log) -> (i64, i64) {
+    (log.bounds().start().get(), log.bounds().end().get())
+}
+
+fn write_ten(log: &Log) {
+    (0..10).for_each(|_| _ = append_synced(log, batch(1, &[1; 350])));
+}
+
+#[test]
+fn log_7_records_of_the_page_cache_survive_a_kill_after_the_first_segments_went() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(small(SyncPolicy::Wal));
+    write_ten(&log);
+    // No checkpoint was taken: the write-ahead log has all until here, and nothing of what follows.
+    log.update_config(Arc::new(small(SyncPolicy::PageCache)));
+    write_ten(&log);
+    for start in [7, 12] {
+        log.advance_start(Some(Offset::new(start))).unwrap().wait().unwrap();
+        assert!(log.delete_old_segments().unwrap() > 0);
+        let (_fixture, left) = open(&disk.killed(), SyncPolicy::PageCache);
+        assert_eq!((bounds(&left), read_all(&left, 1_000).len()), (bounds(&log), read_all(&log, 1_000).len()));
+        assert_eq!(bounds(&left), (start, 20));
+    }
+}
+
+#[test]
+fn log_18_epochs_that_were_lost_once_are_no_start_of_the_log() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = open(&disk, SyncPolicy::Wal);
+    write_ten(&log);
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    let epochs = Path::new("/data/t-0/leader-epoch-checkpoint");
+    let before = disk.read(epochs).unwrap();
+    disk.remove_file(epochs).unwrap();
+    let (fixture, log) = open(&disk, SyncPolicy::Wal);
+    append_synced(&log, batch(1, b"v"));
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    assert_eq!(disk.read(epochs).unwrap(), before, "made again from the first record on");
+    for epochs_say in [&before[..], b"0\n1\n0 9\n"] {
+        let disk = disk.killed();
+        disk.write_atomic(epochs, epochs_say).unwrap();
+        disk.write_atomic(Path::new("/data/log-start-offset-checkpoint"), b"0\n7\n").unwrap();
+        let (_fixture, log) = open(&disk, SyncPolicy::Wal);
+        assert_eq!((bounds(&log), read_all(&log, 1_000).len()), ((0, 11), 11));
+    }
+}
+
+#[test]
+fn log_18_what_a_first_epoch_says_survives_a_walk_over_a_compacted_log() {
+    let disk = MemoryDisk::new();
+    let config = LogConfig { compact: true, ..small(SyncPolicy::Wal) };
+    let reopened = |disk: &MemoryDisk| {
+        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+        let log = fixture.log(config.clone());
+        fixture.directory.finish_recovery().unwrap();
+        (fixture, log)
+    };
+    let (fixture, log) = reopened(&disk);
+    append_synced(&log, batch(1, b"first"));
+    fixture.directory.checkpoint().unwrap();
+    super::following::follow(&log, &[(5, 0, 1), (6, 0, 1)], 9).unwrap();
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    // As compaction leaves it: the first record is gone.
+    let file = Path::new("/data/t-0/00000000000000000000.log");
+    let bytes = disk.read(file).unwrap();
+    let first = BatchHeader::parse(&bytes).unwrap().size();
+    disk.write_atomic(file, &bytes[first..]).unwrap();
+    disk.remove_file(Path::new("/data/recovery-point-offset-checkpoint")).unwrap();
+    let (fixture, log) = reopened(&disk);
+    assert_eq!(bounds(&log), (0, 7));
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    disk.write_atomic(Path::new("/data/log-start-offset-checkpoint"), b"0\n7\n").unwrap();
+    assert_eq!(bounds(&reopened(&disk).1), (0, 7));
+}
+
+#[test]
+fn log_7_flush_messages_counts_records() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    let config = LogConfig { flush_messages: 100, sync: SyncPolicy::PageCache, ..LogConfig::default() };
+    let log = fixture.log(config);
+    append(&log, batch(99, b"v")).unwrap();
+    assert_eq!(bounds(&open(&disk.crash(), SyncPolicy::PageCache).1), (0, 0));
+    append(&log, batch(1, b"v")).unwrap();
+    assert_eq!(bounds(&open(&disk.crash(), SyncPolicy::PageCache).1), (0, 100));
+}
