@@ -2,6 +2,7 @@
 use crate::config::environment::{self, FromVariable};
 use crate::config::node::{InternalTopic, NodeConfig, NodeConfigError};
 use crate::config::properties::{self, PropertiesError};
+use crate::config::providers::{self, Files, ProviderError};
 use crate::config::raw::{self, RawSettings, RawValue, Source};
 use crate::config::value::InvalidValue;
 use crate::config::{suggest, table};
@@ -56,6 +57,8 @@ pub enum ConfigError {
     Unknown(Vec<UnknownKey>),
     #[error("{source_text}: {invalid}")]
     Value { source_text: String, invalid: InvalidValue },
+    #[error("{key} ({source_text}): {error}")]
+    Provider { key: String, source_text: String, error: ProviderError },
     #[error(transparent)]
     Node(#[from] NodeConfigError),
 }
@@ -65,7 +68,7 @@ fn lines(unknown: &[UnknownKey]) -> String {
 }
 
 /// Reads settings: `overrides` beat `environment`, which beats `file` (its name and text), which beats the defaults.
-/// Of equal keys in one place the last counts.
+/// Of equal keys in one place the last counts. `files` are for the providers that `config.providers` names.
 ///
 /// # Errors
 /// A malformed file, an unknown key (unless `config.unknown=warn`, or it comes from a variable and is like no known
@@ -75,9 +78,13 @@ pub fn load(
     file: Option<(&str, &str)>,
     environment: impl Iterator<Item = (String, String)>,
     overrides: &[(String, String)],
+    files: &dyn Files,
 ) -> Result<Loaded, ConfigError> {
-    let raw = RawSettings::new(gather(file, environment, overrides)?);
-    let mut notes = judge_keys(&raw)?;
+    let variables: BTreeMap<String, String> = environment.collect();
+    let mut values = gather(file, variables.clone().into_iter(), overrides)?;
+    let mut notes = look_up(&mut values, &variables, files)?;
+    let raw = RawSettings::new(values);
+    notes.extend(judge_keys(&raw)?);
     raw::check_values(&raw).map_err(|(source_text, invalid)| ConfigError::Value { source_text, invalid })?;
     let node = NodeConfig::resolve(&raw)?;
     notes.extend(topics_that_cannot_be_made(&node));
@@ -117,13 +124,38 @@ fn gather(
     Ok(values)
 }
 
+/// Values that stand elsewhere come in.
+fn look_up(
+    values: &mut BTreeMap<String, RawValue>,
+    variables: &BTreeMap<String, String>,
+    files: &dyn Files,
+) -> Result<Vec<Note>, ConfigError> {
+    let left = providers::resolve(values, variables, files);
+    let source_text = |key: &str| values.get(key).map_or_else(String::new, |value| value.source.to_string());
+    match left {
+        Ok(left) => {
+            let note = |(key, variable): (String, String)| {
+                warning(format!(
+                    "{key} ({}): nothing is found for {variable}, so it stands as it is",
+                    source_text(&key)
+                ))
+            };
+            Ok(left.into_iter().map(note).collect())
+        }
+        Err(providers::Fault { key, error }) => {
+            let source_text = source_text(&key);
+            Err(ConfigError::Provider { key, source_text, error })
+        }
+    }
+}
+
 /// Sorts the keys into known, passed on, without effect and unknown.
 fn judge_keys(raw: &RawSettings) -> Result<Vec<Note>, ConfigError> {
     let mut notes = Vec::new();
     let mut without_effect = Vec::new();
     let mut unknown = Vec::new();
     for (key, value) in raw.fixed() {
-        if matches!(value.source, Source::Derived { .. }) {
+        if matches!(value.source, Source::Derived { .. }) || providers::is_of_one(raw.fixed(), key) {
             continue;
         }
         let known = table::broker(key);

@@ -10,7 +10,12 @@ use crate::{
     platform::{Clock, Disk, RealDisk, SystemChance, SystemClock, say, seeded},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::EnvFilter;
@@ -74,15 +79,29 @@ fn load(args: &ServeArgs) -> Result<Loaded, String> {
     let file = match &args.file {
         None => None,
         Some(path) => {
-            let bytes =
-                RealDisk.read(Path::new(path)).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            let bytes = Disk::read(&RealDisk, Path::new(path))
+                .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             Some((path.display().to_string(), config::properties_text(bytes)))
         }
     };
     let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(file, environment, &args.overrides).map_err(|error| error.to_string())
+    config::load(file, environment, &args.overrides, &RealDisk).map_err(|error| error.to_string())
+}
+
+impl config::Files for RealDisk {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        Disk::read(self, path)
+    }
+
+    fn canonical(&self, path: &Path) -> std::io::Result<PathBuf> {
+        path.canonicalize()
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        path.is_file()
+    }
 }
 
 /// Log lines go to standard error; `OTTLA_LOG` chooses levels (as `info` or `ottla::server=debug`), `OTTLA_LOG_FORMAT`
