@@ -1,5 +1,8 @@
 //! AlterConfigs and IncrementalAlterConfigs (Kafka's `ConfigurationControlManager` and `ConfigAdminManager`).
-use super::{AlterConfigs, ConfigChange, ConfigStep, Each, Refused, Rules, names::duplicates, operation::Decided};
+use super::{
+    AlterConfigs, ConfigChange, ConfigStep, Each, Refused, Rules, machine::counted, names::duplicates,
+    operation::Decided,
+};
 use crate::{
     image::{Image, Resource, ResourceKind, Settings},
     types::{ErrorCode, NodeId},
@@ -34,10 +37,7 @@ pub(super) fn alter(image: &Image, rules: &Rules, request: AlterConfigs) -> Resu
         };
         altered.push((resource, result));
     }
-    if request.validate_only {
-        records.clear();
-    }
-    Ok((records, altered))
+    Ok((counted(records, request.validate_only)?, altered))
 }
 
 fn alter_one(

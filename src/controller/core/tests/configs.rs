@@ -98,6 +98,19 @@ fn validating_only_changes_nothing() {
 }
 
 #[test]
+fn ctl_10_more_settings_than_a_batch_holds_are_refused_also_where_they_are_only_validated() {
+    let (mut cluster, _) = with_topic();
+    let resources = || (0..10_001).map(|n| (Resource::group(&format!("g{n}")), each(&[("retention.ms", set("5"))])));
+    for validate_only in [true, false] {
+        let request = AlterConfigs { resources: resources().collect(), validate_only };
+        let Reply::Configs(Err(refused)) = cluster.run(Operation::AlterConfigs(request)) else {
+            panic!("too much, {validate_only}")
+        };
+        assert_eq!(refused.code, ErrorCode::PolicyViolation);
+    }
+}
+
+#[test]
 fn what_stays_the_same_is_written_again_for_brokers_only() {
     let (mut cluster, a) = with_topic();
     let mut records_of = |resource: Resource| {
