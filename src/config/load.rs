@@ -6,7 +6,12 @@ use crate::config::providers::{self, Files, ProviderError};
 use crate::config::raw::{self, RawSettings, RawValue, Source};
 use crate::config::value::InvalidValue;
 use crate::config::{suggest, table};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Settings ready for use, and what to tell the person who wrote them.
 #[derive(Clone, Debug)]
@@ -59,6 +64,8 @@ pub enum ConfigError {
     Value { source_text: String, invalid: InvalidValue },
     #[error("{key} ({source_text}): {error}")]
     Provider { key: String, source_text: String, error: ProviderError },
+    #[error("log.dirs: {} and {} are the same directory, name it once", one.display(), other.display())]
+    SameDirectory { one: PathBuf, other: PathBuf },
     #[error(transparent)]
     Node(#[from] NodeConfigError),
 }
@@ -87,6 +94,7 @@ pub fn load(
     notes.extend(judge_keys(&raw)?);
     raw::check_values(&raw).map_err(|(source_text, invalid)| ConfigError::Value { source_text, invalid })?;
     let node = NodeConfig::resolve(&raw)?;
+    check_directories(&node, files)?;
     notes.extend(topics_that_cannot_be_made(&node));
     Ok(Loaded { node, raw, notes })
 }
@@ -147,6 +155,30 @@ fn look_up(
             Err(ConfigError::Provider { key, source_text, error })
         }
     }
+}
+
+/// A directory under two names, by a link say, would be found in use by its own broker.
+fn check_directories(node: &NodeConfig, files: &dyn Files) -> Result<(), ConfigError> {
+    let mut seen: Vec<(PathBuf, &PathBuf)> = Vec::new();
+    let metadata = Some(&node.metadata_log_dir).filter(|path| !node.log_dirs.contains(path));
+    for path in node.log_dirs.iter().chain(metadata) {
+        let real = real(files, path);
+        if let Some((_, one)) = seen.iter().find(|(seen, _)| *seen == real) {
+            return Err(ConfigError::SameDirectory { one: one.to_path_buf(), other: path.clone() });
+        }
+        seen.push((real, path));
+    }
+    Ok(())
+}
+
+/// Where a path leads, as far as it is there.
+fn real(files: &dyn Files, path: &Path) -> PathBuf {
+    let above = |path: &Path| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => real(files, Path::new(".")).join(name),
+        (Some(parent), Some(name)) => real(files, parent).join(name),
+        _ => path.to_path_buf(),
+    };
+    files.canonical(path).unwrap_or_else(|_| above(path))
 }
 
 /// Sorts the keys into known, passed on, without effect and unknown.
