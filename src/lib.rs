@@ -1,4 +1,6 @@
 //! Ottla: a Kafka broker in one binary. The layers, bottom to top, are listed in docs/ARCHITECTURE.md.
+// They end the process where standard output or error cannot be written; see `platform::say` and `cli::output`.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 pub mod api;
 pub mod cli;
 pub mod config;

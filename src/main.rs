@@ -1,4 +1,5 @@
 //! The `ottla` command.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 use std::process::ExitCode;
 
 #[global_allocator]

@@ -3,7 +3,7 @@ use super::{Context, Reply, failure, reply};
 use crate::{
     controller::{self, ConfigChange, Refused},
     image::{Resource, ResourceKind},
-    types::{ErrorCode, TopicName},
+    types::ErrorCode,
     wire::StrBytes,
 };
 use kafka_protocol::messages::{
@@ -86,11 +86,8 @@ pub fn alter(
 fn resource(cx: &Context, kind: i8, name: &str) -> Result<Resource, Refused> {
     let refuse = |why: String| Err(Refused::new(ErrorCode::InvalidRequest, why));
     match ResourceKind::from_wire(kind) {
-        Some(ResourceKind::Topic) if name.is_empty() => refuse("Default topic resources are not allowed.".into()),
-        Some(ResourceKind::Topic) => match TopicName::parse(name) {
-            Ok(_) => Ok(Resource::topic(name)),
-            Err(fault) => Err(Refused::new(ErrorCode::InvalidTopicException, fault.to_string())),
-        },
+        // The controller judges the name, behind the shape of what is asked.
+        Some(ResourceKind::Topic) => Ok(Resource::topic(name)),
         Some(ResourceKind::Broker) if name.is_empty() => Ok(Resource::all_brokers()),
         Some(ResourceKind::Broker) => match name.parse() {
             Ok(id) if cx.broker.image.load().cluster.broker(crate::types::NodeId(id)).is_some() => {

@@ -14,7 +14,7 @@ mod timestamp;
 mod topic;
 mod txn;
 
-use crate::platform::seeded;
+use crate::platform::{say, seeded};
 pub use args::ServeArgs;
 use args::{Cli, Command, Global};
 use clap::Parser;
@@ -45,7 +45,7 @@ fn finish(result: Result<(), CliError>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !matches!(error, CliError::OutputClosed) {
-                eprintln!("ottla: {error}");
+                say(format_args!("ottla: {error}"));
             }
             error.exit_code()
         }

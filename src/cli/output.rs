@@ -1,5 +1,6 @@
 //! What goes to stdout: data only, as text for people or JSON for programs.
 use super::CliError;
+use crate::platform::say;
 use std::io::{BufWriter, IsTerminal, StdoutLock, Write};
 
 /// Standard output with what the global flags say about it.
@@ -41,7 +42,7 @@ impl Output {
     /// A remark for people, on stderr; not with `--quiet`.
     pub fn remark(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            say(text);
         }
     }
 

@@ -2,10 +2,16 @@
 use crate::config::environment::{self, FromVariable};
 use crate::config::node::{InternalTopic, NodeConfig, NodeConfigError};
 use crate::config::properties::{self, PropertiesError};
+use crate::config::providers::{self, Files, ProviderError};
 use crate::config::raw::{self, RawSettings, RawValue, Source};
 use crate::config::value::InvalidValue;
 use crate::config::{suggest, table};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Settings ready for use, and what to tell the person who wrote them.
 #[derive(Clone, Debug)]
@@ -56,6 +62,10 @@ pub enum ConfigError {
     Unknown(Vec<UnknownKey>),
     #[error("{source_text}: {invalid}")]
     Value { source_text: String, invalid: InvalidValue },
+    #[error("{key} ({source_text}): {error}")]
+    Provider { key: String, source_text: String, error: ProviderError },
+    #[error("log.dirs: {} and {} are the same directory, name it once", one.display(), other.display())]
+    SameDirectory { one: PathBuf, other: PathBuf },
     #[error(transparent)]
     Node(#[from] NodeConfigError),
 }
@@ -65,7 +75,7 @@ fn lines(unknown: &[UnknownKey]) -> String {
 }
 
 /// Reads settings: `overrides` beat `environment`, which beats `file` (its name and text), which beats the defaults.
-/// Of equal keys in one place the last counts.
+/// Of equal keys in one place the last counts. `files` are for the providers that `config.providers` names.
 ///
 /// # Errors
 /// A malformed file, an unknown key (unless `config.unknown=warn`, or it comes from a variable and is like no known
@@ -75,11 +85,16 @@ pub fn load(
     file: Option<(&str, &str)>,
     environment: impl Iterator<Item = (String, String)>,
     overrides: &[(String, String)],
+    files: &dyn Files,
 ) -> Result<Loaded, ConfigError> {
-    let raw = RawSettings::new(gather(file, environment, overrides)?);
-    let mut notes = judge_keys(&raw)?;
+    let variables: BTreeMap<String, String> = environment.collect();
+    let mut values = gather(file, variables.clone().into_iter(), overrides)?;
+    let mut notes = look_up(&mut values, &variables, files)?;
+    let raw = RawSettings::new(values);
+    notes.extend(judge_keys(&raw)?);
     raw::check_values(&raw).map_err(|(source_text, invalid)| ConfigError::Value { source_text, invalid })?;
     let node = NodeConfig::resolve(&raw)?;
+    check_directories(&node, files)?;
     notes.extend(topics_that_cannot_be_made(&node));
     Ok(Loaded { node, raw, notes })
 }
@@ -117,13 +132,62 @@ fn gather(
     Ok(values)
 }
 
+/// Values that stand elsewhere come in.
+fn look_up(
+    values: &mut BTreeMap<String, RawValue>,
+    variables: &BTreeMap<String, String>,
+    files: &dyn Files,
+) -> Result<Vec<Note>, ConfigError> {
+    let left = providers::resolve(values, variables, files);
+    let source_text = |key: &str| values.get(key).map_or_else(String::new, |value| value.source.to_string());
+    match left {
+        Ok(left) => {
+            let note = |(key, variable): (String, String)| {
+                warning(format!(
+                    "{key} ({}): nothing is found for {variable}, so it stands as it is",
+                    source_text(&key)
+                ))
+            };
+            Ok(left.into_iter().map(note).collect())
+        }
+        Err(providers::Fault { key, error }) => {
+            let source_text = source_text(&key);
+            Err(ConfigError::Provider { key, source_text, error })
+        }
+    }
+}
+
+/// A directory under two names, by a link say, would be found in use by its own broker.
+fn check_directories(node: &NodeConfig, files: &dyn Files) -> Result<(), ConfigError> {
+    let mut seen: Vec<(PathBuf, &PathBuf)> = Vec::new();
+    let metadata = Some(&node.metadata_log_dir).filter(|path| !node.log_dirs.contains(path));
+    for path in node.log_dirs.iter().chain(metadata) {
+        let real = real(files, path);
+        if let Some((_, one)) = seen.iter().find(|(seen, _)| *seen == real) {
+            return Err(ConfigError::SameDirectory { one: one.to_path_buf(), other: path.clone() });
+        }
+        seen.push((real, path));
+    }
+    Ok(())
+}
+
+/// Where a path leads, as far as it is there.
+fn real(files: &dyn Files, path: &Path) -> PathBuf {
+    let above = |path: &Path| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => real(files, Path::new(".")).join(name),
+        (Some(parent), Some(name)) => real(files, parent).join(name),
+        _ => path.to_path_buf(),
+    };
+    files.canonical(path).unwrap_or_else(|_| above(path))
+}
+
 /// Sorts the keys into known, passed on, without effect and unknown.
 fn judge_keys(raw: &RawSettings) -> Result<Vec<Note>, ConfigError> {
     let mut notes = Vec::new();
     let mut without_effect = Vec::new();
     let mut unknown = Vec::new();
     for (key, value) in raw.fixed() {
-        if matches!(value.source, Source::Derived { .. }) {
+        if matches!(value.source, Source::Derived { .. }) || providers::is_of_one(raw.fixed(), key) {
             continue;
         }
         let known = table::broker(key);

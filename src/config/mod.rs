@@ -9,6 +9,7 @@ mod listener;
 mod load;
 mod node;
 mod properties;
+mod providers;
 mod raw;
 mod reader;
 mod setting;
@@ -33,6 +34,7 @@ pub use node::{
     TransactionRules,
 };
 pub use properties::{PropertiesError, Property, parse as parse_properties, text_of as properties_text};
+pub use providers::{Files, ProviderError};
 pub use raw::{RawSettings, RawValue, Source};
 pub use setting::{Dynamic, Effect, Importance, Scope, Setting, Valid, ValueKind};
 pub use topic::{Compression, SyncPolicy, TimestampType, TopicConfig, TopicConfigError, validate_topic};

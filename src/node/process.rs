@@ -7,11 +7,17 @@ use crate::{
     cli::ServeArgs,
     config::{self, Loaded, NoteLevel},
     net::BrokerAddress,
-    platform::{Clock, Disk, RealDisk, SystemChance, SystemClock, seeded},
+    platform::{Clock, Disk, RealDisk, SystemChance, SystemClock, say, seeded},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::EnvFilter;
 
 /// How long an orderly stop may take before the process ends all the same.
@@ -26,7 +32,7 @@ pub fn serve(args: ServeArgs) -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("ottla: cannot start its threads: {error}");
+            say(format_args!("ottla: cannot start its threads: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -42,7 +48,7 @@ async fn heed(args: ServeArgs, clock: Arc<SystemClock>) -> ExitCode {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
-            eprintln!("ottla: cannot listen to signals: {error}");
+            say(format_args!("ottla: cannot listen to signals: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -54,7 +60,7 @@ async fn heed(args: ServeArgs, clock: Arc<SystemClock>) -> ExitCode {
     let loaded = match loaded.map_err(|error| error.to_string()).and_then(|loaded| loaded) {
         Ok(loaded) => loaded,
         Err(why) => {
-            eprintln!("ottla: {why}");
+            say(format_args!("ottla: {why}"));
             return ExitCode::from(2);
         }
     };
@@ -73,21 +79,37 @@ fn load(args: &ServeArgs) -> Result<Loaded, String> {
     let file = match &args.file {
         None => None,
         Some(path) => {
-            let bytes =
-                RealDisk.read(Path::new(path)).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            let bytes = Disk::read(&RealDisk, Path::new(path))
+                .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             Some((path.display().to_string(), config::properties_text(bytes)))
         }
     };
     let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    config::load(file, environment, &args.overrides).map_err(|error| error.to_string())
+    config::load(file, environment, &args.overrides, &RealDisk).map_err(|error| error.to_string())
+}
+
+impl config::Files for RealDisk {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        Disk::read(self, path)
+    }
+
+    fn canonical(&self, path: &Path) -> std::io::Result<PathBuf> {
+        path.canonicalize()
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        path.is_file()
+    }
 }
 
 /// Log lines go to standard error; `OTTLA_LOG` chooses levels (as `info` or `ottla::server=debug`), `OTTLA_LOG_FORMAT`
 /// is `text` or `json`.
 fn start_logging() {
-    let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        std::env::var("OTTLA_LOG").ok().and_then(|levels| filter(&levels)).unwrap_or_else(|| EnvFilter::new("info"));
+    let too_much = filter.max_level_hint() > Some(STATIC_MAX_LEVEL);
     // A line that cannot be written, to a file on a full disk say, is lost; to complain of it there would be a panic.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let lines = lines.log_internal_errors(false);
@@ -96,8 +118,18 @@ fn start_logging() {
         _ => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
     };
     if let Err(error) = started {
-        eprintln!("ottla: no log lines will be seen: {error}");
+        say(format_args!("ottla: no log lines will be seen: {error}"));
     }
+    if too_much {
+        tracing::warn!("OTTLA_LOG asks for more lines than there are in this build: the most is {STATIC_MAX_LEVEL}");
+    }
+}
+
+/// What `levels` choose, if they can be read. One by one: all at once, the filter tells people itself of levels that this build leaves out,
+/// and would end the process where standard error cannot be written.
+fn filter(levels: &str) -> Option<EnvFilter> {
+    let mut levels = levels.split(',').filter(|level| !level.is_empty());
+    levels.try_fold(EnvFilter::default(), |filter, level| Some(filter.add_directive(level.parse().ok()?)))
 }
 
 /// Who looks whether the broker is there comes with one connection.
@@ -139,7 +171,7 @@ impl Signals {
 
 async fn run(loaded: Loaded, mut signals: Signals, clock: Arc<SystemClock>, disk: Arc<dyn Disk>) -> ExitCode {
     if let Some(notice) = seeded::notice() {
-        eprintln!("ottla: {notice}");
+        say(format_args!("ottla: {notice}"));
         tracing::error!("{notice}");
     }
     let directories: Vec<String> = loaded.node.log_dirs.iter().map(|path| path.display().to_string()).collect();
@@ -163,7 +195,7 @@ async fn run(loaded: Loaded, mut signals: Signals, clock: Arc<SystemClock>, disk
     let node = match started {
         Ok(node) => node,
         Err(error) => {
-            eprintln!("ottla: {error}");
+            say(format_args!("ottla: {error}"));
             return ExitCode::FAILURE;
         }
     };

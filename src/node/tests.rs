@@ -14,7 +14,7 @@ use crate::{
     log::{AppendOrigin, Closed},
     metrics::Metrics,
     node::NodeParts,
-    platform::{Chance, Clock, Disk, ManualClock, MemoryDisk, OpenMode, SeededChance},
+    platform::{Chance, Clock, Disk, ManualClock, MemoryDisk, OpenMode, RealDisk, SeededChance},
     record::{BatchBuilder, CheckedBatch, records, walk},
     replica::Partition,
     server::ConnectionLimits,
@@ -83,7 +83,7 @@ fn batch(first: i64, (count, size): (i32, usize)) -> CheckedBatch {
 fn parts(disk: &MemoryDisk, directories: &str, chance: Arc<dyn Chance>) -> NodeParts {
     let overrides = [("log.dirs", directories), ("ottla.http.listen", "off"), ("node.id", "1")];
     let overrides: Vec<_> = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let loaded = config::load(None, std::iter::empty(), &overrides).expect("good settings");
+    let loaded = config::load(None, std::iter::empty(), &overrides, &RealDisk).expect("good settings");
     NodeParts {
         config: loaded.node,
         raw: loaded.raw,

@@ -6,6 +6,7 @@ mod memory_disk;
 mod patience;
 mod real_disk;
 pub mod seeded;
+mod stderr;
 
 pub use chance::{Chance, SeededChance, SystemChance};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -13,3 +14,4 @@ pub use disk::{Disk, DiskFile, Entry, OpenMode, is_direct_refused};
 pub use memory_disk::{Fault, FaultEffect, MemoryDisk, Operation, OperationKind};
 pub use patience::{hurried, is_hurried};
 pub use real_disk::RealDisk;
+pub use stderr::say;

@@ -130,6 +130,8 @@ pub(super) struct Connection {
     alarm: Pin<Box<Sleep>>,
     alarm_is_soon: bool,
     active_at: Instant,
+    /// The client sends nothing more; what it sent is still answered, as Kafka does.
+    is_half_closed: bool,
     _place: Place,
 }
 
@@ -152,6 +154,7 @@ impl Connection {
             ticket: Ticket::default(),
             beyond_until: None,
             active_at: now,
+            is_half_closed: false,
             _place: place,
         }
     }
@@ -210,8 +213,15 @@ impl Connection {
             if handled > 0 || answered > 0 {
                 continue;
             }
+            if self.is_half_closed && self.pending.is_empty() && self.outgoing.is_empty() {
+                return Poll::Ready(Err(Ended::ByClient));
+            }
             // A frame that must wait for the writes before it waits alone: nothing more is read behind it.
-            let reading = if self.may_read() && !self.frames.has_frame() && self.poll_admitted(cx).is_ready() {
+            let reading = if !self.is_half_closed
+                && self.may_read()
+                && !self.frames.has_frame()
+                && self.poll_admitted(cx).is_ready()
+            {
                 self.poll_read(cx)
             } else {
                 Poll::Pending
@@ -360,7 +370,11 @@ impl Connection {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         // Not `try_read_buf`, which asks an emptied socket once more: this knows from a short read that it is empty.
         match ready!(pin!(self.socket.read_buf(self.frames.room())).poll(cx)) {
-            Ok(0) => Poll::Ready(Err(Ended::ByClient)),
+            Ok(0) => {
+                self.is_half_closed = true;
+                self.active_at = Instant::now();
+                Poll::Ready(Ok(()))
+            }
             Ok(bytes) => {
                 self.frames.filled(bytes);
                 self.active_at = Instant::now();
@@ -372,9 +386,9 @@ impl Connection {
 
     /// `Ready(Ok)`: look at the waiting answers again, their time may be over. A connection on which nothing moves and
     /// for which nothing is being done is closed after its time (NET-6), and so is one whose answers nobody reads
-    /// (NET-5).
+    /// (NET-5). A client that sends nothing more may be gone altogether: then its waiting requests go once that is known (NET-8).
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        if self.writes_waiting > 0 && !self.alarm_is_soon {
+        if (self.writes_waiting > 0 || self.is_half_closed) && !self.alarm_is_soon {
             self.alarm_is_soon = true;
             self.alarm.as_mut().reset(Instant::now() + SOON);
         }
@@ -387,12 +401,22 @@ impl Connection {
         if due <= now && !self.outgoing.is_empty() && self.warming.is_none() {
             return Poll::Ready(Err(Ended::NotReading));
         }
+        if self.is_half_closed {
+            if due <= now {
+                return Poll::Ready(Err(Ended::ByClient));
+            }
+            // Nothing is read any more that could tell of it.
+            if let Some(error) = self.socket.take_error()? {
+                return Poll::Ready(Err(error.into()));
+            }
+        }
         let is_quiet = self.pending.is_empty() && self.outgoing.is_empty() && self.admitting.is_none();
         if due <= now && is_quiet {
             return Poll::Ready(Err(Ended::Idle));
         }
         // Stays soon while the connection is in use, so that the timer is not set anew for every request.
-        self.alarm_is_soon = self.writes_waiting > 0 || (is_quiet && now - self.active_at < SOON);
+        self.alarm_is_soon =
+            self.writes_waiting > 0 || self.is_half_closed || (is_quiet && now - self.active_at < SOON);
         let next = if self.alarm_is_soon { now + SOON } else { due.max(now + SOON) };
         self.alarm.as_mut().reset(self.beyond_until.map_or(next, |until| next.min(until)));
         Poll::Ready(Ok(()))

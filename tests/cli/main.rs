@@ -4,4 +4,5 @@ mod broker;
 mod groups;
 mod offline;
 mod online;
+mod stderr;
 mod transactions;

@@ -164,6 +164,39 @@ fn net_5_a_client_that_does_not_read_is_held_back_and_closed() {
 }
 
 #[test]
+fn net_8_a_client_that_sends_nothing_more_and_is_gone_gives_its_place_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let settings = ["max.connections=1", "connections.max.idle.ms=4000"];
+    let child = Child::serve(directory.path(), port, &settings);
+    make_topic(port, "t");
+    let back_after = |goes: bool| {
+        let mut waits = loop {
+            let mut socket = connect(port);
+            if socket.write_all(&api_versions(1)).is_ok() && socket.peek(&mut [0]).is_ok_and(|bytes| bytes > 0) {
+                break socket;
+            }
+        };
+        waits.write_all(&fetch(2, "t", 60_000)).unwrap();
+        waits.shutdown(Shutdown::Write).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(ask(&mut connect(port), &api_versions(3)).is_err(), "it waits for its answer");
+        let begun = Instant::now();
+        // The answer that nobody read makes this a reset.
+        let held = (!goes).then_some(waits);
+        while ask(&mut connect(port), &api_versions(4)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the place came back");
+        }
+        drop(held);
+        begun.elapsed()
+    };
+    let (gone, silent) = (back_after(true), back_after(false));
+    assert!(gone < Duration::from_secs(2), "{gone:?}");
+    assert!(silent < Duration::from_secs(10), "the idle time is the end of its wait: {silent:?}");
+    child.stop();
+}
+
+#[test]
 fn half_closed_connections_do_not_stay() {
     let directory = tempfile::tempdir().unwrap();
     let port = free_port();
@@ -171,8 +204,9 @@ fn half_closed_connections_do_not_stay() {
     make_topic(port, "t");
     for _ in 0..100 {
         let mut socket = connect(port);
-        socket.write_all(&fetch(1, "t", 30_000)).unwrap();
+        socket.write_all(&fetch(1, "t", 10)).unwrap();
         socket.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(answer(&mut socket).unwrap().0, 1);
         assert!(is_closed(&mut socket));
     }
     serves(port);

@@ -20,6 +20,28 @@ fn a_second_broker_on_the_same_directory_is_refused() {
 }
 
 #[test]
+fn one_directory_under_two_names_is_told_as_that() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("there")).unwrap();
+    std::os::unix::fs::symlink("there", directory.path().join("link")).unwrap();
+    let absolute = |name: &str| directory.path().join(name).display().to_string();
+    for (one, other) in [
+        ("there".to_owned(), "there/".to_owned()),
+        ("there".to_owned(), "link".to_owned()),
+        ("link/new".to_owned(), absolute("there/new")),
+        ("new".to_owned(), absolute("new/")),
+        (absolute("new"), "./new".to_owned()),
+    ] {
+        let (code, said) = serve(directory.path(), &[&format!("log.dirs=other,{one},{other}")]);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(&format!("log.dirs: {one} and {other} are the same directory")), "{said}");
+    }
+    let (code, said) = serve(directory.path(), &["log.dirs=there", "metadata.log.dir=link"]);
+    assert!(code == 2 && said.contains("there and link are the same directory"), "{said}");
+    assert!(!directory.path().join("other").exists(), "nothing was formatted");
+}
+
+#[test]
 fn a_port_in_use_is_refused_and_nothing_is_formatted() {
     let directory = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -381,6 +381,17 @@ fn altering_what_is_no_topic_s_name() {
             assert_error(replace(version, name, &[("retention.ms", Some("1"))], false), code);
             assert_error(replace(version, name, &[], true), code);
         }
+        // The change is looked at before the name, its values after it.
+        for (change, code) in [
+            (("flush.messages", APPEND, Some("1")), Code::InvalidConfig),
+            (("retention.ms", SUBTRACT, Some("1")), Code::InvalidConfig),
+            (("retention.ms", SET, None), Code::InvalidRequest),
+            (("retention.ms", SET, Some("x")), Code::InvalidTopicException),
+            (("no.such.setting", SET, Some("1")), Code::InvalidTopicException),
+        ] {
+            assert_error(alter_as(version, "a b", &[change], true), code);
+        }
+        assert_error(alter_as(version, "", &[("flush.messages", APPEND, Some("1"))], true), Code::InvalidConfig);
     }
 }
 

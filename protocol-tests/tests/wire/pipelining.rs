@@ -191,15 +191,26 @@ fn two_frames_in_one_packet_and_one_frame_in_two() {
 }
 
 #[test]
-fn a_closed_half_still_gets_no_wrong_answer() {
+fn net_4_who_sends_nothing_more_is_answered_all_that_was_asked() {
     let mut connection = Connection::open();
     let topic = new_topic(&mut connection, 1);
-    let mut half = Connection::open();
-    half.send(13, &produce_request(13, &topic, 0, Batch::of(&["last words"]).encode()));
-    half.finish_sending();
-    // Answered or not, the connection ends, and what was written is whole.
-    assert!(half.read_to_end_within(10_000).is_some());
-    assert!(append(&mut connection, &topic, &Batch::of(&["next"])) <= 1);
+    for round in 0..5 {
+        let mut half = Connection::open();
+        let words = Batch::of(&["last words"]).encode();
+        let written = half.send(13, &produce_request(13, &topic, 0, words).with_acks(-1));
+        let wait = fetch_request(18, &topic, vec![from_offset(0, 0)]).with_min_bytes(1_000_000).with_max_wait_ms(300);
+        let waiting = half.send(18, &wait);
+        let small = [(); 2].map(|()| half.send(0, &ApiVersionsRequest::default()));
+        half.finish_sending();
+        let answer = half.receive::<ProduceRequest>(13, written);
+        assert_eq!(answer.responses[0].partition_responses[0].base_offset, round);
+        let found = only_partition(&half.receive::<FetchRequest>(18, waiting));
+        assert_eq!(read_batches(found.records.as_deref().unwrap_or_default()).len() as i64, round + 1);
+        small
+            .into_iter()
+            .for_each(|correlation| assert_ok(half.receive::<ApiVersionsRequest>(0, correlation).error_code));
+        half.assert_closed();
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::{
     args::{Global, parse_pair},
     cluster::{Cluster, TIMEOUT_DEFAULT},
 };
+use crate::platform::say;
 use clap::{Args, Subcommand};
 
 #[derive(Subcommand, Debug)]
@@ -172,7 +173,7 @@ impl Tally {
             failed => {
                 output.flush()?;
                 for error in &self.failures {
-                    eprintln!("ottla: {error}");
+                    say(format_args!("ottla: {error}"));
                 }
                 match self.failures.iter().all(|error| matches!(error, CliError::NotFound(_))) {
                     true => Err(CliError::NotFound(format!("{failed} of {} do not exist", self.all))),

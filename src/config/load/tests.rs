@@ -1,12 +1,13 @@
 //! Files, variables and flags together: what wins, what is refused, and in which words.
 use super::*;
 use crate::config::listener::Protocol;
+use crate::config::providers::tests::KnownFiles;
 
 fn load_all(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
     let owned = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
         pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
     };
-    load(Some(("server.properties", file)), owned(variables).into_iter(), &owned(flags))
+    load(Some(("server.properties", file)), owned(variables).into_iter(), &owned(flags), &KnownFiles(&[]))
 }
 
 fn message(file: &str) -> String {
@@ -15,7 +16,7 @@ fn message(file: &str) -> String {
 
 #[test]
 fn nothing_at_all_is_a_complete_node() {
-    let loaded = load(None, std::iter::empty(), &[]).unwrap();
+    let loaded = load(None, std::iter::empty(), &[], &KnownFiles(&[])).unwrap();
     assert!(loaded.notes.is_empty(), "{:?}", loaded.notes);
     assert_eq!(loaded.node.node_id.0, 1);
     assert_eq!(loaded.node.network.listeners.len(), 1);
@@ -147,7 +148,9 @@ fn the_two_listener_compose_file_works_verbatim() {
         ("KAFKA_NODE_ID", "1"),
         ("CLUSTER_ID", "4L6g3nShT-eMCtK--X86sw"),
     ];
-    let node = load(None, variables.map(|(key, value)| (key.into(), value.into())).into_iter(), &[]).unwrap().node;
+    let node = load(None, variables.map(|(key, value)| (key.into(), value.into())).into_iter(), &[], &KnownFiles(&[]))
+        .unwrap()
+        .node;
     let names = |listeners: &[crate::config::Listener]| -> Vec<String> {
         listeners.iter().map(|listener| format!("{listener} {}", listener.protocol.name())).collect()
     };

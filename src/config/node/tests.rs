@@ -28,7 +28,7 @@ fn what_is_honoured_is_read() {
     let topics = table::all(Scope::Topic).flat_map(|setting| table::broker_synonyms_of_topic(setting.name));
     read.extend(topics.map(|synonym| synonym.broker));
     // Read by `load` before anything else.
-    read.insert("config.unknown");
+    read.extend(["config.providers", "config.unknown"]);
     for setting in table::all(Scope::Broker).filter(|setting| setting.effect != Effect::NoEffect) {
         assert!(read.contains(setting.name), "{} is said to have an effect", setting.name);
     }

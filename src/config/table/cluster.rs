@@ -17,8 +17,8 @@ settings! {
         "The rack of this broker, for placing replicas and for clients that read nearby.";
     Int "broker.session.timeout.ms" = Some("9000"), Any, Medium, Fixed, NoEffect,
         "A broker that is silent for this long counts as gone.";
-    List "config.providers" = Some(""), Elements { of: &[], empty_allowed: true }, Low, ClusterWide, NoEffect,
-        "Java classes that look values up elsewhere.";
+    List "config.providers" = Some(""), Elements { of: &[], empty_allowed: true }, Low, ClusterWide, Honoured,
+        "Who looks up ${NAME:[PATH:]KEY} in settings at the start: Kafka's EnvVar-, File- and DirectoryConfigProvider.";
     Boolean "controlled.shutdown.enable" = Some("true"), Any, Medium, Fixed, NoEffect,
         "Hand leadership over before stopping; always done.";
     List "controller.listener.names" = Some("CONTROLLER"),

@@ -1,8 +1,11 @@
 //! AlterConfigs and IncrementalAlterConfigs (Kafka's `ConfigurationControlManager` and `ConfigAdminManager`).
-use super::{AlterConfigs, ConfigChange, ConfigStep, Each, Refused, Rules, names::duplicates, operation::Decided};
+use super::{
+    AlterConfigs, ConfigChange, ConfigStep, Each, Refused, Rules, machine::counted, names::duplicates,
+    operation::Decided,
+};
 use crate::{
     image::{Image, Resource, ResourceKind, Settings},
-    types::{ErrorCode, NodeId},
+    types::{ErrorCode, NodeId, TopicName},
     wire::metadata::{ConfigRecord, MetadataRecord},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,10 +37,7 @@ pub(super) fn alter(image: &Image, rules: &Rules, request: AlterConfigs) -> Resu
         };
         altered.push((resource, result));
     }
-    if request.validate_only {
-        records.clear();
-    }
-    Ok((records, altered))
+    Ok((counted(records, request.validate_only)?, altered))
 }
 
 fn alter_one(
@@ -56,6 +56,7 @@ fn alter_one(
         ConfigChange::Each(steps) => stepped(rules, resource, before, steps)?,
     };
     check_sizes(&after)?;
+    check_name(resource)?;
     rules.settings.check(resource, &after)?;
     check_exists(image, resource)?;
     Ok(difference(resource, before, &after, change))
@@ -130,6 +131,17 @@ pub(super) fn check_sizes(settings: &Settings) -> Result<(), Refused> {
         return Err(Refused::new(ErrorCode::InvalidConfig, text));
     }
     Ok(())
+}
+
+fn check_name(resource: &Resource) -> Result<(), Refused> {
+    if resource.kind != ResourceKind::Topic {
+        return Ok(());
+    }
+    if resource.name.is_empty() {
+        return Err(Refused::new(ErrorCode::InvalidRequest, "Default topic resources are not allowed."));
+    }
+    let parsed = TopicName::parse(&resource.name);
+    parsed.map(drop).map_err(|fault| Refused::new(ErrorCode::InvalidTopicException, fault.to_string()))
 }
 
 fn check_exists(image: &Image, resource: &Resource) -> Result<(), Refused> {

@@ -118,16 +118,24 @@ impl Machine for Metadata {
     }
 }
 
+/// What an operation writes, if it is not too much; nothing where it is only asked whether it could be done, with the same answer.
+pub(super) fn counted(mut records: Vec<MetadataRecord>, validate_only: bool) -> Result<Vec<MetadataRecord>, Refused> {
+    if records.len() > RECORDS_PER_OPERATION_MAX {
+        let text = "Unable to perform excessively large batch operation.";
+        return Err(Refused::new(ErrorCode::PolicyViolation, text));
+    }
+    if validate_only {
+        records.clear();
+    }
+    Ok(records)
+}
+
 /// Makes an operation count whole or not at all (CTL-10).
 fn whole<T>(
     decided: Result<super::operation::Decided<T>, Refused>,
     reply: impl FnOnce(Result<T, Refused>) -> Reply,
 ) -> (Vec<MetadataRecord>, Reply) {
-    match decided {
-        Ok((records, _)) if records.len() > RECORDS_PER_OPERATION_MAX => {
-            let text = "Unable to perform excessively large batch operation.";
-            (Vec::new(), reply(Err(Refused::new(ErrorCode::PolicyViolation, text))))
-        }
+    match decided.and_then(|(records, answer)| counted(records, false).map(|records| (records, answer))) {
         Ok((records, answer)) => (records, reply(Ok(answer))),
         Err(refused) => (Vec::new(), reply(Err(refused))),
     }

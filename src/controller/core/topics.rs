@@ -2,6 +2,7 @@
 use super::{
     CreateTopics, NewTopic, NewTopicFacts, PARTITIONS_PER_REQUEST_MAX, Refused, Rules, TopicCreated, TopicDeleted,
     TopicSelector, configs,
+    machine::counted,
     names::duplicates,
     operation::Decided,
     partitions::{self, Assigned},
@@ -47,10 +48,7 @@ pub(super) fn create(
         });
         created.push(TopicCreated { name: topic.name, result });
     }
-    if request.validate_only {
-        records.clear();
-    }
-    Ok((records, created))
+    Ok((counted(records, request.validate_only)?, created))
 }
 
 /// Before anything is placed, so that a huge number costs nothing.

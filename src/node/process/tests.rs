@@ -40,7 +40,7 @@ impl Running {
         let overrides = [("log.dirs", log_dirs), ("ottla.http.listen", "off"), ("node.id", "1")];
         let overrides = overrides.into_iter().chain([("listeners", &*listener), ("advertised.listeners", &*listener)]);
         let overrides: Vec<_> = overrides.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let loaded = config::load(None, std::iter::empty(), &overrides).unwrap();
+        let loaded = config::load(None, std::iter::empty(), &overrides, &RealDisk).unwrap();
         let signals = Signals::listen().unwrap();
         let process = tokio::spawn(run(loaded, signals, Arc::new(SystemClock::new()), Arc::new(disk.clone())));
         let address = BrokerAddress { host: "127.0.0.1".into(), port: free.port() };

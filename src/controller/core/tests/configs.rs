@@ -98,6 +98,36 @@ fn validating_only_changes_nothing() {
 }
 
 #[test]
+fn ctl_10_more_settings_than_a_batch_holds_are_refused_also_where_they_are_only_validated() {
+    let (mut cluster, _) = with_topic();
+    let resources = || (0..10_001).map(|n| (Resource::group(&format!("g{n}")), each(&[("retention.ms", set("5"))])));
+    for validate_only in [true, false] {
+        let request = AlterConfigs { resources: resources().collect(), validate_only };
+        let Reply::Configs(Err(refused)) = cluster.run(Operation::AlterConfigs(request)) else {
+            panic!("too much, {validate_only}")
+        };
+        assert_eq!(refused.code, ErrorCode::PolicyViolation);
+    }
+}
+
+#[test]
+fn a_change_is_judged_before_the_name_of_its_topic_and_that_before_values() {
+    let (mut cluster, _) = with_topic();
+    for (name, step, expected) in [
+        ("retention.ms", ConfigStep::Append(Some("1".into())), ErrorCode::InvalidConfig),
+        ("retention.ms", ConfigStep::Set(None), ErrorCode::InvalidRequest),
+        ("cleanup.policy", ConfigStep::Append(None), ErrorCode::InvalidRequest),
+        ("retention.ms", set("x"), ErrorCode::InvalidTopicException),
+        ("nothing", set("x"), ErrorCode::InvalidTopicException),
+    ] {
+        let result = alter(&mut cluster, vec![(Resource::topic("a b"), each(&[(name, step)]))]).remove(0);
+        assert_eq!(code(&result), expected, "{name}: {}", text(&result));
+    }
+    let result = alter(&mut cluster, vec![(Resource::topic(""), each(&[("retention.ms", set("x"))]))]).remove(0);
+    assert_eq!(text(&result), "Default topic resources are not allowed.");
+}
+
+#[test]
 fn what_stays_the_same_is_written_again_for_brokers_only() {
     let (mut cluster, a) = with_topic();
     let mut records_of = |resource: Resource| {

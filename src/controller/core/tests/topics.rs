@@ -87,9 +87,11 @@ fn ctl_9_a_huge_number_of_partitions_costs_nothing() {
 #[test]
 fn ctl_10_an_operation_larger_than_a_batch_is_refused_whole() {
     let mut cluster = Cluster::of(&[1]);
-    let topics = vec![sized("a", 5_000, 1), sized("b", 5_000, 1)];
-    let result = cluster.create_request(CreateTopics { topics, validate_only: false });
-    assert_eq!(text(&result), "Unable to perform excessively large batch operation.");
+    for validate_only in [true, false] {
+        let topics = vec![sized("a", 5_000, 1), sized("b", 5_000, 1)];
+        let result = cluster.create_request(CreateTopics { topics, validate_only });
+        assert_eq!(text(&result), "Unable to perform excessively large batch operation.");
+    }
     assert!(cluster.image().topics.is_empty());
     cluster.create_one(sized("a", 9_999, 1)).unwrap();
     assert_eq!(cluster.image().topics.partitions(), 9_999);
