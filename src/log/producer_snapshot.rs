@@ -196,6 +196,24 @@ mod tests {
         assert_eq!((known.coordinator_epoch, known.last_timestamp_ms, known.batches().count()), (6, 50, 5));
     }
 
+    /// Offsets of transactions, as the group coordinator wrote them before they had sequences.
+    #[test]
+    fn idem_10_the_time_of_batches_without_a_sequence_survives_a_snapshot() {
+        let mut states = states();
+        for (producer, epoch, timestamp_ms) in [(4, 2, 7_000), (9, 3, 8_000), (12, 0, 9_000)] {
+            let batch =
+                BatchBuilder::new(timestamp_ms).attributes(BatchHeader::TRANSACTIONAL).producer(producer, epoch, -1);
+            let mut header = *batch.record(None, None).build().header();
+            header.base_offset = 20 + producer;
+            states.update(&header, None);
+        }
+        let read = read(&write(&states)).unwrap();
+        assert_eq!(read, states);
+        let told = read.iter().map(|(_, known)| (known.last_timestamp_ms, known.batches().count()));
+        assert_eq!(told.collect::<Vec<_>>(), [(7_000, 5), (8_000, 0), (9_000, 0)]);
+        assert_eq!(read.first_undecided(), Some(Offset::new(24)));
+    }
+
     #[test]
     fn idem_10_a_damaged_snapshot_is_refused() {
         let good = write(&states());

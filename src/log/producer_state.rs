@@ -270,6 +270,8 @@ impl ProducerStates {
         }
         let producer = self.producers.entry(id).or_insert_with(|| Producer::new(header.producer_epoch));
         producer.set_epoch(header.producer_epoch);
+        // Whoever gives its batches no sequences lives all the same.
+        producer.last_timestamp_ms = header.max_timestamp;
         if header.base_sequence >= 0 {
             producer.push(ProducedBatch {
                 last_sequence: last_sequence(header),

@@ -52,6 +52,21 @@ fn a_broker_refuses_with_its_own_words() {
     assert!(broker.fails(1, &["topic", "create", "a b"]).contains("INVALID_TOPIC_EXCEPTION"));
 }
 
+/// Apache Kafka adds them, and its next start finds nothing of what its coordinators knew.
+#[test]
+fn txn_19_no_partitions_are_added_to_a_coordinators_topic() {
+    let broker = broker();
+    if !broker.is_own() {
+        return;
+    }
+    broker.fails(3, &["txn", "describe", "nobody"]);
+    for dry in [&[][..], &["--dry-run"]] {
+        let args = [&["topic", "add-partitions", "__transaction_state", "-n", "1"], dry].concat();
+        let said = broker.fails(1, &args);
+        assert!(said.contains("INVALID_REQUEST") && said.contains("transaction.state.log.num.partitions"), "{said}");
+    }
+}
+
 #[test]
 fn a_dry_run_creates_nothing() {
     let broker = broker();

@@ -2,8 +2,10 @@
 use kafka_protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::{BrokerId, CreatePartitionsRequest};
+use protocol_tests::time::eventually;
+use protocol_tests::transactional::find_coordinator;
 use protocol_tests::{
-    Batch, Code, Connection, assert_error, assert_ok, await_topic, fresh_name, metadata, new_topic, node_id,
+    Batch, Code, Connection, assert_error, assert_ok, await_topic, fresh_name, metadata, new_topic, node_id, on_kafka,
     produce_at, topic_name,
 };
 
@@ -141,4 +143,25 @@ fn without_time_none_are_added() {
         }
     }
     assert_eq!(count(&topic.name), 1);
+}
+
+#[test]
+fn txn_19_the_coordinators_topics_take_no_more_partitions() {
+    if on_kafka() {
+        return; // It adds them, and its next start looks for every id and group in another partition.
+    }
+    let mut connection = Connection::open();
+    for (name, kind) in [("__consumer_offsets", 0), ("__transaction_state", 1)] {
+        let mut code = || connection.call(4, &find_coordinator(kind, "some-id")).coordinators[0].error_code;
+        eventually(20_000, "a coordinator", || (code() == 0).then_some(()));
+        let before = count(name);
+        for version in 0..=3 {
+            for (total, validate_only) in [(60, false), (60, true), (before as i32, false), (1, false)] {
+                let refused = grow_all(version, vec![wanted(name, total)], validate_only).remove(0);
+                assert_error(refused.error_code, Code::InvalidRequest);
+                assert!(refused.error_message.is_some_and(|text| text.contains("num.partitions")), "{name}");
+            }
+        }
+        assert_eq!(count(name), before, "{name}");
+    }
 }

@@ -7,7 +7,9 @@ use kafka_protocol::messages::write_txn_markers_request::{WritableTxnMarker, Wri
 use kafka_protocol::messages::{DescribeProducersRequest, WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 use kafka_protocol::protocol::{Decodable, Encodable};
 use protocol_tests::batch::read_batches;
-use protocol_tests::transactions::{Producer, read, settled};
+use protocol_tests::groups::new_group;
+use protocol_tests::time::now_ms;
+use protocol_tests::transactions::{Producer, commit_offset, find, read, settled};
 use protocol_tests::{
     Batch, Code, Connection, Topic, assert_error, assert_ok, end_offset, fetch, new_producer, new_topic, produce,
     topic_name,
@@ -206,4 +208,27 @@ fn producers_of_partitions_that_are_not_here_cannot_be_described() {
     assert_error(describe(&mut connection, &topic.name, 1).error_code, Code::UnknownTopicOrPartition);
     assert_error(describe(&mut connection, "no-such-topic", 0).error_code, Code::UnknownTopicOrPartition);
     assert_error(describe(&mut connection, "not a name", 0).error_code, Code::InvalidTopicException);
+}
+
+/// Offsets of a transaction have no sequence of their own: their producer lives all the same, from when they were written.
+#[test]
+fn txn_25_producers_of_committed_offsets_are_told_with_the_time_of_their_last_write() {
+    let mut producer = Producer::fresh();
+    let topic = new_topic(&mut producer.connection, 1);
+    let group = new_group();
+    find(&mut producer.connection, 0, &group);
+    let before_ms = now_ms();
+    for offset in [7, 8] {
+        assert_ok(commit_offset(&mut producer, 5, &group, &topic, offset));
+    }
+    let name = "__consumer_offsets";
+    let known: Vec<_> = (0..50)
+        .flat_map(|partition| describe(&mut producer.connection, name, partition).active_producers)
+        .filter(|known| known.producer_id.0 == producer.pid)
+        .collect();
+    let [known] = &known[..] else { panic!("{known:?}") };
+    assert!((before_ms..=now_ms()).contains(&known.last_timestamp), "{known:?} {before_ms}");
+    assert_eq!((known.producer_epoch, known.last_sequence), (i32::from(producer.epoch), 0));
+    assert!(known.current_txn_start_offset >= 0);
+    producer.end_2(false);
 }

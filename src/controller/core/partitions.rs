@@ -134,6 +134,9 @@ fn extend(image: &Image, request: &MorePartitions, seed: u64, room: usize) -> Re
         let text = "This server does not host this topic-partition.";
         return Err(Refused::new(ErrorCode::UnknownTopicOrPartition, text));
     };
+    if topic.name.is_internal() {
+        return Err(of_a_coordinator(&request.name));
+    }
     let have = topic.partitions.len() as i32;
     if request.count == have {
         return Err(invalid(format!("Topic already has {have} partition(s).")));
@@ -169,4 +172,19 @@ fn extend(image: &Image, request: &MorePartitions, seed: u64, room: usize) -> Re
         None => place(image, more, i16::try_from(replication).unwrap_or(i16::MAX), seed.wrapping_add(have as u64))?,
     };
     Ok(assigned.iter().zip(have..).map(|(one, number)| one.record(image, topic.id, number)).collect())
+}
+
+/// Whose transactional id or group lies in which partition follows from their number (TXN-19): with one more of them,
+/// producers would not be fenced and committed offsets not be found.
+fn of_a_coordinator(name: &str) -> Refused {
+    let setting = match name {
+        "__consumer_offsets" => "offsets.topic.num.partitions",
+        "__transaction_state" => "transaction.state.log.num.partitions",
+        _ => "share.coordinator.state.topic.num.partitions",
+    };
+    let text = format!(
+        "The number of partitions of {name} cannot change while it exists: what its coordinator keeps is found by that \
+         number. A broker that has not made it yet makes it with {setting}."
+    );
+    Refused::new(ErrorCode::InvalidRequest, text)
 }

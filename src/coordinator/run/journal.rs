@@ -10,8 +10,8 @@ use crate::{
 };
 use std::{marker::PhantomData, sync::Arc};
 
-/// A coordinator's batches are not numbered: their order is that of its decisions.
-const NO_SEQUENCE: i32 = -1;
+/// Of every batch, as in Apache Kafka: a coordinator's batches are not numbered, their order is that of its decisions.
+const SEQUENCE: i32 = 0;
 
 /// Only the coordinator of the partition writes to it: clients are refused (VAL-14).
 pub(super) struct PartitionJournal<M> {
@@ -52,7 +52,7 @@ impl<M: Coordinated> Journal<M::Record> for PartitionJournal<M> {
         let mut batch = BatchBuilder::new(self.clock.wall_ms());
         let mut terms = AppendTerms::from(AppendOrigin::Coordinator);
         if let Some(Transactional::Open(producer, epoch)) = transactional {
-            batch = batch.attributes(BatchHeader::TRANSACTIONAL).producer(producer.get(), epoch.get(), NO_SEQUENCE);
+            batch = batch.attributes(BatchHeader::TRANSACTIONAL).producer(producer.get(), epoch.get(), SEQUENCE);
             // Nobody else writes here, so the guard is still the one that the request was admitted by.
             terms.guard = self.log.verification_of(producer);
         }

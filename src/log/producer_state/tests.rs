@@ -136,6 +136,23 @@ fn idem_9_idle_producers_expire_but_not_inside_a_transaction() {
 }
 
 #[test]
+fn idem_9_batches_without_a_sequence_are_signs_of_life() {
+    let mut states = ProducerStates::default();
+    let mut offsets = batch(1, 0, -1, 1, 0);
+    offsets.attributes |= BatchHeader::TRANSACTIONAL;
+    offsets.max_timestamp = 5_000;
+    states.update(&offsets, None);
+    let known = ProducerView::of(id(1), states.get(id(1)).unwrap());
+    assert_eq!(
+        (known.last_timestamp_ms, known.last_sequence, known.transaction_start),
+        (5_000, None, Some(Offset::ZERO))
+    );
+    states.update(&batch(2, 0, -1, 1, 1), None);
+    assert_eq!(states.expire(1_999, 1_000, 10), 0, "of the second, which has nothing open");
+    assert_eq!(states.expire(2_000, 1_000, 10), 1);
+}
+
+#[test]
 fn idem_12_the_idlest_producers_make_room() {
     let mut states = ProducerStates::default();
     for producer in 0..20 {

@@ -66,3 +66,24 @@ fn ctl_9_assignments_of_added_partitions_are_checked() {
     extend(&mut cluster, vec![by_hand(&[&[2, 1]])], false).remove(0).unwrap();
     assert_eq!(cluster.replicas("a")[1], [2, 1]);
 }
+
+#[test]
+fn txn_19_the_coordinators_topics_keep_the_number_of_their_partitions() {
+    let mut cluster = Cluster::of(&[1]);
+    let internal = ["__transaction_state", "__consumer_offsets", "__share_group_state"];
+    for name in internal {
+        cluster.create_one(sized(name, 3, 1)).unwrap();
+    }
+    for validate_only in [true, false] {
+        for name in internal {
+            for count in [4, 3, 2, -1] {
+                let result = extend(&mut cluster, vec![more(name, count)], validate_only).remove(0);
+                assert_eq!(code(&result), ErrorCode::InvalidRequest, "{name} {count}");
+                assert!(text(&result).contains("num.partitions"), "{}", text(&result));
+            }
+            assert_eq!(cluster.replicas(name).len(), 3, "{name}");
+        }
+    }
+    cluster.create_one(sized("__transaction_state2", 1, 1)).unwrap();
+    extend(&mut cluster, vec![more("__transaction_state2", 2)], false).remove(0).unwrap();
+}
