@@ -1,6 +1,6 @@
 //! `ottla group`: listed, described, moved, watched and deleted.
 use crate::broker::{Broker, broker, command, topic};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Stdio},
@@ -149,5 +149,28 @@ fn a_group_without_members_is_deleted_with_its_offsets() {
     assert_eq!(committed(&broker, &group), 2);
     assert!(broker.ok(&["group", "delete", &group], b"").contains("deleted"));
     assert!(broker.fails(3, &["group", "lag", &group]).contains("does not exist"));
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn a_group_commits_only_what_could_be_written_out() {
+    let broker = broker();
+    let name = topic("unwritten");
+    broker.ok(&["topic", "create", &name], b"");
+    let input: String = (0..3_000).map(|number| format!("{number:040}\n")).collect();
+    broker.ok(&["produce", &name], input.as_bytes());
+    // More than our buffer holds, and less.
+    for (count, group) in [("3000", topic("full-disk")), ("3", topic("full-disk-at-its-end"))] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let args = ["consume", &name, "-g", &group, "-n", count, "-b", &broker.address];
+        let status = command(&args).stdout(full).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(1), "the disk is full");
+        assert_eq!(json(&broker, &["lag", &group]), json!([]), "{count}");
+    }
+    let group = topic("closed-pipe");
+    let mut reader = command(&["consume", &name, "-g", &group, "-b", &broker.address]).spawn().unwrap();
+    drop(reader.stdout.take());
+    assert_eq!(reader.wait().unwrap().code(), Some(0), "whose output is closed has done its work");
+    assert_eq!(json(&broker, &["lag", &group]), json!([]));
     broker.ok(&["topic", "delete", &name], b"");
 }

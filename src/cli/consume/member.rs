@@ -55,8 +55,8 @@ pub async fn run(
                 round.membership.member_id().clone_into(&mut member_id);
                 cluster = round.consumer.into_cluster();
             }
-            Ended::Interrupted => return round.leave(Ok(())).await,
-            Ended::Reading(result) => return round.leave(result).await,
+            Ended::Interrupted => return round.leave(Ok(()), sink).await,
+            Ended::Reading(result) => return round.leave(result, sink).await,
         }
     }
 }
@@ -88,7 +88,9 @@ impl Round {
                 () = beat => {}
             }
             // What was printed is what is committed, so what is not seen yet must not be.
-            sink.output.flush()?;
+            if let Err(error) = self.consumer.flush(sink) {
+                return Ok(Ended::Reading(Err(error)));
+            }
             if self.commit().await? == Next::Rejoin || self.membership.heartbeat().await? == Next::Rejoin {
                 // In a rebalance the former generation may still commit.
                 self.commit().await?;
@@ -97,10 +99,11 @@ impl Round {
         }
     }
 
-    /// What was read since the last commit.
+    /// What was written out since the last commit.
     async fn commit(&mut self) -> Result<Next, CliError> {
         let moved = |(partition, next): &(i32, i64)| self.committed.get(partition) != Some(next);
-        let offsets: BTreeMap<i32, i64> = self.consumer.positions().filter(moved).collect();
+        let shown = self.consumer.shown().iter().map(|(partition, next)| (*partition, *next));
+        let offsets: BTreeMap<i32, i64> = shown.filter(moved).collect();
         if offsets.is_empty() {
             return Ok(Next::GoOn);
         }
@@ -111,10 +114,11 @@ impl Round {
         Ok(next)
     }
 
-    async fn leave(mut self, result: Result<(), CliError>) -> Result<(), CliError> {
+    async fn leave(mut self, result: Result<(), CliError>, sink: &mut Sink<'_>) -> Result<(), CliError> {
+        let flushed = self.consumer.flush(sink);
         let committed = self.commit().await;
         let left = self.membership.leave().await;
-        result.and(committed.map(|_| ())).and(left)
+        result.and(flushed).and(committed.map(|_| ())).and(left)
     }
 }
 
