@@ -135,6 +135,13 @@ impl Cluster {
         Ok(client)
     }
 
+    /// After an error on connections that are not this one's to name, or a silence: all are opened anew.
+    pub async fn reconnect(&mut self) -> Result<(), CliError> {
+        self.clients.clear();
+        self.seed = Rc::new(Client::open_any(&self.bootstrap, &self.settings).await?);
+        Ok(())
+    }
+
     /// After an error on this broker's connection: the next use opens a new one.
     pub fn forget(&mut self, id: i32) {
         self.clients.remove(&id);
@@ -143,7 +150,7 @@ impl Cluster {
     /// The most common trap of all: the bootstrap address works and the advertised one does not.
     fn unreachable(&self, id: i32, error: ClientError) -> CliError {
         let seed = self.seed.address();
-        CliError::Failed(format!(
+        CliError::Unreachable(format!(
             "{error}\n{seed} answered, but says that broker {id} is reached elsewhere: \
              check advertised.listeners of broker {id}"
         ))

@@ -1,9 +1,10 @@
 //! `ottla group`: listed, described, moved, watched and deleted.
-use crate::broker::{Broker, broker, command, topic};
+use crate::broker::{Broker, broker, command, own, topic};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Stdio},
+    sync::mpsc,
     time::Duration,
 };
 
@@ -173,4 +174,39 @@ fn a_group_commits_only_what_could_be_written_out() {
     assert_eq!(reader.wait().unwrap().code(), Some(0), "whose output is closed has done its work");
     assert_eq!(json(&broker, &["lag", &group]), json!([]));
     broker.ok(&["topic", "delete", &name], b"");
+}
+
+/// The lines that a member reads, as they come.
+fn lines(member: &mut Child) -> mpsc::Receiver<String> {
+    let (to, lines) = mpsc::channel();
+    let output = BufReader::new(member.stdout.take().unwrap());
+    std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| to.send(line)));
+    lines
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_member_outlives_its_broker() {
+    let (broker, name, group) = (own(), topic("restarted"), topic("restarted-readers"));
+    broker.ok(&["topic", "create", &name], b"");
+    broker.ok(&["produce", &name], b"one\n");
+    let args = ["consume", &name, "-g", &group, "-b", &broker.address];
+    let mut member = Member(command(&args).stderr(Stdio::null()).spawn().unwrap());
+    let lines = lines(&mut member.0);
+    assert_eq!(lines.recv_timeout(PATIENCE).as_deref(), Ok("one"));
+    let id = |broker: &Broker| json(broker, &["members", &group])[0]["members"][0]["id"].clone();
+    let first = id(&broker);
+    for (signal, word) in [("KILL", "two"), ("TERM", "three")] {
+        let before = lines.try_iter().count();
+        assert_eq!(before, 0, "{signal}");
+        while json(&broker, &["lag", &group])[0]["lag"] != 0 {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        broker.restart(signal);
+        broker.ok(&["produce", &name], format!("{word}\n").as_bytes());
+        assert_eq!(lines.recv_timeout(PATIENCE).as_deref(), Ok(word), "{signal}");
+    }
+    assert_eq!(id(&broker), first, "it is the same member");
+    assert!(member.0.try_wait().unwrap().is_none());
 }

@@ -12,11 +12,14 @@ use crate::{
     },
     platform::{Clock, SystemClock},
     types::Isolation,
+    wire::StrBytes,
 };
 use std::{collections::BTreeMap, time::Duration};
 
 /// Between heartbeats; with each goes a commit of what was read since.
 const BEAT: Duration = Duration::from_secs(3);
+/// Between two tries to join while the broker is away.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a round of reading ended.
 enum Ended {
@@ -24,23 +27,37 @@ enum Ended {
     Reading(Result<(), CliError>),
     Interrupted,
     Rejoin,
+    /// The broker went away.
+    Lost(CliError),
+}
+
+/// What is left of a round whose broker went away.
+struct Lost {
+    membership: Membership,
+    /// Written out, not committed.
+    offsets: BTreeMap<i32, i64>,
+}
+
+/// What a round begins with.
+struct Joined {
+    membership: Membership,
+    topic: Topic,
+    readings: Vec<Reading>,
 }
 
 pub async fn run(
     mut cluster: Cluster,
-    topic: Topic,
     group: &str,
     args: &ConsumeArgs,
     isolation: Isolation,
     sink: &mut Sink<'_>,
 ) -> Result<(), CliError> {
-    let mut member_id = String::new();
+    let mut member_id = StrBytes::default();
+    let mut lost = None;
     loop {
-        let membership = Membership::join(&mut cluster, &topic, group, &member_id).await?;
-        let partitions = &membership.partitions;
-        sink.output.remark(&format!("ottla: group {group} gave us {}", named(&topic.name, partitions)));
-        let topic = cluster.topic(&topic.name).await?;
-        let readings = readings(&mut cluster, &topic, &membership, args, isolation).await?;
+        let joined = join(&mut cluster, group, &mut member_id, args, isolation, lost.take()).await?;
+        let Joined { membership, topic, readings } = joined;
+        sink.output.remark(&format!("ottla: group {group} gave us {}", named(&topic.name, &membership.partitions)));
         let mut round = Round {
             committed: readings.iter().map(|reading| (reading.partition, reading.next)).collect(),
             consumer: Consumer::new(cluster, topic.clone(), readings, isolation),
@@ -52,12 +69,58 @@ pub async fn run(
         let ended = round.read(sink).await?;
         match ended {
             Ended::Rejoin => {
-                round.membership.member_id().clone_into(&mut member_id);
+                cluster = round.consumer.into_cluster();
+            }
+            Ended::Lost(error) => {
+                sink.output.remark(&format!("ottla: {error}; joining again"));
+                lost = Some(Lost { offsets: round.uncommitted(), membership: round.membership });
                 cluster = round.consumer.into_cluster();
             }
             Ended::Interrupted => return round.leave(Ok(()), sink).await,
             Ended::Reading(result) => return round.leave(result, sink).await,
         }
+    }
+}
+
+/// Joins, again and with the same id while the broker is away, which it may be as long as an answer may take.
+async fn join(
+    cluster: &mut Cluster,
+    group: &str,
+    member_id: &mut StrBytes,
+    args: &ConsumeArgs,
+    isolation: Isolation,
+    mut lost: Option<Lost>,
+) -> Result<Joined, CliError> {
+    let clock = SystemClock::new();
+    let (mut since, mut anew) = (None, lost.is_some());
+    loop {
+        let joining = async {
+            if anew {
+                cluster.reconnect().await?;
+            }
+            if let Some(lost) = &mut lost {
+                // The group may be as it was: what was printed need not be printed twice.
+                lost.membership.find_again(cluster).await?;
+                lost.membership.commit(&args.topic, &lost.offsets).await?;
+            }
+            lost = None;
+            let membership = Membership::join(cluster, &args.topic, group, member_id).await?;
+            let topic = cluster.topic(&args.topic).await?;
+            let readings = readings(cluster, &topic, &membership, args, isolation).await?;
+            Ok(Joined { membership, topic, readings })
+        };
+        let error = match joining.await {
+            Ok(joined) => return Ok(joined),
+            Err(error) => error,
+        };
+        let now = clock.monotonic();
+        // Who was never a member is better told at once.
+        let gives_up = member_id.is_empty() || now - *since.get_or_insert(now) >= cluster.timeout();
+        if gives_up || !CliError::is_of_absence(&error) {
+            return Err(error);
+        }
+        anew = true;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -83,7 +146,10 @@ impl Round {
                 }
             };
             tokio::select! {
-                result = read => return Ok(Ended::Reading(result)),
+                result = read => return Ok(match result {
+                    Err(error @ CliError::Unreachable(_)) => Ended::Lost(error),
+                    result => Ended::Reading(result),
+                }),
                 _ = &mut interrupt => return Ok(Ended::Interrupted),
                 () = beat => {}
             }
@@ -91,19 +157,33 @@ impl Round {
             if let Err(error) = self.consumer.flush(sink) {
                 return Ok(Ended::Reading(Err(error)));
             }
-            if self.commit().await? == Next::Rejoin || self.membership.heartbeat().await? == Next::Rejoin {
-                // In a rebalance the former generation may still commit.
-                self.commit().await?;
-                return Ok(Ended::Rejoin);
+            match self.keep_up().await {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Rejoin) => return Ok(Ended::Rejoin),
+                Err(error) if error.is_of_absence() => return Ok(Ended::Lost(error)),
+                Err(error) => return Err(error),
             }
         }
     }
 
+    async fn keep_up(&mut self) -> Result<Next, CliError> {
+        if self.commit().await? == Next::GoOn && self.membership.heartbeat().await? == Next::GoOn {
+            return Ok(Next::GoOn);
+        }
+        // In a rebalance the former generation may still commit.
+        self.commit().await?;
+        Ok(Next::Rejoin)
+    }
+
     /// What was written out since the last commit.
-    async fn commit(&mut self) -> Result<Next, CliError> {
+    fn uncommitted(&self) -> BTreeMap<i32, i64> {
         let moved = |(partition, next): &(i32, i64)| self.committed.get(partition) != Some(next);
         let shown = self.consumer.shown().iter().map(|(partition, next)| (*partition, *next));
-        let offsets: BTreeMap<i32, i64> = shown.filter(moved).collect();
+        shown.filter(moved).collect()
+    }
+
+    async fn commit(&mut self) -> Result<Next, CliError> {
+        let offsets = self.uncommitted();
         if offsets.is_empty() {
             return Ok(Next::GoOn);
         }

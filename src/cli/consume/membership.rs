@@ -2,7 +2,7 @@
 use crate::{
     cli::{
         CliError,
-        cluster::{Cluster, Topic, is_passing, wire_name},
+        cluster::{Cluster, is_passing, wire_name},
         group::coordinator::{self, is_moving, refused},
     },
     net::Client,
@@ -49,20 +49,25 @@ pub struct Membership {
 
 impl Membership {
     /// Joins, waits for the others, and has partitions, maybe none.
-    pub async fn join(cluster: &mut Cluster, topic: &Topic, group: &str, before: &str) -> Result<Membership, CliError> {
+    /// `member_id`: what we are known by, empty at first; it is kept when this fails.
+    pub async fn join(
+        cluster: &mut Cluster,
+        topic: &str,
+        group: &str,
+        member_id: &mut StrBytes,
+    ) -> Result<Membership, CliError> {
         let id = GroupId(StrBytes::from_string(group.to_owned()));
-        let mut member_id = StrBytes::from_string(before.to_owned());
         loop {
             let client = coordinator::find(cluster, group).await?;
-            let joined = ask_to_join(&client, &id, &member_id, &topic.name).await?;
+            let joined = ask_to_join(&client, &id, member_id, topic).await?;
             match ErrorCode::from_wire(joined.error_code) {
                 Some(ErrorCode::None) => {}
                 Some(ErrorCode::MemberIdRequired) => {
-                    member_id = joined.member_id;
+                    *member_id = joined.member_id;
                     continue;
                 }
                 Some(ErrorCode::UnknownMemberId) => {
-                    member_id = StrBytes::default();
+                    *member_id = StrBytes::default();
                     continue;
                 }
                 _ if is_moving(joined.error_code) || is_passing(joined.error_code) => {
@@ -71,7 +76,7 @@ impl Membership {
                 }
                 _ => return Err(refused(group, joined.error_code)),
             }
-            member_id = joined.member_id.clone();
+            *member_id = joined.member_id.clone();
             let generation = joined.generation_id;
             let shares = match joined.leader == joined.member_id {
                 true => share_out(cluster, &joined).await?,
@@ -86,22 +91,18 @@ impl Membership {
             let synced = client.begin(&request, version).await?.answer().await?;
             match ErrorCode::from_wire(synced.error_code) {
                 Some(ErrorCode::None) => {
-                    let mut partitions = assigned(&synced.assignment, &topic.name)
+                    let mut partitions = assigned(&synced.assignment, topic)
                         .ok_or_else(|| CliError::Failed(format!("group {group}: the assignment cannot be read")))?;
                     partitions.sort_unstable();
+                    let member_id = member_id.clone();
                     return Ok(Membership { group: id, client, member_id, generation, partitions });
                 }
                 Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration) => {}
-                Some(ErrorCode::UnknownMemberId) => member_id = StrBytes::default(),
+                Some(ErrorCode::UnknownMemberId) => *member_id = StrBytes::default(),
                 _ if is_moving(synced.error_code) => tokio::time::sleep(PAUSE).await,
                 _ => return Err(refused(group, synced.error_code)),
             }
         }
-    }
-
-    /// To join again with.
-    pub fn member_id(&self) -> &str {
-        &self.member_id
     }
 
     pub async fn heartbeat(&self) -> Result<Next, CliError> {
@@ -119,9 +120,21 @@ impl Membership {
             Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId) => {
                 Ok(Next::Rejoin)
             }
-            _ if is_moving(code) => Ok(Next::Rejoin),
-            _ => Err(refused(&self.group, code)),
+            _ => Err(self.refused(code)),
         }
+    }
+
+    fn refused(&self, code: i16) -> CliError {
+        match (is_moving(code), refused(&self.group, code)) {
+            (true, refused) => CliError::Unreachable(refused.to_string()),
+            (false, refused) => refused,
+        }
+    }
+
+    /// The coordinator may be another broker now, or another process.
+    pub async fn find_again(&mut self, cluster: &mut Cluster) -> Result<(), CliError> {
+        self.client = coordinator::find(cluster, &self.group).await?;
+        Ok(())
     }
 
     /// The next offset wanted of each of our partitions that has one.
@@ -133,7 +146,7 @@ impl Membership {
         let version = self.client.version_up_to::<OffsetFetchRequest>(7)?;
         let answer = self.client.begin(&request, version).await?.answer().await?;
         if answer.error_code != 0 {
-            return Err(refused(&self.group, answer.error_code));
+            return Err(self.refused(answer.error_code));
         }
         let told = answer.topics.iter().flat_map(|topic| &topic.partitions);
         Ok(told
