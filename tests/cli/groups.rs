@@ -1,5 +1,5 @@
 //! `ottla group`: listed, described, moved, watched and deleted.
-use crate::broker::{Broker, broker, command, own, topic};
+use crate::broker::{Broker, broker, command, own, send, topic};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
@@ -209,4 +209,23 @@ fn a_member_outlives_its_broker() {
     }
     assert_eq!(id(&broker), first, "it is the same member");
     assert!(member.0.try_wait().unwrap().is_none());
+}
+
+#[test]
+fn a_member_waits_for_one_that_is_busy() {
+    let (broker, name, group) = (broker(), topic("busy"), topic("busy-readers"));
+    broker.ok(&["topic", "create", &name, "-p", "2"], b"");
+    let busy = Member::begin(&broker, &name, &group);
+    send("STOP", &busy.0);
+    let args = ["consume", &name, "-g", &group, "-b", &broker.address, "--timeout", "1s"];
+    let mut member = Member(command(&args).stderr(Stdio::null()).spawn().unwrap());
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(member.0.try_wait().unwrap(), None, "it waits longer than for other answers");
+    send("CONT", &busy.0);
+    let shares = || json(&broker, &["members", &group])[0]["members"].as_array().unwrap().clone();
+    while shares().iter().filter(|share| share["assigned"][0]["partitions"].as_array().is_some()).count() < 2 {
+        assert_eq!(member.0.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    broker.ok(&["topic", "delete", &name], b"");
 }

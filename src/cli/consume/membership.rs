@@ -5,7 +5,7 @@ use crate::{
         cluster::{Cluster, is_passing, wire_name},
         group::coordinator::{self, is_moving, refused},
     },
-    net::Client,
+    net::{Client, ClientError},
     types::ErrorCode,
     wire::{
         StrBytes,
@@ -25,7 +25,7 @@ use bytes::Bytes;
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 const SESSION_MS: i32 = 30_000;
-const REBALANCE_MS: i32 = 60_000;
+const REBALANCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
 const RANGE: StrBytes = StrBytes::from_static_str("range");
 
@@ -59,7 +59,15 @@ impl Membership {
         let id = GroupId(StrBytes::from_string(group.to_owned()));
         loop {
             let client = coordinator::find(cluster, group).await?;
-            let joined = ask_to_join(&client, &id, member_id, topic).await?;
+            let joined = match ask_to_join(&client, &id, member_id, topic).await {
+                Ok(joined) => joined,
+                // Somebody may take longer over the records he has: so long we are asked to wait, as the same member.
+                Err(error) if error.is_timeout() && !member_id.is_empty() => {
+                    cluster.reconnect().await?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             match ErrorCode::from_wire(joined.error_code) {
                 Some(ErrorCode::None) => {}
                 Some(ErrorCode::MemberIdRequired) => {
@@ -190,7 +198,7 @@ async fn ask_to_join(
     group: &GroupId,
     member_id: &StrBytes,
     topic: &str,
-) -> Result<JoinGroupResponse, CliError> {
+) -> Result<JoinGroupResponse, ClientError> {
     let mut metadata = Writer::new(0, false);
     0i16.put(&mut metadata);
     vec![topic.to_owned()].put(&mut metadata);
@@ -199,14 +207,14 @@ async fn ask_to_join(
     let request = JoinGroupRequest::default()
         .with_group_id(group.clone())
         .with_session_timeout_ms(SESSION_MS)
-        .with_rebalance_timeout_ms(REBALANCE_MS)
+        .with_rebalance_timeout_ms(REBALANCE.as_millis() as i32)
         .with_member_id(member_id.clone())
         .with_protocol_type(StrBytes::from_static_str("consumer"))
         .with_protocols(vec![range]);
     let version = client.version_up_to::<JoinGroupRequest>(6)?;
     let request = if version == 0 { request.with_rebalance_timeout_ms(-1) } else { request };
-    // The coordinator answers when all have joined.
-    Ok(client.begin(&request, version).await?.answer().await?)
+    // The coordinator answers when all have joined, for which our own timeout is one that they are given.
+    client.begin(&request, version).await?.held_back(REBALANCE).answer().await
 }
 
 /// Each topic's partitions in runs, over the members that subscribe to it in the order of their ids.
