@@ -118,6 +118,20 @@ impl Cluster {
         }
     }
 
+    /// How many partitions topics have: none when there is no such topic; those of which it is not known now are left out.
+    pub async fn partition_counts(
+        &mut self,
+        names: impl Iterator<Item = String>,
+    ) -> Result<BTreeMap<String, usize>, CliError> {
+        let answer = self.metadata(Some(&names.collect::<Vec<_>>()), false).await?;
+        let count = |topic: &MetadataResponseTopic| match ErrorCode::from_wire(topic.error_code)? {
+            ErrorCode::None => Some((topic.name.as_ref()?.to_string(), topic.partitions.len())),
+            ErrorCode::UnknownTopicOrPartition => Some((topic.name.as_ref()?.to_string(), 0)),
+            _ => None,
+        };
+        Ok(answer.topics.iter().filter_map(count).collect())
+    }
+
     /// The connection to one broker; its address is the one the cluster advertises.
     pub async fn broker(&mut self, id: i32) -> Result<Rc<Client>, CliError> {
         if let Some(client) = self.clients.get(&id) {

@@ -212,6 +212,21 @@ fn a_member_outlives_its_broker() {
 }
 
 #[test]
+fn a_group_learns_of_new_partitions() {
+    let (broker, name, group) = (broker(), topic("grown"), topic("grown-readers"));
+    broker.ok(&["topic", "create", &name], b"");
+    broker.ok(&["produce", &name], b"old\n");
+    let args = ["consume", &name, "-g", &group, "-b", &broker.address, "-f", "%p:%s\n"];
+    let mut member = Member(command(&args).stderr(Stdio::null()).spawn().unwrap());
+    let lines = lines(&mut member.0);
+    assert_eq!(lines.recv_timeout(PATIENCE).as_deref(), Ok("0:old"));
+    broker.ok(&["topic", "add-partitions", &name, "--to", "2"], b"");
+    broker.ok(&["produce", &name, "-p", "1"], b"new\n");
+    assert_eq!(lines.recv_timeout(PATIENCE).as_deref(), Ok("1:new"));
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
 fn a_member_waits_for_one_that_is_busy() {
     let (broker, name, group) = (broker(), topic("busy"), topic("busy-readers"));
     broker.ok(&["topic", "create", &name, "-p", "2"], b"");

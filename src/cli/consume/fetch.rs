@@ -83,6 +83,10 @@ impl Consumer {
         Ok(())
     }
 
+    pub fn cluster(&mut self) -> &mut Cluster {
+        &mut self.cluster
+    }
+
     pub fn into_cluster(self) -> Cluster {
         self.cluster
     }

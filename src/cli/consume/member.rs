@@ -18,6 +18,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// Between heartbeats; with each goes a commit of what was read since.
 const BEAT: Duration = Duration::from_secs(3);
+/// So many between two looks whether topics have got more partitions.
+const BEATS_TO_LOOK: u32 = 2;
 /// Between two tries to join while the broker is away.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -64,6 +66,7 @@ pub async fn run(
             topic: topic.name.clone(),
             // The others may have them all, and one of them may go; who wants what is there now need not wait for that.
             waits: membership.partitions.is_empty() && !args.exit_at_end && args.offset.to.is_none(),
+            beats: 0,
             membership,
         };
         let ended = round.read(sink).await?;
@@ -131,6 +134,7 @@ struct Round {
     topic: String,
     committed: BTreeMap<i32, i64>,
     waits: bool,
+    beats: u32,
 }
 
 impl Round {
@@ -167,7 +171,12 @@ impl Round {
     }
 
     async fn keep_up(&mut self) -> Result<Next, CliError> {
-        if self.commit().await? == Next::GoOn && self.membership.heartbeat().await? == Next::GoOn {
+        self.beats += 1;
+        let looks = self.beats.is_multiple_of(BEATS_TO_LOOK);
+        if self.commit().await? == Next::GoOn
+            && self.membership.heartbeat().await? == Next::GoOn
+            && (!looks || self.membership.look_for_partitions(self.consumer.cluster()).await? == Next::GoOn)
+        {
             return Ok(Next::GoOn);
         }
         // In a rebalance the former generation may still commit.

@@ -45,6 +45,8 @@ pub struct Membership {
     generation: i32,
     /// Ours, of the topic.
     pub partitions: Vec<i32>,
+    /// Who leads has shared out so many partitions of each topic, and sees to it when there are more.
+    counts: BTreeMap<String, usize>,
 }
 
 impl Membership {
@@ -86,9 +88,9 @@ impl Membership {
             }
             *member_id = joined.member_id.clone();
             let generation = joined.generation_id;
-            let shares = match joined.leader == joined.member_id {
+            let (shares, counts) = match joined.leader == joined.member_id {
                 true => share_out(cluster, &joined).await?,
-                false => Vec::new(),
+                false => Default::default(),
             };
             let request = SyncGroupRequest::default()
                 .with_group_id(id.clone())
@@ -103,7 +105,7 @@ impl Membership {
                         .ok_or_else(|| CliError::Failed(format!("group {group}: the assignment cannot be read")))?;
                     partitions.sort_unstable();
                     let member_id = member_id.clone();
-                    return Ok(Membership { group: id, client, member_id, generation, partitions });
+                    return Ok(Membership { group: id, client, member_id, generation, partitions, counts });
                 }
                 Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration) => {}
                 Some(ErrorCode::UnknownMemberId) => *member_id = StrBytes::default(),
@@ -120,6 +122,16 @@ impl Membership {
             .with_member_id(self.member_id.clone());
         let answer = self.client.ask(&request).await?;
         self.next(answer.error_code)
+    }
+
+    /// Whether the partitions of what the group reads are still those that we shared out.
+    pub async fn look_for_partitions(&self, cluster: &mut Cluster) -> Result<Next, CliError> {
+        if self.counts.is_empty() {
+            return Ok(Next::GoOn);
+        }
+        let now = cluster.partition_counts(self.counts.keys().cloned()).await?;
+        let changed = now.iter().any(|(topic, count)| self.counts.get(topic) != Some(count));
+        Ok(if changed { Next::Rejoin } else { Next::GoOn })
     }
 
     fn next(&self, code: i16) -> Result<Next, CliError> {
@@ -217,11 +229,11 @@ async fn ask_to_join(
     client.begin(&request, version).await?.held_back(REBALANCE).answer().await
 }
 
-/// Each topic's partitions in runs, over the members that subscribe to it in the order of their ids.
+/// Each topic's partitions in runs, over the members that subscribe to it in the order of their ids; and their counts.
 async fn share_out(
     cluster: &mut Cluster,
     joined: &JoinGroupResponse,
-) -> Result<Vec<SyncGroupRequestAssignment>, CliError> {
+) -> Result<(Vec<SyncGroupRequestAssignment>, BTreeMap<String, usize>), CliError> {
     let mut subscribers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for member in &joined.members {
         for topic in Subscription::topics_of(&member.metadata).unwrap_or_default() {
@@ -229,12 +241,17 @@ async fn share_out(
         }
     }
     let mut shares: BTreeMap<&str, Vec<(String, Vec<i32>)>> = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for (name, mut members) in subscribers {
         let count = match cluster.topic(&name).await {
             Ok(topic) => topic.partitions.len(),
-            Err(CliError::NotFound(_)) => continue,
+            Err(CliError::NotFound(_)) => 0,
             Err(error) => return Err(error),
         };
+        counts.insert(name.clone(), count);
+        if count == 0 {
+            continue;
+        }
         members.sort_unstable();
         members.dedup();
         for (member, run) in members.iter().zip(runs(count, members.len())) {
@@ -247,7 +264,7 @@ async fn share_out(
             .with_member_id(member.member_id.clone())
             .with_assignment(assignment(topics))
     };
-    Ok(joined.members.iter().map(share).collect())
+    Ok((joined.members.iter().map(share).collect(), counts))
 }
 
 /// `count` partitions over so many members: the first ones have one more.
