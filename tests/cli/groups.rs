@@ -91,6 +91,26 @@ fn lag_is_counted_in_records_and_in_seconds() {
 }
 
 #[test]
+fn lag_tells_of_partitions_of_which_nothing_is_committed() {
+    let (broker, name, group) = (broker(), topic("uncommitted"), topic("uncommitted-readers"));
+    broker.ok(&["topic", "create", &name, "-p", "2"], b"");
+    let member = Member::begin(&broker, &name, &group);
+    let rows = json(&broker, &["lag", &group, "--seconds"]);
+    let row = |partition: i32| {
+        json!({
+            "group": group, "topic": name, "partition": partition, "committed": null, "end_offset": 0, "lag": null,
+            "lag_seconds": null,
+        })
+    };
+    assert_eq!(rows, json!([row(0), row(1)]));
+    let text = broker.ok(&["group", "lag", &group], b"");
+    let cells: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(cells, [&group, &name, "0", "-", "0", "-"]);
+    drop(member);
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
 fn lag_is_watched_until_somebody_ends_it() {
     let broker = broker();
     let (name, group) = prepared(&broker, "watched", 3, 1);
