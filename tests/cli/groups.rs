@@ -247,6 +247,24 @@ fn a_group_learns_of_new_partitions() {
 }
 
 #[test]
+fn a_member_that_is_ended_commits_and_leaves() {
+    let (broker, name) = (broker(), topic("ended"));
+    broker.ok(&["topic", "create", &name], b"");
+    broker.ok(&["produce", &name], b"one\n");
+    for signal in ["TERM", "INT"] {
+        let group = topic(&format!("ended-by-{signal}"));
+        let args = ["consume", &name, "-g", &group, "-b", &broker.address];
+        let mut member = Member(command(&args).stderr(Stdio::null()).spawn().unwrap());
+        assert_eq!(lines(&mut member.0).recv_timeout(PATIENCE).as_deref(), Ok("one"));
+        send(signal, &member.0);
+        assert_eq!(member.0.wait().unwrap().code(), Some(0), "{signal}");
+        assert_eq!(committed(&broker, &group), 1, "{signal}");
+        assert_eq!(json(&broker, &["describe", &group])[0]["state"], "Empty", "{signal}");
+    }
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
 fn a_member_waits_for_one_that_is_busy() {
     let (broker, name, group) = (broker(), topic("busy"), topic("busy-readers"));
     broker.ok(&["topic", "create", &name, "-p", "2"], b"");

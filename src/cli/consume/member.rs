@@ -1,8 +1,9 @@
 //! `ottla consume -g`: reads what the group gives us, commits as it goes, and leaves in good order.
 use super::{
     ConsumeArgs, Sink,
+    ending::Ending,
     fetch::{Consumer, Reading},
-    membership::{Membership, Next},
+    membership::{self, Membership, Next},
     offsets::{self, At},
 };
 use crate::{
@@ -54,10 +55,17 @@ pub async fn run(
     isolation: Isolation,
     sink: &mut Sink<'_>,
 ) -> Result<(), CliError> {
+    let mut ending = Ending::listen()?;
     let mut member_id = StrBytes::default();
     let mut lost = None;
     loop {
-        let joined = join(&mut cluster, group, &mut member_id, args, isolation, lost.take()).await?;
+        let joined = tokio::select! {
+            joined = join(&mut cluster, group, &mut member_id, args, isolation, lost.take()) => joined?,
+            () = ending.wanted() => {
+                membership::withdraw(&mut cluster, group, member_id).await;
+                return Ok(());
+            }
+        };
         let Joined { membership, topic, readings } = joined;
         sink.output.remark(&format!("ottla: group {group} gave us {}", named(&topic.name, &membership.partitions)));
         let mut round = Round {
@@ -69,7 +77,7 @@ pub async fn run(
             beats: 0,
             membership,
         };
-        let ended = round.read(sink).await?;
+        let ended = round.read(sink, &mut ending).await?;
         match ended {
             Ended::Rejoin => {
                 cluster = round.consumer.into_cluster();
@@ -138,9 +146,7 @@ struct Round {
 }
 
 impl Round {
-    async fn read(&mut self, sink: &mut Sink<'_>) -> Result<Ended, CliError> {
-        let interrupt = tokio::signal::ctrl_c();
-        tokio::pin!(interrupt);
+    async fn read(&mut self, sink: &mut Sink<'_>, ending: &mut Ending) -> Result<Ended, CliError> {
         loop {
             let beat = tokio::time::sleep(BEAT);
             let read = async {
@@ -154,7 +160,7 @@ impl Round {
                     Err(error @ CliError::Unreachable(_)) => Ended::Lost(error),
                     result => Ended::Reading(result),
                 }),
-                _ = &mut interrupt => return Ok(Ended::Interrupted),
+                () = ending.wanted() => return Ok(Ended::Interrupted),
                 () = beat => {}
             }
             // What was printed is what is committed, so what is not seen yet must not be.

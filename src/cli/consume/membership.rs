@@ -26,6 +26,8 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 const SESSION_MS: i32 = 30_000;
 const REBALANCE: Duration = Duration::from_secs(60);
+/// Nobody who wants to end waits longer than this for a coordinator.
+const WITHDRAWAL: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(200);
 const RANGE: StrBytes = StrBytes::from_static_str("range");
 
@@ -197,12 +199,29 @@ impl Membership {
 
     /// The others need not wait for our session to end.
     pub async fn leave(&self) -> Result<(), CliError> {
-        let request =
-            LeaveGroupRequest::default().with_group_id(self.group.clone()).with_member_id(self.member_id.clone());
-        let version = self.client.version_up_to::<LeaveGroupRequest>(2)?;
-        self.client.begin(&request, version).await?.answer().await?;
-        Ok(())
+        leave(&self.client, &self.group, &self.member_id).await
     }
+}
+
+async fn leave(client: &Client, group: &GroupId, member_id: &StrBytes) -> Result<(), CliError> {
+    let request = LeaveGroupRequest::default().with_group_id(group.clone()).with_member_id(member_id.clone());
+    let version = client.version_up_to::<LeaveGroupRequest>(2)?;
+    client.begin(&request, version).await?.answer().await?;
+    Ok(())
+}
+
+/// Who waits to be let in no longer wants it, and says so if the coordinator is there; else the session ends by itself.
+pub async fn withdraw(cluster: &mut Cluster, group: &str, member_id: StrBytes) {
+    if member_id.is_empty() {
+        return;
+    }
+    let leaving = async {
+        // Behind a JoinGroup that is held back other requests may wait.
+        cluster.reconnect().await?;
+        let client = coordinator::find(cluster, group).await?;
+        leave(&client, &GroupId(StrBytes::from_string(group.to_owned())), &member_id).await
+    };
+    let _ = tokio::time::timeout(WITHDRAWAL, leaving).await;
 }
 
 async fn ask_to_join(

@@ -1,5 +1,6 @@
 //! `ottla consume`: records of one topic's partitions, from anywhere, as they come or up to an end.
 mod committed;
+mod ending;
 mod fetch;
 mod format;
 mod member;
