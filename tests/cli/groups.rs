@@ -35,7 +35,9 @@ impl Member {
         let args = ["consume", topic, "-g", group, "-b", &broker.address];
         let member = Member(command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         for _ in 0..400 {
-            let described = json(broker, &["members", group]);
+            // The group may not be there yet.
+            let described = broker.run(&["group", "members", group, "--json"], b"").stdout;
+            let described: Value = serde_json::from_slice(&described).unwrap_or_default();
             if described[0]["members"][0]["assigned"][0]["topic"] == topic {
                 return member;
             }
