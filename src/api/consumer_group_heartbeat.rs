@@ -32,7 +32,7 @@ pub fn handle(cx: &Context, request: ConsumerGroupHeartbeatRequest) -> Reply<Con
         return Reply::Now(refused.with_member_id(None).with_assignment(None));
     }
     let id = request.group_id.clone();
-    if id.is_empty() {
+    if consumer::is_blank(&id) {
         return Reply::Now(refused(cx, ErrorCode::InvalidRequest, "GroupId can't be empty.".into()));
     }
     let heartbeat = Arc::new(heartbeat(cx, request));

@@ -118,6 +118,20 @@ impl Cluster {
         }
     }
 
+    /// How many partitions topics have: none when there is no such topic; those of which it is not known now are left out.
+    pub async fn partition_counts(
+        &mut self,
+        names: impl Iterator<Item = String>,
+    ) -> Result<BTreeMap<String, usize>, CliError> {
+        let answer = self.metadata(Some(&names.collect::<Vec<_>>()), false).await?;
+        let count = |topic: &MetadataResponseTopic| match ErrorCode::from_wire(topic.error_code)? {
+            ErrorCode::None => Some((topic.name.as_ref()?.to_string(), topic.partitions.len())),
+            ErrorCode::UnknownTopicOrPartition => Some((topic.name.as_ref()?.to_string(), 0)),
+            _ => None,
+        };
+        Ok(answer.topics.iter().filter_map(count).collect())
+    }
+
     /// The connection to one broker; its address is the one the cluster advertises.
     pub async fn broker(&mut self, id: i32) -> Result<Rc<Client>, CliError> {
         if let Some(client) = self.clients.get(&id) {
@@ -135,6 +149,13 @@ impl Cluster {
         Ok(client)
     }
 
+    /// After an error on connections that are not this one's to name, or a silence: all are opened anew.
+    pub async fn reconnect(&mut self) -> Result<(), CliError> {
+        self.clients.clear();
+        self.seed = Rc::new(Client::open_any(&self.bootstrap, &self.settings).await?);
+        Ok(())
+    }
+
     /// After an error on this broker's connection: the next use opens a new one.
     pub fn forget(&mut self, id: i32) {
         self.clients.remove(&id);
@@ -143,7 +164,7 @@ impl Cluster {
     /// The most common trap of all: the bootstrap address works and the advertised one does not.
     fn unreachable(&self, id: i32, error: ClientError) -> CliError {
         let seed = self.seed.address();
-        CliError::Failed(format!(
+        CliError::Unreachable(format!(
             "{error}\n{seed} answered, but says that broker {id} is reached elsewhere: \
              check advertised.listeners of broker {id}"
         ))

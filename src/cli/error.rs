@@ -17,6 +17,9 @@ pub enum CliError {
     /// 4: the broker is not able to serve.
     #[error("{0}")]
     Unhealthy(String),
+    /// 1: the broker could not be reached or went away, as it may for a moment only.
+    #[error("{0}")]
+    Unreachable(String),
     /// 124, as `timeout(1)` has it.
     #[error("{0}")]
     Timeout(String),
@@ -32,7 +35,7 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             CliError::OutputClosed => 0,
-            CliError::Failed(_) | CliError::Some { .. } => 1,
+            CliError::Failed(_) | CliError::Unreachable(_) | CliError::Some { .. } => 1,
             CliError::Usage(_) => 2,
             CliError::NotFound(_) => 3,
             CliError::Unhealthy(_) => 4,
@@ -55,6 +58,11 @@ impl CliError {
             Some(ErrorCode::RequestTimedOut) => CliError::Timeout(text),
             _ => CliError::Failed(text),
         }
+    }
+
+    /// Whether the broker was away or silent, and a later try may do better.
+    pub fn is_of_absence(&self) -> bool {
+        matches!(self, CliError::Unreachable(_) | CliError::Timeout(_))
     }
 
     pub fn no_such_topic(topic: &str) -> CliError {
@@ -87,9 +95,10 @@ pub fn code_name(code: i16) -> String {
 
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> CliError {
-        match error.is_timeout() {
-            true => CliError::Timeout(format!("{error}: is it overloaded? `--timeout` waits longer")),
-            false => CliError::Failed(error.to_string()),
+        match (error.is_timeout(), error.is_connection()) {
+            (true, _) => CliError::Timeout(format!("{error}: is it overloaded? `--timeout` waits longer")),
+            (false, true) => CliError::Unreachable(error.to_string()),
+            (false, false) => CliError::Failed(error.to_string()),
         }
     }
 }

@@ -227,6 +227,12 @@ impl Drop for Client {
 }
 
 impl<R: Request> Pending<R> {
+    /// For requests that a broker holds back on purpose: waits so much longer than for others.
+    pub fn held_back(mut self, up_to: Duration) -> Pending<R> {
+        self.patience += up_to;
+        self
+    }
+
     /// Waits for the answer, at most the connection's request timeout.
     pub async fn answer(mut self) -> Result<R::Response, ClientError> {
         match timeout(self.patience, &mut self.answer).await {

@@ -2,6 +2,7 @@
 use std::{
     io::Write,
     net::TcpListener,
+    path::Path,
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, Weak},
     time::Duration,
@@ -33,9 +34,19 @@ fn start() -> Broker {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let directory = tempfile::tempdir().unwrap();
     let address = format!("127.0.0.1:{port}");
+    let child = serve(&address, directory.path());
+    Broker { address, own: Some((Mutex::new(child), directory)) }
+}
+
+/// One for a test that stops it.
+pub fn own() -> Broker {
+    start()
+}
+
+fn serve(address: &str, directory: &Path) -> Child {
     // A file: a pipe that nobody reads would stop a talkative broker.
-    let log = directory.path().join("stderr");
-    let data = directory.path().join("data");
+    let log = directory.join("stderr");
+    let data = directory.join("data");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ottla"))
         .arg("serve")
         .args(["--override", &format!("listeners=PLAINTEXT://{address}")])
@@ -46,8 +57,8 @@ fn start() -> Broker {
         .spawn()
         .unwrap();
     for _ in 0..200 {
-        if ottla(&["status", "-b", &address], b"").status.success() {
-            return Broker { address, own: Some((Mutex::new(child), directory)) };
+        if ottla(&["status", "-b", address], b"").status.success() {
+            return child;
         }
         if let Some(status) = child.try_wait().unwrap() {
             let said = std::fs::read_to_string(&log).unwrap();
@@ -62,6 +73,15 @@ fn start() -> Broker {
 impl Broker {
     pub fn is_own(&self) -> bool {
         self.own.is_some()
+    }
+
+    /// Ends our own with this signal and starts it again.
+    pub fn restart(&self, signal: &str) {
+        let (child, directory) = self.own.as_ref().expect("a broker of our own");
+        let mut child = child.lock().unwrap();
+        send(signal, &child);
+        child.wait().unwrap();
+        *child = serve(&self.address, directory.path());
     }
 
     /// Runs a command against this broker.
@@ -96,6 +116,11 @@ impl Drop for Broker {
             let _ = child.wait();
         }
     }
+}
+
+/// As `kill(1)` does.
+pub fn send(signal: &str, child: &Child) {
+    assert!(Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap().success());
 }
 
 /// One run of the binary without the caller's environment getting in.

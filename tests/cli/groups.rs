@@ -1,9 +1,10 @@
 //! `ottla group`: listed, described, moved, watched and deleted.
-use crate::broker::{Broker, broker, command, topic};
-use serde_json::Value;
+use crate::broker::{Broker, broker, command, own, send, topic};
+use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Stdio},
+    sync::mpsc,
     time::Duration,
 };
 
@@ -34,7 +35,9 @@ impl Member {
         let args = ["consume", topic, "-g", group, "-b", &broker.address];
         let member = Member(command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         for _ in 0..400 {
-            let described = json(broker, &["members", group]);
+            // The group may not be there yet.
+            let described = broker.run(&["group", "members", group, "--json"], b"").stdout;
+            let described: Value = serde_json::from_slice(&described).unwrap_or_default();
             if described[0]["members"][0]["assigned"][0]["topic"] == topic {
                 return member;
             }
@@ -86,6 +89,26 @@ fn lag_is_counted_in_records_and_in_seconds() {
         "nothing unread is no time"
     );
     assert!(json(&broker, &["lag", &group])[0]["lag_seconds"].is_null(), "it was not asked for");
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn lag_tells_of_partitions_of_which_nothing_is_committed() {
+    let (broker, name, group) = (broker(), topic("uncommitted"), topic("uncommitted-readers"));
+    broker.ok(&["topic", "create", &name, "-p", "2"], b"");
+    let member = Member::begin(&broker, &name, &group);
+    let rows = json(&broker, &["lag", &group, "--seconds"]);
+    let row = |partition: i32| {
+        json!({
+            "group": group, "topic": name, "partition": partition, "committed": null, "end_offset": 0, "lag": null,
+            "lag_seconds": null,
+        })
+    };
+    assert_eq!(rows, json!([row(0), row(1)]));
+    let text = broker.ok(&["group", "lag", &group], b"");
+    let cells: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(cells, [&group, &name, "0", "-", "0", "-"]);
+    drop(member);
     broker.ok(&["topic", "delete", &name], b"");
 }
 
@@ -149,5 +172,115 @@ fn a_group_without_members_is_deleted_with_its_offsets() {
     assert_eq!(committed(&broker, &group), 2);
     assert!(broker.ok(&["group", "delete", &group], b"").contains("deleted"));
     assert!(broker.fails(3, &["group", "lag", &group]).contains("does not exist"));
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn a_group_commits_only_what_could_be_written_out() {
+    let broker = broker();
+    let name = topic("unwritten");
+    broker.ok(&["topic", "create", &name], b"");
+    let input: String = (0..3_000).map(|number| format!("{number:040}\n")).collect();
+    broker.ok(&["produce", &name], input.as_bytes());
+    // More than our buffer holds, and less.
+    for (count, group) in [("3000", topic("full-disk")), ("3", topic("full-disk-at-its-end"))] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let args = ["consume", &name, "-g", &group, "-n", count, "-b", &broker.address];
+        let status = command(&args).stdout(full).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(1), "the disk is full");
+        assert_eq!(json(&broker, &["lag", &group]), json!([]), "{count}");
+    }
+    let group = topic("closed-pipe");
+    let mut reader = command(&["consume", &name, "-g", &group, "-b", &broker.address]).spawn().unwrap();
+    drop(reader.stdout.take());
+    assert_eq!(reader.wait().unwrap().code(), Some(0), "whose output is closed has done its work");
+    assert_eq!(json(&broker, &["lag", &group]), json!([]));
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+/// The lines that a member reads, as they come.
+fn lines(member: &mut Child) -> mpsc::Receiver<String> {
+    let (to, lines) = mpsc::channel();
+    let output = BufReader::new(member.stdout.take().unwrap());
+    std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| to.send(line)));
+    lines
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_member_outlives_its_broker() {
+    let (broker, name, group) = (own(), topic("restarted"), topic("restarted-readers"));
+    broker.ok(&["topic", "create", &name], b"");
+    broker.ok(&["produce", &name], b"one\n");
+    let args = ["consume", &name, "-g", &group, "-b", &broker.address];
+    let mut member = Member(command(&args).stderr(Stdio::null()).spawn().unwrap());
+    let lines = lines(&mut member.0);
+    assert_eq!(lines.recv_timeout(PATIENCE).as_deref(), Ok("one"));
+    let id = |broker: &Broker| json(broker, &["members", &group])[0]["members"][0]["id"].clone();
+    let first = id(&broker);
+    for (signal, word) in [("KILL", "two"), ("TERM", "three")] {
+        let before = lines.try_iter().count();
+        assert_eq!(before, 0, "{signal}");
+        while json(&broker, &["lag", &group])[0]["lag"] != 0 {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        broker.restart(signal);
+        broker.ok(&["produce", &name], format!("{word}\n").as_bytes());
+        assert_eq!(lines.recv_timeout(PATIENCE).as_deref(), Ok(word), "{signal}");
+    }
+    assert_eq!(id(&broker), first, "it is the same member");
+    assert!(member.0.try_wait().unwrap().is_none());
+}
+
+#[test]
+fn a_group_learns_of_new_partitions() {
+    let (broker, name, group) = (broker(), topic("grown"), topic("grown-readers"));
+    broker.ok(&["topic", "create", &name], b"");
+    broker.ok(&["produce", &name], b"old\n");
+    let args = ["consume", &name, "-g", &group, "-b", &broker.address, "-f", "%p:%s\n"];
+    let mut member = Member(command(&args).stderr(Stdio::null()).spawn().unwrap());
+    let lines = lines(&mut member.0);
+    assert_eq!(lines.recv_timeout(PATIENCE).as_deref(), Ok("0:old"));
+    broker.ok(&["topic", "add-partitions", &name, "--to", "2"], b"");
+    broker.ok(&["produce", &name, "-p", "1"], b"new\n");
+    assert_eq!(lines.recv_timeout(PATIENCE).as_deref(), Ok("1:new"));
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn a_member_that_is_ended_commits_and_leaves() {
+    let (broker, name) = (broker(), topic("ended"));
+    broker.ok(&["topic", "create", &name], b"");
+    broker.ok(&["produce", &name], b"one\n");
+    for signal in ["TERM", "INT"] {
+        let group = topic(&format!("ended-by-{signal}"));
+        let args = ["consume", &name, "-g", &group, "-b", &broker.address];
+        let mut member = Member(command(&args).stderr(Stdio::null()).spawn().unwrap());
+        assert_eq!(lines(&mut member.0).recv_timeout(PATIENCE).as_deref(), Ok("one"));
+        send(signal, &member.0);
+        assert_eq!(member.0.wait().unwrap().code(), Some(0), "{signal}");
+        assert_eq!(committed(&broker, &group), 1, "{signal}");
+        assert_eq!(json(&broker, &["describe", &group])[0]["state"], "Empty", "{signal}");
+    }
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
+fn a_member_waits_for_one_that_is_busy() {
+    let (broker, name, group) = (broker(), topic("busy"), topic("busy-readers"));
+    broker.ok(&["topic", "create", &name, "-p", "2"], b"");
+    let busy = Member::begin(&broker, &name, &group);
+    send("STOP", &busy.0);
+    let args = ["consume", &name, "-g", &group, "-b", &broker.address, "--timeout", "1s"];
+    let mut member = Member(command(&args).stderr(Stdio::null()).spawn().unwrap());
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(member.0.try_wait().unwrap(), None, "it waits longer than for other answers");
+    send("CONT", &busy.0);
+    let shares = || json(&broker, &["members", &group])[0]["members"].as_array().unwrap().clone();
+    while shares().iter().filter(|share| share["assigned"][0]["partitions"].as_array().is_some()).count() < 2 {
+        assert_eq!(member.0.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(100));
+    }
     broker.ok(&["topic", "delete", &name], b"");
 }

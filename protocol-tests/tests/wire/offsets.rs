@@ -12,7 +12,7 @@ use kafka_protocol::messages::{
     CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest, FindCoordinatorRequest, GroupId, ListGroupsRequest,
     OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetFetchRequest, OffsetFetchResponse,
 };
-use protocol_tests::groups::{DESCRIBE, describe};
+use protocol_tests::groups::{DESCRIBE, JOIN, describe, joining};
 use protocol_tests::time::eventually;
 use protocol_tests::wire::{put_compact_string, put_unsigned_varint, request_start};
 use protocol_tests::{Code, Connection, Topic, assert_error, assert_ok, fresh_name, new_topic, text, topic_name};
@@ -357,6 +357,18 @@ fn grp_22_groups_are_deleted_with_their_offsets() {
         assert_eq!(told, [(group.clone(), 0), (unknown, Code::GroupIdNotFound.code())], "version {version}");
         assert_eq!(one(fetch(&mut connection, 5, &group, None)), (0, vec![]));
     }
+}
+
+#[test]
+fn grp_22_an_id_that_nobody_came_back_with_is_no_member() {
+    let (mut connection, group, topic) = prepared();
+    connection.call(8, &commit_request(&group, &topic.name, vec![at(0, 5, -1, None), at(1, 6, -1, None)]));
+    let told = Connection::open().call(JOIN, &joining(&group, "", &["range"]));
+    assert_error(told.error_code, Code::MemberIdRequired);
+    assert_eq!(delete(&mut connection, &group, &topic.name, &[0]), (0, vec![0]));
+    let request = DeleteGroupsRequest::default().with_groups_names(vec![id(&group)]);
+    assert_ok(connection.call(2, &request).results[0].error_code);
+    assert_eq!(one(fetch(&mut connection, 5, &group, None)), (0, vec![]));
 }
 
 #[test]

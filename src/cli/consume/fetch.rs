@@ -20,7 +20,10 @@ use crate::{
     },
 };
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How far one partition has been read.
 #[derive(Clone, Debug)]
@@ -46,6 +49,8 @@ pub struct Consumer {
     /// Those at their stop.
     done: Vec<Reading>,
     isolation: Isolation,
+    /// The next offset of each partition as of the last flush that worked: all before it left our buffers.
+    shown: BTreeMap<i32, i64>,
     /// Time spent waiting for leaders since the last answer that was of use.
     waited: Duration,
 }
@@ -62,12 +67,24 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Consumer {
     pub fn new(cluster: Cluster, topic: Topic, readings: Vec<Reading>, isolation: Isolation) -> Consumer {
-        Consumer { cluster, topic, readings, done: Vec::new(), isolation, waited: Duration::ZERO }
+        let shown = readings.iter().map(|reading| (reading.partition, reading.next)).collect();
+        Consumer { cluster, topic, readings, done: Vec::new(), isolation, shown, waited: Duration::ZERO }
     }
 
-    /// How far each partition has been read.
-    pub fn positions(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
-        self.readings.iter().chain(&self.done).map(|reading| (reading.partition, reading.next))
+    /// How far each partition has been written out, which records in a buffer are not: the next write may fail.
+    pub fn shown(&self) -> &BTreeMap<i32, i64> {
+        &self.shown
+    }
+
+    /// What was printed must be seen; from then on it counts as shown.
+    pub fn flush(&mut self, sink: &mut Sink<'_>) -> Result<(), CliError> {
+        sink.pause()?;
+        self.shown = self.readings.iter().chain(&self.done).map(|reading| (reading.partition, reading.next)).collect();
+        Ok(())
+    }
+
+    pub fn cluster(&mut self) -> &mut Cluster {
+        &mut self.cluster
     }
 
     pub fn into_cluster(self) -> Cluster {
@@ -99,7 +116,7 @@ impl Consumer {
                 }
                 Err(error) => return Err(error.into()),
             };
-            sink.pause()?;
+            self.flush(sink)?;
             if sink.is_full() {
                 return Ok(());
             }

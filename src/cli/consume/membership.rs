@@ -2,10 +2,10 @@
 use crate::{
     cli::{
         CliError,
-        cluster::{Cluster, Topic, is_passing, wire_name},
+        cluster::{Cluster, is_passing, wire_name},
         group::coordinator::{self, is_moving, refused},
     },
-    net::Client,
+    net::{Client, ClientError},
     types::ErrorCode,
     wire::{
         StrBytes,
@@ -25,7 +25,9 @@ use bytes::Bytes;
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 const SESSION_MS: i32 = 30_000;
-const REBALANCE_MS: i32 = 60_000;
+const REBALANCE: Duration = Duration::from_secs(60);
+/// Nobody who wants to end waits longer than this for a coordinator.
+const WITHDRAWAL: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(200);
 const RANGE: StrBytes = StrBytes::from_static_str("range");
 
@@ -45,24 +47,39 @@ pub struct Membership {
     generation: i32,
     /// Ours, of the topic.
     pub partitions: Vec<i32>,
+    /// Who leads has shared out so many partitions of each topic, and sees to it when there are more.
+    counts: BTreeMap<String, usize>,
 }
 
 impl Membership {
     /// Joins, waits for the others, and has partitions, maybe none.
-    pub async fn join(cluster: &mut Cluster, topic: &Topic, group: &str, before: &str) -> Result<Membership, CliError> {
+    /// `member_id`: what we are known by, empty at first; it is kept when this fails.
+    pub async fn join(
+        cluster: &mut Cluster,
+        topic: &str,
+        group: &str,
+        member_id: &mut StrBytes,
+    ) -> Result<Membership, CliError> {
         let id = GroupId(StrBytes::from_string(group.to_owned()));
-        let mut member_id = StrBytes::from_string(before.to_owned());
         loop {
             let client = coordinator::find(cluster, group).await?;
-            let joined = ask_to_join(&client, &id, &member_id, &topic.name).await?;
+            let joined = match ask_to_join(&client, &id, member_id, topic).await {
+                Ok(joined) => joined,
+                // Somebody may take longer over the records he has: so long we are asked to wait, as the same member.
+                Err(error) if error.is_timeout() && !member_id.is_empty() => {
+                    cluster.reconnect().await?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             match ErrorCode::from_wire(joined.error_code) {
                 Some(ErrorCode::None) => {}
                 Some(ErrorCode::MemberIdRequired) => {
-                    member_id = joined.member_id;
+                    *member_id = joined.member_id;
                     continue;
                 }
                 Some(ErrorCode::UnknownMemberId) => {
-                    member_id = StrBytes::default();
+                    *member_id = StrBytes::default();
                     continue;
                 }
                 _ if is_moving(joined.error_code) || is_passing(joined.error_code) => {
@@ -71,11 +88,11 @@ impl Membership {
                 }
                 _ => return Err(refused(group, joined.error_code)),
             }
-            member_id = joined.member_id.clone();
+            *member_id = joined.member_id.clone();
             let generation = joined.generation_id;
-            let shares = match joined.leader == joined.member_id {
+            let (shares, counts) = match joined.leader == joined.member_id {
                 true => share_out(cluster, &joined).await?,
-                false => Vec::new(),
+                false => Default::default(),
             };
             let request = SyncGroupRequest::default()
                 .with_group_id(id.clone())
@@ -86,22 +103,18 @@ impl Membership {
             let synced = client.begin(&request, version).await?.answer().await?;
             match ErrorCode::from_wire(synced.error_code) {
                 Some(ErrorCode::None) => {
-                    let mut partitions = assigned(&synced.assignment, &topic.name)
+                    let mut partitions = assigned(&synced.assignment, topic)
                         .ok_or_else(|| CliError::Failed(format!("group {group}: the assignment cannot be read")))?;
                     partitions.sort_unstable();
-                    return Ok(Membership { group: id, client, member_id, generation, partitions });
+                    let member_id = member_id.clone();
+                    return Ok(Membership { group: id, client, member_id, generation, partitions, counts });
                 }
                 Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration) => {}
-                Some(ErrorCode::UnknownMemberId) => member_id = StrBytes::default(),
+                Some(ErrorCode::UnknownMemberId) => *member_id = StrBytes::default(),
                 _ if is_moving(synced.error_code) => tokio::time::sleep(PAUSE).await,
                 _ => return Err(refused(group, synced.error_code)),
             }
         }
-    }
-
-    /// To join again with.
-    pub fn member_id(&self) -> &str {
-        &self.member_id
     }
 
     pub async fn heartbeat(&self) -> Result<Next, CliError> {
@@ -113,15 +126,37 @@ impl Membership {
         self.next(answer.error_code)
     }
 
+    /// Whether the partitions of what the group reads are still those that we shared out.
+    pub async fn look_for_partitions(&self, cluster: &mut Cluster) -> Result<Next, CliError> {
+        if self.counts.is_empty() {
+            return Ok(Next::GoOn);
+        }
+        let now = cluster.partition_counts(self.counts.keys().cloned()).await?;
+        let changed = now.iter().any(|(topic, count)| self.counts.get(topic) != Some(count));
+        Ok(if changed { Next::Rejoin } else { Next::GoOn })
+    }
+
     fn next(&self, code: i16) -> Result<Next, CliError> {
         match ErrorCode::from_wire(code) {
             Some(ErrorCode::None) => Ok(Next::GoOn),
             Some(ErrorCode::RebalanceInProgress | ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId) => {
                 Ok(Next::Rejoin)
             }
-            _ if is_moving(code) => Ok(Next::Rejoin),
-            _ => Err(refused(&self.group, code)),
+            _ => Err(self.refused(code)),
         }
+    }
+
+    fn refused(&self, code: i16) -> CliError {
+        match (is_moving(code), refused(&self.group, code)) {
+            (true, refused) => CliError::Unreachable(refused.to_string()),
+            (false, refused) => refused,
+        }
+    }
+
+    /// The coordinator may be another broker now, or another process.
+    pub async fn find_again(&mut self, cluster: &mut Cluster) -> Result<(), CliError> {
+        self.client = coordinator::find(cluster, &self.group).await?;
+        Ok(())
     }
 
     /// The next offset wanted of each of our partitions that has one.
@@ -133,7 +168,7 @@ impl Membership {
         let version = self.client.version_up_to::<OffsetFetchRequest>(7)?;
         let answer = self.client.begin(&request, version).await?.answer().await?;
         if answer.error_code != 0 {
-            return Err(refused(&self.group, answer.error_code));
+            return Err(self.refused(answer.error_code));
         }
         let told = answer.topics.iter().flat_map(|topic| &topic.partitions);
         Ok(told
@@ -164,12 +199,29 @@ impl Membership {
 
     /// The others need not wait for our session to end.
     pub async fn leave(&self) -> Result<(), CliError> {
-        let request =
-            LeaveGroupRequest::default().with_group_id(self.group.clone()).with_member_id(self.member_id.clone());
-        let version = self.client.version_up_to::<LeaveGroupRequest>(2)?;
-        self.client.begin(&request, version).await?.answer().await?;
-        Ok(())
+        leave(&self.client, &self.group, &self.member_id).await
     }
+}
+
+async fn leave(client: &Client, group: &GroupId, member_id: &StrBytes) -> Result<(), CliError> {
+    let request = LeaveGroupRequest::default().with_group_id(group.clone()).with_member_id(member_id.clone());
+    let version = client.version_up_to::<LeaveGroupRequest>(2)?;
+    client.begin(&request, version).await?.answer().await?;
+    Ok(())
+}
+
+/// Who waits to be let in no longer wants it, and says so if the coordinator is there; else the session ends by itself.
+pub async fn withdraw(cluster: &mut Cluster, group: &str, member_id: StrBytes) {
+    if member_id.is_empty() {
+        return;
+    }
+    let leaving = async {
+        // Behind a JoinGroup that is held back other requests may wait.
+        cluster.reconnect().await?;
+        let client = coordinator::find(cluster, group).await?;
+        leave(&client, &GroupId(StrBytes::from_string(group.to_owned())), &member_id).await
+    };
+    let _ = tokio::time::timeout(WITHDRAWAL, leaving).await;
 }
 
 async fn ask_to_join(
@@ -177,7 +229,7 @@ async fn ask_to_join(
     group: &GroupId,
     member_id: &StrBytes,
     topic: &str,
-) -> Result<JoinGroupResponse, CliError> {
+) -> Result<JoinGroupResponse, ClientError> {
     let mut metadata = Writer::new(0, false);
     0i16.put(&mut metadata);
     vec![topic.to_owned()].put(&mut metadata);
@@ -186,21 +238,21 @@ async fn ask_to_join(
     let request = JoinGroupRequest::default()
         .with_group_id(group.clone())
         .with_session_timeout_ms(SESSION_MS)
-        .with_rebalance_timeout_ms(REBALANCE_MS)
+        .with_rebalance_timeout_ms(REBALANCE.as_millis() as i32)
         .with_member_id(member_id.clone())
         .with_protocol_type(StrBytes::from_static_str("consumer"))
         .with_protocols(vec![range]);
     let version = client.version_up_to::<JoinGroupRequest>(6)?;
     let request = if version == 0 { request.with_rebalance_timeout_ms(-1) } else { request };
-    // The coordinator answers when all have joined.
-    Ok(client.begin(&request, version).await?.answer().await?)
+    // The coordinator answers when all have joined, for which our own timeout is one that they are given.
+    client.begin(&request, version).await?.held_back(REBALANCE).answer().await
 }
 
-/// Each topic's partitions in runs, over the members that subscribe to it in the order of their ids.
+/// Each topic's partitions in runs, over the members that subscribe to it in the order of their ids; and their counts.
 async fn share_out(
     cluster: &mut Cluster,
     joined: &JoinGroupResponse,
-) -> Result<Vec<SyncGroupRequestAssignment>, CliError> {
+) -> Result<(Vec<SyncGroupRequestAssignment>, BTreeMap<String, usize>), CliError> {
     let mut subscribers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for member in &joined.members {
         for topic in Subscription::topics_of(&member.metadata).unwrap_or_default() {
@@ -208,12 +260,17 @@ async fn share_out(
         }
     }
     let mut shares: BTreeMap<&str, Vec<(String, Vec<i32>)>> = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for (name, mut members) in subscribers {
         let count = match cluster.topic(&name).await {
             Ok(topic) => topic.partitions.len(),
-            Err(CliError::NotFound(_)) => continue,
+            Err(CliError::NotFound(_)) => 0,
             Err(error) => return Err(error),
         };
+        counts.insert(name.clone(), count);
+        if count == 0 {
+            continue;
+        }
         members.sort_unstable();
         members.dedup();
         for (member, run) in members.iter().zip(runs(count, members.len())) {
@@ -226,7 +283,7 @@ async fn share_out(
             .with_member_id(member.member_id.clone())
             .with_assignment(assignment(topics))
     };
-    Ok(joined.members.iter().map(share).collect())
+    Ok((joined.members.iter().map(share).collect(), counts))
 }
 
 /// `count` partitions over so many members: the first ones have one more.

@@ -1,5 +1,6 @@
 //! `ottla consume`: records of one topic's partitions, from anywhere, as they come or up to an end.
 mod committed;
+mod ending;
 mod fetch;
 mod format;
 mod member;
@@ -91,7 +92,7 @@ pub async fn run(global: &Global, args: ConsumeArgs, output: &mut Output) -> Res
     }
     sink.progress = (sink.output.shows_progress() && !stdout_is_terminal()).then(progress);
     let result = match &args.group {
-        Some(group) => member::run(cluster, topic, group, &args, isolation, &mut sink).await,
+        Some(group) => member::run(cluster, group, &args, isolation, &mut sink).await,
         None => Consumer::new(cluster, topic, readings, isolation).run(&mut sink).await,
     };
     if let Some(progress) = sink.progress.take() {

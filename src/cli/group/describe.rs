@@ -147,6 +147,14 @@ async fn consumer(client: &Rc<Client>, id: &str) -> Result<(i16, Option<Group>),
     Ok((0, Some(described)))
 }
 
+impl Group {
+    /// Topic, then partition: what its members have.
+    pub(super) fn assigned(&self) -> impl Iterator<Item = (&str, i32)> {
+        let topics = self.members.iter().flat_map(|member| &member.assigned);
+        topics.flat_map(|(topic, partitions)| partitions.iter().map(move |partition| (topic.as_str(), *partition)))
+    }
+}
+
 fn past(told: &BTreeMap<i32, Bytes>) -> Vec<PastRebalance> {
     let past = told.get(&REBALANCES_TAG).and_then(|bytes| PastRebalances::of_tag(bytes).ok());
     past.map(|past| past.rebalances).unwrap_or_default()

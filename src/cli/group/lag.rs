@@ -15,13 +15,14 @@ use crate::{
     },
 };
 use serde_json::json;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 struct Lag {
     group: String,
     topic: String,
     partition: i32,
-    committed: i64,
+    /// `None` of a partition that a member has and nobody has committed of yet.
+    committed: Option<i64>,
     /// `None` when the topic is gone.
     end: Option<i64>,
     /// Of the first record that is not read; `None`: there is none, or it was not asked for.
@@ -30,7 +31,7 @@ struct Lag {
 
 impl Lag {
     fn records(&self) -> Option<i64> {
-        self.end.map(|end| (end - self.committed).max(0))
+        Some((self.end? - self.committed?).max(0))
     }
 }
 
@@ -54,14 +55,32 @@ pub async fn run(cluster: &mut Cluster, args: &LagArgs, output: &mut Output) -> 
     }
 }
 
+/// What is committed, and what its members have without that.
+async fn partitions(
+    cluster: &mut Cluster,
+    group: &str,
+) -> Result<BTreeMap<String, BTreeMap<i32, Option<i64>>>, CliError> {
+    let committed = offsets::committed(cluster, group).await?;
+    let mut all: BTreeMap<String, BTreeMap<i32, Option<i64>>> = committed
+        .into_iter()
+        .map(|(topic, of)| (topic, of.into_iter().map(|(partition, at)| (partition, Some(at))).collect()))
+        .collect();
+    match describe(cluster, group).await {
+        Ok(described) => {
+            for (topic, partition) in described.assigned() {
+                all.entry(topic.to_owned()).or_default().entry(partition).or_default();
+            }
+        }
+        // A group of another kind may have offsets. One that has committed nothing yet is told from one that does not exist.
+        Err(CliError::NotFound(_)) if !all.is_empty() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(all)
+}
+
 async fn of_group(cluster: &mut Cluster, group: &str, seconds: bool) -> Result<Vec<Lag>, CliError> {
     let mut lags = Vec::new();
-    let all = offsets::committed(cluster, group).await?;
-    if all.is_empty() {
-        // A group that has committed nothing yet is told from one that does not exist.
-        describe(cluster, group).await?;
-    }
-    for (name, committed) in all {
+    for (name, committed) in partitions(cluster, group).await? {
         let topic = match cluster.topic(&name).await {
             Ok(topic) => Some(topic),
             Err(CliError::NotFound(_)) => None,
@@ -79,7 +98,8 @@ async fn of_group(cluster: &mut Cluster, group: &str, seconds: bool) -> Result<V
             let end = ends.get(&partition).copied();
             let mut lag =
                 Lag { group: group.to_owned(), topic: name.clone(), partition, committed, end, unread_since_ms: None };
-            if let Some(topic) = topic.as_ref().filter(|_| seconds && lag.records().is_some_and(|count| count > 0)) {
+            let is_behind = lag.records().is_some_and(|count| count > 0);
+            if let (true, Some(topic), Some(committed)) = (seconds && is_behind, &topic, committed) {
                 lag.unread_since_ms = first_unread(cluster, topic, partition, committed).await?;
             }
             lags.push(lag);
@@ -159,7 +179,7 @@ fn show(lags: &[Lag], seconds: bool, output: &mut Output) -> Result<(), CliError
             lag.group.clone(),
             lag.topic.clone(),
             lag.partition.to_string(),
-            lag.committed.to_string(),
+            or_dash(lag.committed),
             or_dash(lag.end),
             or_dash(lag.records()),
         ];

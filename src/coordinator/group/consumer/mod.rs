@@ -27,7 +27,7 @@ pub use matching::Matched;
 pub use member::{Held, Member, MemberId, MemberState, Metadata};
 pub use pattern::{InvalidPattern, Matcher};
 pub use replay::replay;
-pub use request::{Heartbeat, HeartbeatReply};
+pub use request::{Heartbeat, HeartbeatReply, is_blank};
 pub use settings::{Bounded, ConsumerSettings, Limits, Migration};
 pub use soft::{Soft, Timer, due, loaded};
 

@@ -32,6 +32,11 @@ pub struct HeartbeatReply {
     pub assignment: Option<Partitions>,
 }
 
+/// Nothing but what Java's `trim` takes away: spaces and control characters.
+pub fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| byte <= b' ')
+}
+
 impl Heartbeat {
     pub fn joins(&self) -> bool {
         self.member_epoch == 0
@@ -50,11 +55,11 @@ impl Heartbeat {
     pub fn check(&self, assignors: &[Assignor]) -> Result<(), Refused> {
         let invalid = |why: &str| Err(Refused::new(ErrorCode::InvalidRequest, why));
         let needs_id = self.chooses_id || self.member_epoch > 0 || self.member_epoch == -1;
-        if needs_id && self.member_id.is_empty() {
+        if needs_id && is_blank(&self.member_id) {
             return invalid("MemberId must not be empty");
         }
         for (name, text) in [("InstanceId", &self.instance_id), ("RackId", &self.rack_id)] {
-            if text.as_deref() == Some("") {
+            if text.as_deref().is_some_and(is_blank) {
                 return invalid(&format!("{name} must not be empty"));
             }
         }

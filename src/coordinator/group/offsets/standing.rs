@@ -108,9 +108,8 @@ impl<'a> Standing<'a> {
         match self {
             Standing::Simple => false,
             Standing::Consumer(group) => !group.is_empty(),
-            Standing::Classic { record, live: Some(live) } => {
-                live.state != State::Empty || record.is_none() && !live.is_idle()
-            }
+            // Who was given an id and did not come back with it is none.
+            Standing::Classic { live: Some(live), .. } => live.state != State::Empty,
             Standing::Classic { record, live: None } => record.is_some_and(|record| !record.members.is_empty()),
         }
     }
@@ -154,11 +153,10 @@ impl<'a> Standing<'a> {
     pub fn tombstones(&self, id: &str) -> Vec<GroupRecord> {
         match self {
             // Whether or not there is a record: this is what makes the group go.
-            Standing::Simple | Standing::Classic { record: Some(_), .. } => {
+            Standing::Simple | Standing::Classic { .. } => {
                 vec![GroupRecord::GroupMetadata(GroupKey { group: id.into() }, None)]
             }
             Standing::Consumer(group) => group.tombstones(id),
-            Standing::Classic { record: None, .. } => Vec::new(),
         }
     }
 }

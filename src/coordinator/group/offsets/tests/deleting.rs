@@ -1,5 +1,6 @@
 //! Deleting offsets, groups and topics.
 use super::*;
+use crate::coordinator::group::classic;
 
 fn delete(rig: &mut Rig, group: &str, topics: &[(&str, &[i32])]) -> Result<Vec<ErrorCode>, ErrorCode> {
     let topic =
@@ -65,6 +66,47 @@ fn grp_22_a_group_is_deleted_with_all_it_has() {
     assert_eq!(rig.hard().by_id.keys().map(|id| &**id).collect::<Vec<_>>(), ["h"]);
     assert!(rig.hard().offsets.open.is_empty(), "the transaction has nothing here any more");
     assert_eq!(ask(&mut rig, Request::DeleteGroup(text("g"))), not_found);
+}
+
+/// Asks to join and is told an id, which nobody comes back with.
+fn ask_for_id(rig: &mut Rig, group: &str) {
+    let request = classic::JoinRequest {
+        group: group.into(),
+        member_id: "".into(),
+        instance_id: None,
+        client_id: "client".into(),
+        client_host: "/127.0.0.1".into(),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 10_000,
+        protocol_type: "consumer".into(),
+        protocols: vec![classic::Protocol { name: "range".into(), metadata: bytes::Bytes::new() }],
+        reason: None,
+        takes_id: true,
+        skips_assignment: false,
+    };
+    match rig.now(group::Request::Classic(classic::Request::Join(request))) {
+        Some(group::Reply::Classic(classic::Reply::Join(joined))) => {
+            assert_eq!(joined.error, ErrorCode::MemberIdRequired);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn grp_22_an_id_that_nobody_came_back_with_is_no_member() {
+    let mut rig = Rig::with_topics(&[("t", 2)]);
+    codes(&mut rig, commit("g", &[(name("t"), vec![at(0, 5), at(1, 6)])]));
+    for group in ["g", "only-asked"] {
+        ask_for_id(&mut rig, group);
+    }
+    assert_eq!(delete(&mut rig, "g", &[("t", &[0])]), Ok(vec![ErrorCode::None]));
+    for group in ["g", "only-asked"] {
+        assert_eq!(ask(&mut rig, Request::DeleteGroup(text(group))), Reply::GroupDeleted(ErrorCode::None));
+        let again = ask(&mut rig, Request::DeleteGroup(text(group)));
+        assert_eq!(again, Reply::GroupDeleted(ErrorCode::GroupIdNotFound), "{group}: the id went with it");
+    }
+    rig.advance(20_000);
+    assert!(rig.hard().by_id.is_empty() && rig.runtime.soft().classic.iter().next().is_none());
 }
 
 #[test]
