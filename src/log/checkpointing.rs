@@ -3,7 +3,7 @@ use crate::{
     log::{
         Closed,
         append::is_disk_full,
-        checkpoint,
+        checkpoint::{self, Noted},
         log::Log,
         log_dir::{Checkpoints, LogDir},
         log_dir_error::LogDirError,
@@ -144,6 +144,9 @@ impl LogDir {
             });
             gone.iter().for_each(|at| checkpoints.recovery.set(at, None));
         }
+        // Notes of starts that are lost stay so until all logs were opened: a start may be refused before.
+        let stay_lost = checkpoints.starts_lost && !self.is_recovered();
+        let is_due = |name: &str, file: &Noted| file.changed && !(stay_lost && name == names::LOG_STARTS);
         // The cuts behind the recovery points: those of before a cut that is not done again would have gaps taken for compaction's
         // where bytes were lost of what came in the place of what was cut. A cut that is not noted yet is done again, and all that
         // came behind it, whatever the recovery point says. Behind the starts, too: one of before a cut would hide what was written
@@ -155,7 +158,7 @@ impl LogDir {
             (names::CUTS_DONE, &mut checkpoints.cuts),
             (names::HIGH_WATERMARKS, &mut checkpoints.highs),
         ];
-        for (name, file) in files.into_iter().filter(|(_, file)| file.changed) {
+        for (name, file) in files.into_iter().filter(|(name, file)| is_due(name, file)) {
             let text = checkpoint::write_offsets(file.offsets());
             self.shared.disk.write_atomic(&self.path().join(name), text.as_bytes())?;
             file.changed = false;

@@ -343,11 +343,11 @@ impl<'a> Opening<'a> {
         Ok(end)
     }
 
-    /// Where the first epoch begins, there the log does: deleted records do not come back (LOG-18). In the first segment, that is: others
-    /// may have begun the epochs anew in the middle of the log.
+    /// Where the first epoch begins, there the log does: deleted records do not come back (LOG-18). Others may have begun the epochs
+    /// anew in the middle of the log: theirs are believed in the first segment only.
     fn start_by_epochs(&self, segments: &[Arc<Segment>]) -> Option<Offset> {
-        let is_believed = |start: &Offset| segments.get(1).is_none_or(|second| *start <= second.base());
-        self.epochs.first_start().filter(is_believed)
+        let is_in_first = |start: Offset| segments.get(1).is_none_or(|second| start <= second.base());
+        self.epochs.first_start().filter(|start| is_in_first(*start) || self.is_made_here())
     }
 
     /// True when there was a checkpoint and it cannot be believed, or is gone: whatever has records that are synced has one.

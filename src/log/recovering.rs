@@ -136,7 +136,8 @@ impl Opening<'_> {
         told && self.config.sync == SyncPolicy::Wal && self.is_made_here()
     }
 
-    fn is_made_here(&self) -> bool {
+    /// By this broker, or one like it, and not by another's.
+    pub(in crate::log) fn is_made_here(&self) -> bool {
         let metadata = self.folder.disk().read(&self.folder.file(names::PARTITION_METADATA));
         metadata.is_ok_and(|bytes| properties::is_metadata_sealed(&bytes))
     }

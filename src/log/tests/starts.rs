@@ -64,12 +64,19 @@ fn log_18_epochs_that_were_lost_once_are_no_start_of_the_log() {
     fixture.directory.close().unwrap();
     drop((fixture, log));
     assert_eq!(disk.read(epochs).unwrap(), before, "made again from the first record on");
-    for epochs_say in [&before[..], b"0\n1\n0 9\n"] {
+    for (epochs_say, is_made_here, start) in
+        [(&before[..], true, 0), (b"0\n1\n0 9\n", true, 9), (b"0\n1\n0 9\n", false, 0), (b"0\n1\n0 1\n", false, 1)]
+    {
         let disk = disk.killed();
         disk.write_atomic(epochs, epochs_say).unwrap();
+        if !is_made_here {
+            // As Apache Kafka writes it.
+            let text = format!("version: 0\ntopic_id: {}\n", id(0).topic_id);
+            disk.write_atomic(Path::new("/data/t-0/partition.metadata"), text.as_bytes()).unwrap();
+        }
         disk.write_atomic(Path::new("/data/log-start-offset-checkpoint"), b"0\n7\n").unwrap();
         let (_fixture, log) = open(&disk, SyncPolicy::Wal);
-        assert_eq!((bounds(&log), read_all(&log, 1_000).len()), ((0, 11), 11));
+        assert_eq!(bounds(&log), (start, 11), "{is_made_here}");
     }
 }
 
@@ -113,4 +120,17 @@ fn log_7_flush_messages_counts_records() {
     assert_eq!(bounds(&open(&disk.crash(), SyncPolicy::PageCache).1), (0, 0));
     append(&log, batch(1, b"v")).unwrap();
     assert_eq!(bounds(&open(&disk.crash(), SyncPolicy::PageCache).1), (0, 100));
+}
+
+#[test]
+fn log_18_deleted_records_stay_deleted_whose_files_still_stand() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = open(&disk, SyncPolicy::Wal);
+    write_ten(&log);
+    log.advance_start(Some(Offset::new(7))).unwrap().wait().unwrap();
+    assert!(log.segments() > 4, "no segment was deleted");
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    disk.write_atomic(Path::new("/data/log-start-offset-checkpoint"), b"0\n7\n").unwrap();
+    assert_eq!(bounds(&open(&disk, SyncPolicy::Wal).1), (7, 10));
 }

@@ -211,3 +211,16 @@ fn log_18_deleted_records_stay_deleted_though_no_life_after_the_damage_touches_t
     assert_eq!(starts.collect::<Vec<_>>(), [Offset::new(1); 4]);
     life.end();
 }
+
+#[test]
+fn log_18_a_refused_start_does_not_write_lost_notes_anew() {
+    let (disk, _) = written();
+    Life::begin(&disk).unwrap().end();
+    let starts = Path::new("/a/log-start-offset-checkpoint");
+    disk.write_atomic(starts, b"damaged").unwrap();
+    disk.remove_dir_all(Path::new("/b")).unwrap();
+    disk.create_dir_all(Path::new("/b")).unwrap();
+    let refused = refusal(Life::begin(&disk));
+    assert!(matches!(refused, FormatError::DirectoryAway { .. }), "{refused}");
+    assert_eq!(disk.read(starts).unwrap(), b"damaged");
+}
