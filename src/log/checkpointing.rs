@@ -311,8 +311,11 @@ impl LogDir {
     }
 
     /// A start is refused before anything is recovered here: the stop before was orderly still. What was written meanwhile is in
-    /// the write-ahead log.
+    /// the write-ahead log, whose threads touch no file any more.
     pub fn leave_as_found(&self) {
+        if let Err(error) = self.shared.wal.close() {
+            tracing::warn!(%error, "the write-ahead log stopped before the start was refused");
+        }
         if self.was_clean()
             && !self.is_recovered()
             && let Err(error) = self.write_marker(self.previous_broker_epoch().unwrap_or(-1))

@@ -12,7 +12,7 @@ use crate::{
         verification::Verifications,
         wal::{Committed, WalError, WalSequence},
     },
-    types::{LeaderEpoch, LogBounds, Offset, OffsetAndEpoch, TopicId, TopicName, TopicPartition},
+    types::{LeaderEpoch, LogBounds, Offset, OffsetAndEpoch, ProducerId, TopicId, TopicName, TopicPartition},
 };
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
@@ -367,6 +367,11 @@ impl Log {
     /// The producers this log remembers, by id.
     pub fn producers(&self) -> Vec<ProducerView> {
         self.writer.lock().producers.iter().map(|(id, producer)| ProducerView::of(id, producer)).collect()
+    }
+
+    /// One of them.
+    pub fn producer(&self, id: ProducerId) -> Option<ProducerView> {
+        self.writer.lock().producers.get(id).map(|producer| ProducerView::of(id, producer))
     }
 
     /// Forgets idle producers (IDEM-9, IDEM-12).

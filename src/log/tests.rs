@@ -27,7 +27,7 @@ use crate::{
         AppendError, AppendOrigin, Appended, Closed, Log, LogConfig, LogDir, LogDirSettings, LogId, Read, ReadLimit,
         Watermark,
     },
-    platform::{Clock, Disk, ManualClock, RealDisk},
+    platform::{Clock, Disk, ManualClock, MemoryDisk, RealDisk},
     record::{BatchBuilder, BatchHeader, CheckedBatch},
     types::{LeaderEpoch, Offset, OffsetAndEpoch, TopicId, TopicName},
 };
@@ -83,6 +83,14 @@ impl Fixture {
         log.advance_high(log.synced_mark().get());
         Ok(log)
     }
+}
+
+/// A start on what the disk has: the directory and its log, recovered.
+pub fn started(disk: &MemoryDisk, config: LogConfig) -> (Fixture, Arc<Log>) {
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(config);
+    fixture.directory.finish_recovery().unwrap();
+    (fixture, log)
 }
 
 pub fn batch(records: usize, value: &[u8]) -> CheckedBatch {

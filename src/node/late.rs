@@ -116,10 +116,9 @@ fn found(named: Named, partition: &Partition, log: &Log, wall_ms: i64) -> Option
 /// For how long the producer of the oldest open transaction has written nothing, as Kafka judges which transactions are late.
 fn silent_ms(log: &Log, wall_ms: i64) -> u64 {
     let Some((_, id)) = log.oldest_open() else { return 0 };
-    let last_ms =
-        log.producers().into_iter().find(|producer| producer.id == id).map(|producer| producer.last_timestamp_ms);
     // Whoever gives records no time has said nothing.
-    last_ms
+    log.producer(id)
+        .map(|producer| producer.last_timestamp_ms)
         .filter(|last_ms| *last_ms > 0)
         .map_or(0, |last_ms| u64::try_from(wall_ms.saturating_sub(last_ms)).unwrap_or(0))
 }

@@ -86,7 +86,8 @@ impl Machine for Metadata {
 
     fn decide(&self, hard: &Hard, _: &mut (), op: Operation, turn: Turn) -> Outcome<MetadataRecord, Reply> {
         let (image, rules) = (&hard.image, &self.rules);
-        let (records, reply) = match op {
+        let validates_only = op.validates_only();
+        let (mut records, reply) = match op {
             Operation::Bootstrap { levels } => whole(features::bootstrap(image, rules, levels), Reply::Done),
             Operation::RegisterController(request) => whole(brokers::register_controller(request), Reply::Done),
             Operation::RegisterBroker(request) => {
@@ -110,6 +111,10 @@ impl Machine for Metadata {
                 whole(Ok(reassignments::alter(image, rules, request)), Reply::OfPartitions)
             }
         };
+        if validates_only {
+            // Decided and counted as the real one, so that the answer is the same.
+            records.clear();
+        }
         Outcome::answer(turn, records, reply)
     }
 
@@ -118,24 +123,16 @@ impl Machine for Metadata {
     }
 }
 
-/// What an operation writes, if it is not too much; nothing where it is only asked whether it could be done, with the same answer.
-pub(super) fn counted(mut records: Vec<MetadataRecord>, validate_only: bool) -> Result<Vec<MetadataRecord>, Refused> {
-    if records.len() > RECORDS_PER_OPERATION_MAX {
-        let text = "Unable to perform excessively large batch operation.";
-        return Err(Refused::new(ErrorCode::PolicyViolation, text));
-    }
-    if validate_only {
-        records.clear();
-    }
-    Ok(records)
-}
-
 /// Makes an operation count whole or not at all (CTL-10).
 fn whole<T>(
     decided: Result<super::operation::Decided<T>, Refused>,
     reply: impl FnOnce(Result<T, Refused>) -> Reply,
 ) -> (Vec<MetadataRecord>, Reply) {
-    match decided.and_then(|(records, answer)| counted(records, false).map(|records| (records, answer))) {
+    match decided {
+        Ok((records, _)) if records.len() > RECORDS_PER_OPERATION_MAX => {
+            let text = "Unable to perform excessively large batch operation.";
+            (Vec::new(), reply(Err(Refused::new(ErrorCode::PolicyViolation, text))))
+        }
         Ok((records, answer)) => (records, reply(Ok(answer))),
         Err(refused) => (Vec::new(), reply(Err(refused))),
     }

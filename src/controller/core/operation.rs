@@ -85,6 +85,19 @@ pub enum Operation {
     ReassignPartitions(ReassignPartitions),
 }
 
+impl Operation {
+    /// Asks only whether it could be done: nothing is written.
+    pub fn validates_only(&self) -> bool {
+        match self {
+            Operation::CreateTopics { request, .. } => request.validate_only,
+            Operation::CreatePartitions { request, .. } => request.validate_only,
+            Operation::AlterConfigs(request) => request.validate_only,
+            Operation::UpdateFeatures(request) => request.validate_only,
+            _ => false,
+        }
+    }
+}
+
 /// One result for each thing that a request named.
 pub type Each<K> = Vec<(K, Result<(), Refused>)>;
 /// Topics, each with the results of its partitions.

@@ -10,10 +10,7 @@ fn paged() -> LogConfig {
 }
 
 fn open(disk: &MemoryDisk) -> (Fixture, Arc<Log>) {
-    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
-    let log = fixture.log(paged());
-    fixture.directory.finish_recovery().unwrap();
-    (fixture, log)
+    started(disk, paged())
 }
 
 /// Values of all records, in order; each batch has one.

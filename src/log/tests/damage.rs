@@ -30,10 +30,7 @@ fn stored() -> (MemoryDisk, Vec<BatchHeader>) {
 }
 
 fn opened(disk: &MemoryDisk) -> (Fixture, Arc<Log>) {
-    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
-    let log = fixture.log(config());
-    fixture.directory.finish_recovery().unwrap();
-    (fixture, log)
+    started(disk, config())
 }
 
 fn files(disk: &MemoryDisk) -> Vec<(PathBuf, u64)> {

@@ -18,10 +18,7 @@ fn config(compact: bool) -> LogConfig {
 }
 
 fn open(disk: &MemoryDisk, compact: bool) -> (Fixture, Arc<Log>) {
-    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
-    let log = fixture.log(config(compact));
-    fixture.directory.finish_recovery().unwrap();
-    (fixture, log)
+    started(disk, config(compact))
 }
 
 fn follow_synced(log: &Log, batches: &[(i64, i32, usize)]) {

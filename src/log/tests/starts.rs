@@ -16,10 +16,7 @@ fn small(sync: SyncPolicy) -> LogConfig {
 }
 
 fn open(disk: &MemoryDisk, sync: SyncPolicy) -> (Fixture, Arc<Log>) {
-    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
-    let log = fixture.log(small(sync));
-    fixture.directory.finish_recovery().unwrap();
-    (fixture, log)
+    started(disk, small(sync))
 }
 
 fn bounds(log: &Log) -> (i64, i64) {
@@ -84,12 +81,7 @@ fn log_18_epochs_that_were_lost_once_are_no_start_of_the_log() {
 fn log_18_what_a_first_epoch_says_survives_a_walk_over_a_compacted_log() {
     let disk = MemoryDisk::new();
     let config = LogConfig { compact: true, ..small(SyncPolicy::Wal) };
-    let reopened = |disk: &MemoryDisk| {
-        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
-        let log = fixture.log(config.clone());
-        fixture.directory.finish_recovery().unwrap();
-        (fixture, log)
-    };
+    let reopened = |disk: &MemoryDisk| started(disk, config.clone());
     let (fixture, log) = reopened(&disk);
     append_synced(&log, batch(1, b"first"));
     fixture.directory.checkpoint().unwrap();
