@@ -3,6 +3,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+    os::fd::AsFd,
     time::Duration,
 };
 use tokio::{net::TcpListener, time::Instant};
@@ -91,8 +92,21 @@ fn listen_on(address: SocketAddr, settings: &SocketSettings) -> io::Result<TcpLi
     if let Some(bytes) = settings.receive_buffer_bytes {
         socket.set_recv_buffer_size(bytes)?;
     }
+    if address.ip().is_loopback() {
+        // Before there are connections: one that began paced keeps some of it.
+        window_only(&socket);
+    }
     socket.listen(settings.backlog.unwrap_or(BACKLOG))?;
     TcpListener::from_std(socket.into())
+}
+
+/// Takes the congestion control of a connection within the machine that every Linux has and that looks at nothing but its window.
+/// One that paces what it sends, as BBR does, has no bottleneck to find there, and its timers more than double the work of a large
+/// answer (docs/decisions/0017). Where the system refuses, its own stays.
+pub fn window_only(socket: impl AsFd) {
+    if let Err(error) = rustix::net::sockopt::set_tcp_congestion(socket, "reno") {
+        tracing::debug!(%error, "a connection within the machine keeps the system's congestion control");
+    }
 }
 
 /// What this machine is called, for those who are to find a listener on all of its interfaces; `None` where that name stands for no

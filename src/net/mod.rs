@@ -10,5 +10,5 @@ pub use address::{BrokerAddress, InvalidAddress};
 pub use client::{Client, ClientSettings, Pending};
 pub use client_error::ClientError;
 pub use frames::{FrameError, FrameReader};
-pub use listening::{ListenError, Seldom, SocketSettings, listen, own_name};
+pub use listening::{ListenError, Seldom, SocketSettings, listen, own_name, window_only};
 pub use outgoing::{FileRange, Outgoing, Piece, Written, warm};

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     api::{Connection as Client, Router},
     metrics::Metrics,
-    net::{ListenError, Seldom, SocketSettings, listen},
+    net::{ListenError, Seldom, SocketSettings, listen, window_only},
     platform::Clock,
 };
 use socket2::TcpKeepalive;
@@ -166,7 +166,7 @@ impl Accept {
                 return;
             }
         };
-        let (socket, local) = match configure(socket) {
+        let (socket, local) = match configure(socket, from) {
             Ok(configured) => configured,
             Err(error) => {
                 tracing::debug!(listener = %self.name, %from, %error, "the connection was gone before it began");
@@ -189,11 +189,14 @@ impl Accept {
 }
 
 /// The socket of no event loop yet, and its own address.
-fn configure(socket: TcpStream) -> io::Result<(std::net::TcpStream, SocketAddr)> {
+fn configure(socket: TcpStream, from: SocketAddr) -> io::Result<(std::net::TcpStream, SocketAddr)> {
     socket.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(120));
     socket2::SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
     let local = socket.local_addr()?;
+    if from.ip() == local.ip() {
+        window_only(&socket);
+    }
     Ok((socket.into_std()?, local))
 }
 
@@ -206,6 +209,24 @@ fn report(client: &Client, ended: &Ended) {
         }
         Ended::ByClient | Ended::Idle | Ended::Stopping | Ended::Io(_) => {
             tracing::debug!(%listener, %from, "connection closed: {ended}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_within_the_machine_are_not_paced() {
+        // The system's own would do as well where it is this one.
+        for host in ["127.0.0.1", ""] {
+            let listener = listen(host, 0, &SocketSettings::default()).unwrap().remove(0);
+            let port = listener.local_addr().unwrap().port();
+            let _client = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (socket, from) = listener.accept().await.unwrap();
+            let (socket, local) = configure(socket, from).unwrap();
+            assert_eq!(rustix::net::sockopt::tcp_congestion(&socket).unwrap(), "reno", "{host:?}: {from} to {local}");
         }
     }
 }
