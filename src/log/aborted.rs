@@ -41,17 +41,19 @@ impl AbortedEntry {
     }
 }
 
-/// A whole file's entries; a torn last one is left out. `None` when they are impossible or their markers do not rise.
-pub fn parse(bytes: &[u8]) -> Option<Vec<AbortedEntry>> {
+/// A whole file's entries, and whether it ends within one more. `None` when they are impossible or their markers do not rise.
+pub fn parse(bytes: &[u8]) -> Option<(Vec<AbortedEntry>, bool)> {
     let mut entries: Vec<AbortedEntry> = Vec::with_capacity(bytes.len() / AbortedEntry::BYTES);
-    for chunk in bytes.chunks_exact(AbortedEntry::BYTES) {
+    let chunks = bytes.chunks_exact(AbortedEntry::BYTES);
+    let is_torn = !chunks.remainder().is_empty();
+    for chunk in chunks {
         let entry = AbortedEntry::read(chunk.first_chunk()?)?;
         if entries.last().is_some_and(|last| entry.last <= last.last) {
             return None;
         }
         entries.push(entry);
     }
-    Some(entries)
+    Some((entries, is_torn))
 }
 
 /// One segment's aborted transactions, all in memory once asked for: there are few.
@@ -153,7 +155,8 @@ mod tests {
         let two = [one, entry(8, 1, 12, 13)];
         let mut torn = bytes(&two);
         torn.push(0);
-        assert_eq!(parse(&torn).unwrap(), two);
+        assert_eq!(parse(&bytes(&two)), Some((two.to_vec(), false)));
+        assert_eq!(parse(&torn), Some((two.to_vec(), true)));
     }
 
     #[test]

@@ -22,6 +22,8 @@ use tracing_subscriber::EnvFilter;
 
 /// How long an orderly stop may take before the process ends all the same.
 const STOP_MAX: Duration = Duration::from_secs(30);
+/// Signals so close to the first are not another one.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 /// Runs a broker until it is told to stop. 0 after an orderly stop, 1 when it cannot start or a directory failed, 2
 /// when the settings cannot be used.
@@ -252,6 +254,20 @@ async fn directory_failure(node: &Node) -> String {
     }
 }
 
+/// Asked again to stop. What comes with the first signal is a part of it: some supervisors tell the process, and then its group.
+async fn again(signals: &mut Signals) {
+    let same = tokio::time::sleep(SAME_SIGNAL);
+    tokio::pin!(same);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut same => break,
+            () = signals.next() => {}
+        }
+    }
+    signals.next().await;
+}
+
 async fn stop(node: Node, mut signals: Signals, clock: &dyn Clock) -> ExitCode {
     let begun = clock.monotonic();
     tokio::select! {
@@ -265,7 +281,7 @@ async fn stop(node: Node, mut signals: Signals, clock: &dyn Clock) -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        () = signals.next() => {
+        () = again(&mut signals) => {
             tracing::warn!("told twice: ended at once; the next start recovers");
             ExitCode::FAILURE
         }

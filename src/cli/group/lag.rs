@@ -30,8 +30,9 @@ struct Lag {
 }
 
 impl Lag {
+    /// Below zero, as Kafka's tools tell it, where more is committed than is there.
     fn records(&self) -> Option<i64> {
-        Some((self.end? - self.committed?).max(0))
+        Some(self.end? - self.committed?)
     }
 }
 

@@ -35,15 +35,15 @@ impl Segment {
         Ok(look(index.entries().unwrap_or_default()))
     }
 
-    /// The aborted transactions in the file; none when there is no file.
-    pub fn load_aborted(&self) -> io::Result<Vec<AbortedEntry>> {
+    /// The aborted transactions in the file, none when there is no file; and whether it ends within one more.
+    fn load_aborted(&self) -> io::Result<(Vec<AbortedEntry>, bool)> {
         let path = self.path(names::TXN_INDEX);
         match self.folder.disk().read(&path) {
             Ok(bytes) => aborted::parse(&bytes).ok_or_else(|| {
                 let what = format!("{} holds impossible entries", path.display());
                 io::Error::new(io::ErrorKind::InvalidData, what)
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((Vec::new(), false)),
             Err(error) => Err(error),
         }
     }
@@ -51,19 +51,29 @@ impl Segment {
     /// Those of the file whose markers are below `end`, each as its marker says; made again from the batches where they are not.
     /// Also whether the file has them.
     pub fn confirmed_aborted(self: &Arc<Self>, end: Offset) -> io::Result<(Vec<AbortedEntry>, bool)> {
-        let read = self.load_aborted().map(|mut entries| {
-            entries.retain(|entry| entry.last < end);
-            entries
-        });
-        match read {
-            Ok(entries) if self.confirms(&entries)? => return Ok((entries, true)),
+        let is_below = |entry: &AbortedEntry| entry.last < end;
+        let mut torn = None;
+        match self.load_aborted() {
+            Ok((mut entries, is_torn)) => {
+                entries.retain(is_below);
+                if self.confirms(&entries)? {
+                    if !is_torn {
+                        return Ok((entries, true));
+                    }
+                    torn = Some(entries);
+                }
+            }
             Err(error) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
-            _ => {}
+            Err(_) => {}
         }
         let path = self.path(names::TXN_INDEX);
         tracing::warn!(file = %path.display(), "the transaction index is damaged and is made again from the batches");
-        let mut entries = self.aborted_in_batches()?;
-        entries.retain(|entry| entry.last < end);
+        let mut entries = match (self.aborted_in_batches(), torn) {
+            // A crash may have torn what nobody needs: only that nothing else is missing cannot be told.
+            (Err(error), Some(torn)) if error.kind() == io::ErrorKind::InvalidData => torn,
+            (made, _) => made?,
+        };
+        entries.retain(is_below);
         Ok((entries, false))
     }
 

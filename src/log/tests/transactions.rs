@@ -262,6 +262,30 @@ fn txn_24_what_was_aborted_survives_stops_kills_and_retention() {
 }
 
 #[test]
+fn log_14_a_transaction_index_that_ends_within_an_entry_is_made_again() {
+    for is_sealed in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let config = || LogConfig { segment_bytes: if is_sealed { 200 } else { 100_000 }, ..paged() };
+        {
+            let fixture = Fixture::real(dir.path());
+            fixture.directory.finish_recovery().unwrap();
+            let log = fixture.log(config());
+            for at in 0..6 {
+                append_in(&log, 1, at, 0).unwrap();
+                end(&log, 1, at + 1, TransactionResult::Abort);
+            }
+            fixture.directory.close().unwrap();
+        }
+        let file =
+            std::fs::File::options().write(true).open(dir.path().join("t-0/00000000000000000000.txnindex")).unwrap();
+        file.set_len(file.metadata().unwrap().len() - 10).unwrap();
+        let fixture = Fixture::real(dir.path());
+        let all = fixture.log(config()).aborted_between(Offset::ZERO, Offset::new(i64::MAX)).unwrap();
+        assert_eq!(all.len(), 6, "sealed: {is_sealed}");
+    }
+}
+
+#[test]
 fn log_14_a_damaged_transaction_index_is_made_again_or_reported() {
     let dir = tempfile::tempdir().unwrap();
     {
