@@ -33,7 +33,12 @@ pub fn handle(cx: &Context, request: AddPartitionsToTxnRequest) -> Reply<AddPart
         let asked: Vec<_> = request.transactions.into_iter().map(|one| decide(cx, &image, one)).collect();
         let cx = cx.clone();
         return Reply::later(async move {
-            let results = join_all(asked).await.into_iter().map(|(one, codes)| {
+            let answers = join_all(asked).await;
+            // No code of one partition: the brokers that ask are of another level.
+            if answers.iter().any(|(_, codes)| matches!(codes, Err(ErrorCode::UnsupportedVersion))) {
+                return AddPartitionsToTxnResponse::default().with_error_code(cx.error(ErrorCode::UnsupportedVersion));
+            }
+            let results = answers.into_iter().map(|(one, codes)| {
                 AddPartitionsToTxnResult::default()
                     .with_transactional_id(one.transactional_id)
                     .with_topic_results(results(&cx, one.topics, &codes))
@@ -63,7 +68,7 @@ fn decide(
     let asked = partitions(cx, image, &one.topics).map(|partitions| {
         let id = TransactionalId::from(&**one.transactional_id);
         let producer = Producer { id: one.producer_id.0, epoch: one.producer_epoch };
-        let version = if cx.version > BATCHED_SINCE { TransactionVersion::V2 } else { TransactionVersion::V0 };
+        let version = if cx.version >= BATCHED_SINCE { TransactionVersion::V2 } else { TransactionVersion::V0 };
         let request = match one.verify_only {
             true => txn::Request::Verify { id, producer, partitions: partitions.clone() },
             false => txn::Request::AddPartitions { id, producer, partitions: partitions.clone(), version },

@@ -130,6 +130,19 @@ mod tests {
     }
 
     #[test]
+    fn txn_3_what_the_metadata_log_did_not_take_can_be_asked_for_again() {
+        for (why, code) in [
+            (NotWritten::NotLeader, ErrorCode::NotController),
+            (NotWritten::Stopping, ErrorCode::NotController),
+            (NotWritten::Storage("full".into()), ErrorCode::KafkaStorageError),
+            (NotWritten::Voided, ErrorCode::RequestTimedOut),
+            (NotWritten::TooFewReplicas, ErrorCode::RequestTimedOut),
+        ] {
+            assert_eq!(failure(Failure::NotWritten(why)).code, code);
+        }
+    }
+
+    #[test]
     fn what_a_partition_refuses_has_a_code_of_its_own() {
         for (fault, code) in [
             (Unavailable::NotLeader, ErrorCode::NotLeaderOrFollower),

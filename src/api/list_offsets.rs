@@ -51,6 +51,9 @@ impl From {
 }
 
 pub fn handle(cx: &Context, mut request: ListOffsetsRequest) -> Reply<ListOffsetsResponse> {
+    let Some(isolation) = Isolation::from_wire(request.isolation_level) else {
+        return Reply::Now(refused(cx, &request, ErrorCode::UnknownServerError));
+    };
     let twice = named_twice(&request);
     request.topics = merged(
         request.topics,
@@ -58,7 +61,16 @@ pub fn handle(cx: &Context, mut request: ListOffsetsRequest) -> Reply<ListOffset
         |topic| &mut topic.partitions,
         |partition| partition.partition_index,
     );
-    cold::answer(cx, request, move |cx, request| answer(cx, request, &twice))
+    cold::answer(cx, request, move |cx, request| answer(cx, request, isolation, &twice))
+}
+
+/// Kafka's broker fails on an isolation level that is none: all of the question is answered so, as it stood.
+fn refused(cx: &Context, request: &ListOffsetsRequest, code: ErrorCode) -> ListOffsetsResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|asked| told(cx, asked.partition_index, Err(code)));
+        ListOffsetsTopicResponse::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
+    });
+    ListOffsetsResponse::default().with_topics(topics.collect())
 }
 
 /// Partitions that stand in the question more than once.
@@ -78,10 +90,9 @@ fn named_twice(request: &ListOffsetsRequest) -> BTreeSet<(String, i32)> {
 fn answer(
     cx: &Context,
     request: &ListOffsetsRequest,
+    isolation: Isolation,
     twice: &BTreeSet<(String, i32)>,
 ) -> Result<ListOffsetsResponse, Cold> {
-    // Kafka's broker fails on it, and says so.
-    let isolation = Isolation::from_wire(request.isolation_level).ok_or(ErrorCode::UnknownServerError);
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let mut outcomes = Vec::with_capacity(topic.partitions.len());
@@ -91,7 +102,6 @@ fn answer(
                 if twice.contains(&(topic.name.to_string(), index)) {
                     return Err(ErrorCode::InvalidRequest.into());
                 }
-                let isolation = isolation?;
                 let from = From::from_wire(asked.timestamp, cx.version).ok_or(ErrorCode::UnsupportedVersion)?;
                 let partition = cx.broker.partitions.partition(&topic.name, index);
                 lookup(cx, &partition.ok_or(ErrorCode::UnknownTopicOrPartition)?, asked, (from, isolation))

@@ -51,6 +51,9 @@ pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
 fn is_cold(cx: &Context, request: &ProduceRequest) -> bool {
     request.topic_data.iter().any(|data| {
         let Ok(topic) = find(cx, data) else { return false };
+        if topic.name.is_internal() {
+            return false;
+        }
         data.partition_data.iter().any(|data| topic.partition(data.index).is_some_and(cold::is_cold))
     })
 }
@@ -79,12 +82,10 @@ fn write(cx: &Context, request: ProduceRequest, joined: &Joined) -> Reply<Respon
         for (index, partition) in data.partition_data.into_iter().enumerate() {
             let number = partition.index;
             let twice = check_twice && !seen.insert((data.name.to_string(), data.topic_id, number));
-            let outcome = match (acks, twice) {
-                (None, _) => Err(Refused::code(ErrorCode::InvalidRequiredAcks)),
-                (_, true) => Err(Refused::code(ErrorCode::InvalidRequest)),
-                (Some(acks), false) => {
-                    topic.clone().map_err(Refused::code).and_then(|topic| append(cx, acks, &topic, partition, joined))
-                }
+            let outcome = match &topic {
+                _ if twice => Err(Refused::code(ErrorCode::InvalidRequest)),
+                Ok(topic) => append(cx, acks, topic, partition, joined),
+                Err(code) => Err(Refused::code(*code)),
             };
             let answer = PartitionProduceResponse::default().with_index(number);
             answers.push(match outcome {
@@ -127,24 +128,20 @@ fn unacknowledged(response: &ProduceResponse) -> Response {
 
 fn find(cx: &Context, data: &TopicProduceData) -> Result<Arc<Topic>, ErrorCode> {
     let partitions = &cx.broker.partitions;
-    let topic = if cx.version >= 13 {
-        partitions.topic_by_id(TopicId(data.topic_id)).ok_or(ErrorCode::UnknownTopicId)?
+    if cx.version >= 13 {
+        partitions.topic_by_id(TopicId(data.topic_id)).ok_or(ErrorCode::UnknownTopicId)
     } else {
-        partitions.topic(&data.name).ok_or(ErrorCode::UnknownTopicOrPartition)?
-    };
-    // VAL-14: only the broker writes its own topics. Not even Kafka's `__admin_client` does: what a coordinator keeps
-    // in memory follows from the records it wrote itself.
-    if topic.name.is_internal() {
-        return Err(ErrorCode::InvalidTopicException);
+        partitions.topic(&data.name).ok_or(ErrorCode::UnknownTopicOrPartition)
     }
-    Ok(topic)
 }
 
 type Answered = (PartitionProduceResponse, Option<Commit>);
 
+/// In the order of Kafka's `handleProduceRequest`: which partition, whether there is one batch, whose transaction, what
+/// `acks` are, whose topic; and what else the batch is, last.
 fn append(
     cx: &Context,
-    acks: Acks,
+    acks: Option<Acks>,
     topic: &Topic,
     data: PartitionProduceData,
     joined: &Joined,
@@ -155,15 +152,26 @@ fn append(
         let settings = partition.settings();
         // Older clients cannot have made zstd batches (VAL-11).
         let rules = BatchRules { zstd_allowed: cx.version >= 7, ..settings.rules };
-        let checked = record::check(bytes, &rules, cx.broker.clock.wall_ms());
-        checked.map_err(|fault| Refused::batch(fault, data.index).by_log(partition))?
+        record::check(bytes, &rules, cx.broker.clock.wall_ms())
     };
-    let (size, count) = (checked.bytes().len(), checked.header().record_count);
+    let refuse = |fault| Refused::batch(fault, data.index).by_log(partition);
+    let checked = match checked {
+        Err(fault) if is_of_request(&fault) => return Err(refuse(fault)),
+        checked => checked,
+    };
     let guard = match joined.get(&(topic.name.clone(), data.index)) {
         None => None,
         Some(Ok(guard)) => Some(*guard),
-        Some(Err(code)) => return Err(Refused::code(*code)),
+        Some(Err(code)) => return Err(Refused::of_join(*code)),
     };
+    let acks = acks.ok_or(Refused::code(ErrorCode::InvalidRequiredAcks))?;
+    // VAL-14: only the broker writes its own topics. Not even Kafka's `__admin_client` does: what a coordinator keeps
+    // in memory follows from the records it wrote itself.
+    if topic.name.is_internal() {
+        return Err(Refused::code(ErrorCode::InvalidTopicException));
+    }
+    let checked = checked.map_err(refuse)?;
+    let (size, count) = (checked.bytes().len(), checked.header().record_count);
     let terms = AppendTerms { guard, ..AppendOrigin::Client.into() };
     let appended = partition.append(checked, acks, terms).map_err(|fault| Refused::produce(fault).by_log(partition))?;
     cx.broker.metrics.produced_bytes.inc_by(size as u64);
@@ -173,6 +181,12 @@ fn append(
         .with_log_append_time_ms(appended.append_time_ms.unwrap_or(-1))
         .with_log_start_offset(appended.log_start.get());
     Ok((answer, wait_for(acks, partition, appended.last)?))
+}
+
+/// What Kafka's `ProduceRequest.validateRecords` finds, before any log is asked. It finds no batch in what is torn.
+fn is_of_request(fault: &BatchError) -> bool {
+    use BatchError::*;
+    matches!(fault, Missing | Torn { .. } | Length { .. } | Extra { .. } | Magic { .. } | ZstdNotAllowed)
 }
 
 /// Also a duplicate waits until the original is committed (IDEM-2).
@@ -229,14 +243,20 @@ impl Refused {
         Refused { code, message: None, records: Vec::new(), is_by_log: false, log_start: None }
     }
 
+    /// The coordinator's word; those of its codes that a producer cannot know from it are explained.
+    fn of_join(code: ErrorCode) -> Refused {
+        let message = match code {
+            ErrorCode::InvalidTxnState => "the partition was not added to the transaction",
+            ErrorCode::NotEnoughReplicas => "whether the partition is in the transaction cannot be told right now",
+            _ => return Refused::code(code),
+        };
+        Refused { message: Some(message.to_string()), ..Refused::code(code) }
+    }
+
     fn batch(fault: BatchError, partition: i32) -> Refused {
         tracing::debug!(partition, %fault, "a batch was refused");
         let (message, records) = (Some(fault.to_string()), fault.records().to_vec());
-        // Kafka finds no batch in what is torn.
-        let is_by_log = !matches!(
-            fault,
-            BatchError::Missing | BatchError::Torn { .. } | BatchError::Extra { .. } | BatchError::Magic { .. }
-        );
+        let is_by_log = !is_of_request(&fault);
         Refused { message, records, is_by_log, ..Refused::code(fault.code()) }
     }
 

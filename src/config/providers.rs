@@ -185,7 +185,13 @@ fn text(files: &dyn Files, path: &Path) -> Result<String, ProviderError> {
 }
 
 /// Where a provider may look; `None`: everywhere.
-struct AllowedPaths(Option<Vec<PathBuf>>);
+struct AllowedPaths(Option<Vec<Allowed>>);
+
+struct Allowed {
+    /// As it is written, without dots.
+    named: PathBuf,
+    real: PathBuf,
+}
 
 impl AllowedPaths {
     fn parse(files: &dyn Files, text: &str) -> Result<AllowedPaths, ProviderError> {
@@ -197,16 +203,38 @@ impl AllowedPaths {
             if !path.is_absolute() {
                 return Err(ProviderError::NotAbsolute(path));
             }
-            files.canonical(&path).map_err(|error| ProviderError::NoSuchPath { path, error: error.to_string() })
+            match files.canonical(&path) {
+                Ok(real) => Ok(Allowed { named: without_dots(&path), real }),
+                Err(error) => Err(ProviderError::NoSuchPath { path, error: error.to_string() }),
+            }
         });
         Ok(AllowedPaths(Some(paths.collect::<Result<_, _>>()?)))
     }
 
     fn path(&self, files: &dyn Files, path: &str) -> Option<PathBuf> {
         let Some(allowed) = &self.0 else { return (!path.is_empty()).then(|| path.into()) };
-        let real = files.canonical(Path::new(path)).ok()?;
-        allowed.iter().any(|allowed| real.starts_with(allowed)).then_some(real)
+        let Ok(real) = files.canonical(Path::new(path)) else {
+            // Nothing can be read there, and as in Kafka that is told where it might have been looked at.
+            let path = without_dots(Path::new(path));
+            return allowed.iter().any(|of| path.starts_with(&of.named) || path.starts_with(&of.real)).then_some(path);
+        };
+        allowed.iter().any(|allowed| real.starts_with(&allowed.real)).then_some(real)
     }
+}
+
+/// By its words alone, as Java's `Path.normalize`.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]

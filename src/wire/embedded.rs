@@ -42,7 +42,7 @@ impl Subscription {
 
     /// The topics alone, with which every version begins: also of clients that get the rest wrong.
     pub fn topics_of(bytes: &[u8]) -> Result<Vec<String>, Unreadable> {
-        let mut from = Reader::new(bytes, 0, false);
+        let mut from = Reader::lossy(bytes);
         version(&mut from)?;
         Vec::<String>::read(&mut from)
     }
@@ -63,7 +63,7 @@ impl Assignment {
 }
 
 fn of_bytes<T: Value>(bytes: &[u8]) -> Result<(Version, T), Unreadable> {
-    let mut from = Reader::new(bytes, 0, false);
+    let mut from = Reader::lossy(bytes);
     from.version = version(&mut from)?;
     Ok((from.version, T::read(&mut from)?))
 }
@@ -108,6 +108,16 @@ mod tests {
         let assignment = Assignment { assigned_partitions: owned_partitions, user_data: None };
         assert_eq!(&assignment.to_bytes(1)[..], b"\0\x01\0\0\0\x01\0\x01t\0\0\0\x02\0\0\0\0\0\0\0\x02\xff\xff\xff\xff");
         assert_eq!(Assignment::of_bytes(&assignment.to_bytes(1)), Ok(assignment));
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_read_as_by_apache_kafka() {
+        let latin = b"\0\0\0\0\0\x01\0\x06m\xfcller\xff\xff\xff\xff";
+        let read = Subscription::of_bytes(latin).map(|(_, subscription)| subscription.topics);
+        assert_eq!(read, Ok(vec!["m\u{FFFD}ller".to_owned()]));
+        assert_eq!(Subscription::topics_of(latin), Ok(vec!["m\u{FFFD}ller".to_owned()]));
+        let assignment = Assignment::of_bytes(b"\0\0\0\0\0\x01\0\x01\xff\0\0\0\0\xff\xff\xff\xff");
+        assert_eq!(assignment.map(|assignment| assignment.assigned_partitions[0].topic.clone()), Ok("\u{FFFD}".into()));
     }
 
     #[test]

@@ -26,11 +26,18 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     pub version: Version,
     pub flexible: bool,
+    /// What is not UTF-8 is U+FFFD, and no fault.
+    is_lossy: bool,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8], version: Version, flexible: bool) -> Reader<'a> {
-        Reader { bytes, version, flexible }
+        Reader { bytes, version, flexible, is_lossy: false }
+    }
+
+    /// For what a client wrote: Apache Kafka takes bytes of its strings that are not UTF-8 for U+FFFD.
+    pub fn lossy(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { is_lossy: true, ..Reader::new(bytes, 0, false) }
     }
 
     pub fn remaining(&self) -> usize {
@@ -108,7 +115,7 @@ impl<'a> Reader<'a> {
             }
             previous = Some(tag);
             let size = self.unsigned_varint()? as usize;
-            let mut inside = Reader::new(self.take(size, "a tagged field")?, self.version, self.flexible);
+            let mut inside = Reader { bytes: self.take(size, "a tagged field")?, ..*self };
             if field(tag, &mut inside)? {
                 inside.finish()?;
             }
@@ -215,7 +222,11 @@ impl Value for Option<String> {
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, Unreadable> {
-        Ok(from.string()?.map(str::to_owned))
+        if !from.is_lossy {
+            return Ok(from.string()?.map(str::to_owned));
+        }
+        let Some(length) = from.length(2)? else { return Ok(None) };
+        Ok(Some(String::from_utf8_lossy(from.take(length, "a string")?).into_owned()))
     }
 }
 

@@ -170,6 +170,11 @@ impl World {
         hex(&Batch::of(&["a", "b"]).timestamp(RECORD_TIME).encode())
     }
 
+    /// One whose checksum is wrong.
+    pub fn spoilt_batch(&self) -> Value {
+        hex(&Batch { crc_claimed: Some(7), ..Batch::of(&["a"]).timestamp(RECORD_TIME) }.encode())
+    }
+
     /// Asks and returns the answer as it came.
     ///
     /// # Panics

@@ -107,6 +107,30 @@ fn unknown_kinds_of_key_are_invalid() {
     }
 }
 
+/// Share groups come with version 6: before it nobody coordinates them, whatever the key says. There a key has three parts,
+/// group:id of the topic:partition.
+#[test]
+fn the_kind_of_share_groups_is_invalid_before_version_6() {
+    const SHARE: i8 = 2;
+    let whole = "group:AAAAAAAAAAAAAAAAAAAAAQ:0";
+    for key in [whole, "group", ""] {
+        for version in 1..=3 {
+            assert_eq!(single(version, SHARE, key).error_code, Code::InvalidRequest.code(), "{key:?} {version}");
+        }
+        for version in 4..=5 {
+            let found = many(version, SHARE, &[key]).coordinators.remove(0);
+            assert_eq!((found.error_code, found.key.as_str()), (Code::InvalidRequest.code(), key), "{version}");
+        }
+    }
+    if on_kafka() {
+        let malformed =
+            ["group", "", "group:AAAAAAAAAAAAAAAAAAAAAQ", "group:no-id:0", "group:AAAAAAAAAAAAAAAAAAAAAQ:x"];
+        for found in many(6, SHARE, &malformed).coordinators {
+            assert_eq!(found.error_code, Code::InvalidRequest.code(), "{}", found.key);
+        }
+    }
+}
+
 #[test]
 fn coordinators_of_transactions_are_found_or_not_available() {
     for version in 1..=3 {

@@ -175,3 +175,51 @@ fn grp_24_classic_members_of_a_consumer_group_are_refused_by_the_usual_codes() {
     let codes: Vec<i16> = left.members.iter().map(|member| member.error_code).collect();
     assert_eq!(codes, [Code::UnknownMemberId.code(), 0]);
 }
+
+/// `müller` in Latin-1, and how it is read.
+const LATIN: (&[u8], &str) = (b"m\xFCller", "m\u{FFFD}ller");
+
+/// A member of the classic protocol that is subscribed to the topic and to [`LATIN`].
+fn of_latin(group: &str, topic: &str) -> JoinGroupRequest {
+    let mut metadata = vec![0, 1, 0, 0, 0, 2];
+    put_name(&mut metadata, topic);
+    metadata.extend([0, LATIN.0.len() as u8]);
+    metadata.extend(LATIN.0);
+    metadata.extend((-1i32).to_be_bytes());
+    metadata.extend(0i32.to_be_bytes());
+    let protocol =
+        JoinGroupRequestProtocol::default().with_name(text("cooperative-sticky")).with_metadata(metadata.into());
+    joining(group, "", &[]).with_protocols(vec![protocol])
+}
+
+#[track_caller]
+fn assert_latin_is_read(connection: &mut Connection, group: &str) {
+    let asked = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(group)]);
+    let described = connection.call(1, &asked).groups.remove(0);
+    assert_eq!(described.members.len(), 2);
+    let classic = described.members.iter().find(|member| member.member_type == 0).expect("the classic member");
+    assert!(classic.subscribed_topic_names.iter().any(|name| name.as_str() == LATIN.1));
+}
+
+#[test]
+fn grp_24_names_in_a_members_own_bytes_need_not_be_utf_8() {
+    let mut connection = Connection::open();
+    // It is there first, with an assignment that its own kind made.
+    let (group, topic) = (new_group(), new_topic(&mut connection, 4));
+    let joined = join(&mut connection, JOIN, of_latin(&group, &topic.name));
+    assert_ok(joined.error_code);
+    let mut bytes = vec![0, 1, 0, 0, 0, 1, 0, LATIN.0.len() as u8];
+    bytes.extend(LATIN.0);
+    bytes.extend([0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
+    let all =
+        SyncGroupRequestAssignment::default().with_member_id(joined.member_id.clone()).with_assignment(bytes.into());
+    let synced = connection.call(SYNC, &syncing(SYNC, &group, &joined, &[]).with_assignments(vec![all]));
+    assert_ok(synced.error_code);
+    consumer_joins(&mut connection, &group, &topic);
+    assert_latin_is_read(&mut connection, &group);
+    // It comes to others.
+    let (group, topic) = (new_group(), new_topic(&mut connection, 4));
+    consumer_joins(&mut connection, &group, &topic);
+    assert_ok(join(&mut connection, JOIN, of_latin(&group, &topic.name)).error_code);
+    assert_latin_is_read(&mut connection, &group);
+}

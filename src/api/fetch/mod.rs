@@ -19,11 +19,9 @@ pub use session_cache::{SessionCache, SessionSettings};
 use std::time::Duration;
 
 pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
-    let Some(isolation) = Isolation::from_wire(request.isolation_level) else {
-        return Reply::Now(encode::refused(cx, &request, ErrorCode::UnknownServerError));
-    };
+    let isolation = Isolation::from_wire(request.isolation_level);
     let limits = Limits {
-        isolation,
+        isolation: isolation.unwrap_or(Isolation::ReadUncommitted),
         bytes_max: usize::try_from(request.max_bytes).unwrap_or(0).min(cx.broker.config.fetch.bytes_max as usize),
         // Copies elsewhere are asked for by replica id; they get a refusal until there are any (FET-14).
         follower: is_follower(&request),
@@ -35,8 +33,12 @@ pub fn handle(cx: &Context, request: FetchRequest) -> Reply<Response> {
         Ok(plan) => plan,
         Err(code) => return Reply::Now(encode::failed(cx, code)),
     };
-    drop(request);
     plan.resolve(cx);
+    // As Kafka's broker, which fails on a level that is none where there is something to read.
+    if isolation.is_none() && plan.items.iter().any(|item| item.partition.is_ok()) {
+        return Reply::Now(encode::refused(cx, &request, ErrorCode::UnknownServerError));
+    }
+    drop(request);
     let is_over =
         move |plan: &Plan, found: &[Found]| wait.is_zero() || plan.items.is_empty() || enough(found, bytes_min);
     let at_once = match read::at_once(cx, &plan.items, &limits) {

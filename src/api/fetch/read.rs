@@ -138,6 +138,8 @@ fn pass<T>(
 fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bool) -> Result<Found, Cold> {
     let partition = match &item.partition {
         Ok(partition) => partition,
+        // Its log was asked for, and was another's.
+        Err(code @ ErrorCode::InconsistentTopicId) => return Ok(Found::error(*code)),
         // Kafka tells an empty list of what it does not know.
         Err(code) => return Ok(Found { aborted: Some(Vec::new()), ..Found::error(*code) }),
     };

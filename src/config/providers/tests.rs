@@ -108,6 +108,24 @@ fn who_may_be_looked_at_can_be_limited() {
     }
 }
 
+/// A file that is missed is not one that may not be looked at.
+#[test]
+fn a_file_that_is_not_there_is_refused_where_it_may_be_looked_at() {
+    let look = |allowed: &str, path: &str| {
+        loaded(&format!("broker.rack=${{file:{path}:rack}}\nconfig.providers.file.param.allowed.paths={allowed}"))
+    };
+    for (allowed, path) in
+        [("/secrets", "/secrets/no"), ("/elsewhere,/link", "/link/../secrets/./no"), ("/link", "/link/no")]
+    {
+        let text = look(allowed, path).map(|_| "it loads").unwrap_err();
+        assert!(text.starts_with("broker.rack (f:5): Could not read /"), "{allowed} {path}: {text}");
+    }
+    for (allowed, path) in [("/secrets", "/elsewhere/no"), ("/secrets", "/secrets/../elsewhere/no"), ("/secrets", "no")]
+    {
+        assert!(look(allowed, path).is_ok(), "{allowed} {path}");
+    }
+}
+
 #[test]
 fn providers_that_cannot_be_used_are_refused_with_their_place() {
     let refused = |text: &str| loaded(text).map(|_| "it loads").unwrap_err();

@@ -93,6 +93,7 @@ impl Decision<'_> {
         result: TransactionResult,
         version: TransactionVersion,
     ) -> Result<Producer, Reply> {
+        self.check_level(version)?;
         let raises = version.raises_epoch();
         let next_producer_id = if raises && open.is_exhausted() { self.fresh_producer_id()? } else { -1 };
         let prepared = Transaction {
@@ -117,5 +118,13 @@ impl Decision<'_> {
             let _ = self.write(id, &completed);
         }
         Ok(Producer { id: completed.producer_id, epoch: completed.epoch })
+    }
+    /// TXN-8: where `transaction.version` is 0 nothing is written for clients that know 2. They learn the level from
+    /// ApiVersions.
+    pub fn check_level(&self, version: TransactionVersion) -> Result<(), Reply> {
+        if version.raises_epoch() && self.op.settings.version == TransactionVersion::V0 {
+            return Err(Reply::Refused(ErrorCode::UnsupportedVersion));
+        }
+        Ok(())
     }
 }

@@ -35,6 +35,7 @@ impl Decision<'_> {
         if is_open && partitions.is_subset(&known.partitions) {
             return Ok(None);
         }
+        self.check_level(version)?;
         let now_ms = self.op.now_ms;
         Ok(Some(Transaction {
             previous_producer_id: known.producer_id,

@@ -38,6 +38,15 @@ fn alpha_odd(world: &World, offset: i64, field: &str, value: i64) -> Value {
     fetch(json!([of(&world.alpha, json!([odd(offset, field, value)]))]))
 }
 
+/// A topic that is not there.
+fn strange(world: &World) -> Value {
+    json!({"topic": world.name("nowhere"), "topicId": STRANGE_ID, "partitions": [from(0, 0)]})
+}
+
+fn committed(topic: Value) -> Value {
+    with(fetch(json!([topic])), &json!({"isolationLevel": 1}))
+}
+
 pub const CASES: &[Case] = &[
     Case::new("Fetch", PLAIN, |w, _| fetch(json!([of(&w.alpha, json!([from(0, 0)]))]))),
     Case::new("Fetch", "several partitions", |w, _| {
@@ -78,6 +87,30 @@ pub const CASES: &[Case] = &[
     Case::new("Fetch", "negative bytes", |w, _| alpha(w, &json!({"maxBytes": -1}))),
     Case::new("Fetch", "negative wait and least", |w, _| alpha(w, &json!({"maxWaitMs": -5, "minBytes": -5}))),
     Case::new("Fetch", "read committed", |w, _| alpha(w, &json!({"isolationLevel": 1}))),
+    Case::new("Fetch", "unknown topic, read committed", |w, _| committed(strange(w))),
+    Case::new("Fetch", "unknown partition, read committed", |w, _| committed(of(&w.alpha, json!([from(7, 0)])))),
+    Case::new("Fetch", "offsets out of range, read committed", |w, _| committed(of(&w.alpha, json!([from(0, 99)])))),
+    Case::new("Fetch", "read committed, newer leader epoch", |w, _| {
+        with(alpha_odd(w, 0, "currentLeaderEpoch", 7), &json!({"isolationLevel": 1}))
+    })
+    .from(9),
+    Case::new("Fetch", "isolation level 2", |w, _| alpha(w, &json!({"isolationLevel": 2}))),
+    Case::new("Fetch", "isolation level -1", |w, _| {
+        let topics = json!([strange(w), of(&w.alpha, json!([from(7, 0), from(0, 0)]))]);
+        with(fetch(topics), &json!({"isolationLevel": -1}))
+    }),
+    Case::new("Fetch", "isolation level 2 of what there is not", |w, _| {
+        with(fetch(json!([strange(w), of(&w.beta, json!([from(7, 0)]))])), &json!({"isolationLevel": 2}))
+    }),
+    Case::new("Fetch", "isolation level 2 of nothing", |_, _| with(fetch(json!([])), &json!({"isolationLevel": 2}))),
+    Case::new("Fetch", "isolation level 2 in a new session", |w, _| {
+        alpha(w, &json!({"isolationLevel": 2, "sessionEpoch": 0}))
+    })
+    .from(7),
+    Case::new("Fetch", "isolation level 2 in an unknown session", |w, _| {
+        alpha(w, &json!({"isolationLevel": 2, "sessionId": 77, "sessionEpoch": 1}))
+    })
+    .from(7),
     Case::new("Fetch", "newer leader epoch", |w, _| alpha_odd(w, 0, "currentLeaderEpoch", 7)).from(9),
     Case::new("Fetch", "negative leader epoch", |w, _| alpha_odd(w, 0, "currentLeaderEpoch", -2)).from(9),
     Case::new("Fetch", "last epoch of another log", |w, _| alpha_odd(w, 3, "lastFetchedEpoch", 3)).from(12),

@@ -86,6 +86,24 @@ pub const CASES: &[Case] = &[
         request
     })
     .from(2),
+    Case::new("ListOffsets", "isolation level 2", |w, _| {
+        let mut request = alpha_at(w, -1);
+        request["isolationLevel"] = json!(2);
+        request
+    })
+    .from(2),
+    Case::new("ListOffsets", "isolation level -1 of what there is not", |w, _| {
+        let mut request = offsets(&w.name("nowhere"), json!([at(0, -1), at(1, -1), at(1, -1), at(2, -99)]));
+        request["isolationLevel"] = json!(-1);
+        request
+    })
+    .from(2),
+    Case::new(
+        "ListOffsets",
+        "isolation level 2 of nothing",
+        |_, _| json!({"replicaId": -1, "isolationLevel": 2, "topics": []}),
+    )
+    .from(2),
     Case::new("ListOffsets", "a replica", |w, _| {
         let mut request = alpha_at(w, -1);
         request["replicaId"] = json!(9);

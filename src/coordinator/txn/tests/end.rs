@@ -147,3 +147,24 @@ fn init_6_the_last_epoch_is_followed_by_a_new_producer_id() {
     assert_eq!(shard.add(next, 1, V2), Reply::Done);
     shard.check_replay();
 }
+
+#[test]
+fn txn_8_below_level_1_nothing_is_written_for_clients_of_version_2() {
+    for (level, expected) in [(TransactionVersion::V0, Some(ErrorCode::UnsupportedVersion)), (V1, None), (V2, None)] {
+        let told = |reply| if let Reply::Refused(code) = reply { Some(code) } else { None };
+        let mut shard = Shard::new();
+        shard.settings.version = level;
+        let producer = shard.producer();
+        assert_eq!(told(shard.add(producer, 0, V2)), expected, "{level:?}");
+        let older = TransactionVersion::V0;
+        assert_eq!((told(shard.add(producer, 0, older)), shard.state()), (None, State::Ongoing));
+        // What is in the transaction already needs no record.
+        assert_eq!(told(shard.add(producer, 0, V2)), None);
+        assert_eq!(told(shard.end(producer, Commit, V2)), expected, "{level:?}");
+        if expected.is_some() {
+            assert_eq!(told(shard.end(producer, Commit, older)), None);
+        }
+        assert_eq!(shard.state(), State::Prepare(Commit));
+        shard.check_replay();
+    }
+}
