@@ -15,6 +15,8 @@ pub(in crate::log) struct Known {
     pub clean: bool,
     /// Everything below is synced in the segments. `None`: not known, so everything is checked (LOG-18).
     pub recovery_point: Option<Offset>,
+    /// There was a snapshot of the producers there, or nobody knows: without any, the producers are in the batches alone.
+    pub has_snapshots: bool,
     pub log_start: Option<Offset>,
     /// Where the first segment begins at the latest: it was noted, or is in the write-ahead log. `None`: not known, also after a
     /// cut.

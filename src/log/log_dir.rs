@@ -33,6 +33,7 @@ use std::{
 /// What the five checkpoint files say, and what they should say next.
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
+    /// Logs that have snapshots of their producers are marked.
     pub recovery: Noted,
     /// At the start of this process it was as this broker writes it, not as Kafka does.
     pub recovery_sealed: bool,
@@ -115,12 +116,11 @@ impl LogDir {
         let starts_there = disk.exists(&path.join(names::LOG_STARTS));
         let starts = read(names::LOG_STARTS)?;
         let recovery = read(names::RECOVERY_POINTS)?;
+        let points = disk.read(&path.join(names::RECOVERY_POINTS)).unwrap_or_default();
         let checkpoints = Checkpoints {
-            recovery_sealed: disk
-                .read(&path.join(names::RECOVERY_POINTS))
-                .is_ok_and(|bytes| checkpoint::is_sealed(&bytes)),
+            recovery_sealed: checkpoint::is_sealed(&points),
             recovery_lost: recovery.changed,
-            recovery,
+            recovery: recovery.with_marks(checkpoint::read_marks(&points)),
             // What cannot be read is to be written again.
             starts_lost: starts_there && starts.changed,
             starts,
@@ -289,6 +289,7 @@ impl LogDir {
         Known {
             clean: self.clean && undisturbed,
             recovery_point: checkpoints.recovery.get(&at),
+            has_snapshots: checkpoints.recovery.is_marked(&at),
             log_start: checkpoints.starts.get(&at),
             begins: checkpoints.starts.get(&at),
             start_lost: checkpoints.starts_lost,

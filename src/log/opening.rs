@@ -404,7 +404,8 @@ impl<'a> Opening<'a> {
         let before = (self.producers.clone(), self.epochs.clone(), self.epoch);
         let end = self.quick_end(last, listing).map_err(self.io("read"))?;
         let stopped = |end: &Offset| {
-            Some(*end) == self.known.recovery_point && (self.snapshots.is_empty() || self.producers_from == *end)
+            let had_none = self.snapshots.is_empty() && !self.known.has_snapshots;
+            Some(*end) == self.known.recovery_point && (had_none || self.producers_from == *end)
         };
         let end = end.filter(stopped);
         if end.is_none() {

@@ -156,10 +156,16 @@ impl Opening<'_> {
             self.tidied = true;
             self.load_newest_snapshot()?;
         }
-        let never_any = self.snapshots.is_empty() && above.is_empty() && !self.known.cut;
-        if never_any && self.known.recovery_point.is_some() && from > segments[0].base() {
-            // No snapshot was ever written: there were no producers up to the recovery point.
-            self.producers_from = from;
+        let none_left = self.snapshots.is_empty() && above.is_empty() && !self.known.cut;
+        if none_left && self.known.recovery_point.is_some() && from > segments[0].base() {
+            if self.known.has_snapshots {
+                tracing::warn!(log = %self.folder.path().display(), "the snapshots of its producers are gone: they are made again from all of the log");
+                // The next checkpoint, and with it a snapshot, does not wait for records.
+                self.tidied = true;
+            } else {
+                // No snapshot was ever written: there were no producers up to the recovery point.
+                self.producers_from = from;
+            }
         }
         let begin = segments.partition_point(|segment| segment.base() <= self.producers_from).saturating_sub(1);
         for segment in segments.get(begin..holds).unwrap_or_default() {

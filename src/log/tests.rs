@@ -14,6 +14,7 @@ mod full;
 mod gaps;
 mod held;
 mod moving;
+mod producers;
 mod read;
 mod recovery;
 mod starts;
