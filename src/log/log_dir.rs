@@ -11,6 +11,7 @@ use crate::{
         opening::Opening,
         partition_dirs::Leftovers,
         properties::MetaProperties,
+        reserve,
         shared::Shared,
         wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalSequence},
     },
@@ -105,8 +106,9 @@ impl LogDir {
         let settings =
             settings.fitted_to(disk.total_bytes(path).map_err(LogDirError::io("ask for the size of", path))?);
         let marker = take_marker(&*disk, path)?;
-        let wal_path = path.join(names::WAL);
-        let (wal, recovered) = Wal::open(disk.clone(), clock.clone(), &wal_path, settings.wal.clone())?;
+        reserve::give_up_if_full(&*disk, path)?;
+        let opened = Wal::open(disk.clone(), clock.clone(), &path.join(names::WAL), settings.wal.clone());
+        let (wal, recovered) = opened.map_err(reserve::told(path))?;
         let mut by_log: BTreeMap<(TopicId, i32), Vec<RecoveredEntry>> = BTreeMap::new();
         for entry in recovered.entries() {
             by_log.entry((entry.head.topic_id, entry.head.partition)).or_default().push(*entry);

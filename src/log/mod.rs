@@ -31,6 +31,7 @@ mod read;
 mod recovering;
 mod reindex;
 mod replay;
+mod reserve;
 mod rolling;
 mod scan;
 mod seal;
