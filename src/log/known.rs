@@ -41,6 +41,13 @@ pub(in crate::log) struct Known {
     pub foreign_from: Option<Offset>,
 }
 
+/// Whether there are entries behind the last drop. What stands before it is another life's, and goes.
+pub(in crate::log) fn are_left(entries: &mut Vec<RecoveredEntry>) -> bool {
+    let dropped = entries.iter().rposition(|entry| entry.head.kind == EntryKind::Drop);
+    entries.drain(..dropped.map_or(0, |at| at + 1));
+    !entries.is_empty()
+}
+
 impl Known {
     /// What the write-ahead log's entries, which are to be replayed yet, make of it: the checkpoints may be of a time before them.
     /// Cuts below `cuts_done` are known to a checkpoint.

@@ -4,7 +4,7 @@ use crate::{
         Closed, LogConfig, LogDirSettings,
         checkpoint::{self, Noted, Offsets},
         folder::Folder,
-        known::Known,
+        known::{self, Known},
         log::{Log, LogError, LogId},
         log_dir_error::LogDirError,
         names,
@@ -13,7 +13,7 @@ use crate::{
         properties::MetaProperties,
         reserve,
         shared::Shared,
-        wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalSequence},
+        wal::{Recovered, RecoveredEntry, Wal, WalSequence},
     },
     platform::{Clock, Disk},
     types::{TopicId, TopicPartition},
@@ -113,7 +113,7 @@ impl LogDir {
         for entry in recovered.entries() {
             by_log.entry((entry.head.topic_id, entry.head.partition)).or_default().push(*entry);
         }
-        by_log.retain(|_, entries| entries.last().is_none_or(|last| last.head.kind != EntryKind::Drop));
+        by_log.retain(|_, entries| known::are_left(entries));
         let read = |name: &str| read_offsets(&*disk, &path.join(name)).map(Noted::loaded);
         let starts_there = disk.exists(&path.join(names::LOG_STARTS));
         let starts = read(names::LOG_STARTS)?;
@@ -248,7 +248,10 @@ impl LogDir {
         let path = self.path().join(names::of_partition(&id.topic, id.partition));
         let listing = self.found_or_made(id, &path)?;
         let folder = Folder::new(path.clone(), self.shared.files.clone(), self.shared.indexes.clone());
-        let mut known = self.known(id, listing.is_some() && pending.is_none());
+        let as_it_is = self.takes_as_it_is(id, listing.as_deref().unwrap_or_default(), pending.is_some())?;
+        let pending = pending.filter(|_| !as_it_is);
+        let mut known = self.known(id, listing.is_some() && pending.is_none() && !as_it_is);
+        known.notes_lost |= as_it_is;
         let cuts_done = self.checkpoints.lock().cuts.get(&id.topic_partition());
         let cuts_done = cuts_done.map_or(WalSequence::ZERO, |done| WalSequence::new(done.get().unsigned_abs()));
         let entries = pending.map_or(&[][..], |(_, entries)| entries);

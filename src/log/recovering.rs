@@ -4,6 +4,7 @@ use crate::{
     log::{
         SyncPolicy,
         aborted::{AbortedEntry, AbortedIndex},
+        as_it_is,
         index::{self, LiveIndex},
         log::LogError,
         names,
@@ -85,7 +86,8 @@ impl Opening<'_> {
         }
         if end < safe {
             let path = self.folder.path();
-            let what = format!("the log ends at offset {end}, it was synced up to {safe}");
+            let way_out = as_it_is::way_out(&path);
+            let what = format!("the log ends at offset {end}, it was synced up to {safe}; {way_out}");
             return Err(Failure::Log(LogError::Damaged { path, position: 0, what }));
         }
         Ok(end)

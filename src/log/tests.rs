@@ -15,6 +15,7 @@ mod gaps;
 mod held;
 mod moving;
 mod producers;
+mod put_back;
 mod read;
 mod recovery;
 mod starts;
