@@ -19,17 +19,30 @@ pub type Marks = BTreeSet<TopicPartition>;
 pub(in crate::log) struct Noted {
     offsets: Offsets,
     marks: Marks,
+    /// It was read from a file that this broker wrote, not another's.
+    pub sealed: bool,
     pub changed: bool,
 }
 
 impl Noted {
-    /// As read from the file; without one that can be read it is to be written, even if it is to say nothing.
-    pub fn loaded(read: Option<Offsets>) -> Noted {
-        Noted { changed: read.is_none(), offsets: read.unwrap_or_default(), marks: Marks::new() }
+    /// Without a file that can be read it is to be written, even if it is to say nothing.
+    pub fn absent() -> Noted {
+        Noted { changed: true, ..Noted::default() }
     }
 
-    pub fn with_marks(self, marks: Marks) -> Noted {
-        Noted { marks, ..self }
+    /// As in the file. Others' brokers mark no entries.
+    pub fn read(bytes: &[u8]) -> Result<Noted, CheckpointError> {
+        let (offsets, sealed) = (read_offsets(bytes)?, is_sealed(bytes));
+        let marks = if sealed { read_marks(bytes) } else { Marks::new() };
+        Ok(Noted { offsets, marks, sealed, changed: false })
+    }
+
+    /// What another broker did not mark counts as marked.
+    pub fn marked_unless_sealed(mut self) -> Noted {
+        if !self.sealed {
+            self.marks = self.offsets.keys().cloned().collect();
+        }
+        self
     }
 
     pub fn print(&self) -> String {
@@ -242,7 +255,7 @@ mod tests {
         assert_eq!((read_offsets(text.as_bytes()), read_marks(text.as_bytes())), (Ok(offsets.clone()), marks));
         assert_eq!(read_marks(write_offsets(&offsets, &Marks::new()).as_bytes()), Marks::new());
         assert_eq!(read_marks(b"0\n2\na 0 5\na 1 7\n"), Marks::from([at(0), at(1)]), "as Kafka writes it");
-        let mut noted = Noted::loaded(Some(offsets));
+        let mut noted = Noted { offsets, ..Noted::default() };
         let mut is_news = |marked| {
             noted.mark(&at(0), marked);
             std::mem::take(&mut noted.changed)

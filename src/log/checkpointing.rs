@@ -348,6 +348,9 @@ impl Checkpoints {
         self.starts.set(&at, Some(bounds.start()));
         self.highs.set(&at, Some(bounds.high()));
         self.cleaned.set(&at, log.cleaned());
+        if log.cleaned().is_some() {
+            self.starts.mark(&at, true);
+        }
         if bounds.high() < bounds.end() {
             self.behind.insert(log.id.key(), log.clone());
         }

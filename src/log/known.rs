@@ -26,6 +26,8 @@ pub(in crate::log) struct Known {
     pub high: Option<Offset>,
     /// Where compaction ended last: below, records may be missing between others.
     pub cleaned: Option<Offset>,
+    /// It was compacted once, as far as that may be.
+    pub was_cleaned: bool,
     /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
     pub cut: bool,
     /// There is no note of how far the log is synced, and nobody knows whether there was one.
@@ -49,6 +51,14 @@ pub(in crate::log) fn are_left(entries: &mut Vec<RecoveredEntry>) -> bool {
 }
 
 impl Known {
+    /// The note of how far it was compacted may be lost alone. Where it still is, it is compacted from its start again; elsewhere
+    /// what is synced has gaps that nobody else accounts for.
+    pub fn take_policy(&mut self, compact: bool) {
+        if self.was_cleaned && !compact {
+            self.cleaned = self.cleaned.or(self.recovery_point);
+        }
+    }
+
     /// What the write-ahead log's entries, which are to be replayed yet, make of it: the checkpoints may be of a time before them.
     /// Cuts below `cuts_done` are known to a checkpoint.
     pub fn take_entries(&mut self, entries: &[RecoveredEntry], cuts_done: WalSequence) {

@@ -2,7 +2,7 @@
 use crate::{
     log::{
         Closed, LogConfig, LogDirSettings,
-        checkpoint::{self, Noted, Offsets},
+        checkpoint::Noted,
         folder::Folder,
         known::{self, Known},
         log::{Log, LogError, LogId},
@@ -40,6 +40,7 @@ pub(in crate::log) struct Checkpoints {
     pub recovery_sealed: bool,
     /// It was not there, or could not be read.
     pub recovery_lost: bool,
+    /// Logs that were compacted once are marked.
     pub starts: Noted,
     /// There was a file of log starts at the start of this process, and it could not be read.
     pub starts_lost: bool,
@@ -114,15 +115,14 @@ impl LogDir {
             by_log.entry((entry.head.topic_id, entry.head.partition)).or_default().push(*entry);
         }
         by_log.retain(|_, entries| known::are_left(entries));
-        let read = |name: &str| read_offsets(&*disk, &path.join(name)).map(Noted::loaded);
+        let read = |name: &str| read_noted(&*disk, &path.join(name));
         let starts_there = disk.exists(&path.join(names::LOG_STARTS));
         let starts = read(names::LOG_STARTS)?;
         let recovery = read(names::RECOVERY_POINTS)?;
-        let points = disk.read(&path.join(names::RECOVERY_POINTS)).unwrap_or_default();
         let checkpoints = Checkpoints {
-            recovery_sealed: checkpoint::is_sealed(&points),
+            recovery_sealed: recovery.sealed,
             recovery_lost: recovery.changed,
-            recovery: recovery.with_marks(checkpoint::read_marks(&points)),
+            recovery: recovery.marked_unless_sealed(),
             // What cannot be read is to be written again.
             starts_lost: starts_there && starts.changed,
             starts,
@@ -252,6 +252,7 @@ impl LogDir {
         let pending = pending.filter(|_| !as_it_is);
         let mut known = self.known(id, listing.is_some() && pending.is_none() && !as_it_is);
         known.notes_lost |= as_it_is;
+        known.take_policy(config.compact);
         let cuts_done = self.checkpoints.lock().cuts.get(&id.topic_partition());
         let cuts_done = cuts_done.map_or(WalSequence::ZERO, |done| WalSequence::new(done.get().unsigned_abs()));
         let entries = pending.map_or(&[][..], |(_, entries)| entries);
@@ -300,6 +301,7 @@ impl LogDir {
             start_lost: checkpoints.starts_lost,
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
+            was_cleaned: checkpoints.starts.is_marked(&at),
             notes_lost: checkpoints.recovery_lost && checkpoints.recovery.get(&at).is_none(),
             gaps_told_from: checkpoints.recovery.get(&at).filter(|_| checkpoints.recovery_sealed),
             cut: false,
@@ -486,14 +488,13 @@ fn take_marker(disk: &dyn Disk, directory: &Path) -> Result<Option<Option<i64>>,
     Ok(Some(epoch.and_then(|content| content.get("brokerEpoch")?.as_i64())))
 }
 
-fn read_offsets(disk: &dyn Disk, path: &Path) -> Result<Option<Offsets>, LogDirError> {
+fn read_noted(disk: &dyn Disk, path: &Path) -> Result<Noted, LogDirError> {
     match disk.read(path) {
-        Ok(bytes) => Ok(checkpoint::read_offsets(&bytes)
-            .inspect_err(|error| {
-                tracing::warn!(file = %path.display(), "a checkpoint is damaged; all of every log is checked: {error}");
-            })
-            .ok()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(bytes) => Ok(Noted::read(&bytes).unwrap_or_else(|error| {
+            tracing::warn!(file = %path.display(), "a checkpoint is damaged; all of every log is checked: {error}");
+            Noted::absent()
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Noted::absent()),
         Err(error) => Err(LogDirError::io("read", path)(error)),
     }
 }
