@@ -75,6 +75,7 @@ impl LogDir {
     fn tick(&self, state: &mut Background) {
         let now = self.shared.clock.monotonic();
         self.look_at_space();
+        self.keep_reserve();
         if let Some(error) = self.shared.wal.failure() {
             // Nobody may have waited for what was in the commit that failed.
             self.shared.fail(error.to_string());

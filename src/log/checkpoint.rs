@@ -4,22 +4,62 @@ use crate::{
     log::{epoch_cache::EpochStart, seal},
     types::{LeaderEpoch, Offset, TopicName, TopicPartition},
 };
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 /// Offsets of many partitions: `topic partition offset` per line.
 pub type Offsets = BTreeMap<TopicPartition, Offset>;
+/// Partitions whose entries say more than their offset.
+pub type Marks = BTreeSet<TopicPartition>;
 
 /// One checkpoint file: what it is to say, and whether that differs from what it says.
 #[derive(Default, Debug)]
 pub(in crate::log) struct Noted {
     offsets: Offsets,
+    marks: Marks,
+    /// It was read from a file that this broker wrote, not another's.
+    pub sealed: bool,
     pub changed: bool,
 }
 
 impl Noted {
-    /// As read from the file; without one that can be read it is to be written, even if it is to say nothing.
-    pub fn loaded(read: Option<Offsets>) -> Noted {
-        Noted { changed: read.is_none(), offsets: read.unwrap_or_default() }
+    /// Without a file that can be read it is to be written, even if it is to say nothing.
+    pub fn absent() -> Noted {
+        Noted { changed: true, ..Noted::default() }
+    }
+
+    /// As in the file. Others' brokers mark no entries.
+    pub fn read(bytes: &[u8]) -> Result<Noted, CheckpointError> {
+        let (offsets, sealed) = (read_offsets(bytes)?, is_sealed(bytes));
+        let marks = if sealed { read_marks(bytes) } else { Marks::new() };
+        Ok(Noted { offsets, marks, sealed, changed: false })
+    }
+
+    /// What another broker did not mark counts as marked.
+    pub fn marked_unless_sealed(mut self) -> Noted {
+        if !self.sealed {
+            self.marks = self.offsets.keys().cloned().collect();
+        }
+        self
+    }
+
+    pub fn print(&self) -> String {
+        write_offsets(&self.offsets, &self.marks)
+    }
+
+    pub fn is_marked(&self, at: &TopicPartition) -> bool {
+        self.marks.contains(at)
+    }
+
+    /// Marks a partition's entry, or takes its mark away.
+    pub fn mark(&mut self, at: &TopicPartition, marked: bool) {
+        self.changed |= match marked {
+            true if self.marks.contains(at) => false,
+            true => self.marks.insert(at.clone()),
+            false => self.marks.remove(at),
+        };
     }
 
     pub fn offsets(&self) -> &Offsets {
@@ -47,6 +87,7 @@ impl Noted {
             }
             (Some(_), None) => {
                 self.offsets.remove(at);
+                self.marks.remove(at);
             }
             (None, None) => return,
         }
@@ -69,13 +110,25 @@ pub enum CheckpointError {
     Checksum,
 }
 
-/// Parses and prints `recovery-point-offset-checkpoint` and its two siblings.
-pub fn write_offsets(offsets: &Offsets) -> String {
+/// Prints `recovery-point-offset-checkpoint` and its siblings. A mark is a tab before the offset: Kafka's readers take any white
+/// space between words.
+pub fn write_offsets(offsets: &Offsets, marks: &Marks) -> String {
     let mut text = format!("0\n{}\n", offsets.len());
     for (at, offset) in offsets {
-        writeln!(text, "{} {} {offset}", at.topic, at.partition).expect("strings take all text");
+        let white = if marks.contains(at) { '\t' } else { ' ' };
+        writeln!(text, "{} {}{white}{offset}", at.topic, at.partition).expect("strings take all text");
     }
     sealed(text, offsets.len())
+}
+
+/// The marked partitions of a file that `read_offsets` takes. Others' brokers mark none: whatever a mark says is taken for said.
+pub fn read_marks(bytes: &[u8]) -> Marks {
+    if !is_sealed(bytes) {
+        return read_offsets(bytes).unwrap_or_default().into_keys().collect();
+    }
+    let (text, _) = seal::split_end(std::str::from_utf8(bytes).unwrap_or_default());
+    let marked = text.lines().filter(|line| line.contains('\t'));
+    marked.filter_map(|line| Some(offset_entry(line)?.0)).collect()
 }
 
 /// Behind the last entry stands the checksum of all of them. Without any there is no word that it could stand behind.
@@ -97,14 +150,15 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
 }
 
 pub fn read_offsets(bytes: &[u8]) -> Result<Offsets, CheckpointError> {
-    let entry = |line: &str| {
-        let mut words = line.split_ascii_whitespace();
-        let topic = TopicName::parse(words.next()?).ok()?;
-        let partition = words.next()?.parse().ok().filter(|partition| *partition >= 0)?;
-        let offset = Offset::from_wire(words.next()?.parse().ok()?)?;
-        words.next().is_none().then_some((TopicPartition { topic, partition }, offset))
-    };
-    Ok(entries(bytes, entry)?.into_iter().collect())
+    Ok(entries(bytes, offset_entry)?.into_iter().collect())
+}
+
+fn offset_entry(line: &str) -> Option<(TopicPartition, Offset)> {
+    let mut words = line.split_ascii_whitespace();
+    let topic = TopicName::parse(words.next()?).ok()?;
+    let partition = words.next()?.parse().ok().filter(|partition| *partition >= 0)?;
+    let offset = Offset::from_wire(words.next()?.parse().ok()?)?;
+    words.next().is_none().then_some((TopicPartition { topic, partition }, offset))
 }
 
 /// Prints `leader-epoch-checkpoint`: `epoch start-offset` per line.
@@ -160,11 +214,11 @@ mod tests {
         let at = |topic: &str, partition| TopicPartition { topic: TopicName::parse(topic).unwrap(), partition };
         offsets.insert(at("b", 0), Offset::new(12));
         offsets.insert(at("a.c", 3), Offset::new(0));
-        let text = write_offsets(&offsets);
+        let text = write_offsets(&offsets, &Marks::new());
         let words = "0\n2\na.c 3 0\nb 0 12";
         assert_eq!(text, format!("{words}{}\n", seal::of(words)));
         assert_eq!(read_offsets(text.as_bytes()), Ok(offsets.clone()));
-        let sealed = [text.clone(), write_offsets(&Offsets::new()), format!("{words}\n"), String::new()];
+        let sealed = [text.clone(), write_offsets(&Offsets::new(), &Marks::new()), format!("{words}\n"), String::new()];
         assert_eq!(sealed.map(|text| is_sealed(text.as_bytes())), [true, true, false, false]);
         assert_eq!(read_offsets(format!("{words}\n").as_bytes()), Ok(offsets), "as Kafka writes it");
     }
@@ -176,7 +230,11 @@ mod tests {
         offsets.insert(at("b", 0), Offset::new(1234));
         offsets.insert(at("a.c", 3), Offset::new(0));
         let epochs = [EpochStart { epoch: LeaderEpoch::new(2), start: Offset::new(731) }];
-        for text in [write_offsets(&offsets), write_epochs(&epochs), write_offsets(&Offsets::new())] {
+        for text in [
+            write_offsets(&offsets, &Marks::new()),
+            write_epochs(&epochs),
+            write_offsets(&Offsets::new(), &Marks::new()),
+        ] {
             for bit in 0..text.len() * 8 {
                 let mut bytes = text.clone().into_bytes();
                 bytes[bit / 8] ^= 1 << (bit % 8);
@@ -184,6 +242,28 @@ mod tests {
                 assert!(!as_offsets && !as_epochs, "bit {bit} of {text:?}");
             }
         }
+    }
+
+    #[test]
+    fn marks_are_white_and_others_mark_all() {
+        let at = |partition| TopicPartition { topic: TopicName::parse("a").unwrap(), partition };
+        let offsets = Offsets::from([(at(0), Offset::new(5)), (at(1), Offset::new(7))]);
+        let marks = Marks::from([at(1)]);
+        let text = write_offsets(&offsets, &marks);
+        let words = "0\n2\na 0 5\na 1\t7";
+        assert_eq!(text, format!("{words}{}\n", seal::of(words)));
+        assert_eq!((read_offsets(text.as_bytes()), read_marks(text.as_bytes())), (Ok(offsets.clone()), marks));
+        assert_eq!(read_marks(write_offsets(&offsets, &Marks::new()).as_bytes()), Marks::new());
+        assert_eq!(read_marks(b"0\n2\na 0 5\na 1 7\n"), Marks::from([at(0), at(1)]), "as Kafka writes it");
+        let mut noted = Noted { offsets, ..Noted::default() };
+        let mut is_news = |marked| {
+            noted.mark(&at(0), marked);
+            std::mem::take(&mut noted.changed)
+        };
+        assert_eq!([false, true, true, false].map(&mut is_news), [false, true, false, true]);
+        noted.mark(&at(0), true);
+        noted.set(&at(0), None);
+        assert!(!noted.is_marked(&at(0)));
     }
 
     #[test]

@@ -37,6 +37,7 @@ struct Work {
     directories: Vec<PathBuf>,
     /// What of the log's own notes was taken for this.
     snapshots: Vec<Offset>,
+    has_snapshots: bool,
     new_folder: bool,
     new_epochs: bool,
 }
@@ -116,6 +117,7 @@ impl LogDir {
             checkpoints.cuts.keep(|done| done > Offset::new(self.shared.wal.released_durably().get() as i64));
             for done in work.iter().filter(|done| is_open(&done.log)) {
                 checkpoints.recovery.set(&done.log.id.topic_partition(), Some(done.end));
+                checkpoints.recovery.mark(&done.log.id.topic_partition(), done.has_snapshots);
                 if let Some(cleaned) = done.log.cleaned() {
                     checkpoints.cleaned.set(&done.log.id.topic_partition(), Some(cleaned));
                 }
@@ -159,8 +161,7 @@ impl LogDir {
             (names::HIGH_WATERMARKS, &mut checkpoints.highs),
         ];
         for (name, file) in files.into_iter().filter(|(name, file)| is_due(name, file)) {
-            let text = checkpoint::write_offsets(file.offsets());
-            self.shared.disk.write_atomic(&self.path().join(name), text.as_bytes())?;
+            self.shared.disk.write_atomic(&self.path().join(name), file.print().as_bytes())?;
             file.changed = false;
         }
         checkpoints.stale.clear();
@@ -181,6 +182,7 @@ impl LogDir {
         writer.active.save_indexes(false, &log.config())?;
         log.write_snapshot(&mut writer)?;
         work.snapshots = std::mem::take(&mut writer.unsynced_snapshots);
+        work.has_snapshots = !writer.snapshots.is_empty();
         let snapshots = work.snapshots.iter().map(|at| log.folder.file(names::of_offset(*at, names::SNAPSHOT)));
         work.files.extend(snapshots);
         if !writer.sealed_dirty.is_empty() || !work.files.is_empty() {
@@ -346,6 +348,9 @@ impl Checkpoints {
         self.starts.set(&at, Some(bounds.start()));
         self.highs.set(&at, Some(bounds.high()));
         self.cleaned.set(&at, log.cleaned());
+        if log.cleaned().is_some() {
+            self.starts.mark(&at, true);
+        }
         if bounds.high() < bounds.end() {
             self.behind.insert(log.id.key(), log.clone());
         }
@@ -363,6 +368,7 @@ impl Work {
             files: Vec::new(),
             directories: Vec::new(),
             snapshots: Vec::new(),
+            has_snapshots: false,
             new_folder: false,
             new_epochs: false,
         }

@@ -15,6 +15,8 @@ pub(in crate::log) struct Known {
     pub clean: bool,
     /// Everything below is synced in the segments. `None`: not known, so everything is checked (LOG-18).
     pub recovery_point: Option<Offset>,
+    /// There was a snapshot of the producers there, or nobody knows: without any, the producers are in the batches alone.
+    pub has_snapshots: bool,
     pub log_start: Option<Offset>,
     /// Where the first segment begins at the latest: it was noted, or is in the write-ahead log. `None`: not known, also after a
     /// cut.
@@ -24,6 +26,8 @@ pub(in crate::log) struct Known {
     pub high: Option<Offset>,
     /// Where compaction ended last: below, records may be missing between others.
     pub cleaned: Option<Offset>,
+    /// It was compacted once, as far as that may be.
+    pub was_cleaned: bool,
     /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
     pub cut: bool,
     /// There is no note of how far the log is synced, and nobody knows whether there was one.
@@ -39,7 +43,22 @@ pub(in crate::log) struct Known {
     pub foreign_from: Option<Offset>,
 }
 
+/// Whether there are entries behind the last drop. What stands before it is another life's, and goes.
+pub(in crate::log) fn are_left(entries: &mut Vec<RecoveredEntry>) -> bool {
+    let dropped = entries.iter().rposition(|entry| entry.head.kind == EntryKind::Drop);
+    entries.drain(..dropped.map_or(0, |at| at + 1));
+    !entries.is_empty()
+}
+
 impl Known {
+    /// The note of how far it was compacted may be lost alone. Where it still is, it is compacted from its start again; elsewhere
+    /// what is synced has gaps that nobody else accounts for.
+    pub fn take_policy(&mut self, compact: bool) {
+        if self.was_cleaned && !compact {
+            self.cleaned = self.cleaned.or(self.recovery_point);
+        }
+    }
+
     /// What the write-ahead log's entries, which are to be replayed yet, make of it: the checkpoints may be of a time before them.
     /// Cuts below `cuts_done` are known to a checkpoint.
     pub fn take_entries(&mut self, entries: &[RecoveredEntry], cuts_done: WalSequence) {

@@ -2,17 +2,18 @@
 use crate::{
     log::{
         Closed, LogConfig, LogDirSettings,
-        checkpoint::{self, Noted, Offsets},
+        checkpoint::Noted,
         folder::Folder,
-        known::Known,
+        known::{self, Known},
         log::{Log, LogError, LogId},
         log_dir_error::LogDirError,
         names,
         opening::Opening,
         partition_dirs::Leftovers,
         properties::MetaProperties,
+        reserve,
         shared::Shared,
-        wal::{EntryKind, Recovered, RecoveredEntry, Wal, WalSequence},
+        wal::{Recovered, RecoveredEntry, Wal, WalSequence},
     },
     platform::{Clock, Disk},
     types::{TopicId, TopicPartition},
@@ -33,11 +34,13 @@ use std::{
 /// What the five checkpoint files say, and what they should say next.
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
+    /// Logs that have snapshots of their producers are marked.
     pub recovery: Noted,
     /// At the start of this process it was as this broker writes it, not as Kafka does.
     pub recovery_sealed: bool,
     /// It was not there, or could not be read.
     pub recovery_lost: bool,
+    /// Logs that were compacted once are marked.
     pub starts: Noted,
     /// There was a file of log starts at the start of this process, and it could not be read.
     pub starts_lost: bool,
@@ -104,23 +107,22 @@ impl LogDir {
         let settings =
             settings.fitted_to(disk.total_bytes(path).map_err(LogDirError::io("ask for the size of", path))?);
         let marker = take_marker(&*disk, path)?;
-        let wal_path = path.join(names::WAL);
-        let (wal, recovered) = Wal::open(disk.clone(), clock.clone(), &wal_path, settings.wal.clone())?;
+        reserve::give_up_if_full(&*disk, path)?;
+        let opened = Wal::open(disk.clone(), clock.clone(), &path.join(names::WAL), settings.wal.clone());
+        let (wal, recovered) = opened.map_err(reserve::told(path))?;
         let mut by_log: BTreeMap<(TopicId, i32), Vec<RecoveredEntry>> = BTreeMap::new();
         for entry in recovered.entries() {
             by_log.entry((entry.head.topic_id, entry.head.partition)).or_default().push(*entry);
         }
-        by_log.retain(|_, entries| entries.last().is_none_or(|last| last.head.kind != EntryKind::Drop));
-        let read = |name: &str| read_offsets(&*disk, &path.join(name)).map(Noted::loaded);
+        by_log.retain(|_, entries| known::are_left(entries));
+        let read = |name: &str| read_noted(&*disk, &path.join(name));
         let starts_there = disk.exists(&path.join(names::LOG_STARTS));
         let starts = read(names::LOG_STARTS)?;
         let recovery = read(names::RECOVERY_POINTS)?;
         let checkpoints = Checkpoints {
-            recovery_sealed: disk
-                .read(&path.join(names::RECOVERY_POINTS))
-                .is_ok_and(|bytes| checkpoint::is_sealed(&bytes)),
+            recovery_sealed: recovery.sealed,
             recovery_lost: recovery.changed,
-            recovery,
+            recovery: recovery.marked_unless_sealed(),
             // What cannot be read is to be written again.
             starts_lost: starts_there && starts.changed,
             starts,
@@ -246,7 +248,11 @@ impl LogDir {
         let path = self.path().join(names::of_partition(&id.topic, id.partition));
         let listing = self.found_or_made(id, &path)?;
         let folder = Folder::new(path.clone(), self.shared.files.clone(), self.shared.indexes.clone());
-        let mut known = self.known(id, listing.is_some() && pending.is_none());
+        let as_it_is = self.takes_as_it_is(id, listing.as_deref().unwrap_or_default(), pending.is_some())?;
+        let pending = pending.filter(|_| !as_it_is);
+        let mut known = self.known(id, listing.is_some() && pending.is_none() && !as_it_is);
+        known.notes_lost |= as_it_is;
+        known.take_policy(config.compact);
         let cuts_done = self.checkpoints.lock().cuts.get(&id.topic_partition());
         let cuts_done = cuts_done.map_or(WalSequence::ZERO, |done| WalSequence::new(done.get().unsigned_abs()));
         let entries = pending.map_or(&[][..], |(_, entries)| entries);
@@ -289,11 +295,13 @@ impl LogDir {
         Known {
             clean: self.clean && undisturbed,
             recovery_point: checkpoints.recovery.get(&at),
+            has_snapshots: checkpoints.recovery.is_marked(&at),
             log_start: checkpoints.starts.get(&at),
             begins: checkpoints.starts.get(&at),
             start_lost: checkpoints.starts_lost,
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
+            was_cleaned: checkpoints.starts.is_marked(&at),
             notes_lost: checkpoints.recovery_lost && checkpoints.recovery.get(&at).is_none(),
             gaps_told_from: checkpoints.recovery.get(&at).filter(|_| checkpoints.recovery_sealed),
             cut: false,
@@ -480,14 +488,13 @@ fn take_marker(disk: &dyn Disk, directory: &Path) -> Result<Option<Option<i64>>,
     Ok(Some(epoch.and_then(|content| content.get("brokerEpoch")?.as_i64())))
 }
 
-fn read_offsets(disk: &dyn Disk, path: &Path) -> Result<Option<Offsets>, LogDirError> {
+fn read_noted(disk: &dyn Disk, path: &Path) -> Result<Noted, LogDirError> {
     match disk.read(path) {
-        Ok(bytes) => Ok(checkpoint::read_offsets(&bytes)
-            .inspect_err(|error| {
-                tracing::warn!(file = %path.display(), "a checkpoint is damaged; all of every log is checked: {error}");
-            })
-            .ok()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(bytes) => Ok(Noted::read(&bytes).unwrap_or_else(|error| {
+            tracing::warn!(file = %path.display(), "a checkpoint is damaged; all of every log is checked: {error}");
+            Noted::absent()
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Noted::absent()),
         Err(error) => Err(LogDirError::io("read", path)(error)),
     }
 }

@@ -22,6 +22,12 @@ pub enum LogDirError {
     Twice { log: String, paths: Vec<PathBuf> },
     #[error("{} was left by a move and cannot be removed: {error}", path.display())]
     Leftover { path: PathBuf, error: String },
+    #[error(
+        "the disk of {} is full: make at least {needed_kib} KiB of room there, not by deleting files of the broker, and start it \
+         again ({cause})",
+        path.display()
+    )]
+    NoRoom { path: PathBuf, needed_kib: u64, cause: String },
     /// A checkpoint was put off; nothing is lost.
     #[error("the disk of {} is full: the checkpoint waits for room", path.display())]
     Full { path: PathBuf },
@@ -30,7 +36,10 @@ pub enum LogDirError {
 impl LogDirError {
     /// Of this disk or of what lies on it: others may be in order.
     pub fn is_of_disk(&self) -> bool {
-        matches!(self, LogDirError::Io { .. } | LogDirError::Wal(_) | LogDirError::Failed(_))
+        matches!(
+            self,
+            LogDirError::Io { .. } | LogDirError::Wal(_) | LogDirError::NoRoom { .. } | LogDirError::Failed(_)
+        )
     }
 
     pub(in crate::log) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> LogDirError {

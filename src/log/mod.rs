@@ -1,6 +1,7 @@
 //! Partition logs: segment files, indexes, producer state, recovery, the write-ahead log.
 mod aborted;
 mod append;
+mod as_it_is;
 mod background;
 mod checkpoint;
 mod checkpointing;
@@ -31,6 +32,7 @@ mod read;
 mod recovering;
 mod reindex;
 mod replay;
+mod reserve;
 mod rolling;
 mod scan;
 mod seal;

@@ -28,6 +28,10 @@ pub const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
 pub const META_PROPERTIES: &str = "meta.properties";
 pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 pub const LOCK: &str = ".lock";
+/// Ours: an operator's word, in a partition's directory, that it is to be taken as it is.
+pub const AS_IT_IS: &str = "ottla-as-it-is";
+/// Ours: room for a start on a full disk.
+pub const RESERVE: &str = "ottla-reserve";
 /// The folder of the write-ahead log inside a log directory.
 pub const WAL: &str = "wal";
 

@@ -4,7 +4,7 @@ use crate::{
     log::{
         LogConfig,
         aborted::AbortedIndex,
-        checkpoint,
+        as_it_is, checkpoint,
         epoch_cache::EpochCache,
         folder::Folder,
         index::{self, IndexEntry, LiveIndex},
@@ -201,8 +201,10 @@ impl<'a> Opening<'a> {
         let begins = self.known.begins.unwrap_or(start);
         let lost = self.known.recovery_point.filter(|synced| !self.known.cut && *synced > begins.max(start));
         if let Some(synced) = lost.filter(|_| segments.is_empty()) {
-            let what = format!("all its segments are missing, it was synced up to offset {synced}");
-            return Err(LogError::Damaged { path: self.folder.path(), position: 0, what });
+            let (path, position) = (self.folder.path(), 0);
+            let way_out = as_it_is::way_out(&path);
+            let what = format!("all its segments are missing, it was synced up to offset {synced}; {way_out}");
+            return Err(LogError::Damaged { path, position, what });
         }
         self.clear(segments, listing).map_err(self.io("tidy"))?;
         Ok(self.fresh(start))
@@ -404,7 +406,8 @@ impl<'a> Opening<'a> {
         let before = (self.producers.clone(), self.epochs.clone(), self.epoch);
         let end = self.quick_end(last, listing).map_err(self.io("read"))?;
         let stopped = |end: &Offset| {
-            Some(*end) == self.known.recovery_point && (self.snapshots.is_empty() || self.producers_from == *end)
+            let had_none = self.snapshots.is_empty() && !self.known.has_snapshots;
+            Some(*end) == self.known.recovery_point && (had_none || self.producers_from == *end)
         };
         let end = end.filter(stopped);
         if end.is_none() {

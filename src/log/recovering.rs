@@ -4,6 +4,7 @@ use crate::{
     log::{
         SyncPolicy,
         aborted::{AbortedEntry, AbortedIndex},
+        as_it_is,
         index::{self, LiveIndex},
         log::LogError,
         names,
@@ -85,7 +86,8 @@ impl Opening<'_> {
         }
         if end < safe {
             let path = self.folder.path();
-            let what = format!("the log ends at offset {end}, it was synced up to {safe}");
+            let way_out = as_it_is::way_out(&path);
+            let what = format!("the log ends at offset {end}, it was synced up to {safe}; {way_out}");
             return Err(Failure::Log(LogError::Damaged { path, position: 0, what }));
         }
         Ok(end)
@@ -156,10 +158,16 @@ impl Opening<'_> {
             self.tidied = true;
             self.load_newest_snapshot()?;
         }
-        let never_any = self.snapshots.is_empty() && above.is_empty() && !self.known.cut;
-        if never_any && self.known.recovery_point.is_some() && from > segments[0].base() {
-            // No snapshot was ever written: there were no producers up to the recovery point.
-            self.producers_from = from;
+        let none_left = self.snapshots.is_empty() && above.is_empty() && !self.known.cut;
+        if none_left && self.known.recovery_point.is_some() && from > segments[0].base() {
+            if self.known.has_snapshots {
+                tracing::warn!(log = %self.folder.path().display(), "the snapshots of its producers are gone: they are made again from all of the log");
+                // The next checkpoint, and with it a snapshot, does not wait for records.
+                self.tidied = true;
+            } else {
+                // No snapshot was ever written: there were no producers up to the recovery point.
+                self.producers_from = from;
+            }
         }
         let begin = segments.partition_point(|segment| segment.base() <= self.producers_from).saturating_sub(1);
         for segment in segments.get(begin..holds).unwrap_or_default() {

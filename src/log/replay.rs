@@ -4,6 +4,7 @@ use crate::{
     log::{
         SyncPolicy,
         append::Bytes,
+        as_it_is,
         log::{Log, LogError, Writer},
         names,
         scan::{Scan, Step},
@@ -102,7 +103,8 @@ impl Log {
         };
         if entry.head.offset > writer.end && entry.head.offset != resumes {
             let (end, next) = (writer.end, entry.head.offset);
-            return Err(damaged(format!("the records from offset {end} to {next} are missing")));
+            let way_out = as_it_is::way_out(&self.path());
+            return Err(damaged(format!("the records from offset {end} to {next} are missing; {way_out}")));
         }
         let body = recovered.read_body(entry)?;
         let header = BatchHeader::parse(&body).map_err(|error| damaged(error.to_string()))?;

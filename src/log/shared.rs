@@ -25,6 +25,8 @@ pub struct Shared {
     pub indexes: Arc<IndexCache>,
     pub path: PathBuf,
     pub space: Space,
+    /// Room is kept for the next start.
+    pub reserved: AtomicBool,
     pub direct: DirectPace,
     failure: OnceLock<String>,
     /// Logs written since the last checkpoint.
@@ -83,6 +85,7 @@ impl Shared {
             path,
             // The write-ahead log makes its files ahead of their use.
             space: Space::new(settings.disk_headroom_bytes.saturating_add(settings.wal.file_bytes)),
+            reserved: AtomicBool::new(false),
             direct: DirectPace::new(settings.direct),
             failure: OnceLock::new(),
             dirty: Mutex::default(),

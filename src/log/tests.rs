@@ -14,6 +14,8 @@ mod full;
 mod gaps;
 mod held;
 mod moving;
+mod producers;
+mod put_back;
 mod read;
 mod recovery;
 mod starts;

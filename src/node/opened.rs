@@ -49,7 +49,9 @@ pub(super) fn open(
 ) -> Result<Opened, StartError> {
     let storage = open_directories(parts)?;
     let all = storage.all_directories();
+    let metadata = storage.metadata.clone();
     recover_all(parts, advertised, metrics, limits, storage)
+        .map_err(|error| metadata.told_as_full(&error).map_or(error, StartError::Directory))
         .inspect_err(|_| all.iter().for_each(|directory| directory.leave_as_found()))
 }
 

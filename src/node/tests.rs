@@ -2,6 +2,7 @@
 //! kills at any moment: what was answered with `acks=all` is there afterwards, once, in order and visible.
 mod clock;
 mod directories;
+mod full;
 mod strays;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     config,
     controller::{CreateTopics, NewTopic, TopicSelector},
-    log::{AppendOrigin, Closed},
+    log::{AppendError, AppendOrigin, Closed},
     metrics::Metrics,
     node::NodeParts,
     platform::{Chance, Clock, Disk, ManualClock, MemoryDisk, OpenMode, RealDisk, SeededChance},

@@ -96,6 +96,7 @@ impl LogDir {
             let is_here = logs.get(&log.id().key()).is_some_and(|held| Arc::ptr_eq(held, log));
             if let Some(cleaned) = log.cleaned().filter(|_| is_here) {
                 checkpoints.cleaned.set(&log.id().topic_partition(), Some(cleaned));
+                checkpoints.starts.mark(&log.id().topic_partition(), true);
             }
         }
         self.write_checkpoints_now()

@@ -2,7 +2,7 @@
 use super::{Damage, Expected, examine};
 use crate::{
     log::{
-        checkpoint::{self, Offsets},
+        checkpoint::{self, Marks, Offsets},
         epoch_cache::EpochCache,
         names,
     },
@@ -233,18 +233,19 @@ impl<'a> Folder<'a> {
         let mut cleaned = self.offsets(names::CLEANER_OFFSETS).unwrap_or_default();
         let known = cleaned.entry(at.clone()).or_default();
         *known = (*known).max(to);
-        self.write(names::CLEANER_OFFSETS, &cleaned)?;
+        self.write(names::CLEANER_OFFSETS, &cleaned, &Marks::new())?;
         let is_end = self.bases.last() == Some(&base) && last.is_some_and(|last| last.bytes.end == report.bytes);
         if let (true, Some(mut points)) = (is_end, self.offsets(names::RECOVERY_POINTS)) {
+            let bytes = self.disk.read(&self.log_directory().join(names::RECOVERY_POINTS)).unwrap_or_default();
             points.entry(at).and_modify(|point| *point = (*point).min(from));
-            self.write(names::RECOVERY_POINTS, &points)?;
+            self.write(names::RECOVERY_POINTS, &points, &checkpoint::read_marks(&bytes))?;
         }
         Ok(())
     }
 
-    fn write(&self, name: &str, offsets: &Offsets) -> Result<(), OfflineError> {
+    fn write(&self, name: &str, offsets: &Offsets, marks: &Marks) -> Result<(), OfflineError> {
         let path = self.log_directory().join(name);
-        let written = self.disk.write_atomic(&path, checkpoint::write_offsets(offsets).as_bytes());
+        let written = self.disk.write_atomic(&path, checkpoint::write_offsets(offsets, marks).as_bytes());
         written.map_err(OfflineError::io("write", &path))
     }
 }

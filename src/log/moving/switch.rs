@@ -74,6 +74,7 @@ impl Moving {
     fn note_in_new(&self, writer: &Writer) -> Result<(), MoveError> {
         let mut checkpoints = self.to.checkpoints.lock();
         checkpoints.recovery.set(&self.log.id().topic_partition(), Some(writer.end));
+        checkpoints.recovery.mark(&self.log.id().topic_partition(), !writer.snapshots.is_empty());
         checkpoints.cuts.set(&self.log.id().topic_partition(), None);
         checkpoints.stale.remove(&self.log.id().topic_partition());
         checkpoints.take(&self.log);

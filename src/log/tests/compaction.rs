@@ -1,6 +1,7 @@
 //! Compaction of whole logs.
 mod changes;
 mod crash;
+mod lost;
 mod transactions;
 
 use super::*;

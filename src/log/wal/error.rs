@@ -37,7 +37,7 @@ impl WalError {
     }
 
     /// Whether only room is missing.
-    pub(super) fn is_disk_full(&self) -> bool {
+    pub(in crate::log) fn is_disk_full(&self) -> bool {
         match self {
             WalError::DiskFull { .. } => true,
             WalError::Io { source, .. } => {
