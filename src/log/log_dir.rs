@@ -5,13 +5,13 @@ use crate::{
         checkpoint::Noted,
         folder::Folder,
         known::{self, Known},
+        last_stop,
         log::{Log, LogError, LogId},
         log_dir_error::LogDirError,
         names,
         opening::Opening,
         partition_dirs::Leftovers,
         properties::MetaProperties,
-        reserve,
         shared::Shared,
         wal::{Recovered, RecoveredEntry, Wal, WalSequence},
     },
@@ -106,10 +106,7 @@ impl LogDir {
         let meta = read_meta(&*disk, path)?;
         let settings =
             settings.fitted_to(disk.total_bytes(path).map_err(LogDirError::io("ask for the size of", path))?);
-        let marker = take_marker(&*disk, path)?;
-        reserve::give_up_if_full(&*disk, path)?;
-        let opened = Wal::open(disk.clone(), clock.clone(), &path.join(names::WAL), settings.wal.clone());
-        let (wal, recovered) = opened.map_err(reserve::told(path))?;
+        let (wal, recovered, orderly) = last_stop::open_wal(&disk, &clock, path, &settings)?;
         let mut by_log: BTreeMap<(TopicId, i32), Vec<RecoveredEntry>> = BTreeMap::new();
         for entry in recovered.entries() {
             by_log.entry((entry.head.topic_id, entry.head.partition)).or_default().push(*entry);
@@ -135,8 +132,8 @@ impl LogDir {
         };
         let shared = Shared::new(disk, clock, wal, path.to_owned(), &settings);
         let directory = Arc::new(LogDir {
-            clean: marker.is_some(),
-            previous_broker_epoch: marker.flatten(),
+            clean: orderly.is_some(),
+            previous_broker_epoch: orderly.and_then(|stop| stop.broker_epoch),
             broker_epoch: AtomicI64::new(-1),
             shared,
             settings,
@@ -472,20 +469,6 @@ fn read_meta(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>, Log
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(LogDirError::io("read", &path)(error)),
     }
-}
-
-/// Reads and removes the marker of an orderly stop; the inner value is the broker epoch in it.
-fn take_marker(disk: &dyn Disk, directory: &Path) -> Result<Option<Option<i64>>, LogDirError> {
-    let path = directory.join(names::CLEAN_SHUTDOWN);
-    let bytes = match disk.read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(LogDirError::io("read", &path)(error)),
-    };
-    disk.remove_file(&path).map_err(LogDirError::io("remove", &path))?;
-    disk.sync_dir(directory).map_err(LogDirError::io("sync", directory))?;
-    let epoch = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
-    Ok(Some(epoch.and_then(|content| content.get("brokerEpoch")?.as_i64())))
 }
 
 fn read_noted(disk: &dyn Disk, path: &Path) -> Result<Noted, LogDirError> {

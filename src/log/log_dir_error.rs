@@ -16,6 +16,12 @@ pub enum LogDirError {
     Meta { path: PathBuf, source: PropertiesError },
     #[error(transparent)]
     Wal(#[from] WalError),
+    #[error(
+        "{} is gone, and the broker was not stopped in order: put it back. To go on without what was acknowledged since the last \
+         checkpoint, make an empty directory in its place",
+        path.display()
+    )]
+    NoWriteAheadLog { path: PathBuf },
     #[error("the log directory failed: {0}")]
     Failed(String),
     #[error("{log} is in more than one log directory, and no move explains it: move all but one away ({paths:?})")]
@@ -38,7 +44,11 @@ impl LogDirError {
     pub fn is_of_disk(&self) -> bool {
         matches!(
             self,
-            LogDirError::Io { .. } | LogDirError::Wal(_) | LogDirError::NoRoom { .. } | LogDirError::Failed(_)
+            LogDirError::Io { .. }
+                | LogDirError::Wal(_)
+                | LogDirError::NoWriteAheadLog { .. }
+                | LogDirError::NoRoom { .. }
+                | LogDirError::Failed(_)
         )
     }
 

@@ -16,6 +16,7 @@ mod following;
 mod hints;
 mod index;
 mod known;
+mod last_stop;
 #[expect(clippy::module_inception, reason = "a log is what this module is about")]
 mod log;
 mod log_dir;

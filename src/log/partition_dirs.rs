@@ -170,8 +170,11 @@ impl LogDir {
         if listing.is_none() {
             // What the checkpoints say is of an earlier topic of this name, or of a directory that was taken away. They say so no
             // longer before the directory is there: a start between the two would take it for the new log's.
-            self.forget(id.topic_partition());
             let at = id.topic_partition();
+            if self.was_synced(&at) {
+                tracing::warn!(log = %path.display(), "the partition's directory is gone, with the records in it: its log begins anew");
+            }
+            self.forget(at.clone());
             self.write_forgotten(&at).map_err(LogError::io("write the checkpoints of", self.path()))?;
             self.create_folder(id, path).map_err(LogError::io("create", path))?;
             self.topic_ids.lock().insert(name, id.topic_id);

@@ -13,6 +13,7 @@ mod following;
 mod full;
 mod gaps;
 mod held;
+mod last_stop;
 mod moving;
 mod producers;
 mod put_back;

@@ -17,9 +17,10 @@ pub enum WalError {
     DiskFull { directory: PathBuf },
     /// Bytes that were acknowledged are no longer what was written. They are not skipped.
     #[error(
-        "{} is damaged at byte {position}: {reason}; the entries from {sequence} on cannot be read. Restore the file, \
-         or move the directory away and let the replicas fetch the records again",
-        path.display()
+        "{} is damaged at byte {position}: {reason}; the entries from {sequence} on cannot be read. Restore the file. If the \
+         broker was stopped in order (there is a .kafka_cleanshutdown), the logs have them all: then move {} away and start it again",
+        path.display(),
+        path.parent().unwrap_or(path).display()
     )]
     Damaged { path: PathBuf, position: u64, sequence: WalSequence, reason: &'static str },
     #[error("{} was written by a newer version of this broker (write-ahead log format {version})", path.display())]

@@ -61,6 +61,8 @@ fn log_27_no_metadata_log_is_begun_where_another_one_knows_the_partitions() {
     assert!(matches!(refused, FormatError::EmptyMetadataDirectory { .. }), "{refused}");
     assert_eq!(names(&left, "/b"), before[1]);
     let left = away(&["/a/__cluster_metadata-0", "/a/wal", "/b/wal"]);
+    // As somebody leaves it who goes on without.
+    ["/a/wal", "/b/wal"].iter().for_each(|path| left.create_dir_all(Path::new(path)).unwrap());
     let refused = refusal(Life::begin(&left));
     assert!(matches!(refused, FormatError::MetadataLost { .. }), "{refused}");
     let refused = refusal(Life::begin(&left));
