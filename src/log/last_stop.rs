@@ -1,7 +1,7 @@
 //! How the last life here ended: the marker of an orderly stop, and the write-ahead log that must be there without it.
 use crate::{
     log::{
-        LogDirSettings,
+        LogDirSettings, checkpoint,
         log_dir_error::LogDirError,
         names, reserve,
         wal::{Recovered, Wal},
@@ -63,7 +63,7 @@ fn check_write_ahead_log(disk: &dyn Disk, directory: &Path) -> Result<(), LogDir
     let list = |path: &Path| disk.list(path).map_err(LogDirError::io("list", path));
     let has_partitions =
         list(directory)?.iter().any(|entry| entry.is_dir && names::partition_of(&entry.name).is_some());
-    if !has_partitions {
+    if !has_partitions || is_of_another_broker(disk, directory) {
         return Ok(());
     }
     if !disk.exists(&path) {
@@ -76,4 +76,9 @@ fn check_write_ahead_log(disk: &dyn Disk, directory: &Path) -> Result<(), LogDir
         );
     }
     Ok(())
+}
+
+/// Apache Kafka has no write-ahead log, and its checkpoints no seal.
+fn is_of_another_broker(disk: &dyn Disk, directory: &Path) -> bool {
+    disk.read(&directory.join(names::RECOVERY_POINTS)).is_ok_and(|bytes| !checkpoint::is_sealed(&bytes))
 }

@@ -259,7 +259,12 @@ fn txn_21_offsets_that_come_while_the_last_transaction_ends_are_refused_for_now(
         if on_kafka() {
             assert_error(code, Code::ConcurrentTransactions);
         } else if version < 5 {
-            assert_error(code, Code::CoordinatorNotAvailable);
+            // Where all markers were quicker it is in no transaction.
+            assert!(
+                [Code::CoordinatorNotAvailable, Code::TransactionAbortable].map(|code| code.code()).contains(&code),
+                "{}",
+                code_name(code)
+            );
         } else {
             // It waited for the end: not long enough where a hundred markers take very long.
             assert!([0, Code::CoordinatorLoadInProgress.code()].contains(&code), "{}", code_name(code));

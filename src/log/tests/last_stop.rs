@@ -56,3 +56,12 @@ fn log_14_where_there_are_no_partitions_yet_nothing_is_missed() {
     disk.remove_dir_all(Path::new(WAL)).unwrap();
     assert!(opened(&disk.killed()).is_ok());
 }
+
+#[test]
+fn log_14_what_another_broker_left_has_no_write_ahead_log() {
+    let disk = left(false);
+    disk.remove_dir_all(Path::new(WAL)).unwrap();
+    disk.write_atomic(Path::new("/data/recovery-point-offset-checkpoint"), b"0\n1\nt 0 3\n").unwrap();
+    let (_, log) = started(&disk, LogConfig::default());
+    assert_eq!(log.bounds().end(), Offset::new(3));
+}

@@ -6,7 +6,7 @@ use crate::{
         run::{shard::Shard, *},
         txn::{self, Producer, Reply, Request, State, TransactionSettings, TransactionalId},
     },
-    image::{Delta, Image, Publisher},
+    image::{Delta, Features, Image, Publisher},
     log::{AppendOrigin, LogDir, LogDirSettings},
     node::topic_settings,
     platform::{ManualClock, RealDisk, SeededChance},
@@ -14,7 +14,7 @@ use crate::{
     replica::{Partition, Partitions, TopicPublisher},
     store::{Rows, View},
     types::{Acks, NodeId, TopicName, TransactionVersion},
-    wire::metadata::{MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
+    wire::metadata::{FeatureLevelRecord, MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
 };
 use arc_swap::ArcSwap;
 use std::{
@@ -69,6 +69,14 @@ pub fn load<M: Coordinated>(coordinator: &Arc<Sharded<M>>) {
     }
 }
 
+/// Of a cluster whose `transaction.version` is finalised.
+fn at_level_2() -> Image {
+    let mut image = Image::default();
+    let level = FeatureLevelRecord { name: Features::TRANSACTION_VERSION.into(), feature_level: 2 };
+    image.apply(&level.into(), &mut Delta::default()).unwrap();
+    image
+}
+
 impl Broker {
     /// Leads everything in this term; nothing is loaded yet.
     pub fn start(path: &Path, term: i32) -> Broker {
@@ -100,7 +108,7 @@ impl Broker {
             Arc::new(topic_settings(&Default::default(), &set).unwrap())
         };
         let topics = TopicPublisher::new(partitions.clone(), Box::new(resolve));
-        let (image, woken, next_id) = (Image::default(), Some(woken), AtomicI64::new(1));
+        let (image, woken, next_id) = (at_level_2(), Some(woken), AtomicI64::new(1));
         let mut broker = Broker {
             directory,
             partitions,
