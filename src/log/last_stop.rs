@@ -1,9 +1,9 @@
 //! How the last life here ended: the marker of an orderly stop, and the write-ahead log that must be there without it.
 use crate::{
     log::{
-        LogDirSettings, checkpoint,
+        LogDirSettings,
         log_dir_error::LogDirError,
-        names, reserve,
+        names, properties, reserve,
         wal::{Recovered, Wal},
     },
     platform::{Clock, Disk},
@@ -56,14 +56,15 @@ fn remove_marker(disk: &dyn Disk, directory: &Path) -> Result<(), LogDirError> {
 }
 
 /// After a kill the write-ahead log has what was acknowledged last. Without it the logs would be cut where the disk left them torn,
-/// as if nobody had been told more; so somebody must say first that this is to be (LOG-14). Every life begins with making it, before there are
-/// partitions.
+/// as if nobody had been told more; so somebody must say first that this is to be (LOG-14). Every life makes it before it says whose the
+/// directory is. Directories that had no life of this broker have none: those of Apache Kafka, and new ones that partitions were moved to.
 fn check_write_ahead_log(disk: &dyn Disk, directory: &Path) -> Result<(), LogDirError> {
     let path = directory.join(names::WAL);
     let list = |path: &Path| disk.list(path).map_err(LogDirError::io("list", path));
     let has_partitions =
         list(directory)?.iter().any(|entry| entry.is_dir && names::partition_of(&entry.name).is_some());
-    if !has_partitions || is_of_another_broker(disk, directory) {
+    let had_a_life = disk.read(&directory.join(names::META_PROPERTIES)).is_ok_and(|meta| properties::is_ours(&meta));
+    if !has_partitions || !had_a_life {
         return Ok(());
     }
     if !disk.exists(&path) {
@@ -76,9 +77,4 @@ fn check_write_ahead_log(disk: &dyn Disk, directory: &Path) -> Result<(), LogDir
         );
     }
     Ok(())
-}
-
-/// Apache Kafka has no write-ahead log, and its checkpoints no seal.
-fn is_of_another_broker(disk: &dyn Disk, directory: &Path) -> bool {
-    disk.read(&directory.join(names::RECOVERY_POINTS)).is_ok_and(|bytes| !checkpoint::is_sealed(&bytes))
 }

@@ -1,12 +1,18 @@
 //! What is there after a stop, in order or not, and what must be.
 use super::*;
-use crate::{log::LogDirError, platform::OpenMode};
+use crate::{
+    log::{LogDirError, properties::MetaProperties},
+    platform::OpenMode,
+};
 
 const WAL: &str = "/data/wal";
+const META: &str = "/data/meta.properties";
 
 fn left(orderly: bool) -> MemoryDisk {
     let disk = MemoryDisk::new();
     let (fixture, log) = started(&disk, LogConfig::default());
+    let meta = MetaProperties { cluster_id: "abc".into(), node_id: 3, directory_id: Some(TopicId::METADATA) };
+    disk.write_atomic(Path::new(META), meta.print().as_bytes()).unwrap();
     append_synced(&log, batch(3, b"v"));
     if orderly {
         fixture.directory.close().unwrap();
@@ -58,10 +64,20 @@ fn log_14_where_there_are_no_partitions_yet_nothing_is_missed() {
 }
 
 #[test]
-fn log_14_what_another_broker_left_has_no_write_ahead_log() {
-    let disk = left(false);
-    disk.remove_dir_all(Path::new(WAL)).unwrap();
-    disk.write_atomic(Path::new("/data/recovery-point-offset-checkpoint"), b"0\n1\nt 0 3\n").unwrap();
-    let (_, log) = started(&disk, LogConfig::default());
-    assert_eq!(log.bounds().end(), Offset::new(3));
+fn log_14_directories_that_had_no_life_of_this_broker_have_no_write_ahead_log() {
+    let id = "directory.id=AAAAAAAAAAAAAAAAAAAAAQ\n";
+    // As Kafka's storage tool writes it, as somebody does who moved partitions to a new directory, and not at all.
+    for meta in [Some(id), Some(""), None] {
+        let disk = left(false);
+        disk.remove_dir_all(Path::new(WAL)).unwrap();
+        match meta {
+            None => disk.remove_file(Path::new(META)).unwrap(),
+            Some(id) => {
+                let text = format!("version=1\ncluster.id=abc\nnode.id=3\n{id}");
+                disk.write_atomic(Path::new(META), text.as_bytes()).unwrap();
+            }
+        }
+        let (_, log) = started(&disk, LogConfig::default());
+        assert_eq!(log.bounds().end(), Offset::new(3), "{meta:?}");
+    }
 }

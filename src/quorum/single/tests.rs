@@ -104,8 +104,6 @@ fn a_log_of_apache_kafka_is_read_and_led_on() {
     let golden = include_bytes!("../../wire/metadata/testdata/cluster_metadata.log");
     std::fs::write(partition.join("00000000000000000000.log"), golden).unwrap();
     std::fs::write(partition.join("partition.metadata"), "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ").unwrap();
-    // Another broker's, which has no write-ahead log.
-    std::fs::write(path.path().join("recovery-point-offset-checkpoint"), "0\n1\nt 0 5\n").unwrap();
     let node = open(path.path());
     assert_eq!(node.single.epoch().get(), 2);
     let groups = all(&node.single);
