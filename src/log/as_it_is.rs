@@ -6,7 +6,7 @@ use crate::{
         log_dir::LogDir,
         names,
         trimming::Waiter,
-        wal::{Committed, EntryHead, EntryKind},
+        wal::{Committed, EntryKind},
     },
     platform::Entry,
     types::{LeaderEpoch, Offset},
@@ -42,14 +42,7 @@ impl LogDir {
         if has_entries {
             let waiter = Arc::new(Waiter::default());
             let reach: Arc<dyn Committed> = waiter.clone();
-            let dropped = EntryHead {
-                kind: EntryKind::Drop,
-                topic_id: id.topic_id,
-                partition: id.partition,
-                offset: Offset::ZERO,
-                leader_epoch: LeaderEpoch::ZERO,
-                len: 0,
-            };
+            let dropped = id.entry(EntryKind::Drop, Offset::ZERO, LeaderEpoch::ZERO);
             self.shared.wal.append(&dropped, &[], Some((&reach, Offset::ZERO)))?;
             waiter.wait()?;
         }

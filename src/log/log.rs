@@ -10,7 +10,7 @@ use crate::{
         tail::Tail,
         transactions::Unstable,
         verification::Verifications,
-        wal::{Committed, WalError, WalSequence},
+        wal::{Committed, EntryHead, EntryKind, WalError, WalSequence},
     },
     types::{LeaderEpoch, LogBounds, Offset, OffsetAndEpoch, ProducerId, TopicId, TopicName, TopicPartition},
 };
@@ -41,6 +41,11 @@ impl LogId {
 
     pub fn topic_partition(&self) -> TopicPartition {
         TopicPartition { topic: self.topic.clone(), partition: self.partition }
+    }
+
+    /// What is told of it to the write-ahead log, without a body.
+    pub(in crate::log) fn entry(&self, kind: EntryKind, offset: Offset, leader_epoch: LeaderEpoch) -> EntryHead {
+        EntryHead { kind, topic_id: self.topic_id, partition: self.partition, offset, leader_epoch, len: 0 }
     }
 }
 

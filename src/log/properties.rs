@@ -60,13 +60,12 @@ impl MetaProperties {
     }
 }
 
-/// Parses `partition.metadata` (LOG-27).
-/// Whether this broker wrote the file: Apache Kafka's has no checksum, and who writes it by hand names no directory.
+/// Did this broker write the directory's `meta.properties`? Apache Kafka's has no checksum, and who writes it by hand names no directory.
 pub fn is_ours(meta: &[u8]) -> bool {
-    let is_summed = || std::str::from_utf8(meta).is_ok_and(|text| text.lines().any(|line| line.starts_with(CHECKSUM)));
-    MetaProperties::parse(meta).is_ok_and(|meta| meta.directory_id.is_some()) && is_summed()
+    MetaProperties::parse(meta).is_ok_and(|read| read.directory_id.is_some() && meta == read.print().as_bytes())
 }
 
+/// Parses `partition.metadata` (LOG-27).
 pub fn parse_partition_metadata(bytes: &[u8]) -> Result<TopicId, PropertiesError> {
     let text = String::from_utf8_lossy(bytes);
     let get = |key: &'static str| {

@@ -26,8 +26,6 @@ impl Log {
         fresh: bool,
         cuts_done: WalSequence,
     ) -> Result<(), LogError> {
-        let dropped = entries.iter().rposition(|entry| entry.head.kind == EntryKind::Drop).map_or(0, |at| at + 1);
-        let entries = entries.get(dropped..).unwrap_or_default();
         let mut last_append = None;
         let mut writer = self.writer.lock();
         let orphaned = fresh && entries.first().is_some_and(|entry| entry.head.offset > writer.end);

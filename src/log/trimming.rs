@@ -55,14 +55,7 @@ impl Log {
     }
 
     pub(in crate::log) fn entry(&self, kind: EntryKind, offset: Offset) -> EntryHead {
-        EntryHead {
-            kind,
-            topic_id: self.id.topic_id,
-            partition: self.id.partition,
-            offset,
-            leader_epoch: self.epochs.lock().latest().unwrap_or_default(),
-            len: 0,
-        }
+        self.id.entry(kind, offset, self.epochs.lock().latest().unwrap_or_default())
     }
 
     /// Cuts the files and puts the log together again from what is left.
