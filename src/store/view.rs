@@ -22,6 +22,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 /// One partition of an internal topic.
@@ -36,6 +37,10 @@ const COUNT: u8 = 3;
 const CACHE_BYTES: u64 = 8 << 20;
 /// How often sled writes its buffer out and syncs it. Each costs tens of kilobytes and competes with the write-ahead log.
 const FLUSH_MS: u64 = 1_000;
+/// sled lets its files go a moment after its last handle, when its threads have ended. The data directory is ours alone, so
+/// whoever has them still will let them go.
+const OPENINGS_MAX: u32 = 50;
+const OPENING_PAUSE: Duration = Duration::from_millis(20);
 /// In one batch: sled locks everything for as long as one takes.
 const BLOCKS_PER_BATCH: usize = 100;
 
@@ -283,12 +288,22 @@ impl Place {
 }
 
 fn open_sled(folder: &Path) -> sled::Result<Db> {
-    sled::Config::new()
+    let config = sled::Config::new()
         .path(folder)
         .cache_capacity(CACHE_BYTES)
         .flush_every_ms(Some(FLUSH_MS))
-        .mode(sled::Mode::HighThroughput)
-        .open()
+        .mode(sled::Mode::HighThroughput);
+    for _ in 1..OPENINGS_MAX {
+        match config.open() {
+            // Its lock, in words only: of another kind than what a filesystem answers.
+            Err(sled::Error::Io(error)) if error.kind() == io::ErrorKind::Other => {
+                #[expect(clippy::disallowed_methods, reason = "nobody tells when a lock of another is free")]
+                thread::sleep(OPENING_PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 fn prefix(kind: u8, (topic, partition): JournalId) -> [u8; 21] {

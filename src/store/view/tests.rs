@@ -159,6 +159,27 @@ fn what_an_earlier_life_made_is_opened_ahead_and_nothing_is_made() {
     assert!(matches!(&*third.state.lock(), State::Off), "it was closed before");
 }
 
+/// sled's threads outlive its last handle by a moment, and a child between its fork and its exec has all files of its parent.
+#[test]
+fn who_has_its_files_still_is_waited_for() {
+    let path = tempfile::tempdir().unwrap();
+    assert_eq!(next_life(path.path(), |view| view.close().unwrap()), 0);
+    let lock = loop {
+        match RealDisk.lock(&path.path().join("ottla-state").join("sled").join("db")) {
+            Ok(lock) => break lock,
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+    };
+    let next = view(path.path());
+    let opening = next.open_ahead().unwrap();
+    thread::sleep(Duration::from_millis(100));
+    assert!(!opening.is_finished());
+    drop(lock);
+    opening.join().unwrap();
+    assert_eq!(keys(&next, journal(1)), [(1, "a".into())]);
+    next.close().unwrap();
+}
+
 #[test]
 fn damaged_files_cost_a_start_at_most() {
     for seed in 0..12u64 {
