@@ -57,25 +57,38 @@ impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
     pub fn run(&mut self, op: M::Op) -> Pending<M::Reply> {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        let (sender, receiver) = oneshot::channel();
-        self.waiting.insert(ticket, sender);
         let turn = Turn { ticket, next: self.journal.end() };
         let Outcome { records, answers } = self.machine.decide(&self.hard, &mut self.soft, op, turn);
         if let Err(why) = self.write(turn, records) {
-            if let Some(sender) = self.waiting.remove(&ticket) {
-                let _ = sender.send(Err(why));
-            }
             self.give_up(NotWritten::Voided);
             self.voided = true;
-        } else {
-            let saw = self.journal.end();
-            for (ticket, reply) in answers {
-                let sender = self.waiting.remove(&ticket).expect("a ticket is answered once");
-                // Who asked may have gone away; what was decided stands.
-                let _ = sender.send(Ok(Answered { reply, saw }));
-            }
+            return self.pending(Answer::Told(Err(why)));
         }
-        Pending { receiver, told: None, committed: self.journal.committed().clone() }
+        let saw = self.journal.end();
+        let mut own = None;
+        for (answered, reply) in answers {
+            let told = Ok(Answered { reply, saw });
+            let was_answered = if answered == ticket {
+                own.replace(told).is_some()
+            } else {
+                // Who asked may have gone away; what was decided stands.
+                self.waiting.remove(&answered).map(|sender| sender.send(told)).is_none()
+            };
+            assert!(!was_answered, "a ticket is answered once");
+        }
+        // Most are answered at once, and need nowhere to wait.
+        let answer = own.map_or_else(|| self.park(ticket), Answer::Told);
+        self.pending(answer)
+    }
+
+    fn park(&mut self, ticket: Ticket) -> Answer<M::Reply> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.insert(ticket, sender);
+        Answer::Awaited(receiver)
+    }
+
+    fn pending(&self, answer: Answer<M::Reply>) -> Pending<M::Reply> {
+        Pending { answer, committed: self.journal.committed().clone() }
     }
 
     fn write(&mut self, turn: Turn, records: Vec<M::Record>) -> Result<(), NotWritten> {
@@ -136,41 +149,53 @@ impl<M: Machine, J: Journal<M::Record>> Runtime<M, J> {
 /// What came of one operation.
 type Told<T> = Result<Answered<T>, NotWritten>;
 
+enum Answer<T> {
+    Told(Told<T>),
+    Awaited(oneshot::Receiver<Told<T>>),
+}
+
 /// An operation on its way. Dropping it gives up the answer, not what was decided.
 pub struct Pending<T> {
-    receiver: oneshot::Receiver<Told<T>>,
-    /// Once somebody looked.
-    told: Option<Told<T>>,
+    answer: Answer<T>,
     committed: Arc<Watermark>,
 }
 
 impl<T> Pending<T> {
     /// The reply, once the journal has committed everything it saw.
     pub async fn reply(self) -> Result<T, NotWritten> {
-        let told = match self.told {
-            Some(told) => told,
-            None => self.receiver.await.unwrap_or(Err(NotWritten::Stopping)),
+        let answered = match self.answer {
+            Answer::Told(told) => told?,
+            Answer::Awaited(receiver) => receiver.await.unwrap_or(Err(NotWritten::Stopping))?,
         };
-        let answered = told?;
         self.committed.reached(answered.saw).await?;
         Ok(answered.reply)
     }
 
     /// The reply as decided, which may still be lost: not to be told. `None` when the machine parked it or nothing was written.
     pub fn decided(&mut self) -> Option<&T> {
-        if self.told.is_none() {
-            self.told = match self.receiver.try_recv() {
-                Ok(told) => Some(told),
-                Err(TryRecvError::Closed) => Some(Err(NotWritten::Stopping)),
-                Err(TryRecvError::Empty) => None,
-            };
+        self.look();
+        match &self.answer {
+            Answer::Told(Ok(answered)) => Some(&answered.reply),
+            _ => None,
         }
-        self.told.as_ref()?.as_ref().ok().map(|answered| &answered.reply)
     }
 
     /// As [`Pending::decided`], for who tells nobody.
     pub fn before_commit(mut self) -> Option<Result<T, NotWritten>> {
-        self.decided();
-        self.told.map(|told| told.map(|answered| answered.reply))
+        self.look();
+        match self.answer {
+            Answer::Told(told) => Some(told.map(|answered| answered.reply)),
+            Answer::Awaited(_) => None,
+        }
+    }
+
+    /// Whether somebody has answered by now.
+    fn look(&mut self) {
+        let Answer::Awaited(receiver) = &mut self.answer else { return };
+        match receiver.try_recv() {
+            Ok(told) => self.answer = Answer::Told(told),
+            Err(TryRecvError::Closed) => self.answer = Answer::Told(Err(NotWritten::Stopping)),
+            Err(TryRecvError::Empty) => {}
+        }
     }
 }

@@ -17,10 +17,14 @@ impl<K: Ord> Default for Timers<K> {
 impl<K: Ord + Clone> Timers<K> {
     /// Sets the timer, in place of an earlier one of this key.
     pub fn set(&mut self, key: K, at_ms: u64) {
-        if let Some(before) = self.by_key.insert(key.clone(), at_ms) {
-            self.by_time.remove(&(before, key.clone()));
-        }
-        self.by_time.insert((at_ms, key));
+        let Some(at) = self.by_key.get_mut(&key) else {
+            self.by_key.insert(key.clone(), at_ms);
+            self.by_time.insert((at_ms, key));
+            return;
+        };
+        let before = (std::mem::replace(at, at_ms), key);
+        self.by_time.remove(&before);
+        self.by_time.insert((at_ms, before.1));
     }
 
     pub fn cancel(&mut self, key: &K) {

@@ -90,9 +90,10 @@ impl Machine for GroupMachine {
             Request::Due => done(turn, due(hard, soft, asked, around)),
             Request::Classic(request) => {
                 let around = (op.at, op.id, &*op.image, &*op.settings);
-                match consumer::meet(hard, soft, around, &request, turn.ticket) {
+                let members = hard.by_id.get(request.group()).map(|group| &group.members);
+                match consumer::meet(members, soft, around, &request, turn.ticket) {
                     consumer::Meets::Members(decided) => decided,
-                    consumer::Meets::Nobody => classic::decide(hard, soft, asked, request, turn),
+                    consumer::Meets::Nobody => classic::decide(hard, members, soft, asked, request, turn),
                     consumer::Meets::Empty(records) => begin_classic(hard, soft, asked, (request, turn), records),
                 }
             }
@@ -141,7 +142,8 @@ fn begin_classic(
     mut ending: Vec<GroupRecord>,
 ) -> Outcome<GroupRecord, Reply> {
     let id = request.group().clone();
-    let decided = classic::decide(hard, soft, asked, request, turn);
+    let members = hard.by_id.get(&id).map(|group| &group.members);
+    let decided = classic::decide(hard, members, soft, asked, request, turn);
     if soft.classic.get(hard, &id).is_none() {
         return decided;
     }

@@ -1,7 +1,7 @@
 //! The classic groups at work in one shard.
 use super::{Group, Live};
 use crate::coordinator::group::{GroupId, Groups, Members};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Made from the records when first needed. An idle group may stay for its history; its record has the last word.
 #[derive(Default)]
@@ -41,11 +41,18 @@ impl Lives {
 
     /// Also whether it was made just now.
     pub(super) fn enter(&mut self, id: &GroupId, record: Option<&Group>) -> (&mut Live, bool) {
-        let fresh = self.by_id.get(id).is_none_or(|live| is_stale(live, record));
-        if fresh {
-            self.by_id.insert(id.clone(), record.map_or_else(Live::default, Live::from_record));
+        let make = || record.map_or_else(Live::default, Live::from_record);
+        match self.by_id.entry(id.clone()) {
+            Entry::Vacant(place) => (place.insert(make()), true),
+            Entry::Occupied(place) => {
+                let live = place.into_mut();
+                let stale = is_stale(live, record);
+                if stale {
+                    *live = make();
+                }
+                (live, stale)
+            }
         }
-        (self.by_id.get_mut(id).expect("it was put there when missing"), fresh)
     }
 
     /// Nothing is left of a group that has no record.
@@ -57,7 +64,11 @@ impl Lives {
 }
 
 pub(super) fn record_of<'a>(hard: &'a Groups, id: &str) -> Option<&'a Group> {
-    match &hard.by_id.get(id)?.members {
+    record_among(&hard.by_id.get(id)?.members)
+}
+
+pub(super) fn record_among(members: &Members) -> Option<&Group> {
+    match members {
         Members::Classic(record) => Some(record),
         _ => None,
     }

@@ -51,13 +51,21 @@ pub enum Due {
 
 type Decided = Outcome<GroupRecord, group::Reply>;
 
-pub fn decide(hard: &Groups, soft: &mut Soft, asked: Asked<'_>, request: Request, turn: Turn) -> Decided {
+/// `members` are those of the group in `hard`, which has been looked for.
+pub fn decide(
+    hard: &Groups,
+    members: Option<&Members>,
+    soft: &mut Soft,
+    asked: Asked<'_>,
+    request: Request,
+    turn: Turn,
+) -> Decided {
     let id = request.group().clone();
-    let exists = soft.classic.exists(hard, &id);
+    let exists = members.is_some() || soft.classic.exists(hard, &id);
     let refused =
         if id.is_empty() || id.len() > join::NAME_BYTES_MAX { ErrorCode::InvalidGroupId } else { ErrorCode::None };
     let ticket = turn.ticket;
-    on_group(hard, soft, asked, &id, |step| match request {
+    on_live(soft, asked, &id, members.and_then(lives::record_among), |step| match request {
         Request::Join(request) if refused.is_error() => step.refuse_join(ticket, refused, request.member_id),
         Request::Join(request) => join::join(step, request, exists, asked.id, ticket),
         Request::Sync(_) if refused.is_error() => step.refuse_sync(ticket, refused),

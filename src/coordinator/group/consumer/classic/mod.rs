@@ -16,7 +16,7 @@ use super::{
     member::{Member, MemberId, Metadata},
 };
 use crate::{
-    coordinator::group::{self, GroupSettings, Groups, Members, Moment, Soft, classic},
+    coordinator::group::{self, GroupSettings, Members, Moment, Soft, classic},
     image::Image,
     machine::{Outcome, Ticket},
     types::ErrorCode,
@@ -33,18 +33,16 @@ pub enum Meets {
     Members(Outcome<GroupRecord, group::Reply>),
 }
 
-/// Looks at a request of the classic protocol before the classic rules do.
+/// Looks at a request of the classic protocol, to a group of these `members`, before the classic rules do.
 pub fn meet(
-    groups: &Groups,
+    members: Option<&Members>,
     soft: &mut Soft,
     (at, fresh, image, settings): (Moment, Uuid, &Image, &GroupSettings),
     request: &classic::Request,
     ticket: Ticket,
 ) -> Meets {
     let id = request.group();
-    let Some(Members::Consumer(group)) = groups.by_id.get(id).map(|group| &group.members) else {
-        return Meets::Nobody;
-    };
+    let Some(Members::Consumer(group)) = members else { return Meets::Nobody };
     let around = Around::of(id, at, fresh, image, settings);
     use classic::{Reply, Request};
     let (mut decided, reply) = match request {
