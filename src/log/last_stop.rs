@@ -55,6 +55,11 @@ fn remove_marker(disk: &dyn Disk, directory: &Path) -> Result<(), LogDirError> {
     disk.sync_dir(directory).map_err(LogDirError::io("sync", directory))
 }
 
+/// Every life says whose the directory is, in the bytes of this broker.
+pub(in crate::log) fn had_a_life(disk: &dyn Disk, directory: &Path) -> bool {
+    disk.read(&directory.join(names::META_PROPERTIES)).is_ok_and(|meta| properties::is_ours(&meta))
+}
+
 /// After a kill the write-ahead log has what was acknowledged last. Without it the logs would be cut where the disk left them torn,
 /// as if nobody had been told more; so somebody must say first that this is to be (LOG-14). Every life makes it before it says whose the
 /// directory is. Directories that had no life of this broker have none: those of Apache Kafka, and new ones that partitions were moved to.
@@ -63,8 +68,7 @@ fn check_write_ahead_log(disk: &dyn Disk, directory: &Path) -> Result<(), LogDir
     let list = |path: &Path| disk.list(path).map_err(LogDirError::io("list", path));
     let has_partitions =
         list(directory)?.iter().any(|entry| entry.is_dir && names::partition_of(&entry.name).is_some());
-    let had_a_life = disk.read(&directory.join(names::META_PROPERTIES)).is_ok_and(|meta| properties::is_ours(&meta));
-    if !has_partitions || !had_a_life {
+    if !has_partitions || !had_a_life(disk, directory) {
         return Ok(());
     }
     if !disk.exists(&path) {

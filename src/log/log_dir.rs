@@ -194,7 +194,12 @@ impl LogDir {
         self.meta.get()
     }
 
-    /// Formats the directory: written once, durable when this returns.
+    /// Whether `meta.properties` tells later starts that a life of this broker was here.
+    pub fn is_marked_as_ours(&self) -> bool {
+        last_stop::had_a_life(&*self.shared.disk, self.path())
+    }
+
+    /// Formats the directory: durable when this returns.
     pub fn write_meta_properties(&self, meta: &MetaProperties) -> Result<(), LogDirError> {
         let path = self.path().join(names::META_PROPERTIES);
         let written = self.shared.disk.write_atomic(&path, meta.print().as_bytes());

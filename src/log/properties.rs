@@ -60,9 +60,10 @@ impl MetaProperties {
     }
 }
 
-/// Did this broker write the directory's `meta.properties`? Apache Kafka's has no checksum, and who writes it by hand names no directory.
+/// Is the directory's `meta.properties` as this broker writes it? Apache Kafka's differs, and what somebody has written by hand.
 pub fn is_ours(meta: &[u8]) -> bool {
-    MetaProperties::parse(meta).is_ok_and(|read| read.directory_id.is_some() && meta == read.print().as_bytes())
+    MetaProperties::parse(meta)
+        .is_ok_and(|read| read.directory_id.is_some() && meta.trim_ascii_end() == read.print().trim_end().as_bytes())
 }
 
 /// Parses `partition.metadata` (LOG-27).

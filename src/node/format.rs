@@ -111,13 +111,13 @@ impl Identity {
         }
     }
 
-    /// Says in each directory whose it is, where it does not say so yet. In that of the metadata log first: without it the others would
-    /// seem to have lost it.
+    /// Says in each directory whose it is, where it does not say so yet in this broker's words. In that of the metadata log first:
+    /// without it the others would seem to have lost it.
     pub fn write(&self, directories: &[Arc<LogDir>], metadata: &LogDir, node: NodeId) -> Result<(), FormatError> {
         let mut all: Vec<_> = directories.iter().zip(&self.directory_ids).collect();
         all.sort_by_key(|(directory, _)| directory.path() != metadata.path());
         for (directory, id) in all {
-            if directory.meta_properties().is_none_or(|meta| meta.directory_id.is_none()) {
+            if !directory.is_marked_as_ours() {
                 let (cluster_id, directory_id) = (self.cluster_id.clone(), Some(*id));
                 directory.write_meta_properties(&MetaProperties { cluster_id, node_id: node.0, directory_id })?;
             }

@@ -39,7 +39,7 @@ const CACHE_BYTES: u64 = 8 << 20;
 const FLUSH_MS: u64 = 1_000;
 /// sled lets its files go a moment after its last handle, when its threads have ended. The data directory is ours alone, so
 /// whoever has them still will let them go.
-const OPENINGS_MAX: u32 = 50;
+const OPENINGS_MAX: u32 = 250;
 const OPENING_PAUSE: Duration = Duration::from_millis(20);
 /// In one batch: sled locks everything for as long as one takes.
 const BLOCKS_PER_BATCH: usize = 100;

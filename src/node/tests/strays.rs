@@ -194,6 +194,32 @@ fn log_12_a_refused_start_leaves_an_orderly_stop_what_it_was() {
     life.end();
 }
 
+/// A file of Apache Kafka, or changed by hand, is in this broker's words after one life: the next start knows of that life.
+#[test]
+fn log_14_a_life_marks_the_directories_that_others_have_formatted() {
+    let (disk, _) = written();
+    Life::begin(&disk).unwrap().end();
+    for directory in ["/a", "/b"] {
+        let path = Path::new(directory).join("meta.properties");
+        let text = String::from_utf8(disk.read(&path).unwrap()).unwrap();
+        let others: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        disk.write_atomic(&path, others.join("\n").as_bytes()).unwrap();
+    }
+    let life = Life::begin(&disk).unwrap();
+    let left = disk.killed();
+    life.end();
+    ["/a/wal", "/b/wal"].iter().for_each(|path| left.remove_dir_all(Path::new(path)).unwrap());
+    for end in ["\n", "", "\n\n", "\r\n"] {
+        for directory in ["/a", "/b"] {
+            let path = Path::new(directory).join("meta.properties");
+            let text = String::from_utf8(left.read(&path).unwrap()).unwrap();
+            left.write_atomic(&path, format!("{}{end}", text.trim_end()).as_bytes()).unwrap();
+        }
+        let told = Life::begin(&left).map(|_| ()).unwrap_err();
+        assert!(told.to_string().contains("/wal"), "{end:?}: {told}");
+    }
+}
+
 #[test]
 fn log_18_deleted_records_stay_deleted_though_no_life_after_the_damage_touches_the_log() {
     let (disk, _) = written();

@@ -15,11 +15,6 @@ impl Lives {
         self.by_id.get(id).filter(|live| !is_stale(live, record_of(hard, id)))
     }
 
-    /// Whether there is a group, be it empty or without a record so far.
-    pub fn exists(&self, hard: &Groups, id: &str) -> bool {
-        hard.by_id.contains_key(id) || self.get(hard, id).is_some()
-    }
-
     /// Groups that have no record yet, with those that have one.
     pub fn iter(&self) -> impl Iterator<Item = (&GroupId, &Live)> {
         self.by_id.iter()

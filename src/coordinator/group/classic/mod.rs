@@ -61,7 +61,7 @@ pub fn decide(
     turn: Turn,
 ) -> Decided {
     let id = request.group().clone();
-    let exists = members.is_some() || soft.classic.exists(hard, &id);
+    let exists = members.is_some() || soft.classic.get(hard, &id).is_some();
     let refused =
         if id.is_empty() || id.len() > join::NAME_BYTES_MAX { ErrorCode::InvalidGroupId } else { ErrorCode::None };
     let ticket = turn.ticket;

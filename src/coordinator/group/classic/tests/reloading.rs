@@ -43,7 +43,7 @@ fn grp_17_a_tombstone_ends_the_group_and_what_was_known_of_it() {
     replay(&mut groups, GROUP.into(), None);
     let soft = rig.runtime.soft();
     assert!(soft.classic.get(rig.runtime.hard(), GROUP).is_some());
-    assert!(soft.classic.get(&groups, GROUP).is_none() && !soft.classic.exists(&groups, GROUP));
+    assert!(soft.classic.get(&groups, GROUP).is_none() && !groups.by_id.contains_key(GROUP));
     assert!(listing::list(&groups, soft, &listing::Filter::default()).is_empty());
     groups.by_id.entry(GROUP.into()).or_default().members = Members::None;
     let simple = listing::list(&groups, soft, &listing::Filter::default());
