@@ -24,20 +24,20 @@ pub fn list(hard: &Groups, soft: &Soft, filter: &Filter) -> Vec<Listed> {
     let lower = |names: &[String]| names.iter().map(|name| name.trim().to_lowercase()).collect::<BTreeSet<_>>();
     let (states, types) = (lower(&filter.states), lower(&filter.types));
     let wanted = |names: &BTreeSet<String>, name: &str| names.is_empty() || names.contains(&name.to_lowercase());
-    let kept = hard.by_id.iter().map(|(id, group)| match &group.members {
-        Members::None => classic(id, "", State::Empty),
-        Members::Consumer(group) => Listed {
+    let live = |id: &GroupId| soft.classic.get(hard, id);
+    let kept = hard.by_id.iter().map(|(id, group)| match (&group.members, live(id)) {
+        (Members::Consumer(group), _) => Listed {
             group: id.clone(),
             protocol_type: "consumer".to_owned(),
             state: group.state().name(),
             kind: "consumer",
         },
-        Members::Classic(record) => {
+        // Also of a group that has nothing but offsets so far, in its first rebalance.
+        (_, Some(live)) => classic(id, live.protocol_type.as_deref().unwrap_or_default(), live.state),
+        (Members::None, None) => classic(id, "", State::Empty),
+        (Members::Classic(record), None) => {
             let from_record = if record.members.is_empty() { State::Empty } else { State::Stable };
-            match soft.classic.get(hard, id) {
-                Some(live) => classic(id, live.protocol_type.as_deref().unwrap_or_default(), live.state),
-                None => classic(id, &record.protocol_type, from_record),
-            }
+            classic(id, &record.protocol_type, from_record)
         }
     });
     // Groups in their first rebalance have no record yet.

@@ -113,3 +113,13 @@ fn groups_are_listed_by_state_and_kind_in_any_case() {
     assert_eq!(list(&["preparingrebalance"], &["classic"]), owned(&[first]));
     assert_eq!(list(&[], &["consumer"]), []);
 }
+
+#[test]
+fn a_group_of_offsets_alone_is_listed_as_its_first_rebalance_has_it() {
+    let mut rig = Rig::new();
+    let (_, _waiting) = rig.enter();
+    let mut groups = rig.runtime.hard().clone();
+    groups.by_id.entry(GROUP.into()).or_default().members = Members::None;
+    let listed = listing::list(&groups, rig.runtime.soft(), &listing::Filter::default());
+    assert_eq!((listed.len(), listed[0].state, &*listed[0].protocol_type), (1, "PreparingRebalance", "consumer"));
+}
