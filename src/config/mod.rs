@@ -33,7 +33,9 @@ pub use node::{
     LogRules, NetworkConfig, NodeConfig, NodeConfigError, ProducerLogRules, ProducerRules, TopicRules,
     TransactionRules,
 };
-pub use properties::{PropertiesError, Property, parse as parse_properties, text_of as properties_text};
+pub use properties::{
+    PropertiesError, Property, escaped as properties_escaped, parse as parse_properties, text_of as properties_text,
+};
 pub use providers::{Files, ProviderError};
 pub use raw::{RawSettings, RawValue, Source};
 pub use setting::{Dynamic, Effect, Importance, Scope, Setting, Valid, ValueKind};

@@ -64,6 +64,24 @@ pub fn parse(text: &str) -> Result<Vec<Property>, PropertiesError> {
     Ok(properties)
 }
 
+/// A value as Java writes it (`java.util.Properties.store`): what has a meaning there behind a backslash, and in ASCII.
+pub fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for (at, c) in value.char_indices() {
+        match c {
+            ' ' if at == 0 => text.push_str("\\ "),
+            '\t' => text.push_str("\\t"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\u{c}' => text.push_str("\\f"),
+            '\\' | '=' | ':' | '#' | '!' => text.extend(['\\', c]),
+            ' '..='~' => text.push(c),
+            _ => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04X}"))),
+        }
+    }
+    text
+}
+
 fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\u{c}')
 }

@@ -5,6 +5,9 @@ pub const LOG: &str = ".log";
 pub const INDEX: &str = ".index";
 pub const TIME_INDEX: &str = ".timeindex";
 pub const TXN_INDEX: &str = ".txnindex";
+/// Files that a segment may have beside its records.
+pub const INDEXES: [&str; 3] = [INDEX, TIME_INDEX, TXN_INDEX];
+pub const OF_SEGMENT: [&str; 4] = [LOG, INDEX, TIME_INDEX, TXN_INDEX];
 pub const SNAPSHOT: &str = ".snapshot";
 pub const DELETED: &str = ".deleted";
 pub const CLEANED: &str = ".cleaned";

@@ -44,6 +44,10 @@ pub(in crate::log) struct Opening<'a> {
     pub completed: Vec<Completed>,
     /// Files were removed or renamed.
     pub tidied: bool,
+    /// Segments that have neither `.index` nor `.txnindex`: not written yet, or lost.
+    pub bare: BTreeSet<Offset>,
+    /// Of the segment walked last.
+    pub has_markers: bool,
 }
 
 /// Where a scan came to.
@@ -69,6 +73,8 @@ impl<'a> Opening<'a> {
             since_index: 0,
             completed: Vec::new(),
             tidied: false,
+            bare: BTreeSet::new(),
+            has_markers: false,
         }
     }
 
@@ -133,7 +139,7 @@ impl<'a> Opening<'a> {
         // What is synced stays synced, whatever became of the notes about it: it is walked again, and damage in it told.
         let notes_lost = epochs_lost || snapshot_lost;
         let end = match self.known.clean && self.known.recovery_point.is_some() && !notes_lost {
-            true => self.end_of_stop(segments.last().expect("not empty"), listing)?,
+            true => self.end_of_stop(&segments, listing)?,
             false => None,
         };
         let mut unlogged = false;
@@ -160,8 +166,7 @@ impl<'a> Opening<'a> {
             return self.restart_at(start, &segments);
         }
         self.epochs.truncate_start(start);
-        let sealed = &segments[..segments.len() - 1];
-        self.make_missing_indexes(sealed, listing).map_err(self.io("write the indexes of"))?;
+        self.make_missing_indexes(&segments, listing).map_err(self.io("write the indexes of"))?;
         let mut bounds = LogBounds::loaded(start, end);
         let high = self.known.high.unwrap_or(start).clamp(start, end);
         let mut unstable = Unstable::default();
@@ -229,7 +234,7 @@ impl<'a> Opening<'a> {
 
     pub fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {
         segment.close_file();
-        for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+        for suffix in names::OF_SEGMENT {
             self.remove(&segment.path(suffix))?;
         }
         Ok(())
@@ -254,8 +259,7 @@ impl<'a> Opening<'a> {
             self.complete_swap(*base, *bytes, listing, &mut bases)?;
         }
         let is_part = |name: &str| {
-            let suffixes = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX, names::LOG].into_iter();
-            let mut base = suffixes.filter_map(|suffix| names::offset_of(name, suffix));
+            let mut base = names::OF_SEGMENT.into_iter().filter_map(|suffix| names::offset_of(name, suffix));
             base.next().is_some_and(|base| swaps.iter().any(|(swapped, _)| *swapped == base))
         };
         for file in listing {
@@ -270,8 +274,7 @@ impl<'a> Opening<'a> {
             }
         }
         for file in listing {
-            let suffix = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX].into_iter();
-            let mut base = suffix.filter_map(|suffix| names::offset_of(&file.name, suffix));
+            let mut base = names::INDEXES.into_iter().filter_map(|suffix| names::offset_of(&file.name, suffix));
             if let Some(base) = base.next()
                 && !bases.iter().any(|(other, _)| *other == base)
             {
@@ -279,10 +282,13 @@ impl<'a> Opening<'a> {
             }
         }
         bases.sort_unstable();
-        let named = |file: &Entry| {
-            names::offset_of(file.name.strip_suffix(names::SWAP).unwrap_or(&file.name), names::TXN_INDEX)
+        let with = |suffix| -> BTreeSet<Offset> {
+            let name = |file: &Entry| names::offset_of(file.name.trim_end_matches(names::SWAP), suffix);
+            listing.iter().filter_map(name).collect()
         };
-        let aborted: BTreeSet<Offset> = listing.iter().filter_map(named).collect();
+        let (indexed, aborted) = (with(names::INDEX), with(names::TXN_INDEX));
+        let is_bare = |base: &Offset| !indexed.contains(base) && !aborted.contains(base);
+        self.bare = bases.iter().map(|(base, _)| *base).filter(is_bare).collect();
         let segments = bases.into_iter().map(|(base, bytes)| {
             let segment = Segment::existing(self.folder.clone(), base, bytes);
             if !aborted.contains(&base) {
@@ -305,13 +311,13 @@ impl<'a> Opening<'a> {
     ) -> io::Result<()> {
         let end = self.covered_end(base, bytes)?;
         for (covered, _) in bases.iter().filter(|(other, _)| *other >= base && *other < end) {
-            for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+            for suffix in names::OF_SEGMENT {
                 self.remove(&self.folder.file(names::of_offset(*covered, suffix)))?;
             }
         }
         bases.retain(|(other, _)| *other < base || *other >= end);
         // The records last: while they have the passing name, this is done again.
-        for suffixes in [&[names::INDEX, names::TIME_INDEX, names::TXN_INDEX][..], &[names::LOG]] {
+        for suffixes in [&names::INDEXES[..], &[names::LOG]] {
             self.folder.disk().sync_dir(&self.folder.path())?;
             for suffix in suffixes {
                 let name = names::of_offset(base, suffix);
@@ -402,16 +408,18 @@ impl<'a> Opening<'a> {
 
     /// Where an orderly stop left the end: nothing is behind the recovery point, and a snapshot of the producers there. A log that was
     /// not opened between a crash and that stop is as the crash left it.
-    fn end_of_stop(&mut self, last: &Arc<Segment>, listing: &[Entry]) -> Result<Option<Offset>, LogError> {
+    fn end_of_stop(&mut self, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Option<Offset>, LogError> {
         let before = (self.producers.clone(), self.epochs.clone(), self.epoch);
-        let end = self.quick_end(last, listing).map_err(self.io("read"))?;
+        let at = segments.len() - 1;
+        let end = self.quick_end(&segments[at], listing).map_err(self.io("read"))?;
         let stopped = |end: &Offset| {
             let had_none = self.snapshots.is_empty() && !self.known.has_snapshots;
             Some(*end) == self.known.recovery_point && (had_none || self.producers_from == *end)
         };
         let end = end.filter(stopped);
-        if end.is_none() {
-            (self.producers, self.epochs, self.epoch) = before;
+        match end {
+            Some(end) => self.make_aborted(segments, at, end).map_err(self.io("read"))?,
+            None => (self.producers, self.epochs, self.epoch) = before,
         }
         Ok(end)
     }

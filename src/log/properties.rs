@@ -1,5 +1,5 @@
 //! Two small files of identity: `meta.properties` of a log directory, `partition.metadata` of a partition.
-use crate::{log::seal, record::crc32c, types::TopicId};
+use crate::{config, log::seal, record::crc32c, types::TopicId};
 
 /// The last line of `meta.properties`: to Kafka a comment.
 const CHECKSUM: &str = "#checksum=";
@@ -20,22 +20,24 @@ pub enum PropertiesError {
     Missing(&'static str),
     #[error("'{key}' has the value '{value}', which cannot be")]
     Value { key: &'static str, value: String },
+    #[error("it is no properties file: {0}")]
+    Syntax(#[from] config::PropertiesError),
     #[error("its checksum does not fit: it is damaged. If it was changed by hand, take the checksum out")]
     Checksum,
 }
 
 impl MetaProperties {
     pub fn parse(bytes: &[u8]) -> Result<MetaProperties, PropertiesError> {
-        let text = String::from_utf8_lossy(bytes);
+        let text = config::properties_text(bytes.to_vec());
         if let Some((before, sum)) = text.rsplit_once(CHECKSUM)
             && sum.trim_end() != format!("{:08x}", crc32c(before.as_bytes()))
         {
             return Err(PropertiesError::Checksum);
         }
+        let read = config::parse_properties(&text)?;
         let get = |key: &'static str| {
-            let line = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', '!']));
-            let mut pairs = line.filter_map(|line| line.split_once('='));
-            pairs.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned())
+            // Somebody's editor may have left a blank at the end.
+            read.iter().rfind(|property| property.key == key).map(|property| property.value.trim().to_owned())
         };
         let need = |key| get(key).ok_or(PropertiesError::Missing(key));
         let version = need("version")?;
@@ -55,7 +57,8 @@ impl MetaProperties {
 
     pub fn print(&self) -> String {
         let directory = self.directory_id.map(|id| format!("directory.id={id}\n")).unwrap_or_default();
-        let text = format!("#\ncluster.id={}\n{directory}node.id={}\nversion=1\n", self.cluster_id, self.node_id);
+        let cluster = config::properties_escaped(&self.cluster_id);
+        let text = format!("#\ncluster.id={cluster}\n{directory}node.id={}\nversion=1\n", self.node_id);
         format!("{text}{CHECKSUM}{:08x}\n", crc32c(text.as_bytes()))
     }
 }
@@ -105,6 +108,12 @@ mod tests {
         assert_eq!(MetaProperties::parse(meta.print().as_bytes()), Ok(meta.clone()));
         let kafkas = b"#\n#Sat Nov 21 07:00:00 UTC 2026\nnode.id=3\nversion=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAQ\ncluster.id=abc\n";
         assert_eq!(MetaProperties::parse(kafkas), Ok(meta.clone()));
+        let named = MetaProperties { cluster_id: "my:clu=1 \\ü#\u{1f980}".into(), ..meta.clone() };
+        let kafkas = b"version=1\ncluster.id=my\\:clu\\=1 \\\\\\u00FC\\#\\uD83E\\uDD80\nnode.id : 3\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAQ\n";
+        assert_eq!(MetaProperties::parse(kafkas), Ok(named.clone()));
+        let ours = named.print();
+        assert!(ours.contains(r"cluster.id=my\:clu\=1 \\\u00FC\#\uD83E\uDD80"), "{ours}");
+        assert_eq!(MetaProperties::parse(ours.as_bytes()), Ok(named));
         let before = MetaProperties { directory_id: None, ..meta };
         assert_eq!(MetaProperties::parse(b"version=1\nnode.id=3\ncluster.id=abc"), Ok(before.clone()));
         assert_eq!(MetaProperties::parse(before.print().as_bytes()), Ok(before));

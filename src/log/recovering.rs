@@ -59,6 +59,9 @@ impl Opening<'_> {
                     self.snapshot_at(segment.base())?;
                 }
                 let reached = self.recover_segment(&segment, from)?;
+                if segment.base() < self.producers_from {
+                    self.make_aborted(segments, at, reached.end)?;
+                }
                 // The active segment's comes with a checkpoint; nothing is written to the others any more.
                 segment.write_aborted()?;
                 reached
@@ -302,6 +305,7 @@ impl Opening<'_> {
         let mut end = expected.unwrap_or(segment.base());
         let mut first = true;
         self.since_index = 0;
+        self.has_markers = false;
         loop {
             match scan.next_step()? {
                 Step::End => return Ok(Reached { end, bad: None }),
@@ -324,6 +328,7 @@ impl Opening<'_> {
                     if let (Some(due), Some(base)) = (expected, header.base()) {
                         self.take_gap(due, base);
                     }
+                    self.has_markers |= header.is_control();
                     let last = header.last().unwrap_or_default();
                     let indexed = indexed_from != u64::MAX
                         && position > indexed_from

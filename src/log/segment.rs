@@ -311,7 +311,7 @@ impl Segment {
         if !self.is_retired() {
             tracing::warn!(segment = %self.path(names::LOG).display(), "the offset index is missing or damaged and is made again in memory");
         }
-        Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.0)
+        Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.offsets)
     }
 
     /// A position at or before the batch that holds `offset`, as the index knows it.

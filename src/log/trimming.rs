@@ -99,7 +99,7 @@ impl Log {
         for segment in segments.iter().rev() {
             if is_named && segment.base() == offset {
                 segment.cut(0)?;
-                self.remove_files(segment, &[names::INDEX, names::TIME_INDEX, names::TXN_INDEX])?;
+                self.remove_files(segment, &names::INDEXES)?;
                 continue;
             }
             if segment.base() >= offset {
@@ -121,7 +121,7 @@ impl Log {
 
     fn remove_now(&self, segment: &Arc<Segment>) -> io::Result<()> {
         segment.close_file();
-        self.remove_files(segment, &[names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX])
+        self.remove_files(segment, &names::OF_SEGMENT)
     }
 
     fn remove_files(&self, segment: &Segment, suffixes: &[&str]) -> io::Result<()> {
@@ -278,7 +278,7 @@ impl Log {
         // The next checkpoint syncs the renames before it forgets the log start (LOG-18).
         writer.new_folder = true;
         for segment in &leaving {
-            for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+            for suffix in names::OF_SEGMENT {
                 self.leave(names::of_offset(segment.base(), suffix), config.file_delete_delay_ms);
             }
         }

@@ -19,8 +19,6 @@ use std::{
     sync::Arc,
 };
 
-/// Files that a segment may have beside its records.
-pub const INDEXES: [&str; 3] = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX];
 /// Bytes written before the kernel is asked to bring them to the disk, so that the sync at the end finds little.
 const WRITEBACK_BYTES: u64 = 8 << 20;
 
@@ -145,7 +143,7 @@ impl Output {
 /// Removes the files of an output that was not put in place.
 pub fn discard(folder: &Folder, base: Offset) {
     for passing in [names::CLEANED, names::SWAP] {
-        for suffix in INDEXES.into_iter().chain([names::COVERED, names::LOG]) {
+        for suffix in names::INDEXES.into_iter().chain([names::COVERED, names::LOG]) {
             let _ = folder.disk().remove_file(&named(folder, base, suffix, passing));
         }
     }

@@ -5,7 +5,7 @@
 //! completes what a crash left undone. The old files are named `.deleted`, the new ones get their final names. A file system may
 //! bring names to the disk in any order, so the directory is synced wherever one name means that others are there or gone: the
 //! records are named after their indexes, and get their final name once the old files have lost theirs.
-use super::output::{Cleaned, INDEXES, discard, named};
+use super::output::{Cleaned, discard, named};
 use crate::{
     log::{
         log::{Log, LogError},
@@ -76,7 +76,7 @@ impl Log {
         let delay_ms = self.config().file_delete_delay_ms;
         for segment in old {
             // The records go last: without them the indexes would be orphans, which are removed.
-            for suffix in INDEXES.into_iter().chain([names::LOG]) {
+            for suffix in names::INDEXES.into_iter().chain([names::LOG]) {
                 let name = names::of_offset(segment.base(), suffix);
                 let to = self.folder.file(format!("{name}{}", names::DELETED));
                 if unless_missing(self.shared().disk.rename(&self.folder.file(name), &to), false)? {
@@ -85,7 +85,7 @@ impl Log {
             }
         }
         self.sync_names()?;
-        for suffixes in [&INDEXES[..], &[names::LOG]] {
+        for suffixes in [&names::INDEXES[..], &[names::LOG]] {
             for suffix in suffixes.iter().copied() {
                 let from = named(&self.folder, cleaned.base, suffix, names::SWAP);
                 let to = self.folder.file(names::of_offset(cleaned.base, suffix));

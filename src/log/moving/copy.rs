@@ -171,7 +171,7 @@ impl Moving {
         let gone: Vec<Offset> =
             self.copied.iter().filter(|(base, copied)| !is_same(base, copied)).map(|(base, _)| *base).collect();
         for base in gone {
-            for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+            for suffix in names::OF_SEGMENT {
                 let path = self.future.join(names::of_offset(base, suffix));
                 match self.disk().remove_file(&path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -224,7 +224,7 @@ impl Moving {
 
     /// Those of a segment that is not written any more, or is not written now.
     pub(super) fn copy_indexes(&self, segment: &Arc<Segment>) -> Result<(), MoveError> {
-        for suffix in [names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+        for suffix in names::INDEXES {
             self.copy_small(&names::of_offset(segment.base(), suffix))?;
         }
         Ok(())

@@ -18,7 +18,7 @@ impl Segment {
             if let Some(said) = largest
                 && !self.is_confirmed(said)?
             {
-                largest = reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1.last().copied();
+                largest = reindex::scan(self, REBUILT_INTERVAL_BYTES)?.times.last().copied();
             }
             (times.largest, times.known) = (largest, true);
         }
@@ -46,7 +46,7 @@ impl Segment {
         if let Some(entry) = time_index::floor(&entries, timestamp_ms)
             && !self.is_confirmed(entry)?
         {
-            entries = reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1;
+            entries = reindex::scan(self, REBUILT_INTERVAL_BYTES)?.times;
         }
         Ok(time_index::floor(&entries, timestamp_ms).map_or(self.base, |entry| self.absolute(entry).offset))
     }
@@ -66,6 +66,6 @@ impl Segment {
         if let Some(entries) = parsed {
             return Ok(entries);
         }
-        Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.1)
+        Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.times)
     }
 }

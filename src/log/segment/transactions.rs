@@ -111,7 +111,7 @@ impl Segment {
     }
 
     /// The producers at the segment's beginning; `None` when that is not known any more.
-    fn producers_before(&self) -> io::Result<Option<ProducerStates>> {
+    pub(in crate::log) fn producers_before(&self) -> io::Result<Option<ProducerStates>> {
         match self.folder.disk().read(&self.path(names::SNAPSHOT)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             read => Ok(producer_snapshot::read(&read?).ok()),
@@ -120,7 +120,7 @@ impl Segment {
 
     /// From the producers at the segment's beginning and its batches.
     fn aborted_in_batches(self: &Arc<Self>) -> io::Result<Vec<AbortedEntry>> {
-        let mut producers = match self.producers_before()? {
+        let producers = match self.producers_before()? {
             Some(producers) => producers,
             None if self.base == Offset::ZERO => ProducerStates::default(),
             None => {
@@ -130,13 +130,21 @@ impl Segment {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
         };
+        self.aborted_after(producers).map(|(aborted, _)| aborted)
+    }
+
+    /// What the batches abort of the transactions that are open in `producers` and of their own; and the producers behind them.
+    pub(in crate::log) fn aborted_after(
+        self: &Arc<Self>,
+        mut producers: ProducerStates,
+    ) -> io::Result<(Vec<AbortedEntry>, ProducerStates)> {
         let file = self.file()?;
         let (mut scan, mut entries) = (Scan::headers(&*file, 0, self.bytes()), Vec::new());
         while let Step::Batch { position, header } = scan.next_step()? {
             let completed = producers.update(&header, scan::marker_at(&*file, position, &header)?);
             entries.extend(completed.and_then(|completed| completed.aborted()));
         }
-        Ok(entries)
+        Ok((entries, producers))
     }
 
     pub fn set_aborted_unsynced(&self) {
