@@ -24,6 +24,7 @@ mod producer;
 mod report;
 mod rounds;
 mod rows;
+mod scale;
 mod transactions;
 mod turn;
 mod views;

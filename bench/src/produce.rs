@@ -82,16 +82,22 @@ impl fmt::Display for Produced {
 /// What all connections of one load share.
 struct Shared<'a> {
     load: &'a Produce,
-    target: &'a Target,
+    targets: &'a [Target],
     bytes: AtomicU64,
     until: Instant,
 }
 
 /// Partitions are shared out among the connections; each sends to its own in turn.
 pub fn run(target: &Target, load: &Produce) -> Result<Produced, Fault> {
-    let cpu_before = target.cpu_seconds();
+    run_over(std::slice::from_ref(target), load)
+}
+
+/// Over the partitions of several topics of one broker.
+pub fn run_over(targets: &[Target], load: &Produce) -> Result<Produced, Fault> {
+    let cpu_seconds = || targets.first().map_or(f64::NAN, Target::cpu_seconds);
+    let cpu_before = cpu_seconds();
     let started = Instant::now();
-    let shared = Shared { load, target, bytes: AtomicU64::new(0), until: started + load.time };
+    let shared = Shared { load, targets, bytes: AtomicU64::new(0), until: started + load.time };
     let mut done = Done::new();
     thread::scope(|scope| {
         let threads: Vec<_> = (0..load.connections)
@@ -111,15 +117,19 @@ pub fn run(target: &Target, load: &Produce) -> Result<Produced, Fault> {
         requests: done.requests,
         errors: done.errors,
         seconds: started.elapsed().as_secs_f64(),
-        cpu_seconds: target.cpu_seconds() - cpu_before,
+        cpu_seconds: cpu_seconds() - cpu_before,
         latency: done.latency,
     })
 }
 
 /// The partitions of one connection out of several; every connection has at least one.
 pub fn partitions_of(connection: usize, connections: usize, partitions: i32) -> Vec<i32> {
-    let mine: Vec<i32> = (0..partitions).filter(|partition| *partition as usize % connections == connection).collect();
-    if mine.is_empty() { vec![connection as i32 % partitions] } else { mine }
+    share(connection, connections, (0..partitions).collect())
+}
+
+fn share<T: Copy>(connection: usize, connections: usize, all: Vec<T>) -> Vec<T> {
+    let mine: Vec<T> = all.iter().skip(connection).step_by(connections).copied().collect();
+    if mine.is_empty() { vec![all[connection % all.len()]] } else { mine }
 }
 
 pub fn request(target: &Target, partition: i32, acks: i16, batch: &[u8]) -> Vec<u8> {
@@ -134,11 +144,13 @@ pub fn request_to(topic: &str, acks: i16, partitions: &[i32], batch: &[u8]) -> V
 }
 
 fn send(shared: &Shared<'_>, index: usize) -> Result<Done, Fault> {
-    let Shared { load, target, .. } = *shared;
-    let mut connection = Connection::open(target.address)?;
+    let Shared { load, targets, .. } = *shared;
+    let mut connection = Connection::open(targets[0].address)?;
     let batch = batch::encode(load.records, load.record_bytes, index as u64 + 1);
-    let mine = partitions_of(index, load.connections, target.partitions);
-    let frames: Vec<Vec<u8>> = mine.iter().map(|partition| request(target, *partition, load.acks, &batch)).collect();
+    let all = targets.iter().flat_map(|target| (0..target.partitions).map(move |partition| (target, partition)));
+    let mine = share(index, load.connections, all.collect());
+    let frames: Vec<Vec<u8>> =
+        mine.iter().map(|(target, partition)| request(target, *partition, load.acks, &batch)).collect();
     let terms = Terms {
         in_flight: load.in_flight,
         answered: load.acks != 0,

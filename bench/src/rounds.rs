@@ -40,6 +40,8 @@ pub fn run(options: &Options) -> Result<(), Fault> {
             turn.note("many members", grouped);
             let restarted = turn.offsets(options, &wanted);
             turn.note("many offsets", restarted);
+            let scaled = turn.scale(options, &wanted);
+            turn.note("many partitions", scaled);
         }
     }
     print!("{}", figures.table(&wanted));

@@ -79,6 +79,12 @@ pub enum Work {
         partitions: i32,
         times: usize,
     },
+    /// So many partitions made, left alone and written to in turn, so many bytes together (0: for as long as a run takes); killed and
+    /// started again.
+    Scale {
+        partitions: i32,
+        bytes: u64,
+    },
 }
 
 /// What rows share a broker.
@@ -88,6 +94,7 @@ pub enum Scene {
     Life,
     Groups,
     Offsets,
+    Scale,
 }
 
 impl Work {
@@ -96,6 +103,7 @@ impl Work {
             Work::Life => Scene::Life,
             Work::Members { .. } | Work::Groups { .. } => Scene::Groups,
             Work::Offsets { .. } => Scene::Offsets,
+            Work::Scale { .. } => Scene::Scale,
             _ => Scene::Loads,
         }
     }
@@ -130,6 +138,9 @@ pub const LOSS_PERCENT: &str = "loss %";
 pub const PAUSE_MS: &str = "pause p50 ms";
 pub const STOP_MS: &str = "stop ms";
 pub const AGREED_MS: &str = "agreed ms";
+pub const CREATED_SECONDS: &str = "made s";
+pub const FEW_RECORDS_PER_SECOND: &str = "records/s over 6";
+pub const WRITTEN_RESIDENT_MB: &str = "resident MB, written";
 pub const VIEWLESS_MS: &str = "all served ms, no view";
 
 /// Of most loads.
@@ -294,6 +305,26 @@ pub const ROWS: &[Row] = &[
             check(READY_MS, Shown),
             check(VIEWLESS_MS, Shown),
             check(RESIDENT_MB, Shown),
+        ],
+    },
+    Row {
+        id: "killed-10gb",
+        title: "after kill -9 with 10,000 partitions and 10 GB",
+        work: Work::Scale { partitions: 10_000, bytes: 10_000_000_000 },
+        checks: &[check(SERVED_MS, Max(1000.0)), check(READY_MS, Shown)],
+    },
+    Row {
+        id: "partitions-100k",
+        title: "100,000 partitions",
+        work: Work::Scale { partitions: 100_000, bytes: 0 },
+        checks: &[
+            check(CREATED_SECONDS, Max(30.0)),
+            check(RESIDENT_MB, Max(600.0)),
+            check(IDLE_CPU_PERCENT, Shown),
+            check(RECORDS_PER_SECOND, Shown),
+            check(FEW_RECORDS_PER_SECOND, Shown),
+            check(WRITTEN_RESIDENT_MB, Shown),
+            check(SERVED_MS, Max(5000.0)),
         ],
     },
 ];

@@ -170,7 +170,12 @@ impl Turn<'_> {
                 self.add(row, rows::RECORDS_PER_SECOND, done.per_second());
                 Ok(())
             }
-            Work::After | Work::Life | Work::Members { .. } | Work::Groups { .. } | Work::Offsets { .. } => Ok(()),
+            Work::After
+            | Work::Life
+            | Work::Members { .. }
+            | Work::Groups { .. }
+            | Work::Offsets { .. }
+            | Work::Scale { .. } => Ok(()),
         }
     }
 
