@@ -78,11 +78,6 @@ impl AbortedIndex {
         AbortedIndex::Loaded { written: entries.len(), entries }
     }
 
-    /// Made anew: the file has none of them.
-    pub fn unwritten(entries: Vec<AbortedEntry>) -> AbortedIndex {
-        AbortedIndex::Loaded { written: 0, entries }
-    }
-
     /// `None` until it was read.
     pub fn entries(&self) -> Option<&[AbortedEntry]> {
         match self {

@@ -12,6 +12,7 @@ use crate::{
         log::{Loaded, LogError, Writer},
         names, producer_snapshot,
         producer_state::{Completed, ProducerStates},
+        reindex::Lost,
         scan::{self, BadBatch, Scan, Step},
         segment::Segment,
         time_index::{self, LiveTimeIndex, TimeEntry},
@@ -44,10 +45,7 @@ pub(in crate::log) struct Opening<'a> {
     pub completed: Vec<Completed>,
     /// Files were removed or renamed.
     pub tidied: bool,
-    /// Segments that have neither `.index` nor `.txnindex`: not written yet, or lost.
-    pub bare: BTreeSet<Offset>,
-    /// Of the segment walked last.
-    pub has_markers: bool,
+    pub lost: Lost,
 }
 
 /// Where a scan came to.
@@ -73,8 +71,7 @@ impl<'a> Opening<'a> {
             since_index: 0,
             completed: Vec::new(),
             tidied: false,
-            bare: BTreeSet::new(),
-            has_markers: false,
+            lost: Lost::default(),
         }
     }
 
@@ -287,8 +284,9 @@ impl<'a> Opening<'a> {
             listing.iter().filter_map(name).collect()
         };
         let (indexed, aborted) = (with(names::INDEX), with(names::TXN_INDEX));
-        let is_bare = |base: &Offset| !indexed.contains(base) && !aborted.contains(base);
-        self.bare = bases.iter().map(|(base, _)| *base).filter(is_bare).collect();
+        let last = bases.last().map(|(base, _)| *base);
+        let is_bare = |base: &Offset| !(indexed.contains(base) || (Some(*base) == last && aborted.contains(base)));
+        self.lost.bare = bases.iter().map(|(base, _)| *base).filter(is_bare).collect();
         let segments = bases.into_iter().map(|(base, bytes)| {
             let segment = Segment::existing(self.folder.clone(), base, bytes);
             if !aborted.contains(&base) {

@@ -14,7 +14,7 @@ use crate::{
         segment::Segment,
         time_index::{self, LiveTimeIndex},
     },
-    platform::{DiskFile, OpenMode},
+    platform::OpenMode,
     record::BatchHeader,
     types::Offset,
 };
@@ -178,7 +178,7 @@ impl Opening<'_> {
             let mut scan = Scan::headers(&*file, 0, segment.bytes());
             while let Step::Batch { position, header } = scan.next_step()? {
                 // The segment's own index has what was aborted here.
-                self.take_producer(&*file, position, &header)?;
+                self.take_producer(&scan, position, &header)?;
             }
         }
         Ok(())
@@ -199,14 +199,14 @@ impl Opening<'_> {
     /// Answers the transaction that the batch aborted.
     fn take_producer(
         &mut self,
-        file: &dyn DiskFile,
+        scan: &Scan<'_>,
         position: u64,
         header: &BatchHeader,
     ) -> io::Result<Option<AbortedEntry>> {
         if header.base().is_none_or(|base| base < self.producers_from) {
             return Ok(None);
         }
-        let completed = self.producers.update(header, scan::marker_at(file, position, header)?);
+        let completed = self.producers.update(header, scan.marker(position, header)?);
         self.completed.extend(completed);
         Ok(completed.and_then(|completed| completed.aborted()))
     }
@@ -301,11 +301,10 @@ impl Opening<'_> {
         mut expected: Option<Offset>,
         indexed_from: u64,
     ) -> io::Result<Reached> {
-        let file = segment.file()?;
         let mut end = expected.unwrap_or(segment.base());
         let mut first = true;
         self.since_index = 0;
-        self.has_markers = false;
+        self.lost.has_markers = false;
         loop {
             match scan.next_step()? {
                 Step::End => return Ok(Reached { end, bad: None }),
@@ -328,7 +327,7 @@ impl Opening<'_> {
                     if let (Some(due), Some(base)) = (expected, header.base()) {
                         self.take_gap(due, base);
                     }
-                    self.has_markers |= header.is_control();
+                    self.lost.has_markers |= header.is_control();
                     let last = header.last().unwrap_or_default();
                     let indexed = indexed_from != u64::MAX
                         && position > indexed_from
@@ -338,7 +337,7 @@ impl Opening<'_> {
                         self.since_index = 0;
                     }
                     self.since_index += header.size() as u64;
-                    if let Some(aborted) = self.take_producer(&*file, position, &header)? {
+                    if let Some(aborted) = self.take_producer(&scan, position, &header)? {
                         segment.note_aborted(aborted);
                     }
                     if let (Some(epoch), Some(base)) = (header.leader_epoch(), header.base())

@@ -5,14 +5,26 @@ use crate::{
         index::{self, IndexEntry},
         names,
         opening::Opening,
+        producer_state::ProducerStates,
         scan::{Scan, Step},
         segment::Segment,
         time_index::TimeEntry,
     },
-    platform::{Entry, OpenMode},
+    platform::Entry,
     types::Offset,
 };
 use std::{collections::BTreeSet, io, sync::Arc};
+
+/// What tells, while a log is opened, which transaction indexes have to be made again.
+#[derive(Default)]
+pub(in crate::log) struct Lost {
+    /// Segments without `.index`, the last one only where it has no `.txnindex` either: not written yet, or lost.
+    pub bare: BTreeSet<Offset>,
+    /// The producers at the beginning of a segment, as they came out when the one before it was looked through.
+    carried: Option<(Offset, ProducerStates)>,
+    /// Of the segment walked last.
+    pub has_markers: bool,
+}
 
 impl Opening<'_> {
     /// For segments that are not written any more: nobody else would ever write their indexes. The last one has its own in memory.
@@ -32,7 +44,7 @@ impl Opening<'_> {
             }
             tracing::warn!(segment = %segment.path(names::LOG).display(), "{} missing, made again from the batches", missing.join(" and "));
             let made = scan(segment, self.config.index_interval_bytes)?;
-            self.has_markers = made.has_markers;
+            self.lost.has_markers = made.has_markers;
             // First: that the index is missing is the only sign of it.
             self.make_aborted(segments, at, segments[at + 1].base())?;
             for suffix in missing {
@@ -47,34 +59,52 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// Where both are lost, `.txnindex` cannot be told from one that was never needed: made from the batches of the segment walked
-    /// last, as far as they are below `end`.
+    /// A `.txnindex` that is lost cannot be told from one that was never needed, but where `.index` is gone too: then what the batches
+    /// of the segment walked last abort is held against it, as far as it is below `end`.
     pub(in crate::log) fn make_aborted(&mut self, segments: &[Arc<Segment>], at: usize, end: Offset) -> io::Result<()> {
         let segment = &segments[at];
-        if !self.has_markers || !self.bare.remove(&segment.base()) {
+        if !self.lost.has_markers || !self.lost.bare.remove(&segment.base()) || !segment.has_abort_marker()? {
             return Ok(());
         }
-        // From the nearest segment before whose producers are known.
-        let (mut from, mut producers) = (at, segment.producers_before()?);
-        while let (Some(before), None) = (from.checked_sub(1), &producers) {
-            (from, producers) = (before, segments[before].producers_before()?);
+        let (mut entries, behind) = segment.aborted_after(self.producers_at(segments, at)?)?;
+        self.lost.carried = segments.get(at + 1).map(|next| (next.base(), behind));
+        entries.retain(|entry| entry.last < end);
+        let known = segment.read_aborted(<[_]>::to_vec)?;
+        // What its file has is confirmed; perhaps by producers that nobody knows any more.
+        entries.retain(|made| known.iter().all(|known| known.last != made.last));
+        if entries.is_empty() {
+            return Ok(());
         }
+        let path = segment.path(names::TXN_INDEX);
+        tracing::warn!(file = %path.display(), transactions = entries.len(), "aborted transactions were missing, made again from the batches");
+        entries.extend(known);
+        entries.sort_unstable_by_key(|entry| entry.last);
+        let mut bytes = Vec::new();
+        entries.iter().for_each(|entry| entry.write(&mut bytes));
+        self.folder.disk().write_atomic(&path, &bytes)?;
+        segment.set_aborted(AbortedIndex::loaded(entries));
+        Ok(())
+    }
+
+    /// The producers where a segment begins: from the nearest one before whose producers are known on.
+    fn producers_at(&mut self, segments: &[Arc<Segment>], at: usize) -> io::Result<ProducerStates> {
+        let mut from = at;
+        let producers = loop {
+            let base = segments[from].base();
+            let known = match self.lost.carried.take_if(|(carried, _)| *carried == base) {
+                Some((_, carried)) => Some(carried),
+                None => segments[from].producers_before()?,
+            };
+            if known.is_some() || from == 0 {
+                break known;
+            }
+            from -= 1;
+        };
         let mut producers = producers.unwrap_or_default();
         for before in &segments[from..at] {
             producers = before.aborted_after(producers)?.1;
         }
-        let mut entries = segment.aborted_after(producers)?.0;
-        entries.retain(|entry| entry.last < end);
-        if !segment.read_aborted(|known| known == entries)? {
-            let path = segment.path(names::TXN_INDEX);
-            tracing::warn!(file = %path.display(), transactions = entries.len(), "missing, made again from the batches");
-            segment.set_aborted(AbortedIndex::unwritten(entries));
-            segment.write_aborted()?;
-            self.folder.disk().open(&path, OpenMode::Write)?.sync_data()?;
-            self.folder.disk().sync_dir(&self.folder.path())?;
-            segment.take_aborted_unsynced();
-        }
-        Ok(())
+        Ok(producers)
     }
 }
 

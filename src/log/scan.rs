@@ -106,6 +106,16 @@ impl<'a> Scan<'a> {
         Ok(Step::Batch { position, header })
     }
 
+    /// The transaction marker in the control batch that the last step has found at `position`: mostly what was read already.
+    pub fn marker(&self, position: u64, header: &BatchHeader) -> io::Result<Option<EndTransactionMarker>> {
+        let from = position.checked_sub(self.buffer_at).and_then(|from| usize::try_from(from).ok());
+        let held = from.and_then(|from| self.buffer.get(from..from.checked_add(header.size())?));
+        match held {
+            Some(batch) => Ok(EndTransactionMarker::of(header, batch)),
+            None => marker_at(self.file, position, header),
+        }
+    }
+
     /// `want` bytes at the present position, fewer at the end. `want` never exceeds what the file has left or a
     /// header's length, so a claimed length allocates no more than is there.
     fn bytes(&mut self, want: usize) -> io::Result<&[u8]> {
@@ -130,7 +140,7 @@ impl<'a> Scan<'a> {
 }
 
 /// The transaction marker in the control batch at `position`. Control batches are small; a larger one is none of ours.
-pub fn marker_at(file: &dyn DiskFile, position: u64, header: &BatchHeader) -> io::Result<Option<EndTransactionMarker>> {
+fn marker_at(file: &dyn DiskFile, position: u64, header: &BatchHeader) -> io::Result<Option<EndTransactionMarker>> {
     if !header.is_control() || header.size() > CHUNK_BYTES {
         return Ok(None);
     }

@@ -23,6 +23,7 @@ mod starts;
 mod tails;
 mod transactions;
 mod transactions_crash;
+mod transactions_lost;
 mod trimming;
 
 use crate::{

@@ -5,10 +5,10 @@ use crate::{
         aborted::{self, AbortedEntry, AbortedIndex},
         names, producer_snapshot,
         producer_state::ProducerStates,
-        scan::{self, Scan, Step},
+        scan::{Scan, Step},
     },
     platform::OpenMode,
-    record::BatchHeader,
+    record::{BatchHeader, TransactionResult},
     types::Offset,
 };
 use std::{
@@ -133,6 +133,19 @@ impl Segment {
         self.aborted_after(producers).map(|(aborted, _)| aborted)
     }
 
+    /// Is there a marker among the batches that aborts?
+    pub(in crate::log) fn has_abort_marker(self: &Arc<Self>) -> io::Result<bool> {
+        let file = self.file()?;
+        let mut scan = Scan::headers(&*file, 0, self.bytes());
+        while let Step::Batch { position, header } = scan.next_step()? {
+            let marker = scan.marker(position, &header)?;
+            if marker.is_some_and(|marker| marker.result == TransactionResult::Abort) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What the batches abort of the transactions that are open in `producers` and of their own; and the producers behind them.
     pub(in crate::log) fn aborted_after(
         self: &Arc<Self>,
@@ -141,7 +154,7 @@ impl Segment {
         let file = self.file()?;
         let (mut scan, mut entries) = (Scan::headers(&*file, 0, self.bytes()), Vec::new());
         while let Step::Batch { position, header } = scan.next_step()? {
-            let completed = producers.update(&header, scan::marker_at(&*file, position, &header)?);
+            let completed = producers.update(&header, scan.marker(position, &header)?);
             entries.extend(completed.and_then(|completed| completed.aborted()));
         }
         Ok((entries, producers))

@@ -20,7 +20,7 @@ pub fn transactional(id: i64, epoch: i16, sequence: i32) -> CheckedBatch {
 }
 
 /// Asks as a leader does, and appends with what it got.
-fn append_in(log: &Log, id: i64, at: i16, sequence: i32) -> Result<Appended, AppendError> {
+pub fn append_in(log: &Log, id: i64, at: i16, sequence: i32) -> Result<Appended, AppendError> {
     let question = Question { producer: producer(id), epoch: epoch(at), sequence, version: TransactionVersion::V2 };
     let guard = log.start_verification(question)?;
     let terms = AppendTerms { guard, ..AppendOrigin::Client.into() };
@@ -38,7 +38,7 @@ fn end_as(
     log.append(marker.batch(producer(id), epoch(at), NOW_MS), LeaderEpoch::ZERO, terms)
 }
 
-fn end(log: &Log, id: i64, at: i16, result: TransactionResult) -> Appended {
+pub fn end(log: &Log, id: i64, at: i16, result: TransactionResult) -> Appended {
     end_as(log, id, at, EndTransactionMarker { result, coordinator_epoch: 0 }, TransactionVersion::V2).unwrap()
 }
 
@@ -47,7 +47,7 @@ fn held(fixture: &Fixture, config: LogConfig) -> Arc<Log> {
     fixture.directory.open_log(&id(0), Arc::new(config)).unwrap()
 }
 
-fn paged() -> LogConfig {
+pub fn paged() -> LogConfig {
     LogConfig { sync: SyncPolicy::PageCache, ..LogConfig::default() }
 }
 
@@ -259,63 +259,6 @@ fn txn_24_what_was_aborted_survives_stops_kills_and_retention() {
     assert!(files() < before);
     let kept = expected.iter().filter(|entry| entry.last >= log.bounds().start()).count();
     assert_eq!(log.aborted_between(Offset::new(30), Offset::new(i64::MAX)).unwrap().len(), kept);
-}
-
-/// Aborted transactions, some across segments, and another producer's that are committed; then a tail of plain records.
-fn ended(dir: &std::path::Path, config: LogConfig, tail_bytes: usize, orderly: bool) -> Vec<AbortedEntry> {
-    let fixture = Fixture::real(dir);
-    fixture.directory.finish_recovery().unwrap();
-    let log = fixture.log(config);
-    append_in(&log, 5, 0, 0).unwrap();
-    for at in 0..12 {
-        append_in(&log, at % 2, (at / 2) as i16, 0).unwrap();
-        let result = if at % 3 == 0 { TransactionResult::Commit } else { TransactionResult::Abort };
-        end(&log, at % 2, (at / 2) as i16 + 1, result);
-    }
-    end(&log, 5, 1, TransactionResult::Abort);
-    fixture.directory.checkpoint().unwrap();
-    for _ in 0..tail_bytes.div_ceil(100_000) {
-        append(&log, batch(1, &vec![7; 100_000.min(tail_bytes)])).unwrap();
-    }
-    if orderly {
-        fixture.directory.close().unwrap();
-    } else {
-        fixture.directory.checkpoint().unwrap();
-    }
-    log.aborted_between(Offset::ZERO, Offset::new(i64::MAX)).unwrap()
-}
-
-#[test]
-fn log_23_transaction_indexes_lost_with_the_others_are_made_again() {
-    let paths = |dir: &std::path::Path, suffix: &str| -> Vec<_> {
-        let all = std::fs::read_dir(dir.join("t-0")).unwrap().map(|file| file.unwrap().path());
-        let mut named: Vec<_> = all.filter(|path| path.to_string_lossy().ends_with(suffix)).collect();
-        named.sort();
-        named
-    };
-    // Segments of two batches; one segment small, walked at each start, and large.
-    for (segment_bytes, tail_bytes) in [(200, 0), (200, 60), (1 << 30, 0), (1 << 30, 300_000), (1 << 30, 2_000_000)] {
-        for (orderly, keeps_snapshots) in [(true, true), (true, false), (false, true), (false, false)] {
-            let case = format!("{segment_bytes} {tail_bytes} orderly {orderly} snapshots {keeps_snapshots}");
-            let dir = tempfile::tempdir().unwrap();
-            let config = || LogConfig { segment_bytes, ..paged() };
-            let expected = ended(dir.path(), config(), tail_bytes, orderly);
-            assert_eq!(expected.len(), 9, "{case}");
-            let indexes = paths(dir.path(), ".txnindex");
-            let before: Vec<_> = indexes.iter().map(|path| std::fs::read(path).unwrap()).collect();
-            let lost = paths(dir.path(), "index").into_iter();
-            let lost = lost.chain(if keeps_snapshots { vec![] } else { paths(dir.path(), ".snapshot") });
-            lost.for_each(|path| std::fs::remove_file(path).unwrap());
-            for start in 0..2 {
-                let fixture = Fixture::real(dir.path());
-                let log = fixture.log(config());
-                let all = log.aborted_between(Offset::ZERO, Offset::new(i64::MAX)).unwrap();
-                assert_eq!(all, expected, "{case}, start {start}");
-                let after: Vec<_> = indexes.iter().map(|path| std::fs::read(path).unwrap_or_default()).collect();
-                assert_eq!(after, before, "{case}, start {start}");
-            }
-        }
-    }
 }
 
 #[test]

@@ -1,0 +1,153 @@
+//! Transaction indexes that are lost with the other index files, or cut short: made again from the batches, by a start that
+//! looks no further back than it has to.
+use super::{
+    transactions::{append_in, end, paged},
+    *,
+};
+use crate::{
+    log::AbortedEntry,
+    platform::{Fault, MemoryDisk, OperationKind},
+    record::TransactionResult,
+};
+use std::{fs, path::PathBuf};
+
+/// Aborted transactions, one across segments, and others that are committed; then a tail of plain records.
+fn ended(dir: &Path, config: LogConfig, tail_bytes: usize, orderly: bool) -> Vec<AbortedEntry> {
+    let fixture = Fixture::real(dir);
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(config);
+    append_in(&log, 5, 0, 0).unwrap();
+    for at in 0..12 {
+        append_in(&log, at % 2, (at / 2) as i16, 0).unwrap();
+        let result = if at % 3 == 0 { TransactionResult::Commit } else { TransactionResult::Abort };
+        end(&log, at % 2, (at / 2) as i16 + 1, result);
+    }
+    end(&log, 5, 1, TransactionResult::Abort);
+    fixture.directory.checkpoint().unwrap();
+    for _ in 0..tail_bytes.div_ceil(100_000) {
+        append(&log, batch(1, &vec![7; 100_000.min(tail_bytes)])).unwrap();
+    }
+    if orderly {
+        fixture.directory.close().unwrap();
+    } else {
+        fixture.directory.checkpoint().unwrap();
+    }
+    all(&log)
+}
+
+fn all(log: &Log) -> Vec<AbortedEntry> {
+    log.aborted_between(Offset::ZERO, Offset::new(i64::MAX)).unwrap()
+}
+
+fn paths(dir: &Path, suffix: &str) -> Vec<PathBuf> {
+    let all = fs::read_dir(dir.join("t-0")).unwrap().map(|file| file.unwrap().path());
+    let mut named: Vec<_> = all.filter(|path| path.to_string_lossy().ends_with(suffix)).collect();
+    named.sort();
+    named
+}
+
+/// Loses things, and holds two starts against what was there before.
+fn is_made_again(case: &str, config: &LogConfig, tail_bytes: usize, orderly: bool, lose: impl FnOnce(&Path)) {
+    let dir = tempfile::tempdir().unwrap();
+    let expected = ended(dir.path(), config.clone(), tail_bytes, orderly);
+    assert_eq!(expected.len(), 9, "{case}");
+    let indexes = paths(dir.path(), ".txnindex");
+    let read = |path: &PathBuf| fs::read(path).unwrap_or_default();
+    let before: Vec<_> = indexes.iter().map(read).collect();
+    lose(dir.path());
+    for start in 0..2 {
+        let fixture = Fixture::real(dir.path());
+        let log = fixture.log(config.clone());
+        assert_eq!(all(&log), expected, "{case}, start {start}");
+        assert_eq!(indexes.iter().map(read).collect::<Vec<_>>(), before, "{case}, start {start}");
+    }
+}
+
+fn remove(paths: Vec<PathBuf>) {
+    paths.iter().for_each(|path| fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn log_23_transaction_indexes_lost_with_the_others_are_made_again() {
+    // Segments of two batches; one segment small, walked at each start, and large.
+    for (segment_bytes, tail_bytes) in [(200, 0), (200, 60), (1 << 30, 0), (1 << 30, 300_000), (1 << 30, 2_000_000)] {
+        for (orderly, keeps_snapshots) in [(true, true), (true, false), (false, true), (false, false)] {
+            let case = format!("{segment_bytes} {tail_bytes} orderly {orderly} snapshots {keeps_snapshots}");
+            let config = LogConfig { segment_bytes, ..paged() };
+            is_made_again(&case, &config, tail_bytes, orderly, |dir| {
+                remove(paths(dir, "index"));
+                remove(if keeps_snapshots { vec![] } else { paths(dir, ".snapshot") });
+            });
+        }
+    }
+}
+
+#[test]
+fn log_23_transaction_indexes_cut_short_beside_a_lost_index_are_made_whole() {
+    for orderly in [true, false] {
+        // Two transactions and more to a segment.
+        let config = LogConfig { segment_bytes: 700, ..paged() };
+        is_made_again(&format!("orderly {orderly}"), &config, 60, orderly, |dir| {
+            remove(paths(dir, ".index"));
+            // Of the last segment, which has no index until it is large, nothing tells.
+            let last = paths(dir, ".log").pop().unwrap().with_extension("txnindex");
+            let cut = paths(dir, ".txnindex").into_iter().filter(|path| {
+                let (bytes, entry) = (fs::metadata(path).unwrap().len(), AbortedEntry::BYTES as u64);
+                let cut = bytes > entry && *path != last;
+                let cut_bytes = if cut { bytes - entry } else { bytes };
+                fs::File::options().write(true).open(path).unwrap().set_len(cut_bytes).unwrap();
+                cut
+            });
+            assert!(cut.count() > 1);
+        });
+    }
+}
+
+/// Plain records in full segments, a small last segment with the end of a transaction, an orderly stop; then what `lose` does.
+/// Does a start come through that reads log files at most so often?
+fn starts_within(reads: u64, result: TransactionResult, lose: impl Fn(&str) -> bool) -> bool {
+    let disk = MemoryDisk::new();
+    let config = LogConfig { segment_bytes: 20_000, ..paged() };
+    {
+        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+        fixture.directory.finish_recovery().unwrap();
+        let log = fixture.log(config.clone());
+        for at in 0..40 {
+            append(&log, batch(1, &[7; 10_000])).unwrap();
+            if result == TransactionResult::Abort {
+                append_in(&log, 1, at, 0).unwrap();
+                end(&log, 1, at + 1, result);
+            }
+            append(&log, batch(1, &[7; 9_000])).unwrap();
+        }
+        append(&log, batch(1, &[7; 19_900])).unwrap();
+        append_in(&log, 2, 0, 0).unwrap();
+        end(&log, 2, 1, result);
+        fixture.directory.close().unwrap();
+    }
+    for file in disk.list(Path::new("/data/t-0")).unwrap() {
+        if lose(&file.name) {
+            disk.remove_file(&Path::new("/data/t-0").join(&file.name)).unwrap();
+        }
+    }
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    disk.inject(Fault::once(OperationKind::Read, ".log").after(reads).for_ever());
+    let opened = fixture.directory.open_log(&id(0), Arc::new(config));
+    disk.clear_faults();
+    assert!(
+        opened.as_ref().is_ok_and(|log| all(log).is_empty() == (result == TransactionResult::Commit)) || reads < 1000
+    );
+    opened.is_ok()
+}
+
+#[test]
+fn log_12_a_start_after_an_orderly_stop_reads_no_more_than_the_last_segment() {
+    assert!(starts_within(10, TransactionResult::Commit, |_| false));
+}
+
+#[test]
+fn log_23_lost_snapshots_do_not_make_every_segment_read_all_before_it() {
+    let is_lost = |name: &str| name.ends_with("index") || name.ends_with("snapshot");
+    assert!(starts_within(300, TransactionResult::Abort, is_lost));
+    assert!(!starts_within(30, TransactionResult::Abort, is_lost), "the segments are looked at");
+}
