@@ -171,6 +171,12 @@ fn txn_25_transactions_that_hang_are_found_and_aborted() {
         rows.map(|one| (one["partition"].as_i64().unwrap(), one["aborted"].as_bool().unwrap())).collect::<Vec<_>>()
     };
     assert_eq!(found(&["--topic", &name, "--older-than", "2d"]), [], "nothing is as old as that");
+    let remark = |age: &str| {
+        let output = broker.run(&["txn", "abort-hanging", "--topic", &name, "--older-than", age], b"");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = remark("2d");
+    assert!(said.contains("what hangs there (2) was written to since"), "{said}");
     assert_eq!(found(&["--topic", &name, "--dry-run"]), [(0, false), (2, false)]);
     assert_eq!(found(&["--topic", &name, "--partition", "1"]), []);
     let shown = broker.ok(&["txn", "abort-hanging", "--transactional-id", &id, "--dry-run"], b"");
@@ -178,6 +184,8 @@ fn txn_25_transactions_that_hang_are_found_and_aborted() {
     assert_eq!(found(&["--transactional-id", &id]), [(2, true)]);
     assert_eq!(found(&["--topic", &name, "--partition", "0"]), [(0, true)]);
     assert_eq!(found(&["--topic", &name]), []);
+    let said = remark("2d");
+    assert!(said.contains("nothing hangs there"), "{said}");
     assert_eq!(read(), "", "aborted, and nobody waits");
     assert!(broker.fails(3, &["txn", "abort-hanging", "--topic", &name, "--partition", "7"]).contains("0 to 2"));
     assert!(broker.fails(3, &["txn", "abort-hanging", "--topic", "no-such-topic"]).contains("does not exist"));

@@ -20,6 +20,9 @@ use crate::{
 };
 use serde_json::json;
 
+const NONE_HANGS: &str =
+    "nothing hangs there: what is open, its coordinator will end; `ottla txn list --state Ongoing` shows what is";
+
 pub async fn run(cluster: &mut Cluster, args: &AbortArgs, output: &mut Output) -> Result<(), CliError> {
     let older_ms = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     let before_ms = SystemClock::new().wall_ms().saturating_sub(older_ms);
@@ -31,15 +34,14 @@ pub async fn run(cluster: &mut Cluster, args: &AbortArgs, output: &mut Output) -
     if let (Some(wanted), [topic]) = (args.partition, &topics[..]) {
         check_partition(topic, wanted)?;
     }
-    let mut hangs = Vec::new();
-    for topic in &topics {
-        let candidates = hanging::open(cluster, topic, args.partition, before_ms, producer_id).await?;
-        hangs.extend(hanging::among(cluster, topic, candidates).await?);
-    }
-    if hangs.is_empty() {
-        output.remark(
-            "nothing hangs there: what is open, its coordinator will end; `ottla txn list --state Ongoing` shows what is",
-        );
+    let hangs = hanging::within(cluster, &topics, args.partition, before_ms, producer_id).await?;
+    if hangs.is_empty() && !output.quiet {
+        output.remark(&match hanging::within(cluster, &topics, args.partition, i64::MAX, producer_id).await?.len() {
+            0 => NONE_HANGS.to_owned(),
+            younger => {
+                format!("what hangs there ({younger}) was written to since: a shorter --older-than takes it too")
+            }
+        });
     }
     let mut tally = Tally::default();
     for one in &hangs {

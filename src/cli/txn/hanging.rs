@@ -51,7 +51,7 @@ impl Open {
 
 /// Open transactions in partitions of `topic` (all, or one) to which nothing was added since `before_ms`, of one producer
 /// or of any.
-pub async fn open(
+async fn open(
     cluster: &mut Cluster,
     topic: &Topic,
     partition: Option<i32>,
@@ -90,7 +90,7 @@ pub async fn open(
 
 /// Those of `candidates` that no coordinator will end. Looked at once more at the last: what was ended meanwhile, or is
 /// another transaction by now, hangs no longer.
-pub async fn among(cluster: &mut Cluster, topic: &Topic, candidates: Vec<Open>) -> Result<Vec<Open>, CliError> {
+async fn among(cluster: &mut Cluster, topic: &Topic, candidates: Vec<Open>) -> Result<Vec<Open>, CliError> {
     if candidates.is_empty() {
         return Ok(candidates);
     }
@@ -108,6 +108,22 @@ pub async fn among(cluster: &mut Cluster, topic: &Topic, candidates: Vec<Open>) 
     let hangs = unawaited(candidates, &awaited);
     let still = open(cluster, topic, None, i64::MAX, None).await?;
     Ok(hangs.into_iter().filter(|one| still.iter().any(|now| now.is_same(one))).collect())
+}
+
+/// Those of all `topics` to which nothing was added since `before_ms`.
+pub async fn within(
+    cluster: &mut Cluster,
+    topics: &[Topic],
+    partition: Option<i32>,
+    before_ms: i64,
+    producer_id: Option<i64>,
+) -> Result<Vec<Open>, CliError> {
+    let mut hangs = Vec::new();
+    for topic in topics {
+        let candidates = open(cluster, topic, partition, before_ms, producer_id).await?;
+        hangs.extend(among(cluster, topic, candidates).await?);
+    }
+    Ok(hangs)
 }
 
 fn unawaited(candidates: Vec<Open>, awaited: &BTreeMap<i64, BTreeSet<(String, i32)>>) -> Vec<Open> {
