@@ -119,6 +119,7 @@ fn note(key: i16) -> &'static str {
         2 => "nothing is tiered: its special timestamps find no offset",
         10 => "groups and transactional ids; version 6 only adds share groups",
         17 | 36 => "nobody authenticates yet: always `ILLEGAL_SASL_STATE`, as by Kafka on a PLAINTEXT listener",
+        28 => "version 6, with topic ids (KIP-1319), came after Kafka 4.3",
         32 => "topics, brokers, their loggers, metrics of clients, and groups",
         33 | 44 => "topics, brokers, metrics of clients, and groups; loggers are `INVALID_REQUEST`",
         _ => "",

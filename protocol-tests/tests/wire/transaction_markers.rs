@@ -11,8 +11,8 @@ use protocol_tests::groups::new_group;
 use protocol_tests::time::now_ms;
 use protocol_tests::transactions::{Producer, commit_offset, find, read, settled};
 use protocol_tests::{
-    Batch, Code, Connection, Topic, assert_error, assert_ok, end_offset, fetch, new_producer, new_topic, produce,
-    topic_name,
+    Batch, Code, Connection, Topic, assert_error, assert_ok, end_offset, fetch, new_producer, new_topic, on_kafka,
+    produce, topic_name,
 };
 
 /// Epochs of a marker: the producer's and the coordinator's.
@@ -141,6 +141,27 @@ fn txn_10_markers_of_older_epochs_and_coordinators_are_refused() {
         assert_ok(write_2(&mut connection, &topic, id, Epochs(5, 7), protocol));
     }
     assert_eq!(end_offset(&mut connection, &topic), 4);
+}
+
+#[test]
+fn txn_10_a_marker_has_a_producer_and_an_epoch() {
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    let (id, _) = new_producer(&mut connection);
+    let is_none = |own| if on_kafka() { Code::UnknownServerError } else { own };
+    assert_error(write(&mut connection, &topic, -1, Epochs(0, 0)), is_none(Code::InvalidRequest));
+    assert_error(write_2(&mut connection, &topic, -1, Epochs(0, 0), 2), is_none(Code::InvalidRequest));
+    assert_error(write(&mut connection, &topic, id, Epochs(-1, 0)), is_none(Code::InvalidProducerEpoch));
+    assert_error(write_2(&mut connection, &topic, id, Epochs(-1, 0), 2), is_none(Code::InvalidProducerEpoch));
+    if !on_kafka() {
+        for producer_id in [-2, i64::MIN] {
+            assert_error(write(&mut connection, &topic, producer_id, Epochs(0, 0)), Code::InvalidRequest);
+        }
+    }
+    for epoch in [-2, i16::MIN] {
+        assert_error(write(&mut connection, &topic, id, Epochs(epoch, 0)), Code::InvalidProducerEpoch);
+    }
+    assert_eq!(end_offset(&mut connection, &topic), 0);
 }
 
 #[test]
