@@ -58,6 +58,7 @@ pub use log_dir::LogDir;
 pub use log_dir_error::LogDirError;
 pub use moving::{MoveError, Moving, Progress, settle_duplicates};
 pub use names::may_move;
+pub use partition_dirs::{AskEarlier, Earlier};
 pub use producer_state::{AppendOrigin, ProducerError, ProducerView};
 pub use properties::MetaProperties;
 pub use read::{AbortedTransaction, Ended, Read, ReadError, ReadLimit, Slice};

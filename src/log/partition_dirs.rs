@@ -19,6 +19,27 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+/// What is known of the topics that had a partition's name before its topic.
+#[derive(Clone, Default, Debug)]
+pub struct Earlier {
+    /// Those that were deleted.
+    pub deleted: BTreeSet<TopicId>,
+    /// The topic is no older than the last life of the broker: that life may have been killed before it took the notes of a deleted one
+    /// out of the checkpoints.
+    pub is_young: bool,
+}
+
+/// Answers for a log. It may take as long as the metadata log is to read, and is asked only where something is not as it should be.
+pub type AskEarlier = Arc<dyn Fn(&LogId) -> Earlier + Send + Sync>;
+
+/// What stands where a log's directory should.
+enum Place {
+    Held(Vec<Entry>),
+    /// What stood there was another topic's, or nobody's.
+    Cleared,
+    Empty,
+}
+
 /// What the last life left here that is no partition as it should be.
 #[derive(Default)]
 pub(in crate::log) struct Leftovers {
@@ -69,6 +90,26 @@ impl LogDir {
         let noted = self.checkpoints.lock().noted();
         let is_gone = |at: &TopicPartition| !names.contains(&names::of_partition(&at.topic, at.partition));
         noted.into_iter().filter(is_gone).for_each(|at| self.forget(at));
+    }
+
+    /// Who knows of topics that were deleted. Without, a directory is never deleted for another that takes its name.
+    pub fn ask_of_earlier(&self, ask: AskEarlier) {
+        let _ = self.earlier.set(ask);
+    }
+
+    fn earlier(&self, id: &LogId) -> Earlier {
+        self.earlier.get().map(|ask| ask(id)).unwrap_or_default()
+    }
+
+    /// Forgets what is noted of partitions that are neither known nor here: a kill came before the notes of a deleted topic were taken
+    /// out of the checkpoints.
+    pub fn forget_deleted(&self, is_known: impl Fn(&TopicPartition) -> bool) {
+        let noted = self.checkpoints.lock().noted();
+        for at in noted.into_iter().filter(|at| !is_known(at)) {
+            if !self.shared.disk.exists(&self.path().join(names::of_partition(&at.topic, at.partition))) {
+                self.forget(at);
+            }
+        }
     }
 
     /// Whether there is a directory of any partition but the metadata log's.
@@ -166,28 +207,40 @@ impl LogDir {
     pub(in crate::log) fn found_or_made(&self, id: &LogId, path: &Path) -> Result<Option<Vec<Entry>>, LogError> {
         let name = names::of_partition(&id.topic, id.partition);
         let _naming = self.naming.lock();
-        let listing = self.existing(id, &name, path)?;
-        if listing.is_none() {
-            // What the checkpoints say is of an earlier topic of this name, or of a directory that was taken away. They say so no
-            // longer before the directory is there: a start between the two would take it for the new log's.
-            let at = id.topic_partition();
-            if self.was_synced(&at) {
-                tracing::warn!(log = %path.display(), "the partition's directory is gone, with the records in it: its log begins anew");
-            }
-            self.forget(at.clone());
-            self.write_forgotten(&at).map_err(LogError::io("write the checkpoints of", self.path()))?;
-            self.create_folder(id, path).map_err(LogError::io("create", path))?;
-            self.topic_ids.lock().insert(name, id.topic_id);
+        let at = id.topic_partition();
+        match self.existing(id, &name, path)? {
+            Place::Held(listing) => return Ok(Some(listing)),
+            Place::Empty if self.was_synced(&at) => self.tell_gone(id, path),
+            Place::Empty | Place::Cleared => {}
         }
-        Ok(listing)
+        // What the checkpoints say is of an earlier topic of this name, or of a directory that was taken away. They say so no
+        // longer before the directory is there: a start between the two would take it for the new log's.
+        self.forget(at.clone());
+        self.write_forgotten(&at).map_err(LogError::io("write the checkpoints of", self.path()))?;
+        self.create_folder(id, path).map_err(LogError::io("create", path))?;
+        self.topic_ids.lock().insert(name, id.topic_id);
+        Ok(None)
+    }
+
+    /// Records are noted, and there is no directory for them.
+    fn tell_gone(&self, id: &LogId, path: &Path) {
+        let log = path.display();
+        let earlier = self.earlier(id);
+        if earlier.deleted.is_empty() {
+            tracing::warn!(%log, "the partition's directory is gone, with the records in it: its log begins anew");
+        } else if earlier.is_young {
+            tracing::info!(%log, "the records that the checkpoints still note here were of an earlier topic of this name, which was deleted");
+        } else {
+            tracing::warn!(%log, "the partition's directory is gone, with the records in it, unless they were of an earlier topic of this name: its log begins anew");
+        }
     }
 
     /// The listing of the log's directory, when it is there and belongs to this topic. One of an earlier topic of the
     /// same name is never adopted (LOG-27).
-    fn existing(&self, id: &LogId, name: &str, path: &Path) -> Result<Option<Vec<Entry>>, LogError> {
+    fn existing(&self, id: &LogId, name: &str, path: &Path) -> Result<Place, LogError> {
         let listing = match self.shared.disk.list(path) {
             Ok(listing) => listing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::Empty),
             Err(error) => return Err(LogError::io("list", path)(error)),
         };
         let known = self.topic_ids.lock().get(name).copied();
@@ -199,20 +252,25 @@ impl LogDir {
             if id.topic_id == TopicId::METADATA {
                 self.say_whose_again(path).map_err(LogError::io("write", path))?;
             }
-            return Ok(Some(listing));
+            return Ok(Place::Held(listing));
         }
         let has_records = listing.iter().any(|file| file.name.ends_with(names::LOG) && file.len > 0);
         if topic_id.is_none() && has_records && self.was_synced(&id.topic_partition()) {
             let what = "it does not say any more whose records these are".to_owned();
             return Err(LogError::Damaged { path: path.join(names::PARTITION_METADATA), position: 0, what });
         }
-        if has_records {
-            self.set_aside(name, names::STRAY_DIR).map_err(LogError::io("rename", path))?;
-        } else {
+        if !has_records {
             self.shared.disk.remove_dir_all(path).map_err(LogError::io("remove", path))?;
             self.topic_ids.lock().remove(name);
+        } else if topic_id.is_some_and(|topic_id| self.earlier(id).deleted.contains(&topic_id)) {
+            // A kill came between the deletion and the disk.
+            let left = self.set_aside(name, names::DELETE_DIR).map_err(LogError::io("rename", path))?;
+            tracing::info!(directory = %left.display(), "deleted what a deleted topic had left");
+            self.shared.remove_later(left, true, 0);
+        } else {
+            self.set_aside(name, names::STRAY_DIR).map_err(LogError::io("rename", path))?;
         }
-        Ok(None)
+        Ok(Place::Cleared)
     }
 
     /// The file that says of which topic the metadata log is may be lost.

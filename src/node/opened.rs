@@ -6,7 +6,7 @@ use super::{
     features::{features, first_levels},
     format::check_new_metadata_log,
     groups::{group_coordinator, group_settings},
-    history::directories_ever,
+    history::{ask_of_earlier, directories_ever},
     limits::connection_rules,
     moving::configure_directories,
     observe::MetadataGauges,
@@ -88,6 +88,8 @@ fn recover_all(
         return Err(refused);
     }
     storage.identity.write(&all, &storage.metadata, node)?;
+    let earlier = ask_of_earlier(log.clone(), node);
+    storage.directories.iter().for_each(|directory| directory.ask_of_earlier(earlier.clone()));
     let settings = cleaner_settings(&parts.config.log.cleaner);
     let cleaner = Cleaner::new(storage.directories.clone(), parts.clock.clone(), settings);
     let (its_groups, its_cleaner, its_directories) = (groups.clone(), cleaner.clone(), partitions.clone());

@@ -11,7 +11,7 @@ use crate::{
     quorum::MetadataLog,
     replica::{Found, Partition, Partitions},
     store::View,
-    types::TopicId,
+    types::{TopicId, TopicPartition},
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -120,6 +120,8 @@ pub(super) fn recover(
     log: &dyn MetadataLog,
 ) -> Result<(), LogDirError> {
     for directory in &storage.directories {
+        let is_known = |at: &TopicPartition| partitions.partition(at.topic.as_str(), at.partition).is_some();
+        directory.forget_deleted(is_known);
         let pending = directory.pending();
         let is_known =
             |(topic, _): &(TopicId, i32)| *topic == TopicId::METADATA || partitions.topic_by_id(*topic).is_some();

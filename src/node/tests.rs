@@ -2,6 +2,7 @@
 //! kills at any moment: what was answered with `acks=all` is there afterwards, once, in order and visible.
 mod clock;
 mod directories;
+mod earlier;
 mod full;
 mod strays;
 
