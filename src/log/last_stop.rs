@@ -28,7 +28,8 @@ pub(in crate::log) fn open_wal(
         check_write_ahead_log(&**disk, path)?;
     }
     reserve::give_up_if_full(&**disk, path)?;
-    let opened = Wal::open(disk.clone(), clock.clone(), &path.join(names::WAL), settings.wal.clone());
+    let wal = path.join(names::WAL);
+    let opened = Wal::open_after(disk.clone(), clock.clone(), &wal, settings.wal.clone(), orderly.is_some());
     let (wal, recovered) = opened.map_err(reserve::told(path))?;
     if orderly.is_some() {
         remove_marker(&**disk, path)?;

@@ -6,6 +6,7 @@ use super::{
     format::BLOCK_BYTES,
     gather::{Gathering, Wait},
     group::Group,
+    newest::{Newest, NewestNote},
     write_ahead::{Shared, State},
 };
 use crate::platform::Clock;
@@ -27,6 +28,7 @@ pub(super) struct Committer {
     clock: Arc<dyn Clock>,
     current: LogFile,
     position: u64,
+    newest: Option<NewestNote>,
     /// Oldest first, without the current one.
     live: VecDeque<LiveFile>,
     /// What the newest durable group says.
@@ -50,6 +52,7 @@ impl Committer {
         shared: Arc<Shared>,
         clock: Arc<dyn Clock>,
         current: LogFile,
+        newest: Option<NewestNote>,
         live: VecDeque<LiveFile>,
         released_durably: WalSequence,
     ) -> Committer {
@@ -58,6 +61,7 @@ impl Committer {
             clock,
             current,
             position: LogFile::FIRST_POSITION,
+            newest,
             live,
             released_durably,
             begun_since_release: 0,
@@ -205,6 +209,12 @@ impl Committer {
     /// The write that everybody waits for. One at a time: when it fails, nothing after it was written.
     fn write(&mut self, group: &mut Group) -> Result<Duration, WalError> {
         group.seal(self.current.number, self.current.salt, self.position);
+        if self.position == LogFile::FIRST_POSITION
+            && let Some(note) = &self.newest
+        {
+            // Once per file; its group waits, so that none is acknowledged of which a lost file would leave no trace.
+            note.write(Newest { number: self.current.number, first_sequence: group.first_sequence });
+        }
         let began = self.clock.monotonic();
         self.current
             .file

@@ -23,6 +23,13 @@ pub enum WalError {
         path.parent().unwrap_or(path).display()
     )]
     Damaged { path: PathBuf, position: u64, sequence: WalSequence, reason: &'static str },
+    /// Files that had acknowledged entries are not there.
+    #[error(
+        "files of {} are gone or damaged, and the broker was not stopped in order: file {number} was written to, and all entries before \
+         {sequence}. Put them back. To go on without what was acknowledged since the last checkpoint, make an empty directory in its place",
+        path.display()
+    )]
+    Gone { path: PathBuf, number: u64, sequence: WalSequence },
     #[error("{} was written by a newer version of this broker (write-ahead log format {version})", path.display())]
     UnknownVersion { path: PathBuf, version: u32 },
     #[error("an entry of {len} bytes is larger than the write-ahead log takes ({len_max})")]

@@ -20,6 +20,8 @@ const NUMBERED: &str = "wal";
 const SPARE: &str = "spare";
 /// A file that was being zero-filled.
 const UNFINISHED: &str = "tmp";
+/// The note of the newest file with a group.
+const NEWEST: &str = "newest";
 
 /// A file that groups are written to.
 pub(super) struct LogFile {
@@ -236,7 +238,30 @@ impl Directory {
         Ok(LogFile { file, path: numbered, number, salt, file_bytes })
     }
 
+    /// `None` where there is none.
+    pub fn read_newest(&self) -> Result<Option<Vec<u8>>, WalError> {
+        let path = self.path.join(NEWEST);
+        match self.disk.read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).map_err(WalError::io("read", &path)),
+        }
+    }
+
+    pub fn open_newest(&self) -> std::io::Result<Arc<dyn DiskFile>> {
+        self.open_as_can_be(&self.path.join(NEWEST))
+    }
+
+    pub fn remove_newest(&self) -> Result<(), WalError> {
+        let path = self.path.join(NEWEST);
+        self.disk.remove_file(&path).map_err(WalError::io("remove", &path))?;
+        self.sync_names()
+    }
+
     fn open_to_write(&self, path: &Path) -> Result<Arc<dyn DiskFile>, WalError> {
+        self.open_as_can_be(path).map_err(WalError::io("open", path))
+    }
+
+    fn open_as_can_be(&self, path: &Path) -> std::io::Result<Arc<dyn DiskFile>> {
         if self.direct() {
             match self.disk.open(path, OpenMode::CreateDirect) {
                 Ok(file) => return Ok(file),
@@ -247,10 +272,10 @@ impl Directory {
                         "the filesystem refuses direct writes: the write-ahead log goes through the page cache"
                     );
                 }
-                Err(error) => return Err(WalError::io("open", path)(error)),
+                Err(error) => return Err(error),
             }
         }
-        self.disk.open(path, OpenMode::Create).map_err(WalError::io("open", path))
+        self.disk.open(path, OpenMode::Create)
     }
 
     pub fn sync_names(&self) -> Result<(), WalError> {

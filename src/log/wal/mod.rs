@@ -12,6 +12,7 @@ mod format;
 mod gather;
 mod group;
 mod laid_out;
+mod newest;
 mod replay;
 mod scan;
 mod settings;

@@ -35,6 +35,7 @@ pub struct Recovered {
     entries: Vec<RecoveredEntry>,
     released: WalSequence,
     next_sequence: WalSequence,
+    newest_used: Option<u64>,
 }
 
 impl std::fmt::Debug for Recovered {
@@ -85,6 +86,11 @@ impl Recovered {
         self.released
     }
 
+    /// The number of the newest file with a group.
+    pub(super) fn newest_used(&self) -> Option<u64> {
+        self.newest_used
+    }
+
     pub(super) fn entry_bytes(&self) -> u64 {
         self.entries.iter().map(|e| EntryHead::BYTES as u64 + u64::from(e.head.len)).sum()
     }
@@ -112,8 +118,11 @@ impl Recovered {
             .collect();
         let mut chain = Chain::default();
         let mut live = VecDeque::new();
+        let mut newest_used = None;
         for (scan, scanned) in scans.iter().zip(read_all(&scans)) {
-            chain.take(scan, scanned?)?;
+            let scanned = scanned?;
+            newest_used = scanned.first_sequence.map(|_| scan.header.number).or(newest_used);
+            chain.take(scan, scanned)?;
             live.push_back(LiveFile { number: scan.header.number, file_bytes: scan.file_bytes, end: chain.next() });
         }
         let (entries, released, next_sequence) = chain.finish()?;
@@ -121,7 +130,7 @@ impl Recovered {
         for &number in &found.numbered {
             directory.sync_file(number)?;
         }
-        Ok((Recovered { files, entries, released, next_sequence }, live))
+        Ok((Recovered { files, entries, released, next_sequence, newest_used }, live))
     }
 }
 

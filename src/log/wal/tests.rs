@@ -2,6 +2,7 @@
 mod crash;
 mod damage;
 mod failure;
+mod gone;
 mod laid_out;
 mod load;
 mod recycling;

@@ -8,6 +8,7 @@ use super::{
     format::{BATCH_UNCHECKED_BYTES, BLOCK_BYTES, in_blocks},
     group::Group,
     laid_out::LaidOut,
+    newest::NewestNote,
     replay::Recovered,
     settings::{WalFigures, WalSettings},
     supply::{Asked, Supply},
@@ -128,16 +129,28 @@ impl Wal {
     /// Reads what is there and starts a new file for new entries; the old files stay until they are released.
     ///
     /// # Errors
-    /// `Damaged` when acknowledged entries cannot be read any more: nothing was changed then.
+    /// `Damaged` or `Gone` when acknowledged entries cannot be read any more: nothing was changed then.
     pub fn open(
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
         directory: &Path,
         settings: WalSettings,
     ) -> Result<(Arc<Wal>, Recovered), WalError> {
+        Wal::open_after(disk, clock, directory, settings, false)
+    }
+
+    /// As `open`; after an orderly stop the logs have all that files which are gone had.
+    pub fn open_after(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        directory: &Path,
+        settings: WalSettings,
+        orderly: bool,
+    ) -> Result<(Arc<Wal>, Recovered), WalError> {
         let directory = Directory::open(disk, directory, settings.direct)?;
         let found = directory.list()?;
         let (recovered, live) = Recovered::read(&directory, &found)?;
+        NewestNote::check(&directory, &found.numbered, &recovered, orderly)?;
         for name in &found.unfinished {
             directory.remove_unfinished(name)?;
         }
@@ -146,6 +159,7 @@ impl Wal {
             // change while a power loss can bring the old one back.
             directory.sync_names()?;
         }
+        let newest = NewestNote::open(&directory);
         let next_number = found.next_number();
         let file_bytes = in_blocks(settings.file_bytes);
         let sizes = (in_blocks(settings.first_file_bytes).min(file_bytes), file_bytes);
@@ -171,7 +185,7 @@ impl Wal {
                 shared.look_again();
             }
         })?;
-        let committer = Committer::new(shared.clone(), clock, current, live, recovered.released());
+        let committer = Committer::new(shared.clone(), clock, current, newest, live, recovered.released());
         let thread = std::thread::Builder::new()
             .name("wal".into())
             .spawn(move || committer.run())
