@@ -25,8 +25,8 @@ pub enum WalError {
     Damaged { path: PathBuf, position: u64, sequence: WalSequence, reason: &'static str },
     /// Files that had acknowledged entries are not there.
     #[error(
-        "files of {} are gone or damaged, and the broker was not stopped in order: file {number} was written to, and all entries before \
-         {sequence}. Put them back. To go on without what was acknowledged since the last checkpoint, make an empty directory in its place",
+        "files of {} are gone or damaged, and the broker was not stopped in order: it had written to file {number}, which begins \
+         with entry {sequence}. Put them back. To go on without what was acknowledged since the last checkpoint, make an empty directory in its place",
         path.display()
     )]
     Gone { path: PathBuf, number: u64, sequence: WalSequence },
