@@ -213,7 +213,7 @@ impl Committer {
             && let Some(note) = &self.newest
         {
             // Once per file; its group waits, so that none is acknowledged of which a lost file would leave no trace.
-            note.write(Newest { number: self.current.number, first_sequence: group.first_sequence });
+            note.write(Newest { number: self.current.number, first_sequence: group.first_sequence })?;
         }
         let began = self.clock.monotonic();
         self.current

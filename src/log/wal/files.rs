@@ -238,9 +238,13 @@ impl Directory {
         Ok(LogFile { file, path: numbered, number, salt, file_bytes })
     }
 
+    pub fn newest_path(&self) -> PathBuf {
+        self.path.join(NEWEST)
+    }
+
     /// `None` where there is none.
     pub fn read_newest(&self) -> Result<Option<Vec<u8>>, WalError> {
-        let path = self.path.join(NEWEST);
+        let path = self.newest_path();
         match self.disk.read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some).map_err(WalError::io("read", &path)),
@@ -248,11 +252,11 @@ impl Directory {
     }
 
     pub fn open_newest(&self) -> std::io::Result<Arc<dyn DiskFile>> {
-        self.open_as_can_be(&self.path.join(NEWEST))
+        self.open_as_can_be(&self.newest_path())
     }
 
     pub fn remove_newest(&self) -> Result<(), WalError> {
-        let path = self.path.join(NEWEST);
+        let path = self.newest_path();
         self.disk.remove_file(&path).map_err(WalError::io("remove", &path))?;
         self.sync_names()
     }

@@ -8,7 +8,7 @@ use super::{
     replay::Recovered,
 };
 use crate::platform::DiskFile;
-use std::{io::IoSlice, sync::Arc};
+use std::{io::IoSlice, path::PathBuf, sync::Arc};
 
 const MAGIC: &[u8; 8] = b"OTTLANEW";
 
@@ -59,6 +59,7 @@ impl Newest {
 
 /// The file of the note.
 pub(super) struct NewestNote {
+    path: PathBuf,
     file: Arc<dyn DiskFile>,
 }
 
@@ -89,17 +90,22 @@ impl NewestNote {
                 let zeros = Chunk::new();
                 file.write_slices_at(&mut [IoSlice::new(&zeros.bytes()[..BLOCK_BYTES])], 0)?;
             }
-            Ok(NewestNote { file })
+            Ok(NewestNote { path: directory.newest_path(), file })
         });
         opened.inspect_err(|error| tracing::debug!(%error, "no note of the write-ahead log's newest file")).ok()
     }
 
-    /// An old note is as true as a new one.
-    pub fn write(&self, newest: Newest) {
+    /// An old note is as true as a new one where only room is missing. Any other failure is the device's (LOG-9).
+    pub fn write(&self, newest: Newest) -> Result<(), WalError> {
         let mut block = Chunk::new();
         block.bytes_mut()[..Newest::BYTES].copy_from_slice(&newest.to_bytes());
-        if let Err(error) = self.file.write_slices_synced_at(&mut [IoSlice::new(&block.bytes()[..BLOCK_BYTES])], 0) {
-            tracing::debug!(%error, "the note of the write-ahead log's newest file cannot be written");
+        let written = self.file.write_slices_synced_at(&mut [IoSlice::new(&block.bytes()[..BLOCK_BYTES])], 0);
+        match written.map_err(WalError::io("write", &self.path)) {
+            Err(error) if error.is_disk_full() => {
+                tracing::debug!(%error, "the note of the write-ahead log's newest file stays behind");
+                Ok(())
+            }
+            written => written,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Files that vanish are noticed (LOG-14), and nothing else is taken for it.
 use super::*;
+use crate::platform::{Fault, FaultEffect, OperationKind};
 
 fn path_of(number: u64) -> std::path::PathBuf {
     Path::new(DIRECTORY).join(format!("{number:020}.wal"))
@@ -94,4 +95,17 @@ fn log_14_a_note_that_is_behind_lost_or_damaged_refuses_nothing() {
     }
     disk.remove_file(&note).unwrap();
     assert!(open(&disk).is_ok());
+}
+
+#[test]
+fn log_9_a_note_that_cannot_be_synced_ends_the_log_and_one_without_room_does_not() {
+    for (kind, ends) in [(std::io::ErrorKind::StorageFull, false), (std::io::ErrorKind::Other, true)] {
+        let disk = new_disk();
+        let (wal, _) = open(&disk).unwrap();
+        let (seen, log) = Seen::new();
+        disk.inject(Fault::once(OperationKind::Write, "newest").with(FaultEffect::Error(kind)));
+        append(&wal, &log, 0, b"v").unwrap();
+        assert_eq!(seen.reaches(1), !ends, "{kind}");
+        assert_eq!(append(&wal, &log, 1, b"v").is_err(), ends, "{kind}");
+    }
 }
