@@ -226,3 +226,28 @@ fn log_5_a_gap_of_a_log_that_nothing_is_known_of_is_no_work_of_compaction() {
         assert!(log.bounds().end().get() <= next, "round {round}: the log ends at {}", log.bounds().end());
     }
 }
+
+#[test]
+fn log_18_a_log_with_gaps_whose_notes_were_lost_is_whole_in_every_later_start() {
+    let lost = ["recovery-point-offset-checkpoint", "t-0/leader-epoch-checkpoint"];
+    let more = ["cleaner-offset-checkpoint", "log-start-offset-checkpoint"];
+    let lives = [true, false].into_iter().flat_map(|compact| [(compact, true), (compact, false)]);
+    for ((compact, is_opened), gone) in lives.flat_map(|life| (0..=more.len()).map(move |gone| (life, gone))) {
+        let mut disk = MemoryDisk::new();
+        let due = compacted(&disk, compact);
+        for name in lost.iter().chain(&more[..gone]) {
+            disk.remove_file(&Path::new(PATH).join(name)).unwrap();
+        }
+        let what = format!("compact {compact}, opened {is_opened}, {gone} files more are gone");
+        // The notes are written anew before the log is looked at.
+        for _ in 0..2 {
+            let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+            fixture.directory.finish_recovery().unwrap();
+            if is_opened {
+                assert_eq!(standing(&fixture.log(config(compact))), due, "{what}");
+            }
+            disk = disk.killed();
+        }
+        check_whole(&disk, PATH, compact, &due, &what);
+    }
+}
