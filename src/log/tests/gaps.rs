@@ -3,7 +3,10 @@ use super::{
     following::{follow, standing},
     *,
 };
-use crate::platform::{MemoryDisk, SeededChance};
+use crate::{
+    log::MetaProperties,
+    platform::{MemoryDisk, SeededChance},
+};
 
 const PATH: &str = "/data";
 
@@ -249,5 +252,37 @@ fn log_18_a_log_with_gaps_whose_notes_were_lost_is_whole_in_every_later_start() 
             disk = disk.killed();
         }
         check_whole(&disk, PATH, compact, &due, &what);
+    }
+}
+
+#[test]
+fn log_18_a_log_with_gaps_whose_notes_were_all_lost_is_whole_in_every_later_start() {
+    for (compact, is_cut_short) in [true, false].into_iter().flat_map(|compact| [(compact, true), (compact, false)]) {
+        let mut disk = MemoryDisk::new();
+        let directory_id = Some(TopicId(uuid::Uuid::from_u128(5)));
+        let meta = MetaProperties { cluster_id: "c".into(), node_id: 1, directory_id };
+        Fixture::open(Arc::new(disk.clone()), Path::new(PATH)).directory.write_meta_properties(&meta).unwrap();
+        let due = compacted(&disk, compact);
+        for folder in [PATH, "/data/t-0"] {
+            for file in disk.list(Path::new(folder)).unwrap().iter().filter(|file| file.name.ends_with("-checkpoint")) {
+                disk.remove_file(&Path::new(folder).join(&file.name)).unwrap();
+            }
+        }
+        for life in 0..3 {
+            let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+            if is_cut_short && life == 0 {
+                // The background's, before all logs are open.
+                fixture.directory.checkpoint().unwrap();
+                disk = disk.killed();
+                continue;
+            }
+            if fixture.directory.starts_lost() {
+                // As the broker's start does.
+                assert_eq!(standing(&fixture.log(config(compact))), due, "compact {compact}, life {life}");
+            }
+            fixture.directory.finish_recovery().unwrap();
+            disk = disk.killed();
+        }
+        check_whole(&disk, PATH, compact, &due, &format!("compact {compact}, cut short {is_cut_short}"));
     }
 }
