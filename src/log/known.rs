@@ -87,7 +87,8 @@ impl Known {
         let has_epochs = files.iter().any(|file| file.name == names::EPOCH_CHECKPOINT && file.len > 0);
         let noted = self.recovery_point.unwrap_or_default();
         let begins_behind = |file: &Entry| names::offset_of(&file.name, names::LOG) > Some(noted);
-        if (noted == Offset::ZERO && has_epochs) || (self.clean && files.iter().any(begins_behind)) {
+        let is_another = self.clean && files.iter().any(begins_behind);
+        if (noted == Offset::ZERO && has_epochs) || self.is_noted_elsewhere() || is_another {
             self.gaps_told_from = None;
             self.notes_lost = true;
         } else if self.clean {
@@ -96,6 +97,13 @@ impl Known {
         } else if noted == Offset::ZERO && !self.notes_lost {
             self.gaps_told_from = Some(Offset::ZERO);
         }
+    }
+
+    /// Only the note of how far it is synced is lost, maybe in an earlier life: other files are written behind it, and know of records
+    /// that were safe.
+    fn is_noted_elsewhere(&self) -> bool {
+        let knows_of_records = self.high.max(self.log_start) > Some(Offset::ZERO);
+        self.recovery_point.is_none() && (knows_of_records || self.cleaned.is_some() || self.was_cleaned)
     }
 
     fn take_entry(&mut self, kind: EntryKind, offset: Offset, done: bool) {

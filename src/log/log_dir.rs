@@ -8,7 +8,7 @@ use crate::{
         last_stop,
         log::{Log, LogError, LogId},
         log_dir_error::LogDirError,
-        names,
+        lost_notes, names,
         opening::Opening,
         partition_dirs::{AskEarlier, Leftovers},
         properties::MetaProperties,
@@ -42,7 +42,7 @@ pub(in crate::log) struct Checkpoints {
     pub recovery_lost: bool,
     /// Logs that were compacted once are marked.
     pub starts: Noted,
-    /// There was a file of log starts at the start of this process, and it could not be read.
+    /// There was a file of log starts before this process, and it is gone or could not be read.
     pub starts_lost: bool,
     pub highs: Noted,
     pub cleaned: Noted,
@@ -114,15 +114,15 @@ impl LogDir {
         }
         by_log.retain(|_, entries| known::are_left(entries));
         let read = |name: &str| read_noted(&*disk, &path.join(name));
-        let starts_there = disk.exists(&path.join(names::LOG_STARTS));
         let starts = read(names::LOG_STARTS)?;
         let recovery = read(names::RECOVERY_POINTS)?;
+        let starts_lost = lost_notes::are_starts_lost(&*disk, path, &starts, &recovery);
         let checkpoints = Checkpoints {
             recovery_sealed: recovery.sealed,
             recovery_lost: recovery.changed,
             recovery: recovery.marked_unless_sealed(),
             // What cannot be read is to be written again.
-            starts_lost: starts_there && starts.changed,
+            starts_lost: starts_lost.map_err(LogDirError::io("list", path))?,
             starts,
             highs: read(names::HIGH_WATERMARKS)?,
             // Only directories where something is compacted have this file.
@@ -210,7 +210,7 @@ impl LogDir {
         Ok(())
     }
 
-    /// The notes of where logs start cannot be read: all logs are to be opened before `finish_recovery`, so that the next checkpoint,
+    /// The notes of where logs start are gone or cannot be read: all logs are to be opened before `finish_recovery`, so that the next checkpoint,
     /// which makes the file anew, knows their starts (LOG-18).
     pub fn starts_lost(&self) -> bool {
         self.checkpoints.lock().starts_lost
@@ -306,7 +306,9 @@ impl LogDir {
             high: checkpoints.highs.get(&at),
             cleaned: checkpoints.cleaned.get(&at),
             was_cleaned: checkpoints.starts.is_marked(&at),
-            notes_lost: checkpoints.recovery_lost && checkpoints.recovery.get(&at).is_none(),
+            // With the starts those of how far it is synced may have been lost, and written anew by a start that was killed then.
+            notes_lost: (checkpoints.recovery_lost || checkpoints.starts_lost)
+                && checkpoints.recovery.get(&at).is_none(),
             gaps_told_from: checkpoints.recovery.get(&at).filter(|_| checkpoints.recovery_sealed),
             cut: false,
             unsaved_from: None,

@@ -22,6 +22,7 @@ mod log;
 mod log_dir;
 mod log_dir_error;
 mod lookup;
+mod lost_notes;
 mod moving;
 mod names;
 mod opening;

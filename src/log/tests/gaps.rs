@@ -3,7 +3,10 @@ use super::{
     following::{follow, standing},
     *,
 };
-use crate::platform::{MemoryDisk, SeededChance};
+use crate::{
+    log::MetaProperties,
+    platform::{MemoryDisk, SeededChance},
+};
 
 const PATH: &str = "/data";
 
@@ -224,5 +227,62 @@ fn log_5_a_gap_of_a_log_that_nothing_is_known_of_is_no_work_of_compaction() {
         // Nobody would ask the leader for what stood below the end.
         let next = whole.get(left.len()).map_or(i64::MAX, |next| next.0);
         assert!(log.bounds().end().get() <= next, "round {round}: the log ends at {}", log.bounds().end());
+    }
+}
+
+#[test]
+fn log_18_a_log_with_gaps_whose_notes_were_lost_is_whole_in_every_later_start() {
+    let lost = ["recovery-point-offset-checkpoint", "t-0/leader-epoch-checkpoint"];
+    let more = ["cleaner-offset-checkpoint", "log-start-offset-checkpoint"];
+    let lives = [true, false].into_iter().flat_map(|compact| [(compact, true), (compact, false)]);
+    for ((compact, is_opened), gone) in lives.flat_map(|life| (0..=more.len()).map(move |gone| (life, gone))) {
+        let mut disk = MemoryDisk::new();
+        let due = compacted(&disk, compact);
+        for name in lost.iter().chain(&more[..gone]) {
+            disk.remove_file(&Path::new(PATH).join(name)).unwrap();
+        }
+        let what = format!("compact {compact}, opened {is_opened}, {gone} files more are gone");
+        // The notes are written anew before the log is looked at.
+        for _ in 0..2 {
+            let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+            fixture.directory.finish_recovery().unwrap();
+            if is_opened {
+                assert_eq!(standing(&fixture.log(config(compact))), due, "{what}");
+            }
+            disk = disk.killed();
+        }
+        check_whole(&disk, PATH, compact, &due, &what);
+    }
+}
+
+#[test]
+fn log_18_a_log_with_gaps_whose_notes_were_all_lost_is_whole_in_every_later_start() {
+    for (compact, is_cut_short) in [true, false].into_iter().flat_map(|compact| [(compact, true), (compact, false)]) {
+        let mut disk = MemoryDisk::new();
+        let directory_id = Some(TopicId(uuid::Uuid::from_u128(5)));
+        let meta = MetaProperties { cluster_id: "c".into(), node_id: 1, directory_id };
+        Fixture::open(Arc::new(disk.clone()), Path::new(PATH)).directory.write_meta_properties(&meta).unwrap();
+        let due = compacted(&disk, compact);
+        for folder in [PATH, "/data/t-0"] {
+            for file in disk.list(Path::new(folder)).unwrap().iter().filter(|file| file.name.ends_with("-checkpoint")) {
+                disk.remove_file(&Path::new(folder).join(&file.name)).unwrap();
+            }
+        }
+        for life in 0..3 {
+            let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+            if is_cut_short && life == 0 {
+                // The background's, before all logs are open.
+                fixture.directory.checkpoint().unwrap();
+                disk = disk.killed();
+                continue;
+            }
+            if fixture.directory.starts_lost() {
+                // As the broker's start does.
+                assert_eq!(standing(&fixture.log(config(compact))), due, "compact {compact}, life {life}");
+            }
+            fixture.directory.finish_recovery().unwrap();
+            disk = disk.killed();
+        }
+        check_whole(&disk, PATH, compact, &due, &format!("compact {compact}, cut short {is_cut_short}"));
     }
 }

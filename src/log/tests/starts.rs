@@ -1,6 +1,9 @@
 //! Where a log starts when notes of it are lost, or its oldest segments went before the first note: what is there is not given up.
 use super::*;
-use crate::{log::SyncPolicy, platform::MemoryDisk};
+use crate::{
+    log::{MetaProperties, SyncPolicy},
+    platform::MemoryDisk,
+};
 
 const PATH: &str = "/data";
 
@@ -125,4 +128,69 @@ fn log_18_deleted_records_stay_deleted_whose_files_still_stand() {
     drop((fixture, log));
     disk.write_atomic(Path::new("/data/log-start-offset-checkpoint"), b"0\n7\n").unwrap();
     assert_eq!(bounds(&open(&disk, SyncPolicy::Wal).1), (7, 10));
+}
+
+/// In a directory that says whose it is.
+fn with_meta(disk: &MemoryDisk) {
+    let directory_id = Some(TopicId(uuid::Uuid::from_u128(5)));
+    let meta = MetaProperties { cluster_id: "c".into(), node_id: 1, directory_id };
+    let directory = Fixture::open(Arc::new(disk.clone()), Path::new(PATH)).directory;
+    assert!(!directory.starts_lost(), "a new directory has none to lose");
+    directory.write_meta_properties(&meta).unwrap();
+}
+
+#[test]
+fn log_18_deleted_records_stay_deleted_when_the_notes_of_starts_are_gone() {
+    let file = |name: &str| Path::new(PATH).join(name);
+    for (has_meta, is_alone, kill) in
+        [(true, false, true), (true, false, false), (true, true, true), (false, true, true), (false, true, false)]
+    {
+        let mut disk = MemoryDisk::new();
+        if has_meta {
+            with_meta(&disk);
+        }
+        let (fixture, log) = open(&disk, SyncPolicy::Wal);
+        write_ten(&log);
+        log.advance_start(Some(Offset::new(7))).unwrap().wait().unwrap();
+        assert!(log.segments() > 4, "no segment was deleted");
+        fixture.directory.checkpoint().unwrap();
+        if kill {
+            disk = disk.killed();
+            let (fixture, _) = open(&disk, SyncPolicy::Wal);
+            assert!(!fixture.directory.starts_lost());
+            disk = disk.killed();
+        } else {
+            fixture.directory.close().unwrap();
+        }
+        drop((fixture, log));
+        disk.remove_file(&file("log-start-offset-checkpoint")).unwrap();
+        if !is_alone {
+            disk.remove_file(&file("recovery-point-offset-checkpoint")).unwrap();
+        }
+        for later in 0..2 {
+            let (fixture, log) = open(&disk, SyncPolicy::Wal);
+            assert_eq!(
+                (fixture.directory.starts_lost(), bounds(&log)),
+                (later == 0, (7, 10)),
+                "alone {is_alone}, killed {kill}"
+            );
+            disk = disk.killed();
+        }
+    }
+}
+
+#[test]
+fn log_18_a_directory_that_never_had_notes_of_starts_lost_none() {
+    // Killed before its first checkpoint, when nothing but the metadata has a log.
+    let disk = MemoryDisk::new();
+    with_meta(&disk);
+    disk.create_dir_all(Path::new("/data/__cluster_metadata-0")).unwrap();
+    assert!(!Fixture::open(Arc::new(disk.clone()), Path::new(PATH)).directory.starts_lost());
+    // As Apache Kafka writes it.
+    let disk = MemoryDisk::new();
+    disk.create_dir_all(Path::new("/data/t-0")).unwrap();
+    for notes in ["0\n1\nt 0 5\n", "0\n0\n"] {
+        disk.write_atomic(Path::new("/data/recovery-point-offset-checkpoint"), notes.as_bytes()).unwrap();
+        assert!(!Fixture::open(Arc::new(disk.clone()), Path::new(PATH)).directory.starts_lost(), "{notes:?}");
+    }
 }

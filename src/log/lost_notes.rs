@@ -1,0 +1,36 @@
+//! Whether the notes of where logs start were lost: deleted records must not come back with them (LOG-18).
+use crate::{
+    log::{checkpoint::Noted, last_stop, names},
+    platform::Disk,
+};
+use std::{io, path::Path};
+
+/// The file was there and could not be read, or is gone. A life of this broker here writes it before the recovery points, with its first
+/// checkpoint. Without either file a life may have ended before that: then there is no partition but the one of the metadata, which
+/// is made before. Directories of others, and new ones that partitions were moved to, have no such file to lose.
+pub(in crate::log) fn are_starts_lost(
+    disk: &dyn Disk,
+    directory: &Path,
+    starts: &Noted,
+    recovery: &Noted,
+) -> io::Result<bool> {
+    if !starts.changed {
+        return Ok(false);
+    }
+    let path = directory.join(names::LOG_STARTS);
+    if disk.exists(&path) {
+        return Ok(true);
+    }
+    let notes_records = recovery.sealed && !recovery.offsets().is_empty();
+    let is_gone = notes_records || (has_partitions(disk, directory)? && last_stop::had_a_life(disk, directory));
+    if is_gone {
+        tracing::warn!(file = %path.display(), "the notes of where logs start are gone: they are made again from the epochs of every log");
+    }
+    Ok(is_gone)
+}
+
+fn has_partitions(disk: &dyn Disk, directory: &Path) -> io::Result<bool> {
+    let is_topics =
+        |name: &str| names::partition_of(name).is_some_and(|(topic, _)| topic.as_str() != "__cluster_metadata");
+    Ok(disk.list(directory)?.iter().any(|entry| entry.is_dir && is_topics(&entry.name)))
+}
