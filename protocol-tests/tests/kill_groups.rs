@@ -72,6 +72,7 @@ fn served(code: i16, what: &str) -> Result<(), Interrupted> {
 }
 
 impl Member {
+    /// A coordinator that is found may be loading still.
     fn join(connection: &mut Connection, kind: Kind, group: &str) -> Member {
         let instance = (kind == Kind::Static).then_some("stays");
         match kind {
@@ -83,16 +84,20 @@ impl Member {
                     .with_rebalance_timeout_ms(30_000)
                     .with_subscribed_topic_names(Some(vec![topic_name(TOPIC)]))
                     .with_topic_partitions(Some(vec![]));
-                let joined = connection.call(1, &request);
-                assert_eq!(joined.error_code, 0, "{:?}", joined.error_message);
+                let joined = eventually(20_000, "a member", || {
+                    let joined = connection.call(1, &request);
+                    served(joined.error_code, "the first heartbeat").ok().map(|()| joined)
+                });
                 Member { kind, epoch: joined.member_epoch, id: "one".into(), instance }
             }
             Kind::Dynamic | Kind::Static => {
                 let request = groups::joining(group, "", &["range"])
                     .with_session_timeout_ms(300_000)
                     .with_group_instance_id(instance.map(text));
-                let joined = groups::join(connection, JOIN, request);
-                assert_eq!(joined.error_code, 0);
+                let joined = eventually(20_000, "a member", || {
+                    let joined = groups::join(connection, JOIN, request.clone());
+                    served(joined.error_code, "the join").ok().map(|()| joined)
+                });
                 let request = groups::syncing(SYNC, group, &joined, &[(joined.member_id.as_str(), "all")]);
                 let synced = connection.call(SYNC, &request.with_group_instance_id(instance.map(text)));
                 assert_eq!((synced.error_code, &synced.assignment[..]), (0, &b"all"[..]));
