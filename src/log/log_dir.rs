@@ -203,9 +203,15 @@ impl LogDir {
 
     /// Formats the directory: durable when this returns.
     pub fn write_meta_properties(&self, meta: &MetaProperties) -> Result<(), LogDirError> {
-        let path = self.path().join(names::META_PROPERTIES);
-        let written = self.shared.disk.write_atomic(&path, meta.print().as_bytes());
-        written.map_err(LogDirError::io("write", &path))?;
+        let write = |name: &str, text: String| {
+            let path = self.path().join(name);
+            self.shared.disk.write_atomic(&path, text.as_bytes()).map_err(LogDirError::io("write", &path))
+        };
+        // From here on a start takes the file for lost where it is not there.
+        if !self.starts_lost() && !self.shared.disk.exists(&self.path().join(names::LOG_STARTS)) {
+            write(names::LOG_STARTS, Noted::default().print())?;
+        }
+        write(names::META_PROPERTIES, meta.print())?;
         let _ = self.meta.set(meta.clone());
         Ok(())
     }

@@ -5,9 +5,9 @@ use crate::{
 };
 use std::{io, path::Path};
 
-/// The file was there and could not be read, or is gone. A life of this broker here writes it before the recovery points, with its first
-/// checkpoint. Without either file a life may have ended before that: then there is no partition but the one of the metadata, which
-/// is made before. Directories of others, and new ones that partitions were moved to, have no such file to lose.
+/// The file was there and could not be read, or is gone. A life of this broker here writes it before it says in `meta.properties` that it
+/// was here; an older build with its first checkpoint, before the recovery points: without either file its life may have ended before
+/// that, and then there is no partition but the one of the metadata. Directories of others, and new ones that partitions were moved to, have no such file to lose.
 pub(in crate::log) fn are_starts_lost(
     disk: &dyn Disk,
     directory: &Path,

@@ -226,7 +226,8 @@ impl LogDir {
     fn tell_gone(&self, id: &LogId, path: &Path) {
         let log = path.display();
         let earlier = self.earlier(id);
-        if earlier.deleted.is_empty() {
+        // An orderly stop leaves no notes of deleted topics.
+        if earlier.deleted.is_empty() || self.was_clean() {
             tracing::warn!(%log, "the partition's directory is gone, with the records in it: its log begins anew");
         } else if earlier.is_young {
             tracing::info!(%log, "the records that the checkpoints still note here were of an earlier topic of this name, which was deleted");

@@ -194,3 +194,22 @@ fn log_18_a_directory_that_never_had_notes_of_starts_lost_none() {
         assert!(!Fixture::open(Arc::new(disk.clone()), Path::new(PATH)).directory.starts_lost(), "{notes:?}");
     }
 }
+
+#[test]
+fn log_18_a_first_life_in_anothers_directory_that_is_killed_early_lost_no_notes_of_starts() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = open(&disk, SyncPolicy::Wal);
+    write_ten(&log);
+    let expected = bounds(&log);
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    // As Apache Kafka leaves a directory whose starts it has not noted yet, and whose epochs it has begun anew late.
+    for name in ["log-start-offset-checkpoint", ".kafka_cleanshutdown"] {
+        disk.remove_file(&Path::new(PATH).join(name)).unwrap();
+    }
+    disk.write_atomic(Path::new("/data/recovery-point-offset-checkpoint"), b"0\n1\nt 0 10\n").unwrap();
+    disk.write_atomic(Path::new("/data/t-0/leader-epoch-checkpoint"), b"0\n1\n0 4\n").unwrap();
+    with_meta(&disk);
+    let (fixture, log) = open(&disk.killed(), SyncPolicy::Wal);
+    assert_eq!((fixture.directory.starts_lost(), bounds(&log)), (false, expected));
+}
