@@ -99,11 +99,12 @@ impl Known {
         }
     }
 
-    /// Only the note of how far it is synced is lost, maybe in an earlier life: other files are written behind it, and know of records
-    /// that were safe.
+    /// Only the note of how far it is synced is lost, maybe in an earlier life, or was begun anew while the log was opened: other files
+    /// are written behind it, and know of records that were safe.
     fn is_noted_elsewhere(&self) -> bool {
         let knows_of_records = self.high.max(self.log_start) > Some(Offset::ZERO);
-        self.recovery_point.is_none() && (knows_of_records || self.cleaned.is_some() || self.was_cleaned)
+        self.recovery_point.unwrap_or_default() == Offset::ZERO
+            && (knows_of_records || self.cleaned.is_some() || self.was_cleaned)
     }
 
     fn take_entry(&mut self, kind: EntryKind, offset: Offset, done: bool) {
