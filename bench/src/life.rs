@@ -63,7 +63,7 @@ impl Turn<'_> {
         self.add(row, rows::READY_MS, ready.as_secs_f64() * 1e3);
     }
 
-    fn add_idle(&mut self, row: &Row, broker: &Broker) {
+    pub fn add_idle(&mut self, row: &Row, broker: &Broker) {
         thread::sleep(self.scale.settle);
         let Some(pid) = broker.pid() else { return };
         let cpu = process::idle_cpu_percent(pid, self.scale.idle);

@@ -9,10 +9,7 @@ use crate::{
     rows::{self, CONNECTIONS, Row, Work},
     turn::{RECORD_BYTES, Turn, refuse_errors, rest, target},
 };
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// A request makes at most 10,000 records of metadata, as in Apache Kafka: more partitions are spread over topics of this size.
 const TOPIC_PARTITIONS: i32 = 5000;
@@ -53,25 +50,21 @@ impl Turn<'_> {
         let began = Instant::now();
         all.iter().try_for_each(admin::create_topic)?;
         let created = began.elapsed().as_secs_f64();
-        thread::sleep(self.scale.settle);
-        let pid = broker.pid().unwrap_or_default();
-        let (resident, cpu) = (process::resident_mb(pid), process::idle_cpu_percent(pid, self.scale.idle));
+        self.add_idle(row, &broker);
         let done = self.write(&all, bytes)?;
         refuse_errors(row, done.errors)?;
-        let written = process::resident_mb(pid);
+        let written = broker.pid().map_or(f64::NAN, process::resident_mb);
         broker.kill()?;
         let started = Instant::now();
         let ready = broker.start()?.as_secs_f64() * 1e3;
         all.iter().try_for_each(admin::await_served)?;
         let served = started.elapsed().as_secs_f64() * 1e3;
         eprintln!(
-            "  {:<14} made in {created:.1} s, {resident:.1} MB resident, {cpu:.2} % CPU; {done}; {written:.1} MB then; killed, ready in {ready:.0} ms, all served in {served:.0} ms",
+            "  {:<14} made in {created:.1} s; {done}; {written:.1} MB then; killed, ready in {ready:.0} ms, all served in {served:.0} ms",
             row.id
         );
         for (figure, value) in [
             (rows::CREATED_SECONDS, created),
-            (rows::RESIDENT_MB, resident),
-            (rows::IDLE_CPU_PERCENT, cpu),
             (rows::RECORDS_PER_SECOND, done.records_per_second()),
             (rows::WRITTEN_RESIDENT_MB, written),
             (rows::READY_MS, ready),

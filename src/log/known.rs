@@ -99,12 +99,10 @@ impl Known {
         }
     }
 
-    /// Only the note of how far it is synced is lost, maybe in an earlier life, or was begun anew while the log was opened: other files
-    /// are written behind it, and know of records that were safe.
+    /// Only the note of how far it is synced is lost, maybe in an earlier life, and the file was begun anew by a checkpoint that did not
+    /// come to this log: one that does notes this of it, too, whatever else it notes.
     fn is_noted_elsewhere(&self) -> bool {
-        let knows_of_records = self.high.max(self.log_start) > Some(Offset::ZERO);
-        self.recovery_point.unwrap_or_default() == Offset::ZERO
-            && (knows_of_records || self.cleaned.is_some() || self.was_cleaned)
+        self.recovery_point.is_none() && (self.high, self.log_start, self.cleaned) != (None, None, None)
     }
 
     fn take_entry(&mut self, kind: EntryKind, offset: Offset, done: bool) {

@@ -1,13 +1,14 @@
 //! Whether the notes of where logs start were lost: deleted records must not come back with them (LOG-18).
 use crate::{
-    log::{checkpoint::Noted, last_stop, names},
+    log::{checkpoint::Noted, last_stop, names, partition_dirs::holds_partitions},
     platform::Disk,
 };
 use std::{io, path::Path};
 
 /// The file was there and could not be read, or is gone. A life of this broker here writes it before it says in `meta.properties` that it
 /// was here; an older build with its first checkpoint, before the recovery points: without either file its life may have ended before
-/// that, and then there is no partition but the one of the metadata. Directories of others, and new ones that partitions were moved to, have no such file to lose.
+/// that, and then there is no partition but the one of the metadata. Directories of others, and new ones that partitions were moved to,
+/// have no such file to lose.
 pub(in crate::log) fn are_starts_lost(
     disk: &dyn Disk,
     directory: &Path,
@@ -22,15 +23,9 @@ pub(in crate::log) fn are_starts_lost(
         return Ok(true);
     }
     let notes_records = recovery.sealed && !recovery.offsets().is_empty();
-    let is_gone = notes_records || (has_partitions(disk, directory)? && last_stop::had_a_life(disk, directory));
+    let is_gone = notes_records || (holds_partitions(disk, directory)? && last_stop::had_a_life(disk, directory));
     if is_gone {
         tracing::warn!(file = %path.display(), "the notes of where logs start are gone: they are made again from the epochs of every log");
     }
     Ok(is_gone)
-}
-
-fn has_partitions(disk: &dyn Disk, directory: &Path) -> io::Result<bool> {
-    let is_topics =
-        |name: &str| names::partition_of(name).is_some_and(|(topic, _)| topic.as_str() != "__cluster_metadata");
-    Ok(disk.list(directory)?.iter().any(|entry| entry.is_dir && is_topics(&entry.name)))
 }

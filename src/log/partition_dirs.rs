@@ -9,7 +9,7 @@ use crate::{
         names, properties,
         wal::EntryKind,
     },
-    platform::{Entry, OpenMode},
+    platform::{Disk, Entry, OpenMode},
     types::{Offset, TopicId, TopicName, TopicPartition},
 };
 use std::{
@@ -45,6 +45,12 @@ enum Place {
 pub(in crate::log) struct Leftovers {
     nameless: BTreeSet<(TopicName, i32)>,
     unfinished: Vec<LogId>,
+}
+
+/// Whether a log directory has one of any partition but the metadata log's.
+pub(in crate::log) fn holds_partitions(disk: &dyn Disk, directory: &Path) -> io::Result<bool> {
+    let is_partition = |entry: &Entry| entry.is_dir && names::partition_of(&entry.name).is_some();
+    Ok(disk.list(directory)?.iter().any(|entry| is_partition(entry) && entry.name != names::METADATA_LOG))
 }
 
 impl LogDir {
@@ -114,9 +120,7 @@ impl LogDir {
 
     /// Whether there is a directory of any partition but the metadata log's.
     pub fn holds_partitions(&self) -> Result<bool, LogDirError> {
-        let listing = self.shared.disk.list(self.path()).map_err(LogDirError::io("list", self.path()))?;
-        let is_partition = |entry: &Entry| entry.is_dir && names::partition_of(&entry.name).is_some();
-        Ok(listing.iter().any(|entry| is_partition(entry) && entry.name != names::METADATA_LOG))
+        holds_partitions(&*self.shared.disk, self.path()).map_err(LogDirError::io("list", self.path()))
     }
 
     /// Whether the metadata log is here, if only in the write-ahead log.

@@ -131,7 +131,7 @@ fn log_18_deleted_records_stay_deleted_whose_files_still_stand() {
 }
 
 /// In a directory that says whose it is.
-fn with_meta(disk: &MemoryDisk) {
+pub fn with_meta(disk: &MemoryDisk) {
     let directory_id = Some(TopicId(uuid::Uuid::from_u128(5)));
     let meta = MetaProperties { cluster_id: "c".into(), node_id: 1, directory_id };
     let directory = Fixture::open(Arc::new(disk.clone()), Path::new(PATH)).directory;
