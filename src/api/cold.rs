@@ -4,7 +4,7 @@ use super::{Context, Reply, errors};
 use crate::{
     log::ReadError,
     platform::hurried,
-    replica::{Partition, Unavailable},
+    replica::{Partition, Unavailable, open_all},
     types::ErrorCode,
 };
 use std::sync::Arc;
@@ -49,11 +49,12 @@ pub fn coded<T>(outcome: Result<T, Unanswered>) -> Result<Result<T, ErrorCode>, 
     }
 }
 
-/// What is in memory is answered now. Otherwise the same is done once more where waiting is allowed, and nothing behind it on
-/// its connection is handled meanwhile.
+/// What is in memory is answered now. Otherwise the same is done once more where waiting is allowed, once the partitions `asked`
+/// for are open, and nothing behind it on its connection is handled meanwhile.
 pub fn answer<Q, A>(
     cx: &Context,
     request: Q,
+    asked: impl Fn(&Q) -> Vec<(&str, i32)> + Send + 'static,
     answer: impl Fn(&Context, &Q) -> Result<A, Cold> + Send + 'static,
 ) -> Reply<A>
 where
@@ -65,8 +66,14 @@ where
     }
     cx.broker.metrics.cold_requests.inc();
     let of = cx.clone();
-    // Nobody is hurried there, so nothing is left for want of patience.
-    Reply::Held(Box::pin(async move { Reply::Now(patiently(move || answer(&of, &request).unwrap_or_default()).await) }))
+    Reply::Held(Box::pin(async move {
+        let answering = patiently(move || {
+            open_all(&cold_of(&of, asked(&request).into_iter()));
+            // Nobody is hurried there, so nothing is left for want of patience.
+            answer(&of, &request).unwrap_or_default()
+        });
+        Reply::Now(answering.await)
+    }))
 }
 
 /// Runs `work` on a thread that may wait for disks. When the process ends before it began, nobody is told its outcome.
@@ -80,12 +87,12 @@ pub async fn patiently<T: Default + Send + 'static>(work: impl FnOnce() -> T + S
     }
 }
 
-/// Begins a request that appends to logs or cuts them, on a thread that may wait when it `opens` one. What comes behind on its
+/// Begins a request that appends to logs or cuts them: where some of its partitions are `cold`, on a thread that may wait. What comes behind on its
 /// connection waits too, so that the order stays (IDEM-14). When the process ends before it began, `never` is the answer.
 pub fn begin<Q, A>(
     cx: &Context,
     request: Q,
-    opens: bool,
+    cold: Vec<Arc<Partition>>,
     begin: impl FnOnce(&Context, Q) -> Reply<A> + Send + 'static,
     never: A,
 ) -> Reply<A>
@@ -93,20 +100,25 @@ where
     Q: Send + 'static,
     A: Send + 'static,
 {
-    if !opens {
+    if cold.is_empty() {
         return begin(cx, request);
     }
     cx.broker.metrics.cold_requests.inc();
     let cx = cx.clone();
     Reply::Held(Box::pin(async move {
-        let begun = patiently(move || Some(begin(&cx, request))).await;
+        let begun = patiently(move || {
+            open_all(&cold);
+            Some(begin(&cx, request))
+        });
+        let begun = begun.await;
         begun.unwrap_or(Reply::Now(never))
     }))
 }
 
-/// Whether any of these partitions, by topic and index, is cold.
-pub fn is_any_cold<'a>(cx: &Context, mut asked: impl Iterator<Item = (&'a str, i32)>) -> bool {
-    asked.any(|(topic, index)| cx.broker.partitions.partition(topic, index).as_ref().is_some_and(is_cold))
+/// Those of these partitions, by topic and index, that are cold.
+pub fn cold_of<'a>(cx: &Context, asked: impl Iterator<Item = (&'a str, i32)>) -> Vec<Arc<Partition>> {
+    let found = asked.filter_map(|(topic, index)| cx.broker.partitions.partition(topic, index));
+    found.filter(is_cold).collect()
 }
 
 /// Of this broker, and its log was not used yet.

@@ -26,8 +26,8 @@ pub fn handle(cx: &Context, request: DeleteRecordsRequest) -> Reply<DeleteRecord
         .topics
         .iter()
         .flat_map(|topic| topic.partitions.iter().map(|partition| (topic.name.as_str(), partition.partition_index)));
-    let opens = cold::is_any_cold(cx, asked);
-    cold::begin(cx, request, opens, move_starts, DeleteRecordsResponse::default())
+    let cold = cold::cold_of(cx, asked);
+    cold::begin(cx, request, cold, move_starts, DeleteRecordsResponse::default())
 }
 
 fn move_starts(cx: &Context, request: DeleteRecordsRequest) -> Reply<DeleteRecordsResponse> {

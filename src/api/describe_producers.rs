@@ -14,7 +14,12 @@ use kafka_protocol::messages::{
 };
 
 pub fn handle(cx: &Context, request: DescribeProducersRequest) -> Reply<DescribeProducersResponse> {
-    cold::answer(cx, request, answer)
+    cold::answer(cx, request, asked, answer)
+}
+
+fn asked(request: &DescribeProducersRequest) -> Vec<(&str, i32)> {
+    let topics = request.topics.iter();
+    topics.flat_map(|topic| topic.partition_indexes.iter().map(|index| (topic.name.as_str(), *index))).collect()
 }
 
 fn answer(cx: &Context, request: &DescribeProducersRequest) -> Result<DescribeProducersResponse, Cold> {

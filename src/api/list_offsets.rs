@@ -61,7 +61,12 @@ pub fn handle(cx: &Context, mut request: ListOffsetsRequest) -> Reply<ListOffset
         |topic| &mut topic.partitions,
         |partition| partition.partition_index,
     );
-    cold::answer(cx, request, move |cx, request| answer(cx, request, isolation, &twice))
+    cold::answer(cx, request, asked, move |cx, request| answer(cx, request, isolation, &twice))
+}
+
+fn asked(request: &ListOffsetsRequest) -> Vec<(&str, i32)> {
+    let topics = request.topics.iter();
+    topics.flat_map(|topic| topic.partitions.iter().map(|asked| (topic.name.as_str(), asked.partition_index))).collect()
 }
 
 /// Kafka's broker fails on an isolation level that is none: all of the question is answered so, as it stood.

@@ -19,7 +19,12 @@ use std::sync::Arc;
 const NO_EPOCH: i32 = -1;
 
 pub fn handle(cx: &Context, request: OffsetForLeaderEpochRequest) -> Reply<OffsetForLeaderEpochResponse> {
-    cold::answer(cx, request, answer)
+    cold::answer(cx, request, asked, answer)
+}
+
+fn asked(request: &OffsetForLeaderEpochRequest) -> Vec<(&str, i32)> {
+    let topics = request.topics.iter();
+    topics.flat_map(|topic| topic.partitions.iter().map(|asked| (topic.topic.as_str(), asked.partition))).collect()
 }
 
 fn answer(cx: &Context, request: &OffsetForLeaderEpochRequest) -> Result<OffsetForLeaderEpochResponse, Cold> {

@@ -43,19 +43,19 @@ pub fn handle(cx: &Context, request: ProduceRequest) -> Reply<Response> {
     if let Some(fault) = whole::fault(&request) {
         return whole::refuse(cx, &request, fault);
     }
-    let opens = is_cold(cx, &request);
-    cold::begin(cx, request, opens, begin, Response::Nothing)
+    let cold = cold_of(cx, &request);
+    cold::begin(cx, request, cold, begin, Response::Nothing)
 }
 
 /// The first append to a log opens it.
-fn is_cold(cx: &Context, request: &ProduceRequest) -> bool {
-    request.topic_data.iter().any(|data| {
-        let Ok(topic) = find(cx, data) else { return false };
-        if topic.name.is_internal() {
-            return false;
-        }
-        data.partition_data.iter().any(|data| topic.partition(data.index).is_some_and(cold::is_cold))
-    })
+fn cold_of(cx: &Context, request: &ProduceRequest) -> Vec<Arc<Partition>> {
+    let mut cold = Vec::new();
+    for data in &request.topic_data {
+        let Some(topic) = find(cx, data).ok().filter(|topic| !topic.name.is_internal()) else { continue };
+        let asked = data.partition_data.iter().filter_map(|data| topic.partition(data.index));
+        cold.extend(asked.filter(|partition| cold::is_cold(partition)).cloned());
+    }
+    cold
 }
 
 fn begin(cx: &Context, request: ProduceRequest) -> Reply<Response> {

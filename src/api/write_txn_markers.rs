@@ -31,8 +31,8 @@ struct Waiting {
 pub fn handle(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMarkersResponse> {
     let topics = request.markers.iter().flat_map(|marker| &marker.topics);
     let asked = topics.flat_map(|topic| topic.partitions.iter().map(|index| (topic.name.as_str(), *index)));
-    let opens = cold::is_any_cold(cx, asked);
-    cold::begin(cx, request, opens, write, WriteTxnMarkersResponse::default())
+    let cold = cold::cold_of(cx, asked);
+    cold::begin(cx, request, cold, write, WriteTxnMarkersResponse::default())
 }
 
 fn write(cx: &Context, request: WriteTxnMarkersRequest) -> Reply<WriteTxnMarkersResponse> {

@@ -97,6 +97,8 @@ pub struct LogDirSettings {
     pub index_cache_bytes_max: usize,
     /// A checkpoint is taken when this many bytes lie in the write-ahead log.
     pub checkpoint_wal_bytes: u64,
+    /// A start takes one, and lets everybody wait for it, where a crash has left more than this there.
+    pub start_wal_bytes_max: u64,
     /// A checkpoint is taken at least this often while anything is written.
     pub checkpoint_interval_ms: u64,
     /// Appends are refused while the disk has less free than this and a file of the write-ahead log (OPS-3).
@@ -115,6 +117,7 @@ impl Default for LogDirSettings {
             open_files_max: 2_000,
             index_cache_bytes_max: 32 << 20,
             checkpoint_wal_bytes: 256 << 20,
+            start_wal_bytes_max: 1 << 30,
             checkpoint_interval_ms: 5_000,
             disk_headroom_bytes: 64 << 20,
             producer_expiry_interval_ms: 600_000,
@@ -135,6 +138,7 @@ impl LogDirSettings {
         self.disk_headroom_bytes = self.disk_headroom_bytes.min(part);
         self.wal.file_bytes = self.wal.file_bytes.min(part.max(self.wal.first_file_bytes));
         self.checkpoint_wal_bytes = self.checkpoint_wal_bytes.min(part * WAL_PARTS);
+        self.start_wal_bytes_max = self.start_wal_bytes_max.min(part * WAL_PARTS);
         self
     }
 }
@@ -143,16 +147,17 @@ impl LogDirSettings {
 mod tests {
     use super::*;
 
-    fn sizes(disk_bytes: u64) -> (u64, u64, u64) {
+    fn sizes(disk_bytes: u64) -> [u64; 4] {
         let fitted = LogDirSettings::default().fitted_to(disk_bytes);
-        (fitted.disk_headroom_bytes >> 20, fitted.wal.file_bytes >> 20, fitted.checkpoint_wal_bytes >> 20)
+        let wal = [fitted.wal.file_bytes, fitted.checkpoint_wal_bytes, fitted.start_wal_bytes_max];
+        [fitted.disk_headroom_bytes, wal[0], wal[1], wal[2]].map(|bytes| bytes >> 20)
     }
 
     #[test]
     fn ops_3_on_a_small_file_system_less_is_kept_back() {
-        assert_eq!(sizes(u64::MAX), (64, 64, 256));
-        assert_eq!(sizes(2 << 30), (64, 64, 256));
-        assert_eq!(sizes(224 << 20), (7, 7, 28));
-        assert_eq!(sizes(0), (0, 1, 0));
+        assert_eq!(sizes(u64::MAX), [64, 64, 256, 1024]);
+        assert_eq!(sizes(2 << 30), [64, 64, 256, 256]);
+        assert_eq!(sizes(224 << 20), [7, 7, 28, 28]);
+        assert_eq!(sizes(0), [0, 1, 0, 0]);
     }
 }

@@ -11,8 +11,10 @@ use crate::{
 /// What the directory's checkpoints know of a log.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::log) struct Known {
-    /// The last stop was orderly: nothing needs checking.
+    /// The last stop was orderly.
     pub clean: bool,
+    /// It was here before, and the write-ahead log has nothing of it: where it ends at its recovery point, nothing needs checking.
+    pub undisturbed: bool,
     /// Everything below is synced in the segments. `None`: not known, so everything is checked (LOG-18).
     pub recovery_point: Option<Offset>,
     /// There was a snapshot of the producers there, or nobody knows: without any, the producers are in the batches alone.

@@ -304,6 +304,7 @@ impl LogDir {
         let checkpoints = self.checkpoints.lock();
         Known {
             clean: self.clean && undisturbed,
+            undisturbed,
             recovery_point: checkpoints.recovery.get(&at),
             has_snapshots: checkpoints.recovery.is_marked(&at),
             log_start: checkpoints.starts.get(&at),
@@ -361,7 +362,7 @@ impl LogDir {
         if left > 0 {
             tracing::info!(logs = left, "entries of deleted partitions in the write-ahead log are dropped");
         }
-        if self.settings.background && self.shared.wal.unreleased_bytes() < self.settings.checkpoint_wal_bytes {
+        if self.settings.background && self.shared.wal.unreleased_bytes() < self.settings.start_wal_bytes_max {
             // Syncing everything may take long on a busy disk, and nobody has to wait for it: what was replayed is still
             // in the write-ahead log. Unless that has grown large by one crash after the other.
             self.checkpoint_soon.store(true, Ordering::Release);

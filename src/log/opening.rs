@@ -135,8 +135,8 @@ impl<'a> Opening<'a> {
         let unclean_from = self.known.recovery_point.unwrap_or_default().max(first_base);
         // What is synced stays synced, whatever became of the notes about it: it is walked again, and damage in it told.
         let notes_lost = epochs_lost || snapshot_lost;
-        let end = match self.known.clean && self.known.recovery_point.is_some() && !notes_lost {
-            true => self.end_of_stop(&segments, listing)?,
+        let end = match self.known.undisturbed && self.known.recovery_point.is_some() && !notes_lost {
+            true => self.end_as_noted(&segments, listing)?,
             false => None,
         };
         let mut unlogged = false;
@@ -404,17 +404,17 @@ impl<'a> Opening<'a> {
         Ok(false)
     }
 
-    /// Where an orderly stop left the end: nothing is behind the recovery point, and a snapshot of the producers there. A log that was
-    /// not opened between a crash and that stop is as the crash left it.
-    fn end_of_stop(&mut self, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Option<Offset>, LogError> {
+    /// Where the last checkpoint left the end: nothing is behind the recovery point, and a snapshot of the producers there. A log that
+    /// was written to since then, or was not opened between a crash and an orderly stop, is as the crash left it.
+    fn end_as_noted(&mut self, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Option<Offset>, LogError> {
         let before = (self.producers.clone(), self.epochs.clone(), self.epoch);
         let at = segments.len() - 1;
         let end = self.quick_end(&segments[at], listing).map_err(self.io("read"))?;
-        let stopped = |end: &Offset| {
+        let is_noted = |end: &Offset| {
             let had_none = self.snapshots.is_empty() && !self.known.has_snapshots;
             Some(*end) == self.known.recovery_point && (had_none || self.producers_from == *end)
         };
-        let end = end.filter(stopped);
+        let end = end.filter(is_noted);
         match end {
             Some(end) => self.make_aborted(segments, at, end).map_err(self.io("read"))?,
             None => (self.producers, self.epochs, self.epoch) = before,
@@ -422,8 +422,8 @@ impl<'a> Opening<'a> {
         Ok(end)
     }
 
-    /// The end of a log that was closed cleanly: from the last index entry on, headers only. `None` when it does not
-    /// add up, then it is checked like after a crash.
+    /// The end of a log that is whole: from the last index entry on, headers only. `None` when it does not add up, then
+    /// everything behind the recovery point is checked.
     fn quick_end(&mut self, last: &Arc<Segment>, listing: &[Entry]) -> io::Result<Option<Offset>> {
         if last.bytes() == 0 {
             last.set_indexes(LiveIndex::with_written(0), LiveTimeIndex::default(), None);

@@ -62,7 +62,7 @@ impl Log {
             }
         }
         if let Some(entry) = last_append {
-            self.synced_mark().raise(entry_end(entry, recovered)?.min(writer.end));
+            self.synced_mark().raise(entry.end.unwrap_or(entry.head.offset).min(writer.end));
         }
         if seeded::strikes(Bug::AcknowledgesUnsynced) {
             let synced = self.synced_mark().get().min(writer.end);
@@ -251,10 +251,4 @@ fn not_cut_later(entries: &[RecoveredEntry]) -> Vec<&RecoveredEntry> {
 fn gap_end(entry: &RecoveredEntry, recovered: &Recovered) -> Result<Option<Offset>, LogError> {
     let body = recovered.read_body(entry)?;
     Ok(body.try_into().ok().and_then(|body| Offset::from_wire(i64::from_be_bytes(body))))
-}
-
-/// End of an entry's batch: everything below came from the write-ahead log or stood before it.
-fn entry_end(entry: &RecoveredEntry, recovered: &Recovered) -> Result<Offset, LogError> {
-    let last = BatchHeader::parse(&recovered.read_body(entry)?).ok().and_then(|header| header.last());
-    Ok(last.map_or(entry.head.offset, Offset::next))
 }

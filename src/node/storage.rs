@@ -9,7 +9,7 @@ use super::{
 use crate::{
     log::{LogConfig, LogDir, LogDirError, LogDirSettings, LogId, settle_duplicates},
     quorum::MetadataLog,
-    replica::{Found, Partition, Partitions},
+    replica::{Found, Partition, Partitions, open_all},
     store::View,
     types::{TopicId, TopicPartition},
 };
@@ -162,20 +162,4 @@ fn open_strays(directory: &LogDir, pending: &[(TopicId, i32)], partitions: &Part
             tracing::error!(partition = %id, %error, "a partition of no topic cannot be recovered");
         }
     }
-}
-
-/// Opens logs on as many threads as there are processors: most of the time goes to waiting for the disk.
-fn open_all(partitions: &[Arc<Partition>]) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = partitions.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        for part in partitions.chunks(share) {
-            scope.spawn(move || {
-                for partition in part {
-                    // What cannot be opened was told in the log; the other partitions go on.
-                    let _ = partition.log();
-                }
-            });
-        }
-    });
 }

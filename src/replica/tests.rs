@@ -22,15 +22,23 @@ fn led_by(leader: Option<NodeId>, epoch: i32, in_sync: &[NodeId]) -> Leadership 
     }
 }
 
-/// A partition of three replicas of which two must be in sync.
-fn partition(leadership: Leadership) -> Arc<Partition> {
+fn directory() -> Arc<LogDir> {
     let settings = LogDirSettings { background: false, ..LogDirSettings::default() };
     let clock = Arc::new(ManualClock::at_wall_ms(0));
-    let directory = LogDir::open(Arc::new(MemoryDisk::new()), clock, Path::new("/data"), settings).unwrap();
+    LogDir::open(Arc::new(MemoryDisk::new()), clock, Path::new("/data"), settings).unwrap()
+}
+
+/// A partition of three replicas of which two must be in sync.
+fn partition(leadership: Leadership) -> Arc<Partition> {
+    partition_in(Some(directory()), 0, leadership)
+}
+
+fn partition_in(directory: Option<Arc<LogDir>>, index: i32, leadership: Leadership) -> Arc<Partition> {
     let set = BTreeMap::from([("min.insync.replicas".to_owned(), "2".to_owned())]);
     let settings = Arc::new(topic_settings(&Default::default(), &set).unwrap());
-    let id = LogId { topic: TopicName::parse("t").unwrap(), topic_id: TopicId(uuid::Uuid::from_u128(7)), partition: 0 };
-    Partition::new(id, THIS, Some(directory), leadership, settings)
+    let id =
+        LogId { topic: TopicName::parse("t").unwrap(), topic_id: TopicId(uuid::Uuid::from_u128(7)), partition: index };
+    Partition::new(id, THIS, directory, leadership, settings)
 }
 
 fn append(partition: &Arc<Partition>, acks: Acks) -> Result<Offset, ProduceError> {
@@ -93,4 +101,19 @@ fn a_thread_that_must_not_wait_opens_no_log() {
     assert!(partition.opened().is_none());
     append(&partition, Acks::Leader).unwrap();
     hurried(|| append(&partition, Acks::Leader)).unwrap();
+}
+
+#[test]
+fn many_logs_are_opened_at_once_and_those_that_cannot_be_hold_up_none() {
+    for count in [0, 1, 5, 300] {
+        let directory = directory();
+        let has_place = |index: i32| index % 7 != 3;
+        let place = |index| Some(directory.clone()).filter(|_| has_place(index));
+        let led = led_by(Some(THIS), 0, &[THIS]);
+        let partitions: Vec<_> = (0..count).map(|index| partition_in(place(index), index, led.clone())).collect();
+        open_all(&partitions);
+        for (index, partition) in (0..).zip(&partitions) {
+            assert_eq!(partition.opened().is_some(), has_place(index), "{index} of {count}");
+        }
+    }
 }

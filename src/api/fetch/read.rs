@@ -12,7 +12,7 @@ use crate::{
         hurried,
         seeded::{self, Bug},
     },
-    replica::{Partition, ReadFault, Unavailable},
+    replica::{Partition, ReadFault, Unavailable, open_all},
     types::{ErrorCode, Isolation, LeaderEpoch, LogBounds, Offset, OffsetAndEpoch},
 };
 use std::sync::Arc;
@@ -70,6 +70,8 @@ pub async fn patiently(cx: &Context, items: &mut Vec<Item>, limits: &Limits) -> 
     cx.broker.metrics.cold_fetches.inc();
     let (of, limits, asked) = (cx.clone(), *limits, std::mem::take(items));
     let reading = cold::patiently(move || {
+        let partitions = asked.iter().filter_map(|item| item.partition.as_ref().ok());
+        open_all(&partitions.filter(|partition| cold::is_cold(partition)).cloned().collect::<Vec<_>>());
         let found = all(&of, &asked, &limits);
         // Nobody is hurried there, so nothing is left for want of patience.
         (asked, found.unwrap_or_default())

@@ -191,3 +191,80 @@ fn only_logs_with_a_flush_time_are_flushed_by_time() {
     assert!(timed_syncs(Some(1_000)) > 0);
     assert_eq!(timed_syncs(None), 0);
 }
+
+#[test]
+fn log_13_a_killed_log_that_has_nothing_behind_its_recovery_point_is_not_recovered() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(LogConfig::default());
+    for sequence in 0..20 {
+        append_synced(&log, produced(7, 0, 2 * sequence, 2));
+    }
+    fixture.directory.checkpoint().unwrap();
+    let due = log.bounds().end();
+    drop((fixture, log));
+    let disk = disk.killed();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    // Not the last batch either, which is before the recovery point.
+    disk.inject(Fault::once(OperationKind::Read, ".log").after(3).for_ever());
+    let before = disk.operations().len();
+    let log = fixture.log(LogConfig::default());
+    assert_eq!(log.bounds().end(), due);
+    disk.clear_faults();
+    fixture.directory.finish_recovery().unwrap();
+    fixture.directory.checkpoint().unwrap();
+    let operations = disk.operations();
+    let changes = operations[before..].iter().filter(|one| one.path.starts_with("/data/t-0"));
+    let changes: Vec<_> = changes.filter(|one| one.kind != OperationKind::Open).collect();
+    assert!(changes.is_empty(), "{changes:?}");
+    // Its producers are known as before.
+    let duplicate = append(&log, produced(7, 0, 38, 2)).unwrap();
+    assert_eq!(duplicate.last.next(), due);
+}
+
+#[test]
+fn a_start_reads_the_write_ahead_log_once() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(LogConfig::default());
+    for _ in 0..20 {
+        append_synced(&log, batch(3, &[1; 100]));
+    }
+    drop((log, fixture));
+    let disk = disk.killed();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    // The segments have it all: what is in the write-ahead log is known to be safe without a second look.
+    disk.inject(Fault::once(OperationKind::Read, ".wal").for_ever());
+    let log = fixture.log(LogConfig::default());
+    assert_eq!(log.synced_mark().get(), Offset::new(60));
+    fixture.directory.finish_recovery().unwrap();
+}
+
+#[test]
+fn a_start_lets_nobody_wait_for_a_checkpoint_of_what_a_burst_has_left() {
+    let bytes = |start_wal_bytes_max| LogDirSettings { start_wal_bytes_max, background: true, ..settings() };
+    for (most, waits) in [(1 << 20, false), (1 << 10, true)] {
+        let disk = MemoryDisk::new();
+        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+        fixture.directory.finish_recovery().unwrap();
+        let log = fixture.log(LogConfig::default());
+        (0..20).for_each(|_| _ = append_synced(&log, batch(3, &[1; 100])));
+        drop((log, fixture));
+        let disk = disk.killed();
+        let fixture = Fixture::open_with(Arc::new(disk.clone()), Path::new("/data"), bytes(most));
+        fixture.log(LogConfig::default());
+        // The background's waits as well; whoever starts does not.
+        let _other = fixture.directory.checkpointing.lock();
+        let (directory, (done, seen)) = (fixture.directory.clone(), std::sync::mpsc::channel());
+        let starting = std::thread::spawn(move || {
+            directory.finish_recovery().unwrap();
+            done.send(()).unwrap();
+        });
+        let patience = std::time::Duration::from_millis(if waits { 200 } else { 20_000 });
+        assert_eq!(seen.recv_timeout(patience).is_err(), waits);
+        drop(_other);
+        starting.join().unwrap();
+    }
+}

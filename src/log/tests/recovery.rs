@@ -82,6 +82,13 @@ fn log_14_damage_below_the_recovery_point_is_reported_and_not_cut() {
     let at = bytes.len() - 40;
     bytes[at] ^= 1;
     fs::write(&path, &bytes).unwrap();
+    // Where nothing stands behind it nothing is checked: whoever reads it is told.
+    let (fixture, log) = reopened(dir.path());
+    let read = log.unwrap().read(Offset::new(38), ReadLimit::End, 1 << 20, true);
+    assert!(matches!(read, Err(crate::log::ReadError::Damaged { .. })), "{read:?}");
+    drop(fixture);
+    bytes.push(0);
+    fs::write(&path, &bytes).unwrap();
     let (_fixture, log) = reopened(dir.path());
     match log {
         Err(LogError::Damaged { path, position, what }) => {
@@ -91,7 +98,7 @@ fn log_14_damage_below_the_recovery_point_is_reported_and_not_cut() {
         }
         other => panic!("{:?}", other.map(|log| log.bounds())),
     }
-    assert_eq!(fs::metadata(path).unwrap().len(), size);
+    assert_eq!(fs::metadata(path).unwrap().len(), size + 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
     format::{BLOCK_BYTES, FileHeader, FileHeaderError},
     scan::{FileScan, Scanned},
 };
-use crate::platform::DiskFile;
+use crate::{platform::DiskFile, types::Offset};
 use std::{
     collections::VecDeque,
     path::PathBuf,
@@ -22,6 +22,8 @@ use std::{
 pub struct RecoveredEntry {
     pub sequence: WalSequence,
     pub head: EntryHead,
+    /// Behind the last record, where the body is a batch.
+    pub end: Option<Offset>,
     /// Place in the list of recovered files.
     pub(super) file: u32,
     /// Where in the file the body begins.

@@ -1,12 +1,16 @@
 //! Reads the groups of one file in pieces, never a whole body, and tells a torn tail from damage.
 use super::{
-    entry::{BodyPlace, EntryHead, WalSequence},
+    entry::{BodyPlace, EntryHead, EntryKind, WalSequence},
     error::WalError,
     files::LogFile,
     format::{BATCH_UNCHECKED_BYTES, BLOCK_BYTES, FileHeader, GroupHeader, field, in_blocks, new_crc},
     replay::RecoveredEntry,
 };
-use crate::platform::{DiskFile, is_direct_refused};
+use crate::{
+    platform::{DiskFile, is_direct_refused},
+    record::{BatchHeader, HEADER_BYTES},
+    types::Offset,
+};
 use crc_fast::Digest;
 use std::path::Path;
 
@@ -106,10 +110,15 @@ impl FileScan<'_> {
             if end.saturating_sub(at) < u64::from(head.len) {
                 return Ok(None);
             }
+            let end_of_batch = match head.kind {
+                EntryKind::Append => batch_end(window.at(at, HEADER_BYTES.min(head.len as usize))?),
+                _ => None,
+            };
             let Some(body_crc) = self.body_at(window, at, &head, place, &mut crc)? else { return Ok(None) };
             into.push(RecoveredEntry {
                 sequence: group.first_sequence.plus(u64::from(index)),
                 head,
+                end: end_of_batch,
                 file: self.index,
                 position: at,
                 body_crc,
@@ -171,6 +180,11 @@ impl FileScan<'_> {
         }
         Ok(false)
     }
+}
+
+/// Where the batch that begins so ends. Its bytes are checked with the rest of it.
+fn batch_end(first: &[u8]) -> Option<Offset> {
+    BatchHeader::parse(first).ok()?.last().map(Offset::next)
 }
 
 /// A bounded piece of the file in memory that moves on as it is read.
