@@ -19,6 +19,17 @@ pub enum Response {
     Close(Closing),
 }
 
+impl Response {
+    /// What it takes on the wire.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Response::Frame(frame) => frame.len(),
+            Response::Pieces(pieces) => pieces.iter().map(Piece::bytes).sum(),
+            Response::Nothing | Response::Close(_) => 0,
+        }
+    }
+}
+
 /// Why the broker ends a connection; one log line says so.
 #[derive(Debug, thiserror::Error)]
 pub enum Closing {

@@ -23,6 +23,15 @@ pub enum Piece {
     File(FileRange),
 }
 
+impl Piece {
+    pub fn bytes(&self) -> usize {
+        match self {
+            Piece::Memory(bytes) => bytes.len(),
+            Piece::File(range) => range.len,
+        }
+    }
+}
+
 /// What [`Outgoing::write`] came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Written {
@@ -63,10 +72,7 @@ impl Outgoing {
             Piece::File(range) if range.len < SENDFILE_BYTES_MIN && append_resident(&mut self.tail, &range) => {}
             piece => {
                 self.seal();
-                self.bytes += match &piece {
-                    Piece::Memory(bytes) => bytes.len(),
-                    Piece::File(range) => range.len,
-                };
+                self.bytes += piece.bytes();
                 self.queue.push_back(piece);
             }
         }

@@ -1,13 +1,15 @@
 //! One client connection: requests in, answers out in the same order, everything in one task (NET-4).
-use super::{Admission, Ticket, limits::Place};
+use super::{
+    Admission, Ticket,
+    limits::Place,
+    pending::{Pending, Queue, Wait},
+};
 use crate::{
-    api::{self, Closing, Connection as Client, Reply, Response, Router},
-    metrics::ApiMetrics,
+    api::{self, Closing, Connection as Client, Response, Router},
     net::{FrameError, FrameReader, Outgoing, Piece, Written, warm},
     platform::Clock,
 };
 use std::{
-    collections::VecDeque,
     future::Future,
     io,
     pin::{Pin, pin},
@@ -27,8 +29,13 @@ use tokio::{
 const PENDING_MAX: usize = 128;
 /// Bytes of answers that may wait for a slow reader before its next request is read.
 const OUTGOING_BYTES_MAX: usize = 1 << 20;
-/// Requests handled in one go before other connections get their turn.
+/// Bytes of requests that may wait for records, behind which nothing is read: the partitions of a long Fetch take some twenty times what
+/// they took in the request. Apache Kafka reads nothing behind any.
+const WAITING_BYTES_MAX: u64 = 64 << 10;
+/// Requests handled in one go before other connections get their turn,
 const BURST_MAX: usize = 64;
+/// and how long they may take before it is over.
+const BURST_TIME_MAX: Duration = Duration::from_millis(1);
 /// How often waiting writes are looked at for their timeouts.
 const SOON: Duration = Duration::from_millis(100);
 /// How long a large request may take to arrive while it holds more than the budget has and others wait for it.
@@ -57,6 +64,26 @@ pub(super) enum Ended {
     Io(#[from] io::Error),
 }
 
+/// Requests of one connection that are handled in one go.
+#[derive(Default)]
+struct Burst {
+    requests: usize,
+    begun_at: Option<Duration>,
+    time: Duration,
+}
+
+impl Burst {
+    fn handled(&mut self, begun_at: Duration, handled_at: Duration) {
+        self.requests += 1;
+        self.time = handled_at.saturating_sub(*self.begun_at.get_or_insert(begun_at));
+    }
+
+    /// Others have their turn now.
+    fn is_over(&self) -> bool {
+        self.requests >= BURST_MAX || self.time >= BURST_TIME_MAX
+    }
+}
+
 /// What all connections of a listener share.
 pub(super) struct Shared {
     pub router: Arc<Router>,
@@ -69,44 +96,6 @@ pub(super) struct Shared {
     pub stopping: watch::Receiver<bool>,
 }
 
-enum Wait {
-    Ready(Response),
-    Later(api::Later<Response>),
-    /// It is still being done: only the last of those that wait can be.
-    Held(api::Later<Reply<Response>>),
-}
-
-impl Wait {
-    /// Futures do nothing until they are asked: asked once here, so that effects keep the order of requests.
-    fn of(mut reply: Reply<Response>, cx: &mut Context<'_>) -> Wait {
-        loop {
-            match reply {
-                Reply::Now(response) => return Wait::Ready(response),
-                Reply::Later(mut later) => {
-                    return match later.as_mut().poll(cx) {
-                        Poll::Ready(response) => Wait::Ready(response),
-                        Poll::Pending => Wait::Later(later),
-                    };
-                }
-                Reply::Held(mut doing) => match doing.as_mut().poll(cx) {
-                    Poll::Ready(done) => reply = done,
-                    Poll::Pending => return Wait::Held(doing),
-                },
-            }
-        }
-    }
-}
-
-/// One request that was handled and whose answer has not left.
-struct Pending {
-    wait: Wait,
-    /// It wrote records that are not committed: reads behind it wait, so that they see what was written before them.
-    writes: bool,
-    metrics: Option<Arc<ApiMetrics>>,
-    handled_at: Duration,
-    request_bytes: u64,
-}
-
 type Admitting = Pin<Box<dyn Future<Output = Ticket> + Send>>;
 
 pub(super) struct Connection {
@@ -114,11 +103,7 @@ pub(super) struct Connection {
     client: Arc<Client>,
     shared: Arc<Shared>,
     frames: FrameReader,
-    pending: VecDeque<Pending>,
-    /// How many of `pending` are writes that wait.
-    writes_waiting: usize,
-    /// Bytes of the requests in `pending`.
-    inflight_bytes: u64,
+    pending: Queue,
     outgoing: Outgoing,
     warming: Option<JoinHandle<io::Result<()>>>,
     admitting: Option<Admitting>,
@@ -145,9 +130,7 @@ impl Connection {
             socket,
             client,
             shared,
-            pending: VecDeque::new(),
-            writes_waiting: 0,
-            inflight_bytes: 0,
+            pending: Queue::default(),
             outgoing: Outgoing::default(),
             warming: None,
             admitting: None,
@@ -201,12 +184,12 @@ impl Connection {
     }
 
     fn poll_serve(&mut self, cx: &mut Context<'_>) -> Poll<Result<std::convert::Infallible, Ended>> {
-        let mut burst = 0;
+        let mut burst = Burst::default();
         loop {
             let answered = self.collect(cx)?;
             self.poll_write(cx)?;
             let handled = self.handle_frames(cx, &mut burst)?;
-            if burst >= BURST_MAX {
+            if burst.is_over() {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -240,16 +223,8 @@ impl Connection {
     /// Moves answers that are there, from the oldest on, to the outgoing queue.
     fn collect(&mut self, cx: &mut Context<'_>) -> Result<usize, Ended> {
         let mut collected = 0;
-        self.do_held(cx);
-        while let Some(pending) = self.pending.front_mut() {
-            let response = match &mut pending.wait {
-                Wait::Later(later) => match later.as_mut().poll(cx) {
-                    Poll::Ready(response) => response,
-                    Poll::Pending => break,
-                },
-                Wait::Held(_) => break,
-                Wait::Ready(response) => std::mem::replace(response, Response::Nothing),
-            };
+        self.pending.do_held(cx);
+        while let Some((pending, response)) = self.pending.pop(cx) {
             let bytes_before = self.outgoing.bytes();
             match response {
                 Response::Frame(frame) => self.outgoing.push(Piece::Memory(frame)),
@@ -257,9 +232,6 @@ impl Connection {
                 Response::Nothing => {}
                 Response::Close(why) => return Err(why.into()),
             }
-            let Some(pending) = self.pending.pop_front() else { break };
-            self.writes_waiting -= usize::from(pending.writes);
-            self.inflight_bytes -= pending.request_bytes;
             if let Some(metrics) = pending.metrics {
                 metrics.response_bytes.inc_by((self.outgoing.bytes() - bytes_before) as u64);
                 let waited = self.shared.clock.monotonic().saturating_sub(pending.handled_at);
@@ -268,20 +240,6 @@ impl Connection {
             collected += 1;
         }
         Ok(collected)
-    }
-
-    fn is_held(&self) -> bool {
-        self.pending.back().is_some_and(|last| matches!(last.wait, Wait::Held(_)))
-    }
-
-    /// What holds up those behind it goes on, whatever is answered before it.
-    fn do_held(&mut self, cx: &mut Context<'_>) {
-        let Some(Pending { wait, .. }) = self.pending.back_mut() else { return };
-        if let Wait::Held(doing) = wait
-            && let Poll::Ready(done) = doing.as_mut().poll(cx)
-        {
-            *wait = Wait::of(done, cx);
-        }
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Ended> {
@@ -310,13 +268,13 @@ impl Connection {
     }
 
     /// Handles whole frames that have arrived. What a request does is done here, in the order of arrival.
-    fn handle_frames(&mut self, cx: &mut Context<'_>, burst: &mut usize) -> Result<usize, Ended> {
+    fn handle_frames(&mut self, cx: &mut Context<'_>, burst: &mut Burst) -> Result<usize, Ended> {
         let mut handled = 0;
-        while *burst < BURST_MAX && self.may_read() {
-            if self.is_held() {
+        while !burst.is_over() && self.may_read() {
+            if self.pending.is_held() {
                 break;
             }
-            if self.writes_waiting > 0 && self.frames.next_key().is_some_and(api::reads_records) {
+            if self.pending.writes() > 0 && self.frames.next_key().is_some_and(api::reads_records) {
                 break;
             }
             let Some(frame) = self.frames.take()? else { break };
@@ -329,15 +287,13 @@ impl Connection {
                 metrics.request_bytes.inc_by(request_bytes);
                 metrics.local_seconds.observe(handled_at.saturating_sub(begun_at).as_secs_f64());
             }
-            let writes = routed.writes && !matches!(wait, Wait::Ready(_));
-            self.writes_waiting += usize::from(writes);
-            self.inflight_bytes += request_bytes;
-            self.pending.push_back(Pending { wait, writes, metrics: routed.metrics, handled_at, request_bytes });
+            let writes = routed.writes && !wait.is_ready();
+            self.pending.push(Pending { wait, writes, metrics: routed.metrics, handled_at, request_bytes });
             if self.ticket.covers(1) {
                 self.ticket = Ticket::default();
                 self.beyond_until = None;
             }
-            *burst += 1;
+            burst.handled(begun_at, handled_at);
             handled += 1;
         }
         Ok(handled)
@@ -345,8 +301,9 @@ impl Connection {
 
     fn may_read(&self) -> bool {
         self.pending.len() < PENDING_MAX
-            && self.inflight_bytes < self.shared.inflight_bytes_max
-            && self.outgoing.bytes() < OUTGOING_BYTES_MAX
+            && self.pending.request_bytes() < self.shared.inflight_bytes_max
+            && self.pending.waiting_bytes() < WAITING_BYTES_MAX
+            && self.outgoing.bytes() + self.pending.ready_bytes() < OUTGOING_BYTES_MAX
     }
 
     /// A large frame that has begun to arrive waits here for its share of the memory for requests.
@@ -388,7 +345,7 @@ impl Connection {
     /// for which nothing is being done is closed after its time (NET-6), and so is one whose answers nobody reads
     /// (NET-5). A client that sends nothing more may be gone altogether: then its waiting requests go once that is known (NET-8).
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
-        if (self.writes_waiting > 0 || self.is_half_closed) && !self.alarm_is_soon {
+        if (self.pending.writes() > 0 || self.is_half_closed) && !self.alarm_is_soon {
             self.alarm_is_soon = true;
             self.alarm.as_mut().reset(Instant::now() + SOON);
         }
@@ -416,7 +373,7 @@ impl Connection {
         }
         // Stays soon while the connection is in use, so that the timer is not set anew for every request.
         self.alarm_is_soon =
-            self.writes_waiting > 0 || self.is_half_closed || (is_quiet && now - self.active_at < SOON);
+            self.pending.writes() > 0 || self.is_half_closed || (is_quiet && now - self.active_at < SOON);
         let next = if self.alarm_is_soon { now + SOON } else { due.max(now + SOON) };
         self.alarm.as_mut().reset(self.beyond_until.map_or(next, |until| next.min(until)));
         Poll::Ready(Ok(()))
@@ -440,24 +397,5 @@ impl Connection {
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::future::{pending, ready};
-    use std::task::Waker;
-
-    #[test]
-    fn what_is_held_waits_as_any_other_answer_once_it_is_done() {
-        let mut cx = Context::from_waker(Waker::noop());
-        let now = || Reply::Now(Response::Nothing);
-        let held = |doing| Wait::of(Reply::Held(doing), &mut Context::from_waker(Waker::noop()));
-        assert!(matches!(Wait::of(now(), &mut cx), Wait::Ready(_)));
-        assert!(matches!(held(Box::pin(pending())), Wait::Held(_)), "nothing behind it is handled");
-        assert!(matches!(held(Box::pin(ready(now()))), Wait::Ready(_)));
-        assert!(matches!(held(Box::pin(ready(Reply::later(pending())))), Wait::Later(_)), "others are, behind it");
-        assert!(matches!(held(Box::pin(ready(Reply::Held(Box::pin(pending()))))), Wait::Held(_)));
     }
 }

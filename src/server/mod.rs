@@ -4,6 +4,7 @@ mod connection;
 mod limits;
 mod listener;
 mod loops;
+mod pending;
 
 pub use admission::{Admission, Ticket};
 pub use limits::{ConnectionLimits, ConnectionRules, Refusal};

@@ -163,6 +163,67 @@ fn net_5_a_client_that_does_not_read_is_held_back_and_closed() {
     child.stop();
 }
 
+/// A broker with one topic of so many partitions, and connections that send without reading: how much more memory it takes once it
+/// takes nothing more.
+fn grows_by_kib(partitions: usize, first: &[u8], sent: &[u8]) -> u64 {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let child = Child::serve(directory.path(), port, &[&format!("num.partitions={partitions}")]);
+    make_topic(port, "t");
+    // Once what is asked for is open.
+    ask(&mut connect(port), first).unwrap();
+    let memory_kib = child.memory_kib();
+    let deaf: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut socket = connect(port);
+            socket.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+            let _ = socket.write_all(sent);
+            socket
+        })
+        .collect();
+    let mut most_kib = memory_kib;
+    for _ in 0..20 {
+        serves(port);
+        most_kib = most_kib.max(child.memory_kib());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(deaf);
+    child.stop();
+    most_kib - memory_kib
+}
+
+/// Fetch 4 of all partitions of `t`.
+fn fetch_all(correlation: i32, partitions: usize, wait_ms: i32) -> Vec<u8> {
+    let one = fetch(correlation, "t", wait_ms);
+    // The last 12 bytes are what is asked of its one partition, behind how many there are and its index.
+    let (before, asked) = (one.len() - 20, &one[one.len() - 12..]);
+    let mut frame = one[..before].to_vec();
+    frame.extend((partitions as i32).to_be_bytes());
+    for index in 0..partitions as i32 {
+        frame.extend(index.to_be_bytes());
+        frame.extend(asked);
+    }
+    let length = (frame.len() - 4) as i32;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    frame
+}
+
+#[test]
+fn net_5_answers_that_are_ready_count_as_not_read() {
+    let mut body = (-1i32).to_be_bytes().to_vec();
+    body.push(0);
+    // Some 130 KB each, 1,280 of them, behind an answer that is not there yet.
+    let all = frame(3, 4, 1, &body);
+    let grown = grows_by_kib(5_000, &all, &[fetch(1, "t", 60_000), all.repeat(64)].concat());
+    assert!(grown < 80 * 1024, "{grown} KiB");
+}
+
+#[test]
+fn net_5_nothing_is_read_behind_large_requests_that_wait() {
+    let grown = grows_by_kib(500, &fetch_all(1, 500, 0), &fetch_all(1, 500, 60_000).repeat(64));
+    assert!(grown < 80 * 1024, "{grown} KiB");
+}
+
 #[test]
 fn net_8_a_client_that_sends_nothing_more_and_is_gone_gives_its_place_back() {
     let directory = tempfile::tempdir().unwrap();
