@@ -3,6 +3,7 @@ use crate::{
     log::{
         Closed, LogConfig, LogDirSettings,
         checkpoint::Noted,
+        failed_sync,
         folder::Folder,
         known::{self, Known},
         last_stop,
@@ -13,7 +14,7 @@ use crate::{
         partition_dirs::{AskEarlier, Leftovers},
         properties::MetaProperties,
         shared::Shared,
-        wal::{Recovered, RecoveredEntry, Wal, WalSequence},
+        wal::{Recovered, RecoveredEntry, Wal, WalError, WalSequence},
     },
     platform::{Clock, Disk},
     types::{TopicId, TopicPartition},
@@ -104,6 +105,21 @@ impl LogDir {
             io::ErrorKind::WouldBlock => LogDirError::Locked { path: path.to_owned() },
             _ => LogDirError::Io { action: "lock", path: path.to_owned(), source },
         })?;
+        LogDir::open_locked(disk.clone(), clock, path, settings, lock).inspect_err(|error| {
+            if matches!(error, LogDirError::Io { .. } | LogDirError::Wal(WalError::Io { .. })) {
+                failed_sync::leave_note(&*disk, path);
+            }
+        })
+    }
+
+    fn open_locked(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        path: &Path,
+        settings: LogDirSettings,
+        lock: Box<dyn Send + Sync>,
+    ) -> Result<Arc<LogDir>, LogDirError> {
+        failed_sync::write_again(&*disk, path)?;
         let meta = read_meta(&*disk, path)?;
         let settings =
             settings.fitted_to(disk.total_bytes(path).map_err(LogDirError::io("ask for the size of", path))?);
@@ -487,7 +503,7 @@ fn read_meta(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>, Log
     }
 }
 
-fn read_noted(disk: &dyn Disk, path: &Path) -> Result<Noted, LogDirError> {
+pub(in crate::log) fn read_noted(disk: &dyn Disk, path: &Path) -> Result<Noted, LogDirError> {
     match disk.read(path) {
         Ok(bytes) => Ok(Noted::read(&bytes).unwrap_or_else(|error| {
             tracing::warn!(file = %path.display(), "a checkpoint is damaged; all of every log is checked: {error}");
