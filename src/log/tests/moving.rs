@@ -153,6 +153,22 @@ fn ops_2_a_move_that_is_called_off_or_has_no_room_changes_nothing() {
 }
 
 #[test]
+fn ops_2_a_copy_on_its_way_is_no_remains_of_an_earlier_life() {
+    let life = Life::begin(&written());
+    let before = read_all(&life.log, 1);
+    let mut moving = life.moving(0).unwrap();
+    // Somebody looks for what deleted topics have left.
+    life.directories.iter().for_each(|directory| {
+        directory.found().unwrap();
+        directory.remove_left(std::time::Duration::MAX);
+    });
+    moving.catch_up(&mut go_on).unwrap();
+    moving.finish().unwrap();
+    assert_eq!((life.log.path(), read_all(&life.log, 1)), (Path::new("/b/t-0").into(), before));
+    assert!(life.directories[1].unfinished().is_empty());
+}
+
+#[test]
 fn log_17_a_crash_at_any_step_of_a_move_leaves_the_log_in_one_place() {
     let (mut steps, mut places) = (0, [0; 2]);
     for step in 0.. {
