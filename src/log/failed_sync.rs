@@ -1,7 +1,7 @@
 //! What a failed sync leaves: the kernel goes on to show what it could not write, and calls it clean, so that no later sync tells of
 //! it, nor that of the next life (LOG-9). That one writes all of it again before it believes what it reads.
 use crate::{
-    log::{log_dir::read_noted, log_dir_error::LogDirError, names},
+    log::{log_dir_error::LogDirError, lost_notes::read_noted, names, wal::WalError},
     platform::{Disk, Entry, OpenMode},
     types::{Offset, TopicPartition},
 };
@@ -17,6 +17,15 @@ pub(in crate::log) fn leave_note(disk: &dyn Disk, directory: &Path) {
     let path = directory.join(names::SYNC_FAILED);
     if let Err(error) = disk.open(&path, OpenMode::Create) {
         tracing::warn!(file = %path.display(), %error, "there is no note for the next start that this directory failed");
+    }
+}
+
+/// Where a start has failed with an error of the disk.
+pub(in crate::log) fn noted(disk: &dyn Disk, directory: &Path) -> impl Fn(&LogDirError) {
+    move |error| {
+        if matches!(error, LogDirError::Io { .. } | LogDirError::Wal(WalError::Io { .. })) {
+            leave_note(disk, directory);
+        }
     }
 }
 
