@@ -3,6 +3,7 @@ use crate::{
     log::{
         Closed, LogConfig, LogDirSettings,
         checkpoint::Noted,
+        failed_sync,
         folder::Folder,
         known::{self, Known},
         last_stop,
@@ -104,16 +105,27 @@ impl LogDir {
             io::ErrorKind::WouldBlock => LogDirError::Locked { path: path.to_owned() },
             _ => LogDirError::Io { action: "lock", path: path.to_owned(), source },
         })?;
+        LogDir::open_locked(disk.clone(), clock, path, settings, lock).inspect_err(failed_sync::noted(&*disk, path))
+    }
+
+    fn open_locked(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        path: &Path,
+        settings: LogDirSettings,
+        lock: Box<dyn Send + Sync>,
+    ) -> Result<Arc<LogDir>, LogDirError> {
+        failed_sync::write_again(&*disk, path)?;
         let meta = read_meta(&*disk, path)?;
-        let settings =
-            settings.fitted_to(disk.total_bytes(path).map_err(LogDirError::io("ask for the size of", path))?);
+        let bytes = disk.total_bytes(path).map_err(LogDirError::io("ask for the size of", path))?;
+        let settings = settings.fitted_to(bytes);
         let (wal, recovered, orderly) = last_stop::open_wal(&disk, &clock, path, &settings)?;
         let mut by_log: BTreeMap<(TopicId, i32), Vec<RecoveredEntry>> = BTreeMap::new();
         for entry in recovered.entries() {
             by_log.entry((entry.head.topic_id, entry.head.partition)).or_default().push(*entry);
         }
         by_log.retain(|_, entries| known::are_left(entries));
-        let read = |name: &str| read_noted(&*disk, &path.join(name));
+        let read = |name: &str| lost_notes::read_noted(&*disk, &path.join(name));
         let starts = read(names::LOG_STARTS)?;
         let recovery = read(names::RECOVERY_POINTS)?;
         let starts_lost = lost_notes::are_starts_lost(&*disk, path, &starts, &recovery);
@@ -484,16 +496,5 @@ fn read_meta(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>, Log
         Ok(bytes) => MetaProperties::parse(&bytes).map(Some).map_err(|source| LogDirError::Meta { path, source }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(LogDirError::io("read", &path)(error)),
-    }
-}
-
-fn read_noted(disk: &dyn Disk, path: &Path) -> Result<Noted, LogDirError> {
-    match disk.read(path) {
-        Ok(bytes) => Ok(Noted::read(&bytes).unwrap_or_else(|error| {
-            tracing::warn!(file = %path.display(), "a checkpoint is damaged; all of every log is checked: {error}");
-            Noted::absent()
-        })),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Noted::absent()),
-        Err(error) => Err(LogDirError::io("read", path)(error)),
     }
 }

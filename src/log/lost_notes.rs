@@ -1,6 +1,6 @@
 //! Whether the notes of where logs start were lost: deleted records must not come back with them (LOG-18).
 use crate::{
-    log::{checkpoint::Noted, last_stop, names, partition_dirs::holds_partitions},
+    log::{checkpoint::Noted, last_stop, log_dir_error::LogDirError, names, partition_dirs::holds_partitions},
     platform::Disk,
 };
 use std::{io, path::Path};
@@ -28,4 +28,15 @@ pub(in crate::log) fn are_starts_lost(
         tracing::warn!(file = %path.display(), "the notes of where logs start are gone: they are made again from the epochs of every log");
     }
     Ok(is_gone)
+}
+
+pub(in crate::log) fn read_noted(disk: &dyn Disk, path: &Path) -> Result<Noted, LogDirError> {
+    match disk.read(path) {
+        Ok(bytes) => Ok(Noted::read(&bytes).unwrap_or_else(|error| {
+            tracing::warn!(file = %path.display(), "a checkpoint is damaged; all of every log is checked: {error}");
+            Noted::absent()
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Noted::absent()),
+        Err(error) => Err(LogDirError::io("read", path)(error)),
+    }
 }

@@ -10,6 +10,7 @@ mod config;
 pub mod damage;
 mod direct_pace;
 mod epoch_cache;
+mod failed_sync;
 mod file_cache;
 mod folder;
 mod following;

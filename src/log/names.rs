@@ -33,6 +33,8 @@ pub const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 pub const LOCK: &str = ".lock";
 /// Ours: an operator's word, in a partition's directory, that it is to be taken as it is.
 pub const AS_IT_IS: &str = "ottla-as-it-is";
+/// Ours: the disk failed in the last life here, which may have left in memory only what it wrote.
+pub const SYNC_FAILED: &str = "ottla-sync-failed";
 /// Ours: room for a start on a full disk.
 pub const RESERVE: &str = "ottla-reserve";
 /// The folder of the write-ahead log inside a log directory.

@@ -67,7 +67,10 @@ impl LogDir {
                 continue;
             }
             if let Some((topic, partition)) = names::future_of(&entry.name) {
-                self.drop_copy(path, topic, partition);
+                // Those of later are this life's own.
+                if !self.is_recovered() {
+                    self.drop_copy(path, topic, partition);
+                }
                 continue;
             }
             let Some((topic, partition)) = names::partition_of(&entry.name) else { continue };

@@ -1,6 +1,6 @@
 //! What all logs of one directory share: disk, clock, write-ahead log, space left, and whether the directory failed.
 use crate::{
-    log::{Closed, Log, direct_pace::DirectPace, file_cache::FileCache, folder::IndexCache, wal::Wal},
+    log::{Closed, Log, direct_pace::DirectPace, failed_sync, file_cache::FileCache, folder::IndexCache, wal::Wal},
     platform::{Clock, Disk},
     types::TopicId,
 };
@@ -110,6 +110,7 @@ impl Shared {
             return;
         }
         tracing::error!(directory = %self.path.display(), "the log directory failed and takes no more records: {why}");
+        failed_sync::leave_note(&*self.disk, &self.path);
         let logs: Vec<Arc<Log>> = self.logs.lock().values().cloned().collect();
         for log in logs {
             log.close_marks(Closed::StorageFailed);
@@ -119,7 +120,7 @@ impl Shared {
     /// An error of the device, in reading too, ends the directory (OPS-2).
     pub fn judge(&self, error: &io::Error) {
         if is_of_device(error) {
-            self.fail(format!("it cannot be read: {error}"));
+            self.fail(format!("its device failed: {error}"));
         }
     }
 

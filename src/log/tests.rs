@@ -8,6 +8,8 @@ mod crash_points;
 mod cuts;
 mod damage;
 mod direct;
+mod failed_sync;
+mod fault_sites;
 mod flips;
 mod following;
 mod full;

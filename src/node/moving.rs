@@ -1,10 +1,12 @@
 //! Moves of partitions between log directories, and directories that get no new ones.
-use super::{NodeParts, StartError};
+use super::{NodeParts, StartError, storage::Storage};
 use crate::{
     config::NodeConfig,
+    controller::ControllerHandle,
     replica::{Moves, Partitions},
 };
 use std::sync::Arc;
+use tokio::{sync::watch, task::JoinHandle};
 
 /// Begins to carry out moves: first those that the last stop has left.
 pub(super) fn begin_moves(parts: &NodeParts, partitions: &Arc<Partitions>) -> Result<(), StartError> {
@@ -28,4 +30,24 @@ pub(super) fn configure_directories(partitions: &Partitions, config: &NodeConfig
     if let Some(moves) = partitions.moves() {
         moves.set_rate(config.log.move_bytes_per_second);
     }
+}
+
+/// The controller places no new partitions where all directories are cordoned: it is told which are.
+pub(super) fn tell_cordoned(
+    storage: Storage,
+    partitions: Arc<Partitions>,
+    controller: ControllerHandle,
+    mut stopping: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = stopping.wait_for(|stop| *stop) => return,
+                () = partitions.cordons_changed() => {}
+            }
+            if let Err(error) = controller.cordon(storage.ids_where(|path| partitions.is_cordoned(path))).await {
+                tracing::warn!(%error, "the controller does not know which log directories are cordoned");
+            }
+        }
+    })
 }

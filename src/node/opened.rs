@@ -180,6 +180,7 @@ fn registration(
             features,
             rack: node.rack.clone(),
             directories: storage.identity.directory_ids.iter().take(storage.directories.len()).map(|id| id.0).collect(),
+            cordoned: storage.ids_where(|path| node.cordoned_log_dirs.iter().any(|cordoned| cordoned == path)),
         },
         new_terms,
         chance: parts.chance.clone(),

@@ -3,7 +3,7 @@ use super::{
     FormatError,
     features::features,
     limits::{connection_rules, socket_settings},
-    moving::begin_moves,
+    moving::{begin_moves, tell_cordoned},
     observe::{NodePages, PageParts},
     opened::{Opened, open},
     retention,
@@ -138,6 +138,8 @@ impl Node {
         tasks.push(tokio::spawn(ends.run(woken, sweeps, stopping.clone())));
         let late = late_transactions(&parts, &partitions, &metrics);
         tasks.push(tokio::spawn(late.run(stopping.clone())));
+        let (its_storage, its_controller) = (storage.clone(), controller.handle().clone());
+        tasks.push(tell_cordoned(its_storage, partitions.clone(), its_controller, stopping.clone()));
         tasks.push(expire(&parts, &partitions, stopping));
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
         tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image, &*metadata_log)));

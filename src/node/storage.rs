@@ -13,7 +13,11 @@ use crate::{
     store::View,
     types::{TopicId, TopicPartition},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use uuid::Uuid;
 
 /// In the first log directory: what starts of coordinators are made short with.
 const VIEW_FOLDER: &str = "ottla-state";
@@ -38,6 +42,12 @@ pub(super) struct Storage {
 }
 
 impl Storage {
+    /// The ids of such log directories.
+    pub fn ids_where(&self, is_such: impl Fn(&Path) -> bool) -> Vec<Uuid> {
+        let known = self.directories.iter().zip(&self.identity.directory_ids);
+        known.filter(|(directory, _)| is_such(directory.path())).map(|(_, id)| id.0).collect()
+    }
+
     /// The metadata log's last, where it has one of its own.
     pub fn all_directories(&self) -> Vec<Arc<LogDir>> {
         let is_apart = !self.directories.iter().any(|directory| Arc::ptr_eq(directory, &self.metadata));

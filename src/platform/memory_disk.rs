@@ -88,6 +88,16 @@ impl MemoryDisk {
         self.state.lock().faults.changes()
     }
 
+    /// Operations of a kind so far, reads too.
+    pub fn asked(&self, kind: OperationKind) -> u64 {
+        self.state.lock().faults.asked(kind)
+    }
+
+    /// The operations that faults made fail, in order.
+    pub fn struck(&self) -> Vec<(OperationKind, PathBuf)> {
+        self.state.lock().faults.struck().to_vec()
+    }
+
     /// Everything done so far but reads, in order.
     pub fn operations(&self) -> Vec<Operation> {
         self.state.lock().faults.operations().to_vec()

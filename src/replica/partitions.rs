@@ -15,6 +15,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use tokio::sync::Notify;
 
 /// One topic as this broker holds it. Partitions that live elsewhere are `None`.
 pub struct Topic {
@@ -60,6 +61,7 @@ pub struct Partitions {
     moves: OnceLock<Arc<Moves>>,
     /// Directories that get no new partitions, nor any by a move (KIP-1066).
     cordoned: ArcSwap<BTreeSet<PathBuf>>,
+    cordons: Notify,
 }
 
 impl Partitions {
@@ -74,6 +76,7 @@ impl Partitions {
             this_node,
             moves: OnceLock::new(),
             cordoned: ArcSwap::default(),
+            cordons: Notify::new(),
         })
     }
 
@@ -89,6 +92,12 @@ impl Partitions {
 
     pub fn set_cordoned(&self, paths: impl IntoIterator<Item = PathBuf>) {
         self.cordoned.store(Arc::new(paths.into_iter().collect()));
+        self.cordons.notify_one();
+    }
+
+    /// Other directories may be cordoned now; for one who waits.
+    pub async fn cordons_changed(&self) {
+        self.cordons.notified().await;
     }
 
     pub fn is_cordoned(&self, path: &Path) -> bool {

@@ -1,7 +1,7 @@
 //! Brokers and controllers that start, elections that follow from it, and their blocks of producer ids.
 use super::{
-    Admission, Admitted, BrokerRegistration, ControllerRegistration, PRODUCER_IDS_PER_BLOCK, RECORDS_PER_OPERATION_MAX,
-    Refused, operation::Decided,
+    Admission, Admitted, BrokerRegistration, ControllerRegistration, Cordon, PRODUCER_IDS_PER_BLOCK,
+    RECORDS_PER_OPERATION_MAX, Refused, operation::Decided,
 };
 use crate::{
     image::{Broker, Image, Partition},
@@ -39,7 +39,7 @@ pub(super) fn register(image: &Image, request: BrokerRegistration, next: Offset)
         fenced: true,
         in_controlled_shutdown: false,
         log_dirs: request.directories,
-        cordoned_log_dirs: None,
+        cordoned_log_dirs: Some(request.cordoned).filter(|cordoned| !cordoned.is_empty()),
     };
     Ok((vec![register.into()], next.get()))
 }
@@ -84,6 +84,21 @@ pub(super) fn admit(image: &Image, request: &Admission) -> Result<Decided<Admitt
         records.push(let_in.into());
     }
     Ok((records, Admitted::Whole))
+}
+
+/// Nothing is written where nothing changes.
+pub(super) fn cordon(image: &Image, request: Cordon) -> Result<Decided<()>, Refused> {
+    let broker = current(image, request.id, request.epoch)?;
+    if broker.cordoned == request.directories {
+        return Ok((Vec::new(), ()));
+    }
+    let change = BrokerRegistrationChangeRecord {
+        broker_id: request.id.0,
+        broker_epoch: request.epoch,
+        cordoned_log_dirs: Some(request.directories),
+        ..BrokerRegistrationChangeRecord::default()
+    };
+    Ok((vec![change.into()], ()))
 }
 
 /// From the in-sync replicas, or when there are none from those that have everything all the same (CTL-2).

@@ -94,6 +94,7 @@ impl Machine for Metadata {
                 whole(brokers::register(image, request, turn.next), Reply::Registered)
             }
             Operation::AdmitBroker(request) => whole(brokers::admit(image, &request), Reply::Admitted),
+            Operation::CordonDirectories(request) => whole(brokers::cordon(image, request), Reply::Done),
             Operation::CreateTopics { request, ids, seed } => {
                 whole(topics::create(image, rules, request, &ids, seed), Reply::Topics)
             }

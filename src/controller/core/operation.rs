@@ -62,6 +62,7 @@ pub enum Operation {
     RegisterController(ControllerRegistration),
     RegisterBroker(BrokerRegistration),
     AdmitBroker(Admission),
+    CordonDirectories(Cordon),
     /// `ids`: one fresh id for each topic. `seed`: where replicas are placed.
     CreateTopics {
         request: CreateTopics,
@@ -140,6 +141,16 @@ pub struct BrokerRegistration {
     pub features: Vec<FeatureRange>,
     pub rack: Option<String>,
     /// Of its log directories.
+    pub directories: Vec<Uuid>,
+    /// Those of them that take no new partitions (KIP-1066).
+    pub cordoned: Vec<Uuid>,
+}
+
+/// From now on these of a broker's log directories take no new partitions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cordon {
+    pub id: NodeId,
+    pub epoch: i64,
     pub directories: Vec<Uuid>,
 }
 

@@ -125,6 +125,7 @@ impl Cluster {
             features: ranges(),
             rack: None,
             directories: vec![Uuid::from_u128(100 + id as u128)],
+            cordoned: vec![],
         };
         match self.run(Operation::RegisterBroker(registration)) {
             Reply::Registered(Ok(epoch)) => epoch,

@@ -2,8 +2,8 @@
 use super::Shared;
 use crate::{
     controller::core::{
-        AlterConfigs, CreatePartitions, CreateTopics, Each, EachPartition, ElectLeaders, Operation, ReassignPartitions,
-        Refused, Reply, TopicCreated, TopicDeleted, TopicSelector, UpdateFeatures,
+        AlterConfigs, Cordon, CreatePartitions, CreateTopics, Each, EachPartition, ElectLeaders, Operation,
+        ReassignPartitions, Refused, Reply, TopicCreated, TopicDeleted, TopicSelector, UpdateFeatures,
     },
     image::{Image, Resource},
     machine::NotWritten,
@@ -12,6 +12,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Why an operation was not done at all; refusals of single items are in the answers.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -98,6 +99,12 @@ impl ControllerHandle {
     pub async fn allocate_producer_ids(&self) -> Result<i64, Failure> {
         let operation = Operation::AllocateProducerIds { broker: self.broker, broker_epoch: self.broker_epoch };
         expect!(self.shared.submit(operation).await?, ProducerIds)
+    }
+
+    /// These of the broker's log directories take no new partitions.
+    pub async fn cordon(&self, directories: Vec<Uuid>) -> Result<(), Failure> {
+        let cordon = Cordon { id: self.broker, epoch: self.broker_epoch, directories };
+        expect!(self.shared.submit(Operation::CordonDirectories(cordon)).await?, Done)
     }
 
     pub async fn update_features(&self, request: UpdateFeatures) -> Result<(), Failure> {

@@ -86,6 +86,7 @@ fn start_on(log: Arc<dyn MetadataLog>, seed: u64, seen: &Seen, new_terms: bool) 
             features,
             rack: None,
             directories: vec![Uuid::from_u128(9)],
+            cordoned: vec![],
         },
         new_terms,
         chance,

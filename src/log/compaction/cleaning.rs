@@ -303,7 +303,10 @@ fn io_fault(log: &Log, source: io::Error) -> CleanError {
         // Deleted by retention or with its topic.
         io::ErrorKind::NotFound => CleanError::Aborted,
         _ if is_disk_full(&source) => CleanError::DiskFull,
-        _ => CleanError::Log(LogError::io("compact", log.path())(source)),
+        _ => {
+            log.shared().judge(&source);
+            CleanError::Log(LogError::io("compact", log.path())(source))
+        }
     }
 }
 

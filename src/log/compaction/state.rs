@@ -1,7 +1,7 @@
 //! What compaction asks of a log and its directory, and what it notes there.
 use super::core::{Cleanable, CleaningRules, LogView, SegmentView, cleanable};
 use crate::{
-    log::{log::Log, log_dir::LogDir, log_dir_error::LogDirError, scan, segment::Segment},
+    log::{append::is_disk_full, log::Log, log_dir::LogDir, log_dir_error::LogDirError, scan, segment::Segment},
     types::Offset,
 };
 use std::sync::Arc;
@@ -103,8 +103,14 @@ impl LogDir {
     }
 
     fn write_checkpoints_now(&self) -> Result<(), LogDirError> {
-        let mut checkpoints = self.checkpoints.lock();
-        let written = self.write_checkpoints(&mut checkpoints);
-        written.map_err(LogDirError::io("write the checkpoints of", self.path()))
+        let written = self.write_checkpoints(&mut self.checkpoints.lock());
+        written.map_err(|source| match is_disk_full(&source) {
+            true => LogDirError::Full { path: self.path().to_owned() },
+            false => {
+                let error = LogDirError::io("write the checkpoints of", self.path())(source);
+                self.shared.fail(error.to_string());
+                error
+            }
+        })
     }
 }

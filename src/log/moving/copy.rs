@@ -115,18 +115,22 @@ impl Moving {
             return Err(LogDirError::Failed(directory).into());
         }
         let future = to.future_path(log.id());
-        let disk = log.shared().disk.clone();
-        disk.create_dir_all(&future).map_err(MoveError::io("create", &future))?;
-        let metadata = future.join(names::PARTITION_METADATA);
-        let text = properties::print_partition_metadata(log.id().topic_id);
-        disk.write_atomic(&metadata, text.as_bytes()).map_err(MoveError::io("write", &metadata))?;
-        Ok(Moving { log, from, to, future, copied: BTreeMap::new(), progress })
+        let moving = Moving { log, from, to, future, copied: BTreeMap::new(), progress };
+        moving.make().inspect_err(|error| moving.judge(error))?;
+        Ok(moving)
+    }
+
+    fn make(&self) -> Result<(), MoveError> {
+        self.disk().create_dir_all(&self.future).map_err(MoveError::io("create", &self.future))?;
+        let metadata = self.future.join(names::PARTITION_METADATA);
+        let text = properties::print_partition_metadata(self.log.id().topic_id);
+        self.disk().write_atomic(&metadata, text.as_bytes()).map_err(MoveError::io("write", &metadata))
     }
 
     /// Copies until little is left. `spend` is told of every piece; the move is called off when it says so.
     pub fn catch_up(&mut self, spend: &mut dyn FnMut(u64) -> bool) -> Result<(), MoveError> {
         for _ in 0..ROUNDS_MAX {
-            if self.round(spend)? <= REST_BYTES_MAX {
+            if self.round(spend).inspect_err(|error| self.judge(error))? <= REST_BYTES_MAX {
                 return Ok(());
             }
         }
@@ -253,6 +257,14 @@ impl Moving {
 
     pub(super) fn disk(&self) -> Arc<dyn Disk> {
         self.log.shared().disk.clone()
+    }
+
+    /// A device that fails here ends the use of its directory as anywhere else (LOG-9, OPS-2).
+    pub(super) fn judge(&self, error: &MoveError) {
+        if let MoveError::Io { path, source, .. } = error {
+            let directory = if path.starts_with(self.to.path()) { &self.to } else { &self.from };
+            directory.shared.judge(source);
+        }
     }
 
     /// The copy is not wanted any more.

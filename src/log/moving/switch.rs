@@ -20,6 +20,10 @@ impl Moving {
     /// Appends wait, the rest is copied, and the log is in its new directory when this returns. On an error before the copy has
     /// the name nothing has changed.
     pub fn finish(&mut self) -> Result<(), MoveError> {
+        self.take_over().inspect_err(|error| self.judge(error))
+    }
+
+    fn take_over(&mut self) -> Result<(), MoveError> {
         let (log, from, to) = (self.log.clone(), self.from.clone(), self.to.clone());
         // No checkpoint of either directory between here and there. By path, so that two moves do not wait for each other.
         let (first, second) = if from.path() < to.path() { (&from, &to) } else { (&to, &from) };

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     log::{AbortedTransaction, AppendTerms, LogDirError, LogError, ReadError, SyncPolicy},
-    platform::MemoryDisk,
+    platform::{MemoryDisk, OpenMode},
     record::{Codec, CompressionLevels, EndTransactionMarker, HEADER_BYTES, TransactionResult},
     types::TransactionVersion,
 };
@@ -213,6 +213,53 @@ fn log_14_each_bit_of_each_small_file() {
             let bits = (0..len * 8).filter(|bit| is_index || bit % 8 == bit / 8 * 7 % 8);
             flip_each(&disk, &written, path, bits);
         }
+    }
+}
+
+/// At every `step`th byte of its last file.
+fn cut_each(in_order: bool, step: usize) {
+    let (disk, written) = stored(in_order);
+    let (path, len) = files(&disk).into_iter().rfind(|(path, _)| is_log(path)).unwrap();
+    for to in (0..len).step_by(step) {
+        let damaged = disk.killed();
+        damaged.open(&path, OpenMode::Write).unwrap().set_len(to).unwrap();
+        let why = format!("{} is cut at {to}", path.display());
+        assert_eq!(came_of(damaged, &written, &why), Came::Told, "{why}");
+    }
+}
+
+#[test]
+fn log_14_a_log_that_is_cut_at_any_byte_below_what_was_synced_is_told() {
+    cut_each(false, 1);
+}
+
+#[test]
+fn log_13_a_log_that_is_cut_at_any_byte_of_what_was_never_synced_goes_on_behind_a_whole_batch() {
+    let (disk, written) = stored(false);
+    // Nothing is known to be synced, as before a first checkpoint.
+    let noted = files(&disk).into_iter().filter(|(path, _)| path.to_string_lossy().ends_with("-offset-checkpoint"));
+    noted.for_each(|(path, _)| disk.remove_file(&path).unwrap());
+    let (path, len) = files(&disk).into_iter().rfind(|(path, _)| is_log(path)).unwrap();
+    let bytes = disk.read(&path).unwrap();
+    let ends = crate::record::walk(&bytes)
+        .flatten()
+        .map(|batch| ((batch.position + batch.header.size()) as u64, batch.header.last().unwrap().next()));
+    let ends: Vec<_> = ends.collect();
+    let begin = BatchHeader::parse(&bytes).unwrap().base().unwrap();
+    for to in 0..len {
+        let torn = disk.killed();
+        torn.open(&path, OpenMode::Write).unwrap().set_len(to).unwrap();
+        let (_fixture, log) = started(&torn, config());
+        let end = ends.iter().rfind(|(position, _)| *position <= to).map_or(begin, |(_, end)| *end);
+        assert_eq!(log.bounds().end(), end, "cut at {to}");
+        let found = read_all(&log, 1);
+        let due = written.headers.iter().filter(|header| header.last().unwrap() < end);
+        assert!(due.clone().all(|header| found.iter().any(|one| is_same(one, header))), "cut at {to}");
+        assert!(
+            found
+                .iter()
+                .all(|one| written.headers.iter().any(|header| is_same(one, header)) || one.base_offset < START)
+        );
     }
 }
 

@@ -128,7 +128,10 @@ fn ops_2_a_move_that_is_called_off_or_has_no_room_changes_nothing() {
     let mut moving = life.moving(0).unwrap();
     assert!(matches!(moving.catch_up(&mut |_| false), Err(MoveError::CalledOff)));
     moving.abandon();
-    let fails_at = |on| {
+    let left = disk.killed();
+    for on in [OperationKind::Write, OperationKind::Sync, OperationKind::SyncDir, OperationKind::Rename] {
+        let disk = left.killed();
+        let life = Life::begin(&disk);
         // The first rename is that of a file in the copy.
         disk.inject(Fault::once(on, "-future").after(u64::from(on == OperationKind::Rename)));
         let moved = life.moving(0).and_then(|mut moving| {
@@ -138,17 +141,31 @@ fn ops_2_a_move_that_is_called_off_or_has_no_room_changes_nothing() {
         });
         disk.clear_faults();
         assert!(matches!(moved, Err(MoveError::Io { .. })), "{on:?}: {moved:?}");
-    };
-    for on in [OperationKind::Write, OperationKind::Sync, OperationKind::SyncDir] {
-        fails_at(on);
         assert!(read_all(&life.log, 1).starts_with(&before), "{on:?}");
-        append_synced(&life.log, batch(1, b"goes on"));
+        // The device of the other directory has failed, and nothing is tried there again (LOG-9).
+        assert!(life.directories[1].failure().is_some() && life.directories[0].failure().is_none(), "{on:?}");
+        assert!(matches!(life.moving(0), Err(MoveError::Directory(_))), "{on:?}");
+        // Where nobody knows whether the name was given, neither copy is written any more.
+        let appended = append(&life.log, batch(1, b"goes on"));
+        assert_eq!(appended.is_ok(), on != OperationKind::Rename, "{on:?}: {appended:?}");
+        assert!(read_all(&Life::begin(&disk.killed()).log, 1).starts_with(&before), "{on:?}");
     }
-    // Nobody knows whether the name was given: neither copy is written any more.
-    fails_at(OperationKind::Rename);
-    assert!(append(&life.log, batch(1, b"no more")).is_err());
-    drop(life);
-    assert!(read_all(&Life::begin(&disk.killed()).log, 1).starts_with(&before));
+}
+
+#[test]
+fn ops_2_a_copy_on_its_way_is_no_remains_of_an_earlier_life() {
+    let life = Life::begin(&written());
+    let before = read_all(&life.log, 1);
+    let mut moving = life.moving(0).unwrap();
+    // Somebody looks for what deleted topics have left.
+    life.directories.iter().for_each(|directory| {
+        directory.found().unwrap();
+        directory.remove_left(std::time::Duration::MAX);
+    });
+    moving.catch_up(&mut go_on).unwrap();
+    moving.finish().unwrap();
+    assert_eq!((life.log.path(), read_all(&life.log, 1)), (Path::new("/b/t-0").into(), before));
+    assert!(life.directories[1].unfinished().is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! shown once they are safe, and what was shown stays shown.
 use super::*;
 use crate::{
-    log::{LogError, SyncPolicy, producer_snapshot, producer_state::ProducerStates},
+    log::{LogError, SyncPolicy, names, producer_snapshot, producer_state::ProducerStates},
     platform::{Fault, MemoryDisk, OpenMode, OperationKind},
 };
 
@@ -16,7 +16,10 @@ fn with_tail() -> MemoryDisk {
     disk.inject(Fault::once(OperationKind::Write, ".wal"));
     append(&log, produced(7, 0, 2, 2)).unwrap();
     assert_eq!(wait_for(log.synced_mark(), Offset::new(4)), Err(Closed::StorageFailed));
-    disk.killed()
+    let left = disk.killed();
+    // A kill leaves no note of a disk that failed.
+    left.remove_file(Path::new("/data").join(names::SYNC_FAILED).as_path()).unwrap();
+    left
 }
 
 fn open(disk: &MemoryDisk) -> Fixture {

@@ -1,10 +1,11 @@
 //! What goes wrong on a disk in memory, and the list of what was done.
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
 };
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum OperationKind {
     Open,
     Read,
@@ -81,6 +82,10 @@ pub(super) struct Faults {
     faults: Vec<Fault>,
     operations: Vec<Operation>,
     changes: u64,
+    /// Operations of each kind that were asked for, done or not.
+    asked: BTreeMap<OperationKind, u64>,
+    /// Where faults struck.
+    struck: Vec<(OperationKind, PathBuf)>,
     /// Changes after which everything fails.
     power_off_at: Option<u64>,
 }
@@ -103,6 +108,14 @@ impl Faults {
         self.changes
     }
 
+    pub fn asked(&self, kind: OperationKind) -> u64 {
+        self.asked.get(&kind).copied().unwrap_or_default()
+    }
+
+    pub fn struck(&self) -> &[(OperationKind, PathBuf)] {
+        &self.struck
+    }
+
     pub fn operations(&self) -> &[Operation] {
         &self.operations
     }
@@ -112,15 +125,19 @@ impl Faults {
     }
 
     fn due(&mut self, kind: OperationKind, path: &Path) -> Option<FaultEffect> {
-        let path = path.to_string_lossy();
+        let text = path.to_string_lossy();
         let mut due = None;
-        for fault in self.faults.iter_mut().filter(|f| f.on == kind && path.contains(&f.path_part)) {
+        *self.asked.entry(kind).or_default() += 1;
+        for fault in self.faults.iter_mut().filter(|f| f.on == kind && text.contains(&f.path_part)) {
             if fault.after > 0 {
                 fault.after -= 1;
             } else if fault.times > 0 && due.is_none() {
                 fault.times -= 1;
                 due = Some(fault.effect.clone());
             }
+        }
+        if due.is_some() {
+            self.struck.push((kind, path.to_owned()));
         }
         due
     }

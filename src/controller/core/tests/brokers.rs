@@ -104,6 +104,7 @@ fn a_broker_that_cannot_what_the_cluster_does_is_not_registered() {
         features: vec![],
         rack: None,
         directories: vec![],
+        cordoned: vec![],
     };
     let Reply::Registered(result) = cluster.run(Operation::RegisterBroker(registration)) else { panic!() };
     assert_eq!(code(&result), ErrorCode::UnsupportedVersion);

@@ -1,0 +1,39 @@
+//! LOG-9: what a failed sync did not bring to the disk is not taken for safe by a later life, whose syncs know nothing of it.
+use super::*;
+use crate::platform::{Fault, MemoryDisk, OperationKind};
+
+/// Many files are synced by one call for all of them.
+fn config(on: OperationKind) -> LogConfig {
+    let segment_bytes = if on == OperationKind::SyncFilesystem { 300 } else { 7_000 };
+    LogConfig { segment_bytes, ..LogConfig::default() }
+}
+
+/// Records acknowledged and synced by the write-ahead log; then a checkpoint whose sync of this file fails.
+fn failed(on: OperationKind, path: &str) -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, config(on));
+    (0..12).for_each(|at| _ = append_synced(&log, produced(7, 0, at, 1)));
+    disk.inject(Fault::once(on, path));
+    assert!(fixture.directory.checkpoint().is_err());
+    assert!(fixture.directory.failure().is_some());
+    // The kernel still shows what it did not write, and calls it clean.
+    disk.killed()
+}
+
+#[test]
+fn log_9_what_a_failed_sync_lost_is_written_again_by_the_next_life() {
+    for (on, path) in
+        [(OperationKind::Sync, ".log"), (OperationKind::SyncFilesystem, ""), (OperationKind::SyncDir, "t-0")]
+    {
+        let disk = failed(on, path);
+        let (fixture, log) = started(&disk, config(on));
+        append_synced(&log, produced(7, 0, 12, 1));
+        fixture.directory.checkpoint().unwrap();
+        append_synced(&log, produced(7, 0, 13, 1));
+        fixture.directory.checkpoint().unwrap();
+        let (_fixture, log) = started(&disk.crash(), config(on));
+        assert_eq!(log.bounds().end(), Offset::new(14), "{on:?} {path}");
+        let found: Vec<i64> = read_all(&log, 1).iter().map(|header| header.base_offset).collect();
+        assert_eq!(found, (0..14).collect::<Vec<i64>>(), "{on:?} {path}");
+    }
+}
