@@ -32,16 +32,15 @@ impl Target {
 
 /// Creates the topic unless it exists, and waits until each partition serves.
 pub fn create_topic(target: &Target) -> Result<(), Fault> {
-    let request = Request::new(Api::CreateTopics)
-        .int32(1)
-        .string(&target.topic)
-        .int32(target.partitions)
-        .int16(1)
-        .int32(0)
-        .int32(0)
-        .int32(REQUEST_WAIT_MS)
-        .int8(0)
-        .finish();
+    create_topic_with(target, &[])
+}
+
+/// The same with settings of its own.
+pub fn create_topic_with(target: &Target, settings: &[(&str, &str)]) -> Result<(), Fault> {
+    let request = Request::new(Api::CreateTopics).int32(1).string(&target.topic).int32(target.partitions).int16(1);
+    let request = request.int32(0).int32(settings.len() as i32);
+    let request = settings.iter().fold(request, |request, (name, value)| request.string(name).string(value));
+    let request = request.int32(REQUEST_WAIT_MS).int8(0).finish();
     let mut connection = Connection::open(target.address)?;
     let mut answer = Answer::new(connection.call(&request)?, "CreateTopics")?;
     answer.int32()?;
@@ -50,6 +49,24 @@ pub fn create_topic(target: &Target) -> Result<(), Fault> {
     match answer.int16()? {
         0 | TOPIC_ALREADY_EXISTS => await_served(target),
         code => Err(Fault::Refused { what: format!("creating topic {}", target.topic), code }),
+    }
+}
+
+/// Changes settings of the topic; the others stay.
+pub fn alter_topic(target: &Target, settings: &[(&str, &str)]) -> Result<(), Fault> {
+    const TOPIC: i8 = 2;
+    const SET: i8 = 0;
+    let request = Request::new(Api::IncrementalAlterConfigs).int32(1).int8(TOPIC).string(&target.topic);
+    let request = settings.iter().fold(request.int32(settings.len() as i32), |request, (name, value)| {
+        request.string(name).int8(SET).string(value)
+    });
+    let mut connection = Connection::open(target.address)?;
+    let mut answer = Answer::new(connection.call(&request.int8(0).finish())?, "IncrementalAlterConfigs")?;
+    answer.int32()?;
+    answer.count()?;
+    match answer.int16()? {
+        0 => Ok(()),
+        code => Err(Fault::Refused { what: format!("changing settings of topic {}", target.topic), code }),
     }
 }
 

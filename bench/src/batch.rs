@@ -1,4 +1,4 @@
-//! Record batches made once and sent many times: v2 format, one key-less value per record, no compression.
+//! Record batches of the v2 format without compression, most made once and sent many times.
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes of a batch header; the first record begins here.
@@ -12,11 +12,40 @@ const TRANSACTIONAL: u8 = 1 << 4;
 /// Values are printable noise, so that no broker gains by compressing or comparing them.
 const NOISE_SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A batch of `records` values of `record_bytes` each.
+/// A batch of `records` values of `record_bytes` each, without keys.
 pub fn encode(records: usize, record_bytes: usize, seed: u64) -> Vec<u8> {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    let noise = noise(records * record_bytes, seed);
+    let mut batch = begin(records, now_ms());
+    for index in 0..records {
+        put_record(&mut batch, index, None, &noise[index * record_bytes..][..record_bytes]);
+    }
+    end(batch)
+}
+
+/// Printable noise.
+pub fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     let mut noise = seed.wrapping_mul(NOISE_SEED) | 1;
-    let mut batch = Vec::with_capacity(HEADER_BYTES + records * (record_bytes + 12));
+    let next = || {
+        noise = scrambled(noise);
+        (noise & 63) as u8 + 32
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
+}
+
+/// The next of a row of numbers that looks like chance; none of them is 0.
+pub fn scrambled(mut number: u64) -> u64 {
+    number ^= number << 13;
+    number ^= number >> 7;
+    number ^ (number << 17)
+}
+
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// The header of a batch whose records all have this time.
+pub fn begin(records: usize, time_ms: i64) -> Vec<u8> {
+    let mut batch = Vec::with_capacity(HEADER_BYTES);
     batch.extend_from_slice(&0i64.to_be_bytes());
     batch.extend_from_slice(&0i32.to_be_bytes());
     batch.extend_from_slice(&(-1i32).to_be_bytes());
@@ -24,28 +53,35 @@ pub fn encode(records: usize, record_bytes: usize, seed: u64) -> Vec<u8> {
     batch.extend_from_slice(&0u32.to_be_bytes());
     batch.extend_from_slice(&0i16.to_be_bytes());
     batch.extend_from_slice(&(records as i32 - 1).to_be_bytes());
-    batch.extend_from_slice(&now_ms.to_be_bytes());
-    batch.extend_from_slice(&now_ms.to_be_bytes());
+    batch.extend_from_slice(&time_ms.to_be_bytes());
+    batch.extend_from_slice(&time_ms.to_be_bytes());
     batch.extend_from_slice(&(-1i64).to_be_bytes());
     batch.extend_from_slice(&(-1i16).to_be_bytes());
     batch.extend_from_slice(&(-1i32).to_be_bytes());
     batch.extend_from_slice(&(records as i32).to_be_bytes());
-    for index in 0..records {
-        let mut record = vec![0];
-        put_varint(&mut record, 0);
-        put_varint(&mut record, index as i64);
-        put_varint(&mut record, -1);
-        put_varint(&mut record, record_bytes as i64);
-        for _ in 0..record_bytes {
-            noise ^= noise << 13;
-            noise ^= noise >> 7;
-            noise ^= noise << 17;
-            record.push((noise & 63) as u8 + 32);
-        }
-        put_varint(&mut record, 0);
-        put_varint(&mut batch, record.len() as i64);
-        batch.extend_from_slice(&record);
-    }
+    batch
+}
+
+/// Appends the next record; answers how many bytes it takes.
+pub fn put_record(batch: &mut Vec<u8>, index: usize, key: Option<&[u8]>, value: &[u8]) -> usize {
+    let before = batch.len();
+    // A length, attributes, two deltas, two more lengths and no headers.
+    let mut record = Vec::with_capacity(32 + key.map_or(0, <[u8]>::len));
+    record.push(0);
+    put_varint(&mut record, 0);
+    put_varint(&mut record, index as i64);
+    put_varint(&mut record, key.map_or(-1, |key| key.len() as i64));
+    record.extend_from_slice(key.unwrap_or_default());
+    put_varint(&mut record, value.len() as i64);
+    put_varint(batch, (record.len() + value.len() + 1) as i64);
+    batch.extend_from_slice(&record);
+    batch.extend_from_slice(value);
+    put_varint(batch, 0);
+    batch.len() - before
+}
+
+/// Writes the length and the checksum: the batch is whole.
+pub fn end(mut batch: Vec<u8>) -> Vec<u8> {
     let length = (batch.len() - PREFIX_BYTES) as i32;
     batch[8..12].copy_from_slice(&length.to_be_bytes());
     seal(&mut batch);

@@ -49,6 +49,8 @@ pub struct Broker {
     address: SocketAddr,
     program: PathBuf,
     directory: PathBuf,
+    /// Besides those of every measurement.
+    settings: &'static [&'static str],
     /// Ottla's process; Apache Kafka's is known to its script.
     child: Option<Child>,
     pid: Option<u32>,
@@ -57,13 +59,19 @@ pub struct Broker {
 impl Broker {
     /// A broker on a free port, not yet started, without data.
     pub fn new(kind: Kind, options: &Options) -> Result<Broker, Fault> {
+        Broker::with(kind, options, &[])
+    }
+
+    /// The same with settings (`name=value`) that one row needs.
+    pub fn with(kind: Kind, options: &Options, settings: &'static [&'static str]) -> Result<Broker, Fault> {
         let program = match kind {
             Kind::Ottla => &options.ottla,
             Kind::Kafka => &options.kafka,
         };
         let program = fs::canonicalize(program).during(format!("looking for {}", program.display()))?;
         let directory = options.directory.join("ottla");
-        let mut broker = Broker { kind, address: free_address()?, program, directory, child: None, pid: None };
+        let mut broker =
+            Broker { kind, address: free_address()?, program, directory, settings, child: None, pid: None };
         broker.remove_data();
         Ok(broker)
     }
@@ -95,7 +103,7 @@ impl Broker {
             format!("log.dirs={}", self.directory.join("data").display()),
             "ottla.http.listen=off".to_string(),
         ];
-        for setting in own.iter().map(String::as_str).chain(SETTINGS.iter().copied()) {
+        for setting in own.iter().map(String::as_str).chain(self.settings()) {
             command.args(["--override", setting]);
         }
         command.env("OTTLA_LOG", LOG_LEVELS);
@@ -125,7 +133,7 @@ impl Broker {
     fn start_kafka(&mut self) -> Result<Duration, Fault> {
         let port = self.address.port().to_string();
         let mut arguments = vec!["up", INSTANCE, port.as_str()];
-        arguments.extend(SETTINGS);
+        arguments.extend(self.settings());
         let output = self.script(&arguments)?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -140,6 +148,10 @@ impl Broker {
             thread::sleep(POLL);
         }
         Ok(Duration::from_secs_f64(ready_ms / 1000.0))
+    }
+
+    fn settings(&self) -> impl Iterator<Item = &str> {
+        SETTINGS.iter().chain(self.settings).copied()
     }
 
     /// Ends the process without warning; its data stays.
@@ -162,6 +174,18 @@ impl Broker {
     /// Where Ottla lives, with its data and its output; Apache Kafka's place is known to its script.
     pub fn directory(&self) -> Option<&Path> {
         (self.kind == Kind::Ottla).then_some(&*self.directory)
+    }
+
+    /// The directory in which both brokers have one for each partition, of the same name.
+    pub fn log_directory(&self) -> Result<PathBuf, Fault> {
+        match self.kind {
+            Kind::Ottla => Ok(self.directory.join("data")),
+            Kind::Kafka => {
+                let log = self.script(&["log", INSTANCE])?;
+                let log = String::from_utf8_lossy(&log.stdout).trim().to_string();
+                Ok(Path::new(&log).with_file_name("data"))
+            }
+        }
     }
 
     /// Asks it to stop and gives the time until its process is gone; its data stays.

@@ -42,6 +42,8 @@ pub fn run(options: &Options) -> Result<(), Fault> {
             turn.note("many offsets", restarted);
             let scaled = turn.scale(options, &wanted);
             turn.note("many partitions", scaled);
+            let kept = turn.upkeep(options, &wanted);
+            turn.note("work in the background", kept);
         }
     }
     print!("{}", figures.table(&wanted));

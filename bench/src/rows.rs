@@ -85,6 +85,16 @@ pub enum Work {
         partitions: i32,
         bytes: u64,
     },
+    /// Compaction of so many bytes of records with so many keys, alone and beside a load.
+    Cleaner {
+        keys: u64,
+        bytes: u64,
+    },
+    /// So many expired segments in each of so many partitions go while others write.
+    Retention {
+        partitions: i32,
+        segments: usize,
+    },
 }
 
 /// What rows share a broker.
@@ -95,6 +105,7 @@ pub enum Scene {
     Groups,
     Offsets,
     Scale,
+    Upkeep,
 }
 
 impl Work {
@@ -104,6 +115,7 @@ impl Work {
             Work::Members { .. } | Work::Groups { .. } => Scene::Groups,
             Work::Offsets { .. } => Scene::Offsets,
             Work::Scale { .. } => Scene::Scale,
+            Work::Cleaner { .. } | Work::Retention { .. } => Scene::Upkeep,
             _ => Scene::Loads,
         }
     }
@@ -142,6 +154,12 @@ pub const CREATED_SECONDS: &str = "made s";
 pub const FEW_RECORDS_PER_SECOND: &str = "records/s over 6";
 pub const WRITTEN_RESIDENT_MB: &str = "resident MB, written";
 pub const VIEWLESS_MS: &str = "all served ms, no view";
+pub const MB_PER_CPU_SECOND: &str = "MB/CPU s";
+pub const SECONDS: &str = "s";
+pub const SEGMENTS: &str = "segments";
+/// Of a load beside the work of a row.
+pub const P99_WITHOUT_MS: &str = "p99 ms without";
+pub const P99_RATIO: &str = "p99 by that without";
 
 /// Of most loads.
 pub const CONNECTIONS: usize = 2;
@@ -325,6 +343,30 @@ pub const ROWS: &[Row] = &[
             check(FEW_RECORDS_PER_SECOND, Shown),
             check(WRITTEN_RESIDENT_MB, Shown),
             check(SERVED_MS, Max(5000.0)),
+        ],
+    },
+    Row {
+        id: "cleaner",
+        title: "compaction of 2 GB, records of 1 KB, 100,000 keys",
+        work: Work::Cleaner { keys: 100_000, bytes: 2_000_000_000 },
+        checks: &[
+            check(MB_PER_CPU_SECOND, RatioMin(3.0)),
+            check(SECONDS, Shown),
+            check(P99_RATIO, Max(1.5)),
+            check(P99_MS, Shown),
+            check(P99_WITHOUT_MS, Shown),
+        ],
+    },
+    Row {
+        id: "retention-10k",
+        title: "10,000 expired segments go",
+        work: Work::Retention { partitions: 100, segments: 100 },
+        checks: &[
+            check(P99_RATIO, Max(2.0)),
+            check(P99_MS, Shown),
+            check(P99_WITHOUT_MS, Shown),
+            check(SEGMENTS, Shown),
+            check(SECONDS, Shown),
         ],
     },
 ];

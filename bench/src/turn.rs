@@ -175,7 +175,9 @@ impl Turn<'_> {
             | Work::Members { .. }
             | Work::Groups { .. }
             | Work::Offsets { .. }
-            | Work::Scale { .. } => Ok(()),
+            | Work::Scale { .. }
+            | Work::Cleaner { .. }
+            | Work::Retention { .. } => Ok(()),
         }
     }
 

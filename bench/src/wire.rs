@@ -28,6 +28,7 @@ pub enum Api {
     DeleteTopics = 20,
     InitProducerId = 22,
     EndTxn = 26,
+    IncrementalAlterConfigs = 44,
     ConsumerGroupHeartbeat = 68,
 }
 
@@ -48,6 +49,7 @@ impl Api {
             Api::DeleteTopics => 3,
             Api::InitProducerId => 1,
             Api::EndTxn => 5,
+            Api::IncrementalAlterConfigs => 0,
             Api::ConsumerGroupHeartbeat => 1,
         }
     }
