@@ -29,6 +29,8 @@ const QUICK_PART: u64 = 20;
 /// No ratio of dirty bytes is above 1: such a topic is not compacted. A half makes it due when it never was.
 const HELD_BACK: (&str, &str) = ("min.cleanable.dirty.ratio", "1.0");
 const DUE: (&str, &str) = ("min.cleanable.dirty.ratio", "0.5");
+/// A minute, as by default: what old files cost to delete comes after what is measured, in both brokers.
+const OLD_FILES_STAY: (&str, &str) = ("file.delete.delay.ms", "60000");
 const BESIDE: Steady = Steady { rate_per_second: 1000.0, record_bytes: RECORD_BYTES };
 const BESIDE_PARTITIONS: i32 = 6;
 /// Fewer say nothing of the slowest hundredth.
@@ -120,7 +122,8 @@ impl Turn<'_> {
         self.steady()?;
         let target = target(broker, topic, 1);
         let segment_bytes = (data.bytes() / SEGMENTS).max(SEGMENT_BYTES_MIN).to_string();
-        let settings = [("cleanup.policy", "compact"), ("segment.bytes", segment_bytes.as_str()), HELD_BACK];
+        let segment_bytes = ("segment.bytes", segment_bytes.as_str());
+        let settings = [("cleanup.policy", "compact"), OLD_FILES_STAY, segment_bytes, HELD_BACK];
         admin::create_topic_with(&target, &settings)?;
         data.write(&target)?;
         // Of a segment that is written to nothing is compacted: one more record, and all before it is sealed.
