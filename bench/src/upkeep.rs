@@ -161,7 +161,10 @@ impl Turn<'_> {
         let target = target(broker, "beside", BESIDE_PARTITIONS);
         admin::create_topic(&target)?;
         // Threads and connections are there, and what the topic's creation left to be written is.
-        steady::beside(&target, BESIDE, || Ok(thread::sleep(self.scale.run / 8)))?;
+        steady::beside(&target, BESIDE, || {
+            thread::sleep(self.scale.run / 8);
+            Ok(())
+        })?;
         rest();
         let started = Instant::now();
         let ((working, done), samples) = steady::beside(&target, BESIDE, work)?;
