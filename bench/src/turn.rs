@@ -170,14 +170,8 @@ impl Turn<'_> {
                 self.add(row, rows::RECORDS_PER_SECOND, done.per_second());
                 Ok(())
             }
-            Work::After
-            | Work::Life
-            | Work::Members { .. }
-            | Work::Groups { .. }
-            | Work::Offsets { .. }
-            | Work::Scale { .. }
-            | Work::Cleaner { .. }
-            | Work::Retention { .. } => Ok(()),
+            // Of other scenes, or measured when all loads are over.
+            _ => Ok(()),
         }
     }
 
