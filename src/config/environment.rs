@@ -1,5 +1,7 @@
 //! Settings out of environment variables, as the Kafka images spell them.
 use crate::config::listener::Endpoint;
+use crate::config::log_levels;
+use crate::config::note::{Note, information};
 use std::collections::BTreeMap;
 
 /// A setting that a variable gives.
@@ -10,23 +12,22 @@ pub struct FromVariable {
     pub variable: String,
 }
 
-/// Variables that the images' scripts read, or that only a Java machine needs.
+/// Variables that only a Java machine needs, or the scripts that start it.
 const OF_THE_JAVA_MACHINE: &[&str] = &[
     "KAFKA_DEBUG",
     "KAFKA_GC_LOG_OPTS",
     "KAFKA_HEAP_OPTS",
-    "KAFKA_HOME",
     "KAFKA_JMX_HOSTNAME",
     "KAFKA_JMX_OPTS",
     "KAFKA_JMX_PORT",
     "KAFKA_JVM_PERFORMANCE_OPTS",
-    "KAFKA_LOG4J_LOGGERS",
     "KAFKA_LOG4J_OPTS",
-    "KAFKA_LOG4J_ROOT_LOGLEVEL",
     "KAFKA_OPTS",
     "KAFKA_TOOLS_LOG4J_LOGLEVEL",
-    "KAFKA_VERSION",
 ];
+
+/// Variables that the images set for themselves: nobody expects anything of them.
+const OF_THE_IMAGES: &[&str] = &["KAFKA_HOME", "KAFKA_VERSION"];
 
 /// The settings among the variables, by key: `KAFKA_X_Y` and `KAFKA_CFG_X_Y` are `x.y` (two underscores: `_`, three:
 /// `-`), `CLUSTER_ID` is `cluster.id`. Where both spellings name one key, `KAFKA_X_Y` counts.
@@ -50,6 +51,14 @@ pub fn settings_of(variables: impl Iterator<Item = (String, String)>) -> BTreeMa
     settings
 }
 
+/// One line for all variables that are for a Java machine, with their names only: options may hold passwords.
+pub fn without_effect(variables: &BTreeMap<String, String>) -> Option<Note> {
+    let is_set = |name: &&str| variables.get(*name).is_some_and(|value| !value.trim().is_empty());
+    let names: Vec<&str> = OF_THE_JAVA_MACHINE.iter().copied().filter(is_set).collect();
+    let text = || format!("accepted, no effect: {} (for a Java machine, and there is none)", names.join(", "));
+    (!names.is_empty()).then(|| information(text()))
+}
+
 /// The key a variable sets, and whether the variable is the weaker of two spellings.
 fn key_of(variable: &str, value: &str) -> Option<(String, bool)> {
     match variable {
@@ -57,7 +66,10 @@ fn key_of(variable: &str, value: &str) -> Option<(String, bool)> {
         "KAFKA_CLUSTER_ID" | "KAFKA_KRAFT_CLUSTER_ID" => return Some(("cluster.id".into(), true)),
         _ => {}
     }
-    if OF_THE_JAVA_MACHINE.contains(&variable) || is_service_link(variable, value) {
+    let is_another_s = [OF_THE_JAVA_MACHINE, OF_THE_IMAGES, &log_levels::OF_THE_IMAGES]
+        .iter()
+        .any(|variables| variables.contains(&variable));
+    if is_another_s || is_service_link(variable, value) {
         return None;
     }
     let name = variable.strip_prefix("KAFKA_")?;
@@ -120,12 +132,29 @@ mod tests {
         let none = [
             ("KAFKA_HEAP_OPTS", "-Xmx1g"),
             ("KAFKA_JMX_PORT", "9999"),
+            ("KAFKA_HOME", "/opt/kafka"),
+            ("KAFKA_VERSION", "4.3.1"),
+            ("KAFKA_LOG4J_ROOT_LOGLEVEL", "DEBUG"),
+            ("KAFKA_LOG4J_LOGGERS", "kafka.controller=WARN"),
             ("KAFKA_SERVICE_HOST", "10.0.0.1"),
             ("KAFKA_PORT", "tcp://10.0.0.1:9092"),
             ("KAFKA_PORT_9092_TCP_ADDR", "10.0.0.1"),
             ("KAFKA_", ""),
         ];
         assert!(keys(&none).is_empty());
+    }
+
+    #[test]
+    fn what_is_set_for_a_java_machine_is_told_by_name_in_one_line() {
+        let told = |variables: &[(&str, &str)]| {
+            without_effect(&variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
+        };
+        let silent =
+            [("KAFKA_HEAP_OPTS", ""), ("KAFKA_OPTS", " "), ("KAFKA_HOME", "/opt/kafka"), ("KAFKA_VERSION", "4")];
+        assert_eq!(told(&silent), None);
+        let note = told(&[("KAFKA_OPTS", "-Dpassword=x"), ("KAFKA_HEAP_OPTS", "-Xmx1g"), ("PATH", "/bin")]).unwrap();
+        let text = "accepted, no effect: KAFKA_HEAP_OPTS, KAFKA_OPTS (for a Java machine, and there is none)";
+        assert_eq!(note, information(text.into()));
     }
 
     #[test]

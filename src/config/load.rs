@@ -1,6 +1,8 @@
 //! From file, environment and flags to checked settings, with every complaint naming its source.
 use crate::config::environment::{self, FromVariable};
+use crate::config::log_levels::log_levels;
 use crate::config::node::{InternalTopic, NodeConfig, NodeConfigError};
+use crate::config::note::{Note, information, warning};
 use crate::config::properties::{self, PropertiesError};
 use crate::config::providers::{self, Files, ProviderError};
 use crate::config::raw::{self, RawSettings, RawValue, Source};
@@ -18,21 +20,10 @@ use std::{
 pub struct Loaded {
     pub node: NodeConfig,
     pub raw: RawSettings,
+    /// Which log lines are written, as `info,ottla::server=debug`.
+    pub log_levels: String,
     /// Lines for the log.
     pub notes: Vec<Note>,
-}
-
-/// A line for the log.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Note {
-    pub level: NoteLevel,
-    pub text: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoteLevel {
-    Info,
-    Warn,
 }
 
 /// A key nobody knows, where it stands and what may have been meant.
@@ -89,14 +80,16 @@ pub fn load(
 ) -> Result<Loaded, ConfigError> {
     let variables: BTreeMap<String, String> = environment.collect();
     let mut values = gather(file, variables.clone().into_iter(), overrides)?;
-    let mut notes = look_up(&mut values, &variables, files)?;
+    let (log_levels, mut notes) = log_levels(&variables);
+    notes.extend(environment::without_effect(&variables));
+    notes.extend(look_up(&mut values, &variables, files)?);
     let raw = RawSettings::new(values);
     notes.extend(judge_keys(&raw)?);
     raw::check_values(&raw).map_err(|(source_text, invalid)| ConfigError::Value { source_text, invalid })?;
     let node = NodeConfig::resolve(&raw)?;
     check_directories(&node, files)?;
     notes.extend(topics_that_cannot_be_made(&node));
-    Ok(Loaded { node, raw, notes })
+    Ok(Loaded { node, raw, log_levels, notes })
 }
 
 fn gather(
@@ -211,8 +204,7 @@ fn judge_keys(raw: &RawSettings) -> Result<Vec<Note>, ConfigError> {
         }
     }
     if !without_effect.is_empty() {
-        let text = format!("accepted, no effect: {}", without_effect.join(", "));
-        notes.push(Note { level: NoteLevel::Info, text });
+        notes.push(information(format!("accepted, no effect: {}", without_effect.join(", "))));
     }
     if unknown.is_empty() {
         return Ok(notes);
@@ -237,10 +229,6 @@ fn topics_that_cannot_be_made(node: &NodeConfig) -> Vec<Note> {
         warning(format!("{name}.segment.bytes={is}: no topic may have less than {least}, so it cannot be made"))
     };
     too_small.map(note).collect()
-}
-
-fn warning(text: String) -> Note {
-    Note { level: NoteLevel::Warn, text }
 }
 
 #[cfg(test)]

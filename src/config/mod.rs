@@ -7,7 +7,9 @@ mod environment;
 mod group;
 mod listener;
 mod load;
+mod log_levels;
 mod node;
+mod note;
 mod properties;
 mod providers;
 mod raw;
@@ -27,12 +29,13 @@ pub use describe::{
 pub use docs::settings_page;
 pub use group::{GroupConfigError, describe_group, validate_group};
 pub use listener::{Endpoint, Listener, ListenerError, Protocol};
-pub use load::{ConfigError, Loaded, Note, NoteLevel, UnknownKey, load};
+pub use load::{ConfigError, Loaded, UnknownKey, load};
 pub use node::{
     BoundedMs, CleanerRules, ConsumerGroupRules, FetchRules, GroupRules, HostPort, InternalTopic, InternalTopics,
     LogRules, NetworkConfig, NodeConfig, NodeConfigError, ProducerLogRules, ProducerRules, TopicRules,
     TransactionRules,
 };
+pub use note::{Note, NoteLevel};
 pub use properties::{
     PropertiesError, Property, escaped as properties_escaped, parse as parse_properties, text_of as properties_text,
 };

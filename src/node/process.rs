@@ -66,7 +66,7 @@ async fn heed(args: ServeArgs, clock: Arc<SystemClock>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    start_logging();
+    start_logging(&loaded.log_levels);
     for note in &loaded.notes {
         match note.level {
             NoteLevel::Info => tracing::info!("{}", note.text),
@@ -106,11 +106,10 @@ impl config::Files for RealDisk {
     }
 }
 
-/// Log lines go to standard error; `OTTLA_LOG` chooses levels (as `info` or `ottla::server=debug`), `OTTLA_LOG_FORMAT`
-/// is `text` or `json`.
-fn start_logging() {
-    let filter =
-        std::env::var("OTTLA_LOG").ok().and_then(|levels| filter(&levels)).unwrap_or_else(|| EnvFilter::new("info"));
+/// Log lines of these levels (as `info` or `ottla::server=debug`) go to standard error; `OTTLA_LOG_FORMAT` is `text` or
+/// `json`.
+fn start_logging(levels: &str) {
+    let filter = filter(levels).unwrap_or_else(|| EnvFilter::new("info"));
     let too_much = filter.max_level_hint() > Some(STATIC_MAX_LEVEL);
     // A line that cannot be written, to a file on a full disk say, is lost; to complain of it there would be a panic.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
@@ -123,7 +122,7 @@ fn start_logging() {
         say(format_args!("ottla: no log lines will be seen: {error}"));
     }
     if too_much {
-        tracing::warn!("OTTLA_LOG asks for more lines than there are in this build: the most is {STATIC_MAX_LEVEL}");
+        tracing::warn!("more log lines are asked for than there are in this build: the most is {STATIC_MAX_LEVEL}");
     }
 }
 

@@ -209,6 +209,41 @@ fn lines(member: &mut Child) -> mpsc::Receiver<String> {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
+fn what_is_there_is_the_end_also_where_a_later_stop_is_given() {
+    let (broker, name) = (broker(), topic("stops"));
+    broker.ok(&["topic", "create", &name], b"");
+    broker.ok(&["produce", &name], b"one\ntwo\nthree\n");
+    let read = |who: &[&str], range: &str| {
+        let args = ["consume", &name, "-b", &broker.address, "-o", range, "-e"];
+        let mut member = Member(command(&[&args, who].concat()).stderr(Stdio::null()).spawn().unwrap());
+        let (lines, mut read) = (lines(&mut member.0), Vec::new());
+        loop {
+            match lines.recv_timeout(PATIENCE) {
+                Ok(line) => read.push(line),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("{who:?} waits for more than {range}"),
+            }
+        }
+        assert_eq!(member.0.wait().unwrap().code(), Some(0), "{who:?}, {range}");
+        read
+    };
+    let ranges: [(&str, &[&str]); 5] = [
+        ("start:99999", &["one", "two", "three"]),
+        ("end:5", &[]),
+        ("-1:5", &["three"]),
+        ("start:2", &["one", "two"]),
+        ("end:2", &[]),
+    ];
+    for (range, expected) in ranges {
+        assert_eq!(read(&["-p", "0"], range), expected, "{range}");
+    }
+    for (range, expected) in &ranges[..2] {
+        assert_eq!(read(&["-g", &topic(&format!("stops-{range}"))], range), *expected, "{range} in a group");
+    }
+    broker.ok(&["topic", "delete", &name], b"");
+}
+
+#[test]
 fn a_member_outlives_its_broker() {
     let (broker, name, group) = (own(), topic("restarted"), topic("restarted-readers"));
     broker.ok(&["topic", "create", &name], b"");

@@ -3,6 +3,7 @@ use crate::child::{Child, answer, ask, command, connect, free_port, metadata};
 use std::{
     io::Write,
     net::{TcpStream, ToSocketAddrs},
+    path::Path,
     time::Duration,
 };
 
@@ -119,4 +120,50 @@ fn an_advertised_address_alone_is_listened_on_everywhere() {
     socket.write_all(&[metadata(5, "a"), metadata(6, "b")].concat()).unwrap();
     assert_eq!((answer(&mut socket).unwrap().0, answer(&mut socket).unwrap().0), (5, 6));
     child.stop();
+}
+
+/// A broker whose log lines are chosen as the images of Kafka choose them.
+fn as_an_image_says(directory: &Path, variables: &[(&str, &str)]) -> (u16, Child) {
+    let port = free_port();
+    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{port}");
+    let mut serve = command(directory, &["serve", "-o", &listeners, "-o", "ottla.http.listen=off"]);
+    serve.env_remove("OTTLA_LOG").envs(variables.iter().copied());
+    (port, Child::run(directory, serve))
+}
+
+#[test]
+fn log_levels_of_the_images_count_and_what_only_java_needs_is_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let variables = [
+        ("KAFKA_LOG4J_ROOT_LOGLEVEL", "DEBUG"),
+        ("KAFKA_LOG4J_LOGGERS", "kafka.controller=WARN, org.apache.kafka=ERROR"),
+        ("KAFKA_HEAP_OPTS", "-Xmx1g"),
+        ("KAFKA_OPTS", "-Dsecret=s3cret"),
+    ];
+    let (port, child) = as_an_image_says(directory.path(), &variables);
+    drop(connect(port));
+    child.says("connection closed");
+    let said = child.said();
+    for (begin, names) in [
+        ("accepted, no effect: KAFKA_HEAP_OPTS, KAFKA_OPTS", 1),
+        ("KAFKA_LOG4J_LOGGERS, no effect: kafka.controller, org.apache.kafka", 1),
+        ("s3cret", 0),
+    ] {
+        assert_eq!(said.matches(begin).count(), names, "{begin}: {said}");
+    }
+    child.stop();
+}
+
+#[test]
+fn a_target_of_ours_has_its_own_level_and_ottla_log_beats_the_images_variables() {
+    let directory = tempfile::tempdir().unwrap();
+    // Its ready line is waited for.
+    let levels = [("KAFKA_LOG4J_ROOT_LOGLEVEL", "off"), ("KAFKA_LOG4J_LOGGERS", "ottla::node::process=INFO")];
+    as_an_image_says(directory.path(), &levels).1.stop();
+    let unknown = [("KAFKA_LOG4J_ROOT_LOGLEVEL", "LOUD"), ("KAFKA_LOG_DIRS", "b")];
+    let (_, child) = as_an_image_says(directory.path(), &unknown);
+    assert_eq!(child.said().matches("KAFKA_LOG4J_ROOT_LOGLEVEL=LOUD").count(), 1, "{}", child.said());
+    child.stop();
+    let both = [("KAFKA_LOG4J_ROOT_LOGLEVEL", "OFF"), ("OTTLA_LOG", "info"), ("KAFKA_LOG_DIRS", "c")];
+    as_an_image_says(directory.path(), &both).1.stop();
 }

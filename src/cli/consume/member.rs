@@ -4,7 +4,7 @@ use super::{
     ending::Ending,
     fetch::{Consumer, Reading},
     membership::{self, Membership, Next},
-    offsets::{self, At},
+    offsets,
 };
 use crate::{
     cli::{
@@ -73,7 +73,7 @@ pub async fn run(
             consumer: Consumer::new(cluster, topic.clone(), readings, isolation),
             topic: topic.name.clone(),
             // The others may have them all, and one of them may go; who wants what is there now need not wait for that.
-            waits: membership.partitions.is_empty() && !args.exit_at_end && args.offset.to.is_none(),
+            waits: membership.partitions.is_empty() && args.stops().next().is_none(),
             beats: 0,
             membership,
         };
@@ -230,10 +230,7 @@ async fn readings(
     let mut from = membership.committed(&topic.name).await?;
     let new: Vec<i32> = partitions.iter().copied().filter(|partition| !from.contains_key(partition)).collect();
     from.extend(offsets::resolve(cluster, topic, &new, args.offset.from, isolation, now_ms).await?);
-    let to = match args.offset.to.or(args.exit_at_end.then_some(At::End)) {
-        None => BTreeMap::new(),
-        Some(to) => offsets::resolve(cluster, topic, partitions, to, isolation, now_ms).await?,
-    };
+    let to = offsets::resolve_first(cluster, topic, partitions, args.stops(), isolation, now_ms).await?;
     let reading = |(partition, next): (i32, i64)| Reading { partition, next, stop: to.get(&partition).copied() };
     Ok(from.into_iter().map(reading).collect())
 }

@@ -74,6 +74,13 @@ pub struct ConsumeArgs {
     pub read_committed: bool,
 }
 
+impl ConsumeArgs {
+    /// Where to stop, at whichever comes first; for ever on where nothing is said.
+    fn stops(&self) -> impl Iterator<Item = At> {
+        self.offset.to.into_iter().chain(self.exit_at_end.then_some(At::End))
+    }
+}
+
 pub async fn run(global: &Global, args: ConsumeArgs, output: &mut Output) -> Result<(), CliError> {
     let format = match &args.format {
         Some(format) => Format::parse(format, args.null).map_err(CliError::Usage)?,
@@ -118,14 +125,8 @@ async fn readings(
     }
     let now_ms = SystemClock::new().wall_ms();
     let from = offsets::resolve(cluster, topic, &partitions, args.offset.from, isolation, now_ms).await?;
-    let to = match args.offset.to.or(args.exit_at_end.then_some(At::End)) {
-        None => None,
-        Some(to) => Some(offsets::resolve(cluster, topic, &partitions, to, isolation, now_ms).await?),
-    };
-    let reading = |(partition, next): (i32, i64)| {
-        let stop = to.as_ref().and_then(|to| to.get(&partition).copied());
-        Reading { partition, next, stop }
-    };
+    let to = offsets::resolve_first(cluster, topic, &partitions, args.stops(), isolation, now_ms).await?;
+    let reading = |(partition, next): (i32, i64)| Reading { partition, next, stop: to.get(&partition).copied() };
     Ok(from.into_iter().map(reading).collect())
 }
 

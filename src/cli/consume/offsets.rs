@@ -117,6 +117,24 @@ pub async fn resolve(
     Ok(combine(&found, &ends, |found, end| if found < 0 { end } else { found }))
 }
 
+/// The first of `places` in each of `partitions`; nothing where there are none.
+pub async fn resolve_first(
+    cluster: &mut Cluster,
+    topic: &Topic,
+    partitions: &[i32],
+    places: impl IntoIterator<Item = At>,
+    isolation: Isolation,
+    now_ms: i64,
+) -> Result<BTreeMap<i32, i64>, CliError> {
+    let mut first = BTreeMap::new();
+    for at in places {
+        for (index, offset) in resolve(cluster, topic, partitions, at, isolation, now_ms).await? {
+            first.entry(index).and_modify(|first: &mut i64| *first = offset.min(*first)).or_insert(offset);
+        }
+    }
+    Ok(first)
+}
+
 fn combine(a: &BTreeMap<i32, i64>, b: &BTreeMap<i32, i64>, with: impl Fn(i64, i64) -> i64) -> BTreeMap<i32, i64> {
     a.iter().filter_map(|(index, a)| Some((*index, with(*a, *b.get(index)?)))).collect()
 }

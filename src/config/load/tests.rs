@@ -1,5 +1,6 @@
 //! Files, variables and flags together: what wins, what is refused, and in which words.
 use super::*;
+use crate::config::NoteLevel;
 use crate::config::listener::Protocol;
 use crate::config::providers::tests::KnownFiles;
 
