@@ -36,9 +36,10 @@ pub(super) fn configure_directories(partitions: &Partitions, config: &NodeConfig
 pub(super) fn tell_cordoned(
     storage: Storage,
     partitions: Arc<Partitions>,
-    controller: ControllerHandle,
+    controller: &ControllerHandle,
     mut stopping: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
+    let controller = controller.clone();
     tokio::spawn(async move {
         loop {
             tokio::select! {

@@ -138,8 +138,7 @@ impl Node {
         tasks.push(tokio::spawn(ends.run(woken, sweeps, stopping.clone())));
         let late = late_transactions(&parts, &partitions, &metrics);
         tasks.push(tokio::spawn(late.run(stopping.clone())));
-        let (its_storage, its_controller) = (storage.clone(), controller.handle().clone());
-        tasks.push(tell_cordoned(its_storage, partitions.clone(), its_controller, stopping.clone()));
+        tasks.push(tell_cordoned(storage.clone(), partitions.clone(), controller.handle(), stopping.clone()));
         tasks.push(expire(&parts, &partitions, stopping));
         let (orphans, image) = (partitions.clone(), controller.handle().images().clone());
         tasks.push(tokio::task::spawn_blocking(move || retention::delete_orphans(&orphans, &image, &*metadata_log)));
