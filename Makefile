@@ -9,7 +9,7 @@ SECONDS_EACH ?= 60
 ROUNDS ?= 200
 ARGS ?=
 
-.PHONY: help run build test check deny advisories fix bench oracle differences crash mutants judge compat compat-all tools fuzz image clean
+.PHONY: help run build test check deny advisories fix bench oracle differences crash mutants judge compat compat-all tools adopt fuzz image clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ compat-all: build ## Run every client's own suite (BROKER=kafka; a few hours; se
 
 tools: build ## Run Apache Kafka's own tools and kcat against Ottla (LINES=10000 is short; needs java, mvn, python3, kcat)
 	compat/kafka-tools/run.sh
+
+adopt: build ## Start Apache Kafka on copies of Ottla's directory and read every record of 5 GB (GIGABYTES=0.1; FAULT=flip must fail; needs java, mvn, python3, kcat)
+	compat/adopt/run.sh
 
 fuzz: ## Run each fuzz target for SECONDS_EACH (needs nightly Rust and cargo-fuzz)
 	@$(CARGO) +nightly fuzz --version >/dev/null || { echo "rustup toolchain install nightly && cargo install --locked cargo-fuzz"; exit 1; }
