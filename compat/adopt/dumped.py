@@ -102,8 +102,9 @@ def check_offsets(segments, compacted):
             expected = batch["last"] + 1
 
 
-def check_indexes(segment):
-    """Every entry of both indexes is that of a batch. Returns how many."""
+def check_indexes(segment, is_last):
+    """Every entry of both indexes is that of a batch, and the last time of a sealed segment its greatest: by it Kafka chooses the segment
+    when it looks for a time. Returns how many."""
     last_at = {batch["position"]: batch["last"] for batch in segment.batches}
     time_of = {batch["last"]: batch["time"] for batch in segment.batches}
     count = 0
@@ -118,6 +119,9 @@ def check_indexes(segment):
             good = last_at.get(entry[1]) == segment.base + entry[0] if suffix == ".index" else time_of.get(segment.base + entry[1]) == entry[0]
             if not good:
                 fault(f"{file}: no batch has {entry}")
+    greatest = max((batch["time"] for batch in segment.batches), default=None)
+    if not is_last and segment.batches and previous[0] != greatest:
+        fault(f"{file}: ends with {previous}, the greatest time is {greatest}")
     return count
 
 
@@ -202,7 +206,7 @@ def main():
         compacted = folder.name.startswith(("compacted", "__"))
         check_offsets(here, compacted)
         check_epochs(folder, here)
-        entries += sum(map(check_indexes, here))
+        entries += sum(check_indexes(segment, segment is here[-1]) for segment in here)
         if not compacted:
             check_aborted(here, aborted)
         records = sum(segment.records for segment in here)

@@ -87,6 +87,11 @@ impl Opening<'_> {
             }
             break;
         }
+        // Nobody writes to them any more; without its last entry a time index tells of an older segment than it is.
+        let sealed = segments.len() - 1;
+        for segment in segments.get(holds..sealed).unwrap_or_default() {
+            segment.write_indexes(true)?;
+        }
         if end < safe {
             let path = self.folder.path();
             let way_out = as_it_is::way_out(&path);

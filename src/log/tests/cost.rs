@@ -1,7 +1,7 @@
 //! What the hot paths ask of the disk: counted, so that nobody adds a call unseen.
 use super::*;
 use crate::{
-    log::SyncPolicy,
+    log::{SyncPolicy, index, names, reindex, time_index},
     platform::{Fault, MemoryDisk, OperationKind},
 };
 
@@ -266,5 +266,27 @@ fn a_start_lets_nobody_wait_for_a_checkpoint_of_what_a_burst_has_left() {
         assert_eq!(seen.recv_timeout(patience).is_err(), waits);
         drop(_other);
         starting.join().unwrap();
+    }
+}
+
+#[test]
+fn log_13_sealed_segments_have_all_of_their_indexes_in_files_after_a_kill() {
+    let disk = MemoryDisk::new();
+    let config = LogConfig { segment_bytes: 1_000, index_interval_bytes: 0, ..LogConfig::default() };
+    let (_before, log) = started(&disk, config.clone());
+    for number in 0..40 {
+        append_synced(&log, batch_at(NOW_MS + number, 1, &[1; 100]));
+    }
+    let killed = disk.killed();
+    let fixture = Fixture::open(Arc::new(killed.clone()), Path::new("/data"));
+    let log = fixture.log(config);
+    let segments = log.segments.read().clone();
+    assert!(segments.len() > 3, "{}", segments.len());
+    for segment in &segments[..segments.len() - 1] {
+        let made = reindex::scan(segment, 0).unwrap();
+        let read = |suffix| killed.read(&segment.path(suffix)).unwrap();
+        assert_eq!(index::parse(&read(names::INDEX), segment.bytes()), Some(made.offsets), "{}", segment.base());
+        // Without the last entry the segment would be taken for older than it is.
+        assert_eq!(time_index::parse(&read(names::TIME_INDEX)), Some(made.times), "{}", segment.base());
     }
 }
