@@ -9,7 +9,7 @@ SECONDS_EACH ?= 60
 ROUNDS ?= 200
 ARGS ?=
 
-.PHONY: help run build test check deny advisories fix bench oracle differences crash mutants judge compat compat-all tools adopt fuzz image clean
+.PHONY: help run build test check deny advisories fix bench oracle differences crash mutants judge compat compat-all results tools adopt fuzz image clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,10 @@ compat: build ## Run the rdkafka crate against Ottla, or a client's own suite (S
 
 compat-all: build ## Run every client's own suite (BROKER=kafka; a few hours; see compat/) and sum up
 	OTTLA_BIN=$(CURDIR)/target/release/ottla compat/all.sh $(or $(BROKER),ottla)
+
+results: ## Take what the suites' runs left in target/compat into compat/results and docs/COMPATIBILITY.md
+	compat/record.py
+	OTTLA_WRITE_DOCS=1 $(CARGO) test --locked --lib compatibility
 
 tools: build ## Run Apache Kafka's own tools and kcat against Ottla (LINES=10000 is short; needs java, mvn, python3, kcat)
 	compat/kafka-tools/run.sh

@@ -6,9 +6,10 @@ methods=${3:-}
 classes_all='kafka\.server\.(ApiVersions|ConsumerGroupDescribe|ConsumerGroupHeartbeat|DeleteGroups|DescribeGroups|Heartbeat|JoinGroup'
 classes_all+='|LeaveGroup|ListGroups|OffsetCommit|OffsetDelete|OffsetFetch|SyncGroup|TxnOffsetCommit|WriteTxnMarkers)RequestTest$'
 classes_all+='|kafka\.server\.ConsumerProtocolMigrationTest$|kafka\.api\.GroupCoordinatorIntegrationTest$'
-classes_all+='|org\.apache\.kafka\.clients\.([A-Z]|(admin|consumer|producer)\.(?!ShareConsumer|ClientTelemetry|SocketServerMemoryPool))'
+classes_all+='|org\.apache\.kafka\.clients\.([A-Z]|(admin|consumer|producer)\.(?!ShareConsumer|SocketServerMemoryPool))'
 classes_all+='|org\.apache\.kafka\.tools\.(ConfigCommandIntegration|DeleteRecordsCommand|GetOffsetShell|GroupsCommand|LeaderElectionCommand|LogDirsCommand|TopicCommand'
 classes_all+='|BrokerApiVersionsCommand|ClusterTool)Test$|org\.apache\.kafka\.tools\.consumer\.(ConsoleConsumerTest$|group\.[A-Z])'
+classes_all+='|org\.apache\.kafka\.streams\.integration\.(FineGrainedAutoResetIntegration|GlobalThreadShutDownOrder|PurgeRepartitionTopicIntegration)Test$'
 libs=$cache/libs built=$cache/classes
 if ! cmp -s "$suite_folder/pom.xml" "$libs/pom.xml"; then
     rm -rf "$libs"
@@ -39,5 +40,5 @@ awk -F'\t' 'BEGIN { OFS = "\t" }
         print part[parts] "." $2 at, ($4 == "passed" ? "PASS" : $4 == "failed" ? "FAIL" : "SKIP"), sprintf("%.1f", $5 / 1000), $6
     }' "$logs/tests.tsv" > "$results"
 # Of the list only what was asked for: the tests that ran. verdict.py takes expressions, and the names have brackets.
-[ -z "$pattern" ] || pattern=$(cut -f1 "$results" | sed 's/[][\.()]/\\&/g; s/.*/^&$/' | paste -sd,)
+[ -z "$pattern$methods" ] || pattern=$(cut -f1 "$results" | sed 's/[][\.()]/\\&/g; s/.*/^&$/' | paste -sd,)
 suite_end

@@ -11,6 +11,8 @@ number, code, elapsed, path, only = (*sys.argv[1:], "")[:5]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m|\x1b\(B")
 # Clients are numbered as they are made, which differs from run to run.
 CLIENT = re.compile(r"#(producer|consumer)-\d+")
+# The table of all tests stands at the end only, and a test that crashes takes it along.
+ENDED = re.compile(r"^\[(\d{4}_\S+)\s*/\s*([\d.]+)s\] =+ Test \S+ (PASSED|FAILED|SKIPPED) =+$")
 ROW = re.compile(r"^\|\s*(\d{4}_\S+)\s*\|\s*(PASSED|FAILED|SKIPPED)\s*\|\s*([\d.]+)s\s*\|")
 BEGIN = re.compile(r"\[(\d{4}_\S+)\s*/[^\]]*\] +\[ ([A-Za-z_0-9]+:\d+(?:: .*)?) \]$")
 PASS = re.compile(r"\[(\d{4}_\S+)\s*/[^\]]*\] +\[ ([A-Za-z_0-9]+:\d+.*): PASS \(([\d.]+)s\) \]$")
@@ -19,7 +21,9 @@ SKIP = re.compile(r"\[(\d{4}_\S+)\s*/[^\]]*\] +\[ ([A-Za-z_0-9]+:\d+.*?): SKIP: 
 tests, subtests, open_subtests = {}, [], {}
 for line in open(path, errors="replace"):
     line = CLIENT.sub(r"#\1-N", COLOUR.sub("", line).rstrip())
-    if found := ROW.match(line):
+    if found := ENDED.match(line):
+        tests.setdefault(found[1], (found[3], found[2]))
+    elif found := ROW.match(line):
         tests[found[1]] = (found[2], found[3])
     elif found := PASS.search(line):
         open_subtests.pop(found[1], None)
@@ -38,12 +42,10 @@ for test, subtest in open_subtests.items():
 
 WORDS = {"PASSED": "PASS", "FAILED": "FAIL", "SKIPPED": "SKIP"}
 skipped_locally = all(status == "SKIPPED" for status, _ in tests.values()) and not subtests
-if only:
-    tests = {}
-elif not tests:
-    note = {"124": "timed out", "134": "aborted", "139": "crashed"}.get(code, f"exit code {code}")
-    print(f"{number}\tFAIL\t{elapsed}\t{note}")
-elif not skipped_locally:
+CRASHED = {"124": "timed out", "134": "aborted", "139": "crashed"}
+if not only and (not tests or code in CRASHED):
+    print(f"{number}\tFAIL\t{elapsed}\t{CRASHED.get(code, f'exit code {code}')}")
+if not only and not skipped_locally:
     for name, (status, seconds) in tests.items():
         print(f"{name}\t{WORDS[status]}\t{seconds}\t")
 # The same sub-test more than once: numbered in the order they ran.

@@ -174,7 +174,11 @@ fn versions(min: Version, max: Version) -> String {
 #[expect(clippy::disallowed_methods, reason = "the test reads and, on request, writes the committed page")]
 mod tests {
     use super::*;
-    use std::{collections::BTreeSet, fs, path::Path};
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
 
     #[test]
     fn compatibility_page_is_current() {
@@ -190,24 +194,67 @@ mod tests {
         );
     }
 
-    /// The section of the clients' own suites: what Apache Kafka passes stands in `compat/suites.tsv`, what must pass here in the
-    /// lists beside the runners.
+    fn read(path: &Path) -> String {
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Name, what came of it on Apache Kafka, what on Ottla.
+    fn results(suite: &str) -> Vec<[String; 3]> {
+        let written = read(&compat().join("results").join(suite).with_extension("tsv"));
+        let row = |row: &str| row.split('\t').map(str::to_owned).collect::<Vec<_>>().try_into();
+        written.lines().filter(|line| !line.starts_with('#')).map(|line| row(line).expect(line)).collect()
+    }
+
+    fn compat() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("compat")
+    }
+
+    /// The section of the clients' own suites, counted in what `compat/record.py` took from whole runs.
     fn suites() -> String {
-        let compat = Path::new(env!("CARGO_MANIFEST_DIR")).join("compat");
         let mut section = String::from(
             "\n## The clients' own suites\n\n\
-             Tests and sub-tests that pass on one node, by `make compat-all`; `compat/` holds the runners and, in each `tests.allow`,\n\
-             the names of those that must pass here. `compat/FINDINGS.md` has the reasons in full.\n\n\
-             | suite | Apache Kafka 4.3.1 | Ottla | missing because |\n|---|---|---|---|\n",
+             Tests and sub-tests that pass on one node, by `make compat-all`; `compat/` holds the runners and, in `results/`, what came of\n\
+             each test on either broker, of which this is counted by name. \"Besides\" did not pass on Apache Kafka, or was not run there.\n\
+             `compat/FINDINGS.md` has the reasons in full.\n\n\
+             | suite | Apache Kafka 4.3.1 | Ottla, of these | besides | missing because |\n|---|---|---|---|---|\n",
         );
-        let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        for row in read(&compat.join("suites.tsv")).lines().filter(|row| !row.starts_with('#')) {
-            let [suite, list, kafka, why] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
-            let allowed = read(&compat.join(list));
-            let ours = allowed.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
-            let _ = writeln!(section, "| {suite} | {kafka} | {ours} | {why} |");
+        for row in read(&compat().join("suites.tsv")).lines().filter(|row| !row.starts_with('#')) {
+            let [suite, named, why] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
+            let all = results(named);
+            let count = |passes: &dyn Fn(bool, bool) -> bool| {
+                all.iter().filter(|[_, kafka, ours]| passes(kafka == "PASS", ours == "PASS")).count()
+            };
+            let (kafka, both) = (count(&|kafka, _| kafka), count(&|kafka, ours| kafka && ours));
+            let besides = count(&|kafka, ours| ours && !kafka);
+            let _ = writeln!(section, "| {suite} | {kafka} | {both} | {besides} | {why} |");
         }
         section
+    }
+
+    #[test]
+    fn what_must_pass_of_the_clients_suites_did_when_they_ran_last() {
+        let mut lists = 0;
+        let folders = fs::read_dir(compat()).expect("the folder of the suites");
+        let folders = folders.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
+        for list in folders.flat_map(|folder| fs::read_dir(folder).expect("a folder")) {
+            let list = list.expect("an entry").path();
+            let name = list.file_name().and_then(|name| name.to_str()).expect("a name");
+            let Some(variant) = name.strip_prefix("tests").and_then(|rest| rest.strip_suffix(".allow")) else {
+                continue;
+            };
+            let folder = list.parent().and_then(|folder| folder.file_name()?.to_str()).expect("a folder");
+            let all = results(&format!("{folder}{variant}"));
+            let passed: BTreeSet<&str> = all.iter().filter(|row| row[2] == "PASS").map(|row| &*row[0]).collect();
+            let must = read(&list);
+            for test in must.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+                assert!(
+                    passed.contains(test),
+                    "{folder}{variant}: {test} must pass, and compat/results says otherwise"
+                );
+            }
+            lists += 1;
+        }
+        assert!(lists >= 13, "{lists} lists");
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl Explained {
         row.map(|row| row.1 = true).is_some()
     }
 
+    /// Whether a row says of every field of this case that Ottla may answer anything.
+    pub fn leaves_open(&self, title: &str) -> bool {
+        self.rows.iter().any(|([case, field, _, ottla], _)| field == "*" && ottla == "*" && matches(case, title))
+    }
+
     pub fn unused(&self) -> Vec<String> {
         self.rows.iter().filter(|(_, used)| !used).map(|(row, _)| row.join(" | ")).collect()
     }

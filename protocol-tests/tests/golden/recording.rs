@@ -20,6 +20,12 @@ impl Recording {
         self.answers.entry(title.to_string()).or_default().insert(version, lines);
     }
 
+    pub fn only(mut self, is_wanted: impl Fn(&str) -> bool) -> Recording {
+        self.titles.retain(|title| is_wanted(title));
+        self.answers.retain(|title, _| is_wanted(title));
+        self
+    }
+
     pub fn answers(&self) -> usize {
         self.answers.values().map(BTreeMap::len).sum()
     }

@@ -1,5 +1,6 @@
 //! Timers of a classic group: rounds that take too long, members that fell silent.
 use super::{Cause, Due, MemberId, State, step::Step};
+use crate::coordinator::group::{Groups, Moment, Soft, Timer};
 
 /// A timer that is looked at so late after its time means that the broker itself stood still: requests of that time
 /// wait unread, and clients gave up on them. Nobody is judged before they were heard (GRP-25).
@@ -40,6 +41,22 @@ fn session(step: &mut Step<'_>, id: &MemberId, late: bool) {
     }
     step.remove(id);
     step.rebalance(id.clone(), Cause::SessionExpired, String::new());
+}
+
+/// Whether no session runs any more, and members are only there to be heard a little longer: the group may go.
+pub fn fell_silent(hard: &Groups, soft: &Soft, id: &str, at: Moment) -> bool {
+    let Some(live) = soft.classic.get(hard, id).filter(|live| live.state == State::Stable) else { return false };
+    let now_ms = at.monotonic_ms;
+    live.members().iter().all(|(member_id, member)| {
+        let timer = Timer::Classic(id.into(), Due::Session(member_id.clone()));
+        let waits = member.join.is_some() || member.sync.is_some();
+        let over = |at_ms: u64| match member.spared {
+            // A broker that slept gave it more than that, which counts.
+            true => at_ms <= now_ms.saturating_add(HEARING_MS),
+            false => at_ms <= now_ms && now_ms - at_ms < LATE_MS,
+        };
+        !waits && soft.timers.at(&timer).is_some_and(over)
+    })
 }
 
 /// GRP-11: they have the new generation and never asked for what they got in it.

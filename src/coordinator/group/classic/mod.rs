@@ -19,6 +19,7 @@ mod sync;
 
 pub use commit::{CONSUMER, Commit, heard, is_empty_since, is_of_consumers, subscribed_topics, validate_commit};
 pub use describe::{Described, DescribedMember};
+pub use expire::fell_silent;
 pub use handover::{Incoming, Then, hand_over, take_over};
 pub use join::{NAME_BYTES_MAX, check as check_join};
 pub use live::{Gathering, Live, State};

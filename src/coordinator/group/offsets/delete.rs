@@ -5,7 +5,7 @@ use super::{
     tombstone,
 };
 use crate::{
-    coordinator::group::{Groups, Room, Soft},
+    coordinator::group::{Groups, Room, Soft, classic},
     types::ErrorCode,
     wire::{StrBytes, coordinator::GroupRecord},
 };
@@ -91,7 +91,7 @@ pub fn group(
     id: &str,
 ) -> Result<(Vec<GroupRecord>, Rest), ErrorCode> {
     let standing = Standing::of(groups, soft, id).ok_or(ErrorCode::GroupIdNotFound)?;
-    if standing.has_members() {
+    if standing.has_members() && !classic::fell_silent(groups, soft, id, around.at) {
         return Err(ErrorCode::NonEmptyGroup);
     }
     let partitions = groups.by_id.get(id).into_iter().flat_map(|group| group.offsets.partitions());

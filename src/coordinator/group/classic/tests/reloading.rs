@@ -1,7 +1,7 @@
 //! Another coordinator takes over; a broker sleeps and wakes.
 use super::*;
 use crate::{
-    coordinator::group::{Members, listing, tests::rig::outcome},
+    coordinator::group::{Members, listing, offsets, tests::rig::outcome},
     machine::NotWritten,
 };
 
@@ -71,6 +71,45 @@ fn grp_25_a_broker_that_slept_hears_its_members_before_it_judges_them() {
         ErrorCode::None,
         "a short stop ended with the session"
     );
+}
+
+#[test]
+fn grp_22_a_group_goes_as_soon_as_no_session_runs_unless_the_broker_slept() {
+    let delete = |rig: &mut Rig| {
+        let request = group::Request::Offsets(offsets::Request::DeleteGroup(GROUP.into()));
+        match rig.now(request) {
+            Some(group::Reply::Offsets(offsets::Reply::GroupDeleted(code))) => code,
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut rig = Rig::new();
+    let all = rig.stable(2);
+    rig.advance(SESSION_MS - 1);
+    assert_eq!(delete(&mut rig), ErrorCode::NonEmptyGroup);
+    assert_eq!(rig.beat(&all[0].member_id, 1), ErrorCode::None);
+    rig.advance(1);
+    assert_eq!(delete(&mut rig), ErrorCode::NonEmptyGroup, "one was heard");
+    for handled in [true, false] {
+        let mut rig = Rig::new();
+        rig.stable(2);
+        if handled {
+            rig.advance(SESSION_MS)
+        } else {
+            rig.pass(SESSION_MS)
+        }
+        assert_eq!(delete(&mut rig), ErrorCode::None, "they are only waited for");
+        assert!(rig.runtime.hard().by_id.is_empty());
+        rig.advance(SESSION_MS);
+        assert!(rig.runtime.hard().by_id.is_empty(), "no timer of theirs makes it again");
+    }
+    let mut rig = Rig::new();
+    rig.stable(2);
+    rig.pass(60_000);
+    assert_eq!(delete(&mut rig), ErrorCode::NonEmptyGroup, "they may have been heard, had anybody listened");
+    rig.advance(0);
+    assert_eq!(delete(&mut rig), ErrorCode::NonEmptyGroup);
+    rig.advance(SESSION_MS);
+    assert_eq!(rig.state(), State::Empty);
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(in super::super) fn upgrade(
         return Ok((Group::default(), records));
     }
     check(&live, around)?;
-    let converted = convert(&live, record, around.image).map_err(|why| refused(around, &why.to_string()))?;
+    let converted = convert(&live, record, around.image).map_err(|why| refused(around, why))?;
     let epoch = live.generation.max(1);
     let is_settled = live.state == classic::State::Stable && converted.iter().all(|member| member.drops.is_empty());
     let is_whole = |group: &Group| is_settled && group.has_all(around.image);
@@ -64,34 +64,47 @@ pub(in super::super) fn upgrade(
     Ok((group, records))
 }
 
-fn refused(around: &Around<'_>, why: &str) -> Refused {
+fn refused(around: &Around<'_>, why: NotConvertible) -> Refused {
     let group = around.group;
-    Refused::new(ErrorCode::GroupIdNotFound, format!("the classic group {group} cannot become a consumer group: {why}"))
+    Refused::new(
+        ErrorCode::GroupIdNotFound,
+        format!("Cannot upgrade classic group {group} to consumer group because {why}"),
+    )
 }
 
 fn check(live: &Live, around: &Around<'_>) -> Result<(), Refused> {
     let settings = &around.settings.consumer;
     if !settings.migration.upgrades() {
-        return Err(refused(around, "group.consumer.migration.policy does not allow it"));
+        return Err(refused(around, NotConvertible::Disabled));
     }
     if live.protocol_type.as_deref() != Some(CONSUMER) {
-        return Err(refused(around, "its members are no consumers"));
+        return Err(refused(around, NotConvertible::NoConsumers));
     }
     if live.members().len() > settings.members_max {
-        return Err(refused(around, "it has more members than group.consumer.max.size"));
+        return Err(refused(around, NotConvertible::TooLarge));
     }
     Ok(())
 }
 
-/// Why a classic group must stay one.
+/// Why a classic group must stay one, in Kafka's words.
 #[derive(Debug, thiserror::Error)]
 enum NotConvertible {
-    #[error("the subscription of member {0} cannot be read: {1}")]
+    #[error("online upgrade is disabled.")]
+    Disabled,
+    #[error("the group does not use the consumer embedded protocol.")]
+    NoConsumers,
+    #[error("the group size exceeds the consumer group maximum size.")]
+    TooLarge,
+    #[error("the embedded consumer protocol is malformed: the subscription of member {0}: {1}")]
     Subscription(MemberId, Unreadable),
-    #[error("the assignment of member {0} cannot be read: {1}")]
+    #[error("the embedded consumer protocol is malformed: the assignment of member {0}: {1}")]
     Assignment(MemberId, Unreadable),
-    #[error("its own assignor has left words for member {0}, which would be lost")]
-    OwnAssignor(MemberId),
+    /// What it left for a member would be lost.
+    #[error(
+        "an unsupported custom assignor is in use. Please refer to the documentation or switch to a default assignor \
+         before re-attempting the upgrade."
+    )]
+    OwnAssignor,
 }
 
 struct Converted {
@@ -160,7 +173,7 @@ fn assigned(id: &MemberId, bytes: &[u8], image: &Image) -> Result<Partitions, No
     }
     let assignment = Assignment::of_bytes(bytes).map_err(|why| NotConvertible::Assignment(id.clone(), why))?;
     if assignment.user_data.is_some_and(|words| !words.0.is_empty()) {
-        return Err(NotConvertible::OwnAssignor(id.clone()));
+        return Err(NotConvertible::OwnAssignor);
     }
     Ok(by_id(&assignment.assigned_partitions, image))
 }

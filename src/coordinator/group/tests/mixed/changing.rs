@@ -179,7 +179,12 @@ fn grp_24_words_of_an_own_assignor_or_too_many_members_keep_a_group_classic() {
             break;
         }
     }
-    assert_eq!(rig.try_beat(&arriving("new")), Err(ErrorCode::GroupIdNotFound));
+    let refused = rig.told_beat(&arriving("new")).unwrap_err();
+    let words = format!(
+        "Cannot upgrade classic group {GROUP} to consumer group because an unsupported custom assignor is in use. \
+         Please refer to the documentation or switch to a default assignor before re-attempting the upgrade."
+    );
+    assert_eq!((refused.code, refused.message), (ErrorCode::GroupIdNotFound, words), "as Kafka says it");
 }
 
 #[test]

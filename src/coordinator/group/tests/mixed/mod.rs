@@ -161,6 +161,10 @@ impl Rig {
     }
 
     fn try_beat(&mut self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, ErrorCode> {
+        self.told_beat(heartbeat).map_err(|refused| refused.code)
+    }
+
+    fn told_beat(&mut self, heartbeat: &Heartbeat) -> Result<HeartbeatReply, consumer::Refused> {
         let request = |matched| {
             let beat = consumer::Request::Heartbeat(GROUP.into(), Arc::new(heartbeat.clone()), matched);
             Request::Consumer(beat)
@@ -171,7 +175,7 @@ impl Rig {
             told = self.now(request(matched));
         }
         match told {
-            Some(Reply::Consumer(consumer::Reply::Heartbeat(reply))) => reply.map_err(|refused| refused.code),
+            Some(Reply::Consumer(consumer::Reply::Heartbeat(reply))) => reply,
             other => panic!("{other:?}"),
         }
     }
