@@ -5,6 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 KAFKA ?= $(CURDIR)/compat/apache-kafka/kafka
 ORACLE_PORT ?= 29392
+LIMITED_PORT ?= 29393
 SECONDS_EACH ?= 60
 ROUNDS ?= 200
 ARGS ?=
@@ -46,8 +47,9 @@ bench: build ## Measure Ottla and Apache Kafka side by side (ARGS="--quick --onl
 
 oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wrong test (needs java, mvn, python3)
 	$(CARGO) build --locked --bin ottla
-	@trap '$(KAFKA) down oracle || true' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
-	OTTLA_TEST_BROKER=127.0.0.1:$(ORACLE_PORT) $(CARGO) test --locked --no-fail-fast -p protocol-tests $(ARGS)
+	@trap '$(KAFKA) down oracle || true; $(KAFKA) down limited || true' EXIT; $(KAFKA) up oracle $(ORACLE_PORT); \
+	$(KAFKA) up limited $(LIMITED_PORT) group.max.size=1 group.consumer.max.size=1 delete.topic.enable=false; \
+	OTTLA_TEST_BROKER=127.0.0.1:$(ORACLE_PORT) OTTLA_TEST_LIMITED_BROKER=127.0.0.1:$(LIMITED_PORT) $(CARGO) test --locked --no-fail-fast -p protocol-tests $(ARGS)
 
 differences: ## Ask both brokers the same of every API at every version and report each field that differs (needs java, mvn, python3)
 	$(MAKE) oracle ARGS="--test golden"

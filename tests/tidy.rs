@@ -1,6 +1,8 @@
 //! What people forget: first lines, sizes, names, marker words, rule ids, traces of one machine.
 mod source;
 
+#[path = "tidy/codes.rs"]
+mod codes;
 #[path = "tidy/names.rs"]
 mod names;
 #[path = "tidy/rules.rs"]

@@ -118,7 +118,7 @@ unsafe extern "C" {
 }
 
 /// Runs when the test program ends: statics are never dropped in Rust.
-extern "C" fn stop_own() {
+pub(crate) extern "C" fn stop_own() {
     let Ok(mut own) = OWN.lock() else { return };
     if let Some(own) = own.take() {
         let _ = kill_process(own.pid, Signal::KILL);

@@ -266,6 +266,7 @@ fn decode_answer<R: Request>(version: i16, correlation: i32, frame: Bytes) -> Re
     if again != body {
         return Err(format!("not the canonical form; came {body:02x?}, should be {:02x?}", again.freeze()));
     }
+    crate::codes::note_answer(R::KEY, version, &body);
     Ok(answer)
 }
 

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod broker;
 pub mod check;
 pub mod child;
+pub mod codes;
 pub mod connection;
 pub mod groups;
 pub mod hostile;

@@ -2,14 +2,16 @@
 #![expect(clippy::disallowed_methods, reason = "scenarios stand outside the broker and its platform layer")]
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, CreateTopicsRequest, DeleteGroupsRequest,
-    JoinGroupResponse, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
+    JoinGroupResponse, ListGroupsRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
+    WriteTxnMarkersRequest,
     create_topics_request::CreatableTopic,
     offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
     offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic},
     offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics},
+    write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic},
 };
 use protocol_tests::{
-    Code, Connection, assert_ok,
+    Code, Connection, assert_error, assert_ok,
     child::{Child, free_port},
     groups::*,
     text,
@@ -148,4 +150,12 @@ fn grp_19_without_a_coordinator_or_with_a_damaged_one_every_request_is_told_so()
         (commit(&mut connection, 8) != Code::CoordinatorLoadInProgress.code()).then_some(())
     });
     all_are_told(&mut connection, Code::CoordinatorNotAvailable);
+    // Half of a list is none, and who sends markers looks for a leader.
+    let listed = connection.call(5, &ListGroupsRequest::default());
+    assert_error(listed.error_code, Code::CoordinatorNotAvailable);
+    let journal = WritableTxnMarkerTopic::default().with_name(topic_name("__consumer_offsets"));
+    let marker = WritableTxnMarker::default().with_producer_id(1.into());
+    let marker = marker.with_topics(vec![journal.with_partition_indexes(vec![0])]);
+    let answer = connection.call(1, &WriteTxnMarkersRequest::default().with_markers(vec![marker]));
+    assert_error(answer.markers[0].topics[0].partitions[0].error_code, Code::NotLeaderOrFollower);
 }

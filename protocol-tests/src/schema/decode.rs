@@ -1,5 +1,6 @@
 //! Answers as lines, after Kafka's definitions: `topics[0].errorCode` and what stands there.
 use super::{Field, Kind, Message};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// One field of an answer that holds a plain value, or an empty or absent list.
@@ -22,12 +23,19 @@ impl Line {
 /// # Errors
 /// When the bytes are not exactly one such body, in its one right spelling.
 pub fn decode(message: &Message, version: i16, bytes: &[u8]) -> Result<Vec<Line>, String> {
-    let mut decoder = Decoder { rest: bytes, version, flexible: message.is_flexible(version), lines: Vec::new() };
-    decoder.structure("", &message.fields)?;
-    match decoder.rest.len() {
-        0 => Ok(decoder.lines),
-        more => Err(format!("{more} bytes after the answer")),
-    }
+    let mut decoder = Decoder::of(message, version, bytes, true);
+    decoder.whole(message)?;
+    Ok(decoder.lines)
+}
+
+/// Every error code that a body holds, wherever it stands; 0 is none.
+///
+/// # Errors
+/// As `decode`.
+pub fn error_codes(message: &Message, version: i16, bytes: &[u8]) -> Result<BTreeSet<i16>, String> {
+    let mut decoder = Decoder::of(message, version, bytes, false);
+    decoder.whole(message)?;
+    Ok(decoder.codes)
 }
 
 struct Decoder<'a> {
@@ -35,9 +43,25 @@ struct Decoder<'a> {
     version: i16,
     flexible: bool,
     lines: Vec<Line>,
+    /// Otherwise the values are passed over: records are large.
+    has_values: bool,
+    codes: BTreeSet<i16>,
 }
 
 impl<'a> Decoder<'a> {
+    fn of(message: &Message, version: i16, rest: &'a [u8], has_values: bool) -> Decoder<'a> {
+        let flexible = message.is_flexible(version);
+        Decoder { rest, version, flexible, lines: Vec::new(), has_values, codes: BTreeSet::new() }
+    }
+
+    fn whole(&mut self, message: &Message) -> Result<(), String> {
+        self.structure("", &message.fields)?;
+        match self.rest.len() {
+            0 => Ok(()),
+            more => Err(format!("{more} bytes after the answer")),
+        }
+    }
+
     fn structure(&mut self, path: &str, fields: &[Field]) -> Result<(), String> {
         let version = self.version;
         for field in fields.iter().filter(|field| field.tag.is_none() && field.versions.has(version)) {
@@ -73,7 +97,7 @@ impl<'a> Decoder<'a> {
         if matches!(field.kind, Kind::Struct(_)) && field.is_nullable(self.version) {
             match self.take(1)?[0] {
                 0xff => {
-                    self.lines.push(Line { path: path.to_string(), value: "null".to_string() });
+                    self.line(path, "null".to_string());
                     return Ok(());
                 }
                 1 => {}
@@ -98,7 +122,12 @@ impl<'a> Decoder<'a> {
             Kind::Int8 => i8::from_be_bytes(self.array()?).to_string(),
             Kind::Int16 => {
                 let number = i16::from_be_bytes(self.array()?);
-                if path.ends_with("rrorCode") { crate::code_name(number) } else { number.to_string() }
+                if path.ends_with("rrorCode") {
+                    self.codes.insert(number);
+                    crate::code_name(number)
+                } else {
+                    number.to_string()
+                }
             }
             Kind::Uint16 => u16::from_be_bytes(self.array()?).to_string(),
             Kind::Int32 => i32::from_be_bytes(self.array()?).to_string(),
@@ -114,6 +143,7 @@ impl<'a> Decoder<'a> {
             },
             Kind::Bytes => match self.length(4)? {
                 None => "null".to_string(),
+                Some(length) if !self.has_values => format!("{} bytes", self.take(length)?.len()),
                 Some(length) => {
                     self.take(length)?.iter().fold("0x".to_string(), |all, byte| all + &format!("{byte:02x}"))
                 }
@@ -121,15 +151,21 @@ impl<'a> Decoder<'a> {
             Kind::List(element) => return self.list(path, element),
             Kind::Struct(fields) => return self.structure(path, fields),
         };
-        self.lines.push(Line { path: path.to_string(), value });
+        self.line(path, value);
         Ok(())
+    }
+
+    fn line(&mut self, path: &str, value: String) {
+        if self.has_values {
+            self.lines.push(Line { path: path.to_string(), value });
+        }
     }
 
     fn list(&mut self, path: &str, element: &Kind) -> Result<(), String> {
         let count = self.length(4)?;
         if count.is_none_or(|count| count == 0) {
             let value = if count.is_some() { "[]" } else { "null" };
-            self.lines.push(Line { path: path.to_string(), value: value.to_string() });
+            self.line(path, value.to_string());
         }
         (0..count.unwrap_or(0)).try_for_each(|index| self.value(&format!("{path}[{index}]"), element))
     }

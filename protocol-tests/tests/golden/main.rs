@@ -11,6 +11,7 @@ mod world;
 
 use differences::{Difference, Explained};
 use exchange::Outcome;
+use protocol_tests::codes::{self, By};
 use protocol_tests::on_kafka;
 use protocol_tests::schema::decode::Line;
 use recording::Recording;
@@ -69,6 +70,8 @@ fn every_field_of_every_answer_is_as_apache_kafka_gave_it_or_explained() {
     let mut table = if on_kafka() { Explained::none() } else { Explained::read() };
     let open: Vec<Difference> = all.into_iter().filter(|difference| !table.explains(difference)).collect();
     let lines: Vec<String> = open.iter().map(Difference::to_string).collect();
+    let wrong = wrong_codes(&found);
+    assert!(wrong.is_empty(), "protocol-tests/CODES.md:\n{}\n", wrong.join("\n"));
     assert!(open.is_empty(), "{} differences without an explanation:\n{}\n", open.len(), lines.join("\n"));
     assert_eq!(table.unused(), Vec::<String>::new(), "explanations of differences that are gone");
     if !on_kafka() {
@@ -87,6 +90,25 @@ fn assert_as_before(ours: Recording) {
         "Ottla answers otherwise than before, where nothing else holds it:\n{}\n",
         changed.join("\n")
     );
+}
+
+/// What CODES.md says of the cases and is not so: codes that a case did not provoke, and codes that have no row.
+fn wrong_codes(found: &Recording) -> Vec<String> {
+    let (rows, told) = (codes::rows(), found.codes());
+    let of_case = |row: &codes::Row, title: &str| {
+        told.iter()
+            .any(|(case, code)| *case == title && title.split(' ').next() == Some(&*row.api) && *code == row.code)
+    };
+    let here = rows.iter().filter(|row| !(on_kafka() && row.here_alone));
+    let missed = here.filter_map(|row| match &row.by {
+        By::Golden(title) if !of_case(row, title) => Some(format!("{title:?} did not provoke {}", row.code)),
+        _ => None,
+    });
+    let is_known = |case: &str, code: &str| {
+        on_kafka() || rows.iter().any(|row| case.split(' ').next() == Some(&*row.api) && row.code == code)
+    };
+    let strange = told.iter().filter(|(case, code)| !is_known(case, code));
+    missed.chain(strange.map(|(case, code)| format!("{case:?} provoked {code}, which has no row"))).collect()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Answers by case, line and version, as text: `0-3,5 topics[0].errorCode none (0)` under `= Case`.
 use crate::differences::Difference;
+use protocol_tests::code_name;
 use protocol_tests::schema::decode::Line;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -32,6 +33,16 @@ impl Recording {
 
     pub fn fields(&self) -> usize {
         self.answers.values().flat_map(BTreeMap::values).map(Vec::len).sum()
+    }
+
+    /// Which cases were answered which error codes.
+    pub fn codes(&self) -> BTreeSet<(&str, &str)> {
+        let lines = self
+            .answers
+            .iter()
+            .flat_map(|(title, answers)| answers.values().flatten().map(move |line| (title.as_str(), line)));
+        let codes = lines.filter(|(_, line)| line.name().ends_with("rrorCode") && line.value != code_name(0));
+        codes.map(|(title, line)| (title, line.value.as_str())).collect()
     }
 
     /// What differs in the versions that both have; cases that only one has are told whole.

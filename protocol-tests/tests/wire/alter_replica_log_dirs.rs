@@ -5,6 +5,7 @@ use kafka_protocol::protocol::StrBytes;
 use protocol_tests::{Batch, Connection, append, fresh_name, new_topic, topic_name};
 
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+const INVALID_TOPIC: i16 = 17;
 const LOG_DIR_NOT_FOUND: i16 = 57;
 
 fn alter(version: i16, path: &str, topic: TopicName, partitions: Vec<i32>) -> Vec<(i32, i16)> {
@@ -52,6 +53,9 @@ fn what_is_not_there_is_refused_by_its_own_code() {
         assert_eq!(alter(version, "/no/such/directory", name.clone(), vec![0]), [(0, LOG_DIR_NOT_FOUND)]);
         assert_eq!(alter(version, &here, name, vec![7]), [(7, UNKNOWN_TOPIC_OR_PARTITION)]);
         assert_eq!(alter(version, &here, missing, vec![0]), [(0, UNKNOWN_TOPIC_OR_PARTITION)]);
+        // No name is left for its second copy.
+        let long = topic_name("x".repeat(240));
+        assert_eq!(alter(version, &here, long, vec![0]), [(0, INVALID_TOPIC)]);
     }
     // Nothing is asked, nothing is answered.
     assert!(connection.call(2, &AlterReplicaLogDirsRequest::default()).results.is_empty());

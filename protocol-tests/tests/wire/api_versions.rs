@@ -4,7 +4,7 @@ use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_protocol::protocol::Decodable;
 use protocol_tests::wire::{put_compact_string, request_start};
-use protocol_tests::{Code, Connection, assert_error, assert_ok, on_kafka, text};
+use protocol_tests::{Code, Connection, assert_error, assert_ok, codes, on_kafka, text};
 
 const API_VERSIONS: i16 = 18;
 const FIND_COORDINATOR: i16 = 10;
@@ -136,6 +136,7 @@ fn pitfall_02_version_too_high_is_answered_in_version_0_with_our_range() {
         let body = ApiVersionsResponse::decode(&mut answer, 0).expect("a body of version 0");
         assert!(!answer.has_remaining());
         assert_error(body.error_code, Code::UnsupportedVersion);
+        codes::note(API_VERSIONS, body.error_code);
         let own = body.api_keys.iter().find(|api| api.api_key == API_VERSIONS).expect("ApiVersions itself is listed");
         assert_eq!((own.min_version, own.max_version), (0, 4));
         assert_eq!(body.api_keys.len() == 1, on_kafka(), "the others are told too");

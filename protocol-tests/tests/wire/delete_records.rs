@@ -2,6 +2,7 @@
 use kafka_protocol::messages::DeleteRecordsRequest;
 use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::delete_records_response::DeleteRecordsPartitionResult;
+use protocol_tests::groups::new_group;
 use protocol_tests::{
     Batch, Code, Connection, Topic, append, assert_error, assert_ok, fetch, list_offsets, new_topic, new_topic_with,
     on_kafka, topic_name,
@@ -75,12 +76,15 @@ fn off_11_what_cannot_be_deleted() {
     let mut connection = Connection::open();
     let topic = new_topic(&mut connection, 1);
     append(&mut connection, &topic, &Batch::of(&["a"]));
+    // From now on there are the coordinators' offsets.
+    new_group();
     for (name, partition, offset, code) in [
         (topic.name.as_str(), 0, 2, Code::OffsetOutOfRange),
         (topic.name.as_str(), 0, -2, Code::OffsetOutOfRange),
         (topic.name.as_str(), 0, i64::MAX, Code::OffsetOutOfRange),
         (topic.name.as_str(), 1, 0, Code::UnknownTopicOrPartition),
         ("missing", 0, 0, Code::UnknownTopicOrPartition),
+        ("__consumer_offsets", 0, 0, Code::InvalidTopicException),
     ] {
         let result = delete(2, name, partition, offset);
         assert_error(result.error_code, code);
