@@ -75,6 +75,17 @@ fn all_are_told(connection: &mut Connection, topic: &Topic, code: Code) {
     }
 }
 
+/// A broker that has found that its journal is damaged.
+fn started_on_damage(directory: &Path) -> (Child, Connection) {
+    flip_a_bit(directory);
+    let broker = Child::start(free_port(), directory, &SETTINGS);
+    let mut connection = Connection::try_open_at(broker.address()).expect("a connection");
+    eventually(20_000, "the damage is found", || {
+        (list(&mut connection).0 != Code::CoordinatorLoadInProgress.code()).then_some(())
+    });
+    (broker, connection)
+}
+
 #[test]
 fn txn_3_without_a_coordinator_or_with_a_damaged_one_every_request_is_told_so() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -95,12 +106,7 @@ fn txn_3_without_a_coordinator_or_with_a_damaged_one_every_request_is_told_so() 
     let answer = connection.call(1, &WriteTxnMarkersRequest::default().with_markers(vec![marker]));
     assert_error(answer.markers[0].topics[0].partitions[0].error_code, Code::TopicAuthorizationFailed);
     broker.stop();
-    flip_a_bit(directory.path());
-    let broker = Child::start(free_port(), directory.path(), &SETTINGS);
-    let mut connection = Connection::try_open_at(broker.address()).expect("a connection");
-    eventually(20_000, "the damage is found", || {
-        (list(&mut connection).0 != Code::CoordinatorLoadInProgress.code()).then_some(())
-    });
+    let (_broker, mut connection) = started_on_damage(directory.path());
     all_are_told(&mut connection, &topic, Code::CoordinatorNotAvailable);
 }
 
@@ -128,11 +134,6 @@ fn txn_15_where_a_journal_is_damaged_no_half_of_a_list_is_told() {
     assert_ok(ask_for_id(&mut connection, &id, 4).error_code);
     assert_eq!(list(&mut connection), (0, 1));
     broker.stop();
-    flip_a_bit(directory.path());
-    let broker = Child::start(free_port(), directory.path(), &SETTINGS);
-    let mut connection = Connection::try_open_at(broker.address()).expect("a connection");
-    eventually(20_000, "the damage is found", || {
-        (list(&mut connection).0 != Code::CoordinatorLoadInProgress.code()).then_some(())
-    });
+    let (_broker, mut connection) = started_on_damage(directory.path());
     assert_error(list(&mut connection).0, Code::CoordinatorNotAvailable);
 }

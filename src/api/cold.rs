@@ -87,8 +87,9 @@ pub async fn patiently<T: Default + Send + 'static>(work: impl FnOnce() -> T + S
     }
 }
 
-/// Begins a request that appends to logs or cuts them: where some of its partitions are `cold`, on a thread that may wait. What comes behind on its
-/// connection waits too, so that the order stays (IDEM-14). When the process ends before it began, `never` is the answer.
+/// Begins a request that appends to logs or cuts them: where some of its partitions are `cold`, on a thread that may wait. What
+/// comes behind on its connection waits too, so that the order stays (IDEM-14). When the process ends before it began, `never` is
+/// the answer.
 pub fn begin<Q, A>(
     cx: &Context,
     request: Q,
@@ -121,7 +122,12 @@ pub fn cold_of<'a>(cx: &Context, asked: impl Iterator<Item = (&'a str, i32)>) ->
     found.filter(is_cold).collect()
 }
 
+/// Those of these partitions that are cold.
+pub fn cold_among<'a>(partitions: impl Iterator<Item = &'a Arc<Partition>>) -> Vec<Arc<Partition>> {
+    partitions.filter(|partition| is_cold(partition)).cloned().collect()
+}
+
 /// Of this broker, and its log was not used yet.
-pub fn is_cold(partition: &Arc<Partition>) -> bool {
+fn is_cold(partition: &Arc<Partition>) -> bool {
     partition.opened().is_none() && partition.check_leader(None).is_ok()
 }

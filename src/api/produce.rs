@@ -52,8 +52,7 @@ fn cold_of(cx: &Context, request: &ProduceRequest) -> Vec<Arc<Partition>> {
     let mut cold = Vec::new();
     for data in &request.topic_data {
         let Some(topic) = find(cx, data).ok().filter(|topic| !topic.name.is_internal()) else { continue };
-        let asked = data.partition_data.iter().filter_map(|data| topic.partition(data.index));
-        cold.extend(asked.filter(|partition| cold::is_cold(partition)).cloned());
+        cold.extend(cold::cold_among(data.partition_data.iter().filter_map(|data| topic.partition(data.index))));
     }
     cold
 }

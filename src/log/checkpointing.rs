@@ -50,11 +50,21 @@ impl LogDir {
         if let Some(why) = self.shared.failure() {
             return Err(LogDirError::Failed(why.to_owned()));
         }
-        self.checkpoint_alone().inspect_err(|error| {
-            if !matches!(error, LogDirError::Full { .. }) {
-                self.shared.fail(error.to_string());
-            }
-        })
+        self.checkpoint_alone().inspect_err(|error| self.end_unless_full(error))
+    }
+
+    pub(in crate::log) fn end_unless_full(&self, error: &LogDirError) {
+        if !matches!(error, LogDirError::Full { .. }) {
+            self.shared.fail(error.to_string());
+        }
+    }
+
+    /// What a failed write of the checkpoint files means.
+    pub(in crate::log) fn full_or_failed(&self, action: &'static str, source: io::Error) -> LogDirError {
+        if is_disk_full(&source) {
+            return LogDirError::Full { path: self.path().to_owned() };
+        }
+        LogDirError::io(action, self.path())(source)
     }
 
     fn checkpoint_alone(&self) -> Result<(), LogDirError> {
@@ -98,12 +108,12 @@ impl LogDir {
 
     /// What was not done is to be done by the next checkpoint.
     fn put_off(&self, work: Vec<Work>, action: &'static str, source: io::Error) -> LogDirError {
-        if !is_disk_full(&source) {
-            return LogDirError::io(action, self.path())(source);
+        let error = self.full_or_failed(action, source);
+        if matches!(error, LogDirError::Full { .. }) {
+            self.shared.note_full();
+            work.into_iter().for_each(Work::put_back);
         }
-        self.shared.note_full();
-        work.into_iter().for_each(Work::put_back);
-        LogDirError::Full { path: self.path().to_owned() }
+        error
     }
 
     /// Writes the checkpoint files. Entries of the write-ahead log below `covered` are in the synced segments.

@@ -71,7 +71,7 @@ pub async fn patiently(cx: &Context, items: &mut Vec<Item>, limits: &Limits) -> 
     let (of, limits, asked) = (cx.clone(), *limits, std::mem::take(items));
     let reading = cold::patiently(move || {
         let partitions = asked.iter().filter_map(|item| item.partition.as_ref().ok());
-        open_all(&partitions.filter(|partition| cold::is_cold(partition)).cloned().collect::<Vec<_>>());
+        open_all(&cold::cold_among(partitions));
         let found = all(&of, &asked, &limits);
         // Nobody is hurried there, so nothing is left for want of patience.
         (asked, found.unwrap_or_default())

@@ -1,7 +1,7 @@
 //! What compaction asks of a log and its directory, and what it notes there.
 use super::core::{Cleanable, CleaningRules, LogView, SegmentView, cleanable};
 use crate::{
-    log::{append::is_disk_full, log::Log, log_dir::LogDir, log_dir_error::LogDirError, scan, segment::Segment},
+    log::{log::Log, log_dir::LogDir, log_dir_error::LogDirError, scan, segment::Segment},
     types::Offset,
 };
 use std::sync::Arc;
@@ -104,13 +104,8 @@ impl LogDir {
 
     fn write_checkpoints_now(&self) -> Result<(), LogDirError> {
         let written = self.write_checkpoints(&mut self.checkpoints.lock());
-        written.map_err(|source| match is_disk_full(&source) {
-            true => LogDirError::Full { path: self.path().to_owned() },
-            false => {
-                let error = LogDirError::io("write the checkpoints of", self.path())(source);
-                self.shared.fail(error.to_string());
-                error
-            }
-        })
+        written
+            .map_err(|source| self.full_or_failed("write the checkpoints of", source))
+            .inspect_err(|error| self.end_unless_full(error))
     }
 }

@@ -195,9 +195,7 @@ fn only_logs_with_a_flush_time_are_flushed_by_time() {
 #[test]
 fn log_13_a_killed_log_that_has_nothing_behind_its_recovery_point_is_not_recovered() {
     let disk = MemoryDisk::new();
-    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
-    fixture.directory.finish_recovery().unwrap();
-    let log = fixture.log(LogConfig::default());
+    let (fixture, log) = started(&disk, LogConfig::default());
     for sequence in 0..20 {
         append_synced(&log, produced(7, 0, 2 * sequence, 2));
     }
@@ -226,9 +224,7 @@ fn log_13_a_killed_log_that_has_nothing_behind_its_recovery_point_is_not_recover
 #[test]
 fn a_start_reads_the_write_ahead_log_once() {
     let disk = MemoryDisk::new();
-    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
-    fixture.directory.finish_recovery().unwrap();
-    let log = fixture.log(LogConfig::default());
+    let (fixture, log) = started(&disk, LogConfig::default());
     for _ in 0..20 {
         append_synced(&log, batch(3, &[1; 100]));
     }
@@ -247,9 +243,7 @@ fn a_start_lets_nobody_wait_for_a_checkpoint_of_what_a_burst_has_left() {
     let bytes = |start_wal_bytes_max| LogDirSettings { start_wal_bytes_max, background: true, ..settings() };
     for (most, waits) in [(1 << 20, false), (1 << 10, true)] {
         let disk = MemoryDisk::new();
-        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
-        fixture.directory.finish_recovery().unwrap();
-        let log = fixture.log(LogConfig::default());
+        let (fixture, log) = started(&disk, LogConfig::default());
         (0..20).for_each(|_| _ = append_synced(&log, batch(3, &[1; 100])));
         drop((log, fixture));
         let disk = disk.killed();
