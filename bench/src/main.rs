@@ -1,6 +1,7 @@
 //! Side-by-side measurements of Ottla and Apache Kafka, and the raw load generator behind them.
 #![expect(clippy::disallowed_methods, reason = "a measuring client lives in real time and on the real disk")]
 mod admin;
+mod awake;
 mod batch;
 mod broker;
 mod commits;

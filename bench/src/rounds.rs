@@ -34,6 +34,8 @@ pub fn run(options: &Options) -> Result<(), Fault> {
             let mut turn = Turn { kind, scale: &scale, held: held.as_ref(), figures: &mut figures };
             let loaded = turn.loads(options, &wanted);
             turn.note("under load", loaded);
+            let awake = turn.awake(options, &wanted);
+            turn.note("processors kept awake", awake);
             let lived = turn.life(options, &wanted);
             turn.note("start, rest and kill", lived);
             let grouped = turn.groups(options, &wanted);

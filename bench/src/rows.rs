@@ -40,6 +40,10 @@ pub enum Work {
     EndToEnd {
         rate_per_second: f64,
     },
+    /// The same while no processor halts.
+    EndToEndAwake {
+        rate_per_second: f64,
+    },
     /// One partition in each, of so many groups.
     Commits {
         groups: usize,
@@ -101,6 +105,7 @@ pub enum Work {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scene {
     Loads,
+    Awake,
     Life,
     Groups,
     Offsets,
@@ -111,6 +116,7 @@ pub enum Scene {
 impl Work {
     pub fn scene(self) -> Scene {
         match self {
+            Work::EndToEndAwake { .. } => Scene::Awake,
             Work::Life => Scene::Life,
             Work::Members { .. } | Work::Groups { .. } => Scene::Groups,
             Work::Offsets { .. } => Scene::Offsets,
@@ -229,6 +235,18 @@ pub const ROWS: &[Row] = &[
         id: "e2e-5000",
         title: "end to end at 5,000/s",
         work: Work::EndToEnd { rate_per_second: 5000.0 },
+        checks: &[check(P50_MS, Max(0.4)), check(P99_MS, RatioMax(0.5))],
+    },
+    Row {
+        id: "awake-1000",
+        title: "end to end at 1,000/s, processors kept awake",
+        work: Work::EndToEndAwake { rate_per_second: 1000.0 },
+        checks: &[check(P50_MS, Max(0.4)), check(P99_MS, RatioMax(1.0))],
+    },
+    Row {
+        id: "awake-5000",
+        title: "end to end at 5,000/s, processors kept awake",
+        work: Work::EndToEndAwake { rate_per_second: 5000.0 },
         checks: &[check(P50_MS, Max(0.4)), check(P99_MS, RatioMax(0.5))],
     },
     Row {

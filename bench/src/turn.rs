@@ -76,15 +76,23 @@ impl Turn<'_> {
                 _ => PARTITIONS,
             };
             let target = target(&broker, row.id, partitions);
-            let done = self
-                .steady()
-                .and_then(|()| admin::create_topic(&target))
-                .and_then(|()| self.load(row, &target))
-                .and_then(|()| admin::delete_topic(&target));
+            let done = self.with_topic(&target, |turn| turn.load(row, &target));
             self.note(row.id, done);
             rest();
         }
         Ok(())
+    }
+
+    /// A load on a topic of its own.
+    pub fn with_topic(
+        &mut self,
+        target: &Target,
+        load: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.steady()?;
+        admin::create_topic(target)?;
+        load(self)?;
+        admin::delete_topic(target)
     }
 
     /// The state of memory in which brokers live, if that was asked for.
@@ -132,17 +140,7 @@ impl Turn<'_> {
                 self.add(row, rows::MB_PER_SECOND, done.mb_per_second());
                 Ok(())
             }
-            Work::EndToEnd { rate_per_second } => {
-                let mut load = EndToEnd { rate_per_second, record_bytes: RECORD_BYTES, acks: -1, time: warm };
-                e2e::run(target, &load)?;
-                load.time = self.scale.run;
-                let done = e2e::run(target, &load)?;
-                eprintln!("  {:<14} {done}", row.id);
-                refuse_errors(row, done.errors + done.sent - done.end_to_end.total().min(done.sent))?;
-                self.add(row, rows::P50_MS, done.end_to_end.quantile_ms(0.5));
-                self.add(row, rows::P99_MS, done.end_to_end.quantile_ms(0.99));
-                Ok(())
-            }
+            Work::EndToEnd { rate_per_second } => self.load_end_to_end(row, target, rate_per_second),
             Work::Commits { groups } => self.load_commits(row, target, groups),
             Work::Transactions { producers } => self.load_transactions(row, target, producers, None),
             Work::TransactionsAtRest { producers, rate_per_second } => {
@@ -173,6 +171,18 @@ impl Turn<'_> {
             // Of other scenes, or measured when all loads are over.
             _ => Ok(()),
         }
+    }
+
+    pub fn load_end_to_end(&mut self, row: &Row, target: &Target, rate_per_second: f64) -> Result<(), Fault> {
+        let mut load = EndToEnd { rate_per_second, record_bytes: RECORD_BYTES, acks: -1, time: self.scale.run / 8 };
+        e2e::run(target, &load)?;
+        load.time = self.scale.run;
+        let done = e2e::run(target, &load)?;
+        eprintln!("  {:<14} {done}", row.id);
+        refuse_errors(row, done.errors + done.sent - done.end_to_end.total().min(done.sent))?;
+        self.add(row, rows::P50_MS, done.end_to_end.quantile_ms(0.5));
+        self.add(row, rows::P99_MS, done.end_to_end.quantile_ms(0.99));
+        Ok(())
     }
 
     fn load_produce(

@@ -36,6 +36,8 @@ pub struct NodeConfig {
     pub groups: GroupRules,
     /// When a record counts as written, where a topic does not say otherwise.
     pub sync: SyncPolicy,
+    /// Within how many microseconds idle processors are to wake while records move. `None`: as the system has it.
+    pub wakeup_us_max: Option<u32>,
 }
 
 /// Listeners and limits of connections.
@@ -236,6 +238,7 @@ impl NodeConfig {
             internal_topics: internal_topics(reader, raw)?,
             groups: groups::group_rules(reader)?,
             sync: SyncPolicy::parse(&reader.text("ottla.sync")?).unwrap_or_default(),
+            wakeup_us_max: u32::try_from(reader.int("ottla.cpu.wakeup.max.us")?).ok(),
         })
     }
 }

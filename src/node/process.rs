@@ -1,7 +1,9 @@
 //! The process around a node: settings, log lines, signals, exit codes.
+mod awake;
 #[cfg(test)]
 mod tests;
 
+use self::awake::Awake;
 use super::{Node, NodeParts};
 use crate::{
     cli::ServeArgs,
@@ -176,6 +178,7 @@ async fn run(loaded: Loaded, mut signals: Signals, clock: Arc<SystemClock>, disk
         tracing::error!("{notice}");
     }
     let directories: Vec<String> = loaded.node.log_dirs.iter().map(|path| path.display().to_string()).collect();
+    let wakeup_us_max = loaded.node.wakeup_us_max;
     let parts = NodeParts {
         config: loaded.node,
         raw: loaded.raw,
@@ -203,7 +206,7 @@ async fn run(loaded: Loaded, mut signals: Signals, clock: Arc<SystemClock>, disk
     announce(&node, &*clock, &directories);
     let failed = tokio::select! {
         () = signals.next() => None,
-        failure = directory_failure(&node) => Some(failure),
+        failure = watch(&node, wakeup_us_max) => Some(failure),
     };
     if let Some(failure) = failed {
         // LOG-9: nothing that was not synced may be believed; the next start recovers what is on disk.
@@ -237,15 +240,19 @@ fn announce(node: &Node, clock: &dyn Clock, directories: &[String]) {
     );
 }
 
-/// Completes when a log directory failed.
-async fn directory_failure(node: &Node) -> String {
+/// Fits the process to its load, and completes when a log directory failed.
+async fn watch(node: &Node, wakeup_us_max: Option<u32>) -> String {
     let mut looks = tokio::time::interval(Duration::from_secs(1));
+    let mut awake = Awake::start(wakeup_us_max, node.traffic());
     let mut at_rest = true;
     loop {
         looks.tick().await;
         if at_rest && node.connections() > CONNECTIONS_AT_REST {
             at_rest = false;
             huge_pages(true);
+        }
+        if let Some(awake) = &mut awake {
+            awake.look(node.traffic());
         }
         if let Some(failure) = node.failure() {
             return failure;

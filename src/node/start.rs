@@ -173,6 +173,11 @@ impl Node {
         usize::try_from(self.metrics.connections.get()).unwrap_or(0)
     }
 
+    /// Grows while records are produced or fetched.
+    pub fn traffic(&self) -> u64 {
+        self.metrics.produced_records.get().wrapping_add(self.metrics.fetched_bytes.get())
+    }
+
     /// Why this node cannot go on, if so: the directory of the metadata log failed, or every other one. Partitions of a
     /// single failed directory are refused, the others are served (OPS-2).
     pub fn failure(&self) -> Option<String> {

@@ -7,6 +7,7 @@ mod patience;
 mod real_disk;
 pub mod seeded;
 mod stderr;
+mod wakeup;
 
 pub use chance::{Chance, SeededChance, SystemChance};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -15,3 +16,4 @@ pub use memory_disk::{Fault, FaultEffect, MemoryDisk, Operation, OperationKind};
 pub use patience::{hurried, is_hurried};
 pub use real_disk::RealDisk;
 pub use stderr::say;
+pub use wakeup::WakeupLimit;

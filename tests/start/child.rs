@@ -123,6 +123,13 @@ impl Child {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    /// Whether the process has this file open.
+    pub fn holds_open(&self, path: &Path) -> bool {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
+        // A descriptor that is closed meanwhile has no name any more.
+        descriptors.flatten().any(|open| std::fs::read_link(open.path()).is_ok_and(|name| name == path))
+    }
+
     /// Processor time used so far, in clock ticks of 10 ms.
     pub fn processor_ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
