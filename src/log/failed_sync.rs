@@ -66,9 +66,8 @@ fn doubted(disk: &dyn Disk, directory: &Path) -> Result<Vec<PathBuf>, LogDirErro
                 doubted.extend(not_synced(&files, synced.unwrap_or(Offset::ZERO)).map(|file| path.join(&file.name)));
             }
             None if entry.name == names::WAL => doubted.extend(list(&path)?.iter().map(|file| path.join(&file.name))),
-            None if !entry.is_dir && ![names::LOCK, names::RESERVE].contains(&entry.name.as_str()) => {
-                doubted.push(path)
-            }
+            // What somebody else has put there may not even be writable.
+            None if !entry.is_dir && names::NOTES.contains(&entry.name.as_str()) => doubted.push(path),
             _ => {}
         }
     }

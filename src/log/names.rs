@@ -35,6 +35,9 @@ pub const LOCK: &str = ".lock";
 pub const AS_IT_IS: &str = "ottla-as-it-is";
 /// Ours: the disk failed in the last life here, which may have left in memory only what it wrote.
 pub const SYNC_FAILED: &str = "ottla-sync-failed";
+/// What is said of a whole log directory, in files at its top.
+pub const NOTES: [&str; 7] =
+    [RECOVERY_POINTS, LOG_STARTS, HIGH_WATERMARKS, CUTS_DONE, CLEANER_OFFSETS, META_PROPERTIES, CLEAN_SHUTDOWN];
 /// Ours: room for a start on a full disk.
 pub const RESERVE: &str = "ottla-reserve";
 /// The folder of the write-ahead log inside a log directory.

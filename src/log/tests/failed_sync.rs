@@ -1,6 +1,6 @@
 //! LOG-9: what a failed sync did not bring to the disk is not taken for safe by a later life, whose syncs know nothing of it.
 use super::*;
-use crate::platform::{Fault, MemoryDisk, OperationKind};
+use crate::platform::{Fault, MemoryDisk, OpenMode, OperationKind};
 
 /// Many files are synced by one call for all of them.
 fn config(on: OperationKind) -> LogConfig {
@@ -36,4 +36,16 @@ fn log_9_what_a_failed_sync_lost_is_written_again_by_the_next_life() {
         let found: Vec<i64> = read_all(&log, 1).iter().map(|header| header.base_offset).collect();
         assert_eq!(found, (0..14).collect::<Vec<i64>>(), "{on:?} {path}");
     }
+}
+
+#[test]
+fn log_9_what_others_have_put_beside_the_logs_is_not_written_again() {
+    let disk = failed(OperationKind::Sync, ".log");
+    for foreign in ["/data/README", "/data/lost+found/1"] {
+        disk.create_dir_all(Path::new(foreign).parent().unwrap()).unwrap();
+        disk.open(Path::new(foreign), OpenMode::Create).unwrap().write_all_at(b"x", 0).unwrap();
+        disk.inject(Fault { times: u64::MAX, ..Fault::once(OperationKind::Open, foreign) });
+    }
+    let (_fixture, log) = started(&disk, config(OperationKind::Sync));
+    assert_eq!(log.bounds().end(), Offset::new(12));
 }
