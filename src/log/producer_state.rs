@@ -174,6 +174,11 @@ impl ProducerStates {
     }
 
     /// The same, with whose it is.
+    /// Those with a transaction open.
+    pub fn open_ids(&self) -> impl Iterator<Item = ProducerId> {
+        self.open.values().copied()
+    }
+
     pub fn oldest_open(&self) -> Option<(Offset, ProducerId)> {
         self.open.first_key_value().map(|(first, id)| (*first, *id))
     }

@@ -1,13 +1,12 @@
 //! Index files that are missing are made again from the batches when a log is opened (LOG-23).
 use crate::{
     log::{
-        aborted::AbortedIndex,
         index::{self, IndexEntry},
         names,
         opening::Opening,
         producer_state::ProducerStates,
         scan::{Scan, Step},
-        segment::Segment,
+        segment::{Segment, producers_at},
         time_index::TimeEntry,
     },
     platform::Entry,
@@ -69,42 +68,15 @@ impl Opening<'_> {
         let (mut entries, behind) = segment.aborted_after(self.producers_at(segments, at)?)?;
         self.lost.carried = segments.get(at + 1).map(|next| (next.base(), behind));
         entries.retain(|entry| entry.last < end);
-        let known = segment.read_aborted(<[_]>::to_vec)?;
-        // What its file has is confirmed; perhaps by producers that nobody knows any more.
-        entries.retain(|made| known.iter().all(|known| known.last != made.last));
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let path = segment.path(names::TXN_INDEX);
-        tracing::warn!(file = %path.display(), transactions = entries.len(), "aborted transactions were missing, made again from the batches");
-        entries.extend(known);
-        entries.sort_unstable_by_key(|entry| entry.last);
-        let mut bytes = Vec::new();
-        entries.iter().for_each(|entry| entry.write(&mut bytes));
-        self.folder.disk().write_atomic(&path, &bytes)?;
-        segment.set_aborted(AbortedIndex::loaded(entries));
-        Ok(())
+        segment.add_aborted(entries).map(|_| ())
     }
 
     /// The producers where a segment begins: from the nearest one before whose producers are known on.
     fn producers_at(&mut self, segments: &[Arc<Segment>], at: usize) -> io::Result<ProducerStates> {
-        let mut from = at;
-        let producers = loop {
-            let base = segments[from].base();
-            let known = match self.lost.carried.take_if(|(carried, _)| *carried == base) {
-                Some((_, carried)) => Some(carried),
-                None => segments[from].producers_before()?,
-            };
-            if known.is_some() || from == 0 {
-                break known;
-            }
-            from -= 1;
-        };
-        let mut producers = producers.unwrap_or_default();
-        for before in &segments[from..at] {
-            producers = before.aborted_after(producers)?.1;
-        }
-        Ok(producers)
+        producers_at(segments, at, |segment| {
+            let carried = self.lost.carried.take_if(|(carried, _)| *carried == segment.base());
+            carried.map_or_else(|| segment.producers_before(), |(_, carried)| Ok(Some(carried)))
+        })
     }
 }
 

@@ -33,6 +33,7 @@ mod times;
 mod transactions;
 
 pub(in crate::log) use ahead::SPACE_BYTES_MIN;
+pub(in crate::log) use transactions::producers_at;
 
 /// Bytes read at a time between two index entries.
 const SEARCH_CHUNK_BYTES: usize = 4096;

@@ -1,5 +1,6 @@
 //! Looks at every batch of a part of a segment file: checksums, and what no checksum covers. Goes on behind what is damaged, at
 //! the next batch that is whole.
+use super::rolled_back::OpenProducers;
 use crate::{
     log::{
         index,
@@ -7,7 +8,7 @@ use crate::{
     },
     platform::DiskFile,
     record::{BatchHeader, HEADER_BYTES},
-    types::{LeaderEpoch, Offset},
+    types::{LeaderEpoch, Offset, ProducerId},
 };
 use std::{fmt, io, ops::Range};
 
@@ -39,6 +40,10 @@ pub struct Expected<'a> {
     pub gaps: &'a dyn Fn(Offset) -> bool,
     /// The leader epoch in which this record was written, where that is known.
     pub epoch: &'a dyn Fn(Offset) -> Option<LeaderEpoch>,
+    /// Producers with a transaction that is open where the bytes begin, as far as that is known.
+    pub open: &'a [ProducerId],
+    /// The transaction index has the transaction that the marker at this offset rolled back.
+    pub is_known_aborted: &'a dyn Fn(Offset) -> bool,
 }
 
 /// What was found.
@@ -48,6 +53,8 @@ pub struct Examined {
     pub records: u64,
     /// In order.
     pub damages: Vec<Damage>,
+    /// Markers that rolled back records looked at, and that the transaction index does not have.
+    pub unknown_aborts: u64,
     /// The record that is due behind the last whole batch.
     pub next: Option<Offset>,
 }
@@ -65,13 +72,21 @@ pub fn examine(
     let due = expected.first;
     let mut examining =
         Examining { file, end: bytes.end, expected, due, last: None, open: None, found: Examined::default() };
+    let mut producers = OpenProducers::new(expected.open);
     let mut scan = Scan::checked(file, bytes.start, bytes.end);
     loop {
         let from = scan.position();
         match scan.next_step()? {
             Step::End => break,
-            Step::Batch { position, header } => examining.take(position, &header),
+            Step::Batch { position, header } => {
+                examining.take(position, &header);
+                let rolls_back = producers.take(&header, || scan.marker(position, &header))?;
+                if rolls_back && header.base().is_some_and(|marker| !(expected.is_known_aborted)(marker)) {
+                    examining.found.unknown_aborts += 1;
+                }
+            }
             Step::Bad { position, why } => {
+                producers.forget();
                 examining.begin(position, why.to_string());
                 let Some(next) = examining.next_whole(position)? else { break };
                 scan = Scan::checked(file, next, bytes.end);
@@ -241,7 +256,15 @@ mod tests {
             bytes += batch.len() as u64;
         }
         let (base, end) = (Offset::new(0), Offset::new(epochs.len() as i64 * RECORDS));
-        let expected = Expected { base, first: Some(base), end: Some(end), gaps: &|_| false, epoch: known };
+        let expected = Expected {
+            base,
+            first: Some(base),
+            end: Some(end),
+            gaps: &|_| false,
+            epoch: known,
+            open: &[],
+            is_known_aborted: &|_| true,
+        };
         let found = examine(&*file, 0..bytes, &expected, &mut |_| true).unwrap().unwrap();
         (found, bytes / epochs.len() as u64)
     }

@@ -19,12 +19,21 @@ impl Log {
         }
         let gaps = |at: Offset| self.gaps_allowed(at);
         let epoch = |at: Offset| self.epoch_at(at);
-        let expected = Expected { base: segment.base(), first: None, end: None, gaps: &gaps, epoch: &epoch };
+        let known = |marker: Offset| self.is_known_aborted(segment, marker);
+        let expected = Expected {
+            base: segment.base(),
+            first: None,
+            end: None,
+            gaps: &gaps,
+            epoch: &epoch,
+            open: &[],
+            is_known_aborted: &known,
+        };
         let file = segment.file()?;
         let first = crate::log::scan::header_at(&*file, bytes.start, bytes.end)?;
         let fits = first.and_then(|header| header.base()).is_some_and(|base| base <= from || self.gaps_allowed(from));
         let found = examine(&*file, bytes.clone(), &expected, &mut |_| true)?;
-        let found = found.filter(|found| fits && found.damages.is_empty());
+        let found = found.filter(|found| fits && found.damages.is_empty() && found.unknown_aborts == 0);
         let whole = match found.map(|found| found.next) {
             Some(Some(next)) => self.is_followed(segment, bytes.end, next)?,
             found => found.is_some(),
@@ -61,10 +70,26 @@ impl Log {
         let gaps = |at: Offset| self.gaps_allowed(at);
         let epoch = |at: Offset| self.epoch_at(at);
         let base = segment.base();
-        let expected = Expected { base, first: Some(base), end: Some(end), gaps: &gaps, epoch: &epoch };
+        let known = |marker: Offset| self.is_known_aborted(segment, marker);
+        // Without them, what began before this segment is not looked for.
+        let before = segment.producers_before().ok().flatten().unwrap_or_default();
+        let open: Vec<_> = before.open_ids().collect();
+        let expected = Expected {
+            base,
+            first: Some(base),
+            end: Some(end),
+            gaps: &gaps,
+            epoch: &epoch,
+            open: &open,
+            is_known_aborted: &known,
+        };
+        let mut unknown_aborts = 0;
         let damages = match segment.file().and_then(|file| examine(&*file, 0..bytes, &expected, spend)) {
             Ok(None) => return Ok(0),
-            Ok(Some(found)) => found.damages,
+            Ok(Some(found)) => {
+                unknown_aborts = found.unknown_aborts;
+                found.damages
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.has(segment) => {
                 vec![Damage { bytes: 0..bytes, offsets: base..end, what: "the file is missing".into() }]
             }
@@ -76,6 +101,9 @@ impl Log {
         // Cut, replaced or deleted meanwhile: then it was another file that was looked at.
         if !self.has(segment) || self.extent_of(segment).is_none_or(|(now, _)| now < bytes) {
             return Ok(0);
+        }
+        if unknown_aborts > 0 && damages.is_empty() {
+            self.remake_aborted(segment)?;
         }
         let news = segment.health().set_damages(damages);
         if !news.is_empty() {

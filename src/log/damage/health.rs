@@ -15,6 +15,8 @@ pub struct Health {
     /// Bytes from here on were written by this process, and had the right checksums then.
     written_from: AtomicU64,
     has_damage: AtomicBool,
+    /// Nothing can be made of what the transaction index lacks.
+    takes_index_as_it_is: AtomicBool,
     known: Mutex<Known>,
 }
 
@@ -37,6 +39,14 @@ impl Health {
         }
         let until = bytes.end.min(self.written_from.load(Ordering::Acquire));
         self.known.lock().whole.iter().any(|whole| whole.start <= bytes.start && until <= whole.end)
+    }
+
+    pub fn takes_index_as_it_is(&self) -> bool {
+        self.takes_index_as_it_is.load(Ordering::Relaxed)
+    }
+
+    pub fn take_index_as_it_is(&self) {
+        self.takes_index_as_it_is.store(true, Ordering::Relaxed);
     }
 
     pub fn set_whole(&self, bytes: Range<u64>) {

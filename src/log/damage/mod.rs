@@ -4,6 +4,7 @@ mod examine;
 mod finding;
 mod health;
 mod offline;
+mod rolled_back;
 mod scrubber;
 
 pub use examine::{Damage, Examined, Expected, examine};

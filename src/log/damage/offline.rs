@@ -212,7 +212,15 @@ impl<'a> Folder<'a> {
         let end = self.bases.iter().copied().find(|other| *other > base);
         let gaps = |at: Offset| self.cleaned.is_some_and(|cleaned| at < cleaned);
         let epoch = |at: Offset| self.epochs.at(at);
-        let expected = Expected { base, first: Some(base), end, gaps: &gaps, epoch: &epoch };
+        let expected = Expected {
+            base,
+            first: Some(base),
+            end,
+            gaps: &gaps,
+            epoch: &epoch,
+            open: &[],
+            is_known_aborted: &|_| true,
+        };
         let found = examine(&*file, 0..bytes, &expected, &mut |_| true).map_err(read)?.unwrap_or_default();
         let (mut damages, mut torn) = (found.damages, None);
         if let (None, Some(synced)) = (end, self.synced)

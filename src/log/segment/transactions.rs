@@ -16,6 +16,26 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+/// The producers where a segment begins: from the nearest one before of which they are known on.
+pub(in crate::log) fn producers_at(
+    segments: &[Arc<Segment>],
+    at: usize,
+    mut known: impl FnMut(&Segment) -> io::Result<Option<ProducerStates>>,
+) -> io::Result<ProducerStates> {
+    let mut from = at;
+    let mut producers = loop {
+        let found = known(&segments[from])?;
+        if found.is_some() || from == 0 {
+            break found.unwrap_or_default();
+        }
+        from -= 1;
+    };
+    for before in &segments[from..at] {
+        producers = before.aborted_after(producers)?.1;
+    }
+    Ok(producers)
+}
+
 impl Segment {
     pub fn set_aborted(&self, index: AbortedIndex) {
         *self.aborted.lock() = index;
@@ -158,6 +178,28 @@ impl Segment {
             entries.extend(completed.and_then(|completed| completed.aborted()));
         }
         Ok((entries, producers))
+    }
+
+    /// Takes what the index lacks of these, in memory and in the file; how many it lacked.
+    pub(in crate::log) fn add_aborted(self: &Arc<Self>, mut made: Vec<AbortedEntry>) -> io::Result<usize> {
+        // What the file has is confirmed by this; perhaps by producers that nobody knows any more.
+        self.read_aborted(|_| ())?;
+        let mut index = self.aborted.lock();
+        let known = index.entries().unwrap_or_default();
+        made.retain(|made| known.binary_search_by_key(&made.last, |known| known.last).is_err());
+        let lacked = made.len();
+        if lacked == 0 || self.is_retired() {
+            return Ok(lacked);
+        }
+        let path = self.path(names::TXN_INDEX);
+        tracing::warn!(file = %path.display(), transactions = lacked, "aborted transactions were missing, made again from the batches");
+        made.extend(known);
+        made.sort_unstable_by_key(|entry| entry.last);
+        let mut bytes = Vec::new();
+        made.iter().for_each(|entry| entry.write(&mut bytes));
+        self.folder.disk().write_atomic(&path, &bytes)?;
+        *index = AbortedIndex::loaded(made);
+        Ok(lacked)
     }
 
     pub fn set_aborted_unsynced(&self) {

@@ -103,6 +103,50 @@ fn log_23_transaction_indexes_cut_short_beside_a_lost_index_are_made_whole() {
     }
 }
 
+/// Loses entries of the transaction indexes and nothing else, and has them back once the log was looked at.
+fn is_noticed(case: &str, config: &LogConfig, lose: impl Fn(&Path), look: impl Fn(&Fixture, &Log)) {
+    for orderly in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let expected = ended(dir.path(), config.clone(), 60, orderly);
+        paths(dir.path(), ".txnindex").iter().for_each(|path| lose(path));
+        let fixture = Fixture::real(dir.path());
+        let log = fixture.log(config.clone());
+        look(&fixture, &log);
+        assert_eq!(all(&log), expected, "{case}, orderly {orderly}");
+        fixture.directory.checkpoint().unwrap();
+        drop((log, fixture));
+        let fixture = Fixture::real(dir.path());
+        assert_eq!(all(&fixture.log(config.clone())), expected, "{case}, orderly {orderly}: in the files again");
+    }
+}
+
+fn cut_last_entry(path: &Path) {
+    let bytes = fs::metadata(path).unwrap().len();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(bytes.saturating_sub(AbortedEntry::BYTES as u64)).unwrap();
+}
+
+#[test]
+fn log_14_a_lost_transaction_index_is_noticed_by_who_reads_and_by_the_scrubber() {
+    let whole = LogConfig { segment_bytes: 1 << 30, ..paged() };
+    let lose = |path: &Path| fs::remove_file(path).unwrap();
+    let read = |_: &Fixture, log: &Log| {
+        let read = log.read(Offset::ZERO, ReadLimit::Stable, 1 << 20, true).unwrap();
+        assert_eq!(read.aborted.len(), 9, "already in the first answer");
+    };
+    is_noticed("gone, read", &whole, lose, read);
+    is_noticed("cut, read", &whole, cut_last_entry, read);
+    let scrub = |fixture: &Fixture, _: &Log| {
+        let scrubber = crate::log::Scrubber::new(vec![fixture.directory.clone()], fixture.clock.clone(), 0);
+        assert!(scrubber.pass());
+    };
+    for segment_bytes in [200, 700, 1 << 30] {
+        let config = LogConfig { segment_bytes, ..paged() };
+        is_noticed(&format!("gone, scrubbed, {segment_bytes}"), &config, lose, scrub);
+        is_noticed(&format!("cut, scrubbed, {segment_bytes}"), &config, cut_last_entry, scrub);
+    }
+}
+
 /// Plain records in full segments, a small last segment with the end of a transaction, an orderly stop; then what `lose` does.
 /// Does a start come through that reads log files at most so often?
 fn starts_within(reads: u64, result: TransactionResult, lose: impl Fn(&str) -> bool) -> bool {
