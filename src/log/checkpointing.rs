@@ -354,8 +354,11 @@ impl Checkpoints {
     pub(in crate::log) fn take(&mut self, log: &Arc<Log>) {
         let at = log.id.topic_partition();
         let bounds = log.bounds();
-        // Also where the first segment begins there: so that its loss is no deletion.
-        self.starts.set(&at, Some(bounds.start()));
+        // Also where the first segment begins there: so that its loss is no deletion. Not beyond the recovery point, where the start has
+        // moved since: of what is between only the write-ahead log is sure to have the batches, which a start takes for gone, with
+        // their producers and markers, when they are below the log's (IDEM-11). It has the new start, too.
+        let sure = self.recovery.get(&at).map(|synced| synced.max(self.starts.get(&at).unwrap_or_default()));
+        self.starts.set(&at, Some(sure.map_or(bounds.start(), |sure| sure.min(bounds.start()))));
         self.highs.set(&at, Some(bounds.high()));
         self.cleaned.set(&at, log.cleaned());
         if log.cleaned().is_some() {

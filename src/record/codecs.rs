@@ -4,13 +4,9 @@
 //! partition fails on it.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
-use super::{Codec, xerial};
+use super::{Codec, lz4, xerial};
 use std::io::{Error, Read, Write};
 
-const LZ4_MAGIC: [u8; 4] = 0x184D_2204u32.to_le_bytes();
-/// Version 01 and independent blocks, the only frames that Kafka's `Lz4BlockInputStream` reads.
-const LZ4_FLAGS: u8 = 0b0110_0000;
-const LZ4_FLAGS_MASK: u8 = 0b1110_0000;
 const CHUNK_BYTES: usize = 16 * 1024;
 
 /// How hard to compress, as in `compression.gzip.level`, `compression.lz4.level`, `compression.zstd.level`.
@@ -70,11 +66,8 @@ impl<'a> Decompressor<'a> {
             Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(bytes)),
             Codec::Snappy => Box::new(xerial::XerialReader::new(bytes)),
             Codec::Lz4 => {
-                let flags = bytes.get(4).copied().unwrap_or_default();
-                if !bytes.starts_with(&LZ4_MAGIC) || flags & LZ4_FLAGS_MASK != LZ4_FLAGS {
-                    return Err(damaged(&"it is no frame of version 1 with independent blocks"));
-                }
-                Box::new(lz4_flex::frame::FrameDecoder::new(bytes))
+                let frame = lz4::frame(bytes).map_err(|error| damaged(&error))?;
+                Box::new(lz4_flex::frame::FrameDecoder::new(frame))
             }
             Codec::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(bytes).map_err(|error| damaged(&error))?),
         };
@@ -180,8 +173,12 @@ mod tests {
         let linked = lz4_flex::frame::FrameInfo::new().block_mode(lz4_flex::frame::BlockMode::Linked);
         let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(linked, Vec::new());
         encoder.write_all(&text).unwrap();
-        for frame in [legacy, encoder.finish().unwrap()] {
+        let whole = compress(Codec::Lz4, &CompressionLevels::default(), &text).unwrap();
+        let no_end = whole[..whole.len() - 4].to_vec();
+        for frame in [legacy, encoder.finish().unwrap(), no_end] {
             assert!(matches!(decompress(Codec::Lz4, &frame, 1 << 20), Err(DecompressError::Damaged { .. })));
         }
+        // Of a second frame no Java client sees anything: records that are in it are missing.
+        assert_eq!(decompress(Codec::Lz4, &[&*whole, &whole].concat(), 1 << 20).unwrap(), text);
     }
 }

@@ -8,6 +8,7 @@ mod copied;
 mod fields;
 mod header;
 mod keyed;
+mod lz4;
 mod records;
 mod refusal;
 mod scan;

@@ -118,6 +118,33 @@ fn log_7_flush_messages_counts_records() {
 }
 
 #[test]
+fn idem_11_a_start_that_moved_during_a_checkpoint_forgets_no_producer_after_a_power_loss() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = open(&disk, SyncPolicy::Wal);
+    (0..3).for_each(|sequence| _ = append_synced(&log, produced(7, 0, sequence, 1)));
+    fixture.directory.checkpoint().unwrap();
+    // While the next one syncs what was there when it began, which was nothing new.
+    (3..5).for_each(|sequence| _ = append_synced(&log, produced(7, 0, sequence, 1)));
+    (0..5).for_each(|sequence| _ = append_synced(&log, produced(8, 0, sequence, 1)));
+    log.advance_start(Some(Offset::new(5))).unwrap().wait().unwrap();
+    let mut checkpoints = fixture.directory.checkpoints.lock();
+    checkpoints.take(&log);
+    fixture.directory.write_checkpoints(&mut checkpoints).unwrap();
+    drop(checkpoints);
+    for left in [disk.killed(), disk.crash()] {
+        let (fixture, log) = open(&left, SyncPolicy::Wal);
+        assert_eq!(bounds(&log), (5, 10));
+        for (id, sequence, offset) in [(7, 4, 4), (8, 4, 9), (7, 3, 3), (7, 5, 10)] {
+            let appended = append(&log, produced(id, 0, sequence, 1)).map(|appended| appended.base.get());
+            assert_eq!(appended.unwrap(), offset, "producer {id}, sequence {sequence}");
+        }
+        fixture.directory.checkpoint().unwrap();
+        drop((fixture, log));
+        assert_eq!(bounds(&open(&left.crash(), SyncPolicy::Wal).1), (5, 11), "the start is noted once it is covered");
+    }
+}
+
+#[test]
 fn log_18_deleted_records_stay_deleted_whose_files_still_stand() {
     let disk = MemoryDisk::new();
     let (fixture, log) = open(&disk, SyncPolicy::Wal);
