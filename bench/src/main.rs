@@ -1,8 +1,10 @@
 //! Side-by-side measurements of Ottla and Apache Kafka, and the raw load generator behind them.
 #![expect(clippy::disallowed_methods, reason = "a measuring client lives in real time and on the real disk")]
 mod admin;
+mod after;
 mod awake;
 mod batch;
+mod beside;
 mod broker;
 mod commits;
 mod coordinator;
@@ -12,6 +14,7 @@ mod exactly_once;
 mod fault;
 mod fetch;
 mod histogram;
+mod java;
 mod keyed;
 mod life;
 mod long_poll;

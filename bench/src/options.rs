@@ -186,6 +186,7 @@ impl Options {
             warm: seconds(self.warm_seconds, 1.5),
             settle: seconds(10.0, 2.0),
             idle: seconds(20.0, 2.0),
+            loaded: seconds(300.0, 3.0),
             bytes_max: (if self.quick { self.gigabytes.min(0.3) } else { self.gigabytes } * 1e9) as u64,
             partitions: self.partitions.max(1),
         }
@@ -205,6 +206,8 @@ pub struct Scale {
     /// Rest before memory and idle time are read.
     pub settle: Duration,
     pub idle: Duration,
+    /// Load before memory is read and the broker is stopped.
+    pub loaded: Duration,
     pub bytes_max: u64,
     pub partitions: i32,
 }

@@ -40,6 +40,14 @@ impl Verdict {
             Verdict::Unknown => "unknown",
         }
     }
+
+    fn met(self) -> Option<bool> {
+        match self {
+            Verdict::Met => Some(true),
+            Verdict::NotMet => Some(false),
+            Verdict::NoGoal | Verdict::Unknown => None,
+        }
+    }
 }
 
 impl Figures {
@@ -79,8 +87,8 @@ impl Figures {
                 check.figure,
                 show(ottla),
                 show(kafka),
-                goal(check.goal),
-                judge(check.goal, ottla, kafka).text(),
+                goals(check, goal),
+                goals(check, |goal| judge(goal, ottla, kafka).text().to_string()),
             );
         }
         text
@@ -97,11 +105,9 @@ impl Figures {
                 "kafka": values(Kind::Kafka),
                 "ratio": ratio(ottla, kafka),
                 "goal": goal(check.goal),
-                "met": match judge(check.goal, ottla, kafka) {
-                    Verdict::Met => Some(true),
-                    Verdict::NotMet => Some(false),
-                    Verdict::NoGoal | Verdict::Unknown => None,
-                },
+                "met": judge(check.goal, ottla, kafka).met(),
+                "stricter": goal(check.stricter),
+                "stricter_met": judge(check.stricter, ottla, kafka).met(),
             })
         });
         Value::Array(lines.collect())
@@ -129,6 +135,11 @@ fn judge(goal: Goal, ottla: Option<Spread>, kafka: Option<Spread>) -> Verdict {
         Goal::Max(most) => ottla.map(|spread| spread.median <= most),
     };
     met.map_or(Verdict::Unknown, |met| if met { Verdict::Met } else { Verdict::NotMet })
+}
+
+/// What is said of each goal of a figure, side by side.
+fn goals(check: &Check, say: impl FnMut(Goal) -> String) -> String {
+    check.goals().map(say).collect::<Vec<_>>().join("; ")
 }
 
 fn goal(goal: Goal) -> String {
@@ -187,14 +198,18 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_each_figure() {
         let mut figures = Figures::new();
-        figures.add("produce-16k", MB_PER_SECOND, Kind::Ottla, 450.0);
-        figures.add("produce-16k", MB_PER_SECOND, Kind::Ottla, 350.0);
+        figures.add("produce-16k", MB_PER_SECOND, Kind::Ottla, 320.0);
+        figures.add("produce-16k", MB_PER_SECOND, Kind::Ottla, 280.0);
         figures.add("produce-16k", MB_PER_SECOND, Kind::Kafka, 200.0);
         let rows = [&ROWS[0]];
         let table = figures.table(&rows);
-        assert!(table.contains("| MB/s | 400 (350 to 450) | 200 | 2.00x | >= 1.2x | met |"), "{table}");
+        assert!(
+            table.contains("| MB/s | 300 (280 to 320) | 200 | 1.50x | >= 1.2x; >= 1.6x | met; NOT MET |"),
+            "{table}"
+        );
         assert_eq!(table.lines().count(), 2 + ROWS[0].checks.len());
         assert_eq!(figures.json(&rows)[0]["met"], true);
+        assert_eq!(figures.json(&rows)[0]["stricter_met"], false);
         assert_eq!(figures.json(&rows)[1]["met"], Value::Null);
     }
 }

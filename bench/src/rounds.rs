@@ -36,6 +36,8 @@ pub fn run(options: &Options) -> Result<(), Fault> {
             turn.note("under load", loaded);
             let awake = turn.awake(options, &wanted);
             turn.note("processors kept awake", awake);
+            let java = turn.java(options, &wanted);
+            turn.note("Java clients", java);
             let lived = turn.life(options, &wanted);
             turn.note("start, rest and kill", lived);
             let grouped = turn.groups(options, &wanted);
