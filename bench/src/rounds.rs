@@ -46,6 +46,8 @@ pub fn run(options: &Options) -> Result<(), Fault> {
             turn.note("many offsets", restarted);
             let scaled = turn.scale(options, &wanted);
             turn.note("many partitions", scaled);
+            let grown = turn.growth(options, &wanted);
+            turn.note("growth", grown);
             let kept = turn.upkeep(options, &wanted);
             turn.note("work in the background", kept);
         }

@@ -292,6 +292,44 @@ pub const ROWS: &[Row] = &[
         ],
     },
     Row {
+        id: "growth-partitions",
+        title: "produce 1 x 100 B over 1 to 10,000 partitions",
+        work: Work::ManyPartitions,
+        checks: &[
+            check(CPU_SPREAD, Max(1.5)),
+            check(CPU_AT_1, Shown),
+            check(CPU_AT_10, Shown),
+            check(CPU_AT_100, Shown),
+            check(CPU_AT_1000, Shown),
+            check(CPU_AT_10_000, Shown),
+        ],
+    },
+    Row {
+        id: "growth-connections",
+        title: "2,000 produce requests/s over 1 to 5,000 connections",
+        work: Work::ManyConnections,
+        checks: &[
+            check(CPU_SPREAD, Max(1.5)),
+            check(CPU_AT_1, Shown),
+            check(CPU_AT_100, Shown),
+            check(CPU_AT_5000, Shown),
+        ],
+    },
+    Row {
+        id: "growth-segments",
+        title: "a log of 1,000 segments against one of the same bytes",
+        work: Work::ManySegments,
+        // Nothing should become worse; two such runs differ by so much.
+        checks: &[
+            check(AGED_PRODUCE_CPU, Max(1.1)),
+            check(AGED_PRODUCE_TIME, Max(1.1)),
+            check(AGED_FETCH_CPU, Max(1.1)),
+            check(AGED_FETCH_TIME, Max(1.1)),
+            check(CPU_AT_1, Shown),
+            check(CPU_AT_1000, Shown),
+        ],
+    },
+    Row {
         id: "cleaner",
         title: "compaction of 2 GB, records of 1 KB, 100,000 keys",
         work: Work::Cleaner { keys: 100_000, bytes: 2_000_000_000 },

@@ -27,6 +27,8 @@ pub const RECORD_BYTES: usize = 100;
 const FETCH_RECORDS: usize = 140;
 /// What fetch rows read, over and over.
 const FETCH_BYTES: u64 = 600_000_000;
+/// A request makes at most 10,000 records of metadata, as in Apache Kafka: more partitions are spread over topics of this size.
+const TOPIC_PARTITIONS: i32 = 5000;
 /// Of offset commits, so that a broker that handles one request of a connection after the other has several at a time.
 const COMMIT_CONNECTIONS: usize = 10;
 /// Producers with a transaction under way; the others rest meanwhile.
@@ -262,6 +264,13 @@ impl Turn<'_> {
 
 pub fn target(broker: &Broker, topic: &str, partitions: i32) -> Target {
     Target { address: broker.address(), topic: format!("bench-{topic}"), partitions, pid: broker.pid() }
+}
+
+/// So many partitions in topics that a broker makes in one request each.
+pub fn targets(broker: &Broker, topic: &str, partitions: i32) -> Vec<Target> {
+    let firsts = (0..partitions).step_by(TOPIC_PARTITIONS as usize);
+    let sizes = firsts.map(|first| TOPIC_PARTITIONS.min(partitions - first));
+    sizes.enumerate().map(|(at, size)| target(broker, &format!("{topic}-{at}"), size)).collect()
 }
 
 /// A figure with refused requests in it says nothing.

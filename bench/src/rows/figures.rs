@@ -37,3 +37,17 @@ pub const SEGMENTS: &str = "segments";
 /// Of a load beside the work of a row.
 pub const P99_WITHOUT_MS: &str = "p99 ms without";
 pub const P99_RATIO: &str = "p99 by that without";
+/// With so many partitions, connections or segments.
+pub const CPU_AT_1: &str = "CPU us/request, 1";
+pub const CPU_AT_10: &str = "CPU us/request, 10";
+pub const CPU_AT_100: &str = "CPU us/request, 100";
+pub const CPU_AT_1000: &str = "CPU us/request, 1,000";
+pub const CPU_AT_5000: &str = "CPU us/request, 5,000";
+pub const CPU_AT_10_000: &str = "CPU us/request, 10,000";
+/// Of these figures of one row.
+pub const CPU_SPREAD: &str = "most by least";
+/// What an old log takes by what a new one does.
+pub const AGED_PRODUCE_CPU: &str = "CPU of produce, 1,000 by 1";
+pub const AGED_PRODUCE_TIME: &str = "time of produce, 1,000 by 1";
+pub const AGED_FETCH_CPU: &str = "CPU of fetch, 1,000 by 1";
+pub const AGED_FETCH_TIME: &str = "time of fetch, 1,000 by 1";

@@ -82,6 +82,12 @@ pub enum Work {
         partitions: i32,
         bytes: u64,
     },
+    /// Small requests to ever more partitions.
+    ManyPartitions,
+    /// At a steady rate over ever more connections.
+    ManyConnections,
+    /// Behind, and from, the same bytes in one segment and in many.
+    ManySegments,
     /// Compaction of so many bytes of records with so many keys, alone and beside a load.
     Cleaner {
         keys: u64,
@@ -104,6 +110,7 @@ pub enum Scene {
     Groups,
     Offsets,
     Scale,
+    Growth,
     Upkeep,
 }
 
@@ -116,6 +123,7 @@ impl Work {
             Work::Members { .. } | Work::Groups { .. } => Scene::Groups,
             Work::Offsets { .. } => Scene::Offsets,
             Work::Scale { .. } => Scene::Scale,
+            Work::ManyPartitions | Work::ManyConnections | Work::ManySegments => Scene::Growth,
             Work::Cleaner { .. } | Work::Retention { .. } => Scene::Upkeep,
             _ => Scene::Loads,
         }
