@@ -9,6 +9,7 @@ use crate::{
     produce,
     rows::{self, CONNECTIONS, Row, Scene, Work},
     segments::Segments,
+    sweep::Curve,
     turn::{PARTITIONS, RECORD_BYTES, Turn, refuse_errors, rest, target, targets},
 };
 use std::time::Duration;
@@ -83,6 +84,7 @@ impl Turn<'_> {
             eprintln!("  {:<14} {partitions}: {done}", row.id);
             refuse_errors(row, done.errors)?;
             costs.push(done.cpu_micros_per_request());
+            self.figures.add_point(Curve::Throughput, self.kind, *partitions as u64, done.requests_per_second());
             self.add(row, figure, done.cpu_micros_per_request());
             topics.iter().try_for_each(admin::delete_topic)?;
             rest();

@@ -1,6 +1,12 @@
 //! The command line of the harness and of the load generator.
 use crate::{
-    admin::Target, commits::Commits, e2e::EndToEnd, fetch::Fetch, long_poll::LongPoll, produce::Produce,
+    admin::Target,
+    commits::Commits,
+    e2e::EndToEnd,
+    fetch::Fetch,
+    long_poll::LongPoll,
+    produce::Produce,
+    rows::{Row, Scene},
     transactions::Transactions,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -55,6 +61,9 @@ pub struct Options {
     /// Where the figures go as JSON
     #[arg(long, default_value = "target/bench/result.json")]
     pub json: PathBuf,
+    /// Where plots go as SVG; also measures what only they need (`--only plot --only growth-partitions`: nothing else)
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
     #[command(subcommand)]
     pub task: Option<Task>,
 }
@@ -194,6 +203,11 @@ impl Options {
 
     pub fn wants(&self, row: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| row.starts_with(only.as_str()))
+    }
+
+    /// What is there for plots alone is measured where these are wanted.
+    pub fn draws(&self, row: &Row) -> bool {
+        self.plots.is_some() || row.work.scene() != Scene::Plots
     }
 }
 

@@ -1,7 +1,9 @@
 //! Figures of all rounds: medians, spread, ratios, and whether each goal is met.
 use crate::{
     broker::Kind,
+    plot::Point,
     rows::{Check, Goal, Row},
+    sweep::Curve,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write};
@@ -10,6 +12,8 @@ use std::{collections::BTreeMap, fmt::Write};
 pub struct Figures {
     /// Every value by row, figure and broker, in the order of rounds.
     values: BTreeMap<(&'static str, &'static str, Kind), Vec<f64>>,
+    /// The same of plots: by what lies across.
+    points: BTreeMap<(Curve, u64, Kind), Vec<f64>>,
     faults: Vec<String>,
 }
 
@@ -52,11 +56,25 @@ impl Verdict {
 
 impl Figures {
     pub fn new() -> Figures {
-        Figures { values: BTreeMap::new(), faults: Vec::new() }
+        Figures { values: BTreeMap::new(), points: BTreeMap::new(), faults: Vec::new() }
     }
 
     pub fn add(&mut self, row: &'static str, figure: &'static str, kind: Kind, value: f64) {
         self.values.entry((row, figure, kind)).or_default().push(value);
+    }
+
+    pub fn add_point(&mut self, curve: Curve, kind: Kind, at: u64, value: f64) {
+        self.points.entry((curve, at, kind)).or_default().push(value);
+    }
+
+    /// What was measured of a line, from left to right.
+    pub fn points(&self, curve: Curve, kind: Kind) -> Vec<Point> {
+        let measured = self.points.iter().filter(|((of, _, by), _)| *of == curve && *by == kind);
+        let point = |at: u64, spread: Spread| {
+            let Spread { median, least, most } = spread;
+            Point { at: at as f64, median, least, most }
+        };
+        measured.filter_map(|((_, at, _), values)| Some(point(*at, spread(values)?))).collect()
     }
 
     pub fn add_fault(&mut self, fault: String) {
@@ -110,7 +128,10 @@ impl Figures {
                 "stricter_met": judge(check.stricter, ottla, kafka).met(),
             })
         });
-        Value::Array(lines.collect())
+        let points = self.points.iter().map(|((curve, at, kind), values)| {
+            json!({"plot": format!("{curve:?}"), "at": at, "broker": kind.name(), "values": values})
+        });
+        Value::Array(lines.chain(points).collect())
     }
 }
 

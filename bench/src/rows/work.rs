@@ -88,6 +88,10 @@ pub enum Work {
     ManyConnections,
     /// Behind, and from, the same bytes in one segment and in many.
     ManySegments,
+    /// End to end at ever higher rates, for a plot.
+    SweepRate,
+    /// Ever larger produce requests, for a plot.
+    SweepSize,
     /// Compaction of so many bytes of records with so many keys, alone and beside a load.
     Cleaner {
         keys: u64,
@@ -112,6 +116,8 @@ pub enum Scene {
     Scale,
     Growth,
     Upkeep,
+    /// Measured only where plots are wanted.
+    Plots,
 }
 
 impl Work {
@@ -124,6 +130,7 @@ impl Work {
             Work::Offsets { .. } => Scene::Offsets,
             Work::Scale { .. } => Scene::Scale,
             Work::ManyPartitions | Work::ManyConnections | Work::ManySegments => Scene::Growth,
+            Work::SweepRate | Work::SweepSize => Scene::Plots,
             Work::Cleaner { .. } | Work::Retention { .. } => Scene::Upkeep,
             _ => Scene::Loads,
         }
