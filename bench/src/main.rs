@@ -8,6 +8,7 @@ mod beside;
 mod broker;
 mod commits;
 mod coordinator;
+mod counts;
 mod crowd;
 mod e2e;
 mod exactly_once;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let done = match &options.task {
         Some(Task::Load(load)) => run_load(load),
+        Some(Task::Count(count)) => counts::run(&count.program, &count.file, count.write),
         None if options.list => {
             rows::ROWS.iter().for_each(|row| println!("{:<18} {}", row.id, row.title));
             Ok(())

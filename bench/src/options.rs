@@ -72,6 +72,22 @@ pub struct Options {
 pub enum Task {
     /// One load against a running broker
     Load(Load),
+    /// Count the instructions of hot paths under valgrind and hold them against a file (`make instructions`)
+    Count(Count),
+}
+
+/// Cargo runs it with the built program and what it gives to every benchmark.
+#[derive(Args, Debug)]
+pub struct Count {
+    /// benches/instructions.rs, built
+    pub program: PathBuf,
+    #[arg(long, default_value = "benches/instructions.txt")]
+    pub file: PathBuf,
+    /// Write the file anew
+    #[arg(long, env = "OTTLA_WRITE_COUNTS", value_parser = clap::builder::BoolishValueParser::new())]
+    pub write: bool,
+    #[arg(long, hide = true)]
+    pub bench: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum, Debug)]
