@@ -10,10 +10,10 @@ SECONDS_EACH ?= 60
 ROUNDS ?= 200
 ARGS ?=
 
-.PHONY: help run build test check deny advisories fix bench oracle differences crash mutants judge compat compat-all results tools adopt fuzz image clean
+.PHONY: help run build test check deny advisories fix bench instructions oracle differences crash mutants judge compat compat-all results tools adopt fuzz image clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## Build and start a broker on localhost:9092 (data in ./ottla-data; ARGS="--override key=value")
 	$(CARGO) run --release --locked --bin ottla -- serve $(ARGS)
@@ -44,6 +44,11 @@ fix: ## Format, and apply what the lints can repair
 bench: build ## Measure Ottla and Apache Kafka side by side (ARGS="--quick --only fetch"; needs java, mvn, python3)
 	$(CARGO) build --release --locked -p bench
 	@trap '$(KAFKA) down bench >/dev/null 2>&1 || true' EXIT; target/release/bench --kafka $(KAFKA) $(ARGS)
+
+instructions: ## Count the instructions of hot paths and compare them with benches/instructions.txt (OTTLA_WRITE_COUNTS=1 writes it; needs valgrind)
+	@command -v valgrind >/dev/null || { echo "apt-get install valgrind"; exit 1; }
+	$(CARGO) build --release --locked -p bench
+	$(CARGO) bench --locked --bench instructions --config "target.'cfg(unix)'.runner = ['$(CURDIR)/target/release/bench', 'count']"
 
 oracle: ## Run the protocol tests against Apache Kafka: what fails there is a wrong test (needs java, mvn, python3)
 	$(CARGO) build --locked --bin ottla

@@ -26,18 +26,33 @@ impl Client {
     pub async fn open(address: SocketAddr) -> Result<Client, Fault> {
         let stream = TcpStream::connect(address).await.during(format!("connecting to {address}"))?;
         stream.set_nodelay(true).during("TCP_NODELAY")?;
-        Ok(Client { stream: BufReader::with_capacity(READ_BYTES, stream), buffer: Vec::new() })
+        Ok(Client::with(stream))
+    }
+
+    /// Of a connection on which somebody else sends.
+    pub fn of(stream: std::net::TcpStream) -> Result<Client, Fault> {
+        stream.set_nonblocking(true).during("setting a connection up")?;
+        Ok(Client::with(TcpStream::from_std(stream).during("taking a connection over")?))
+    }
+
+    fn with(stream: TcpStream) -> Client {
+        Client { stream: BufReader::with_capacity(READ_BYTES, stream), buffer: Vec::new() }
     }
 
     /// The answer without its length.
     pub async fn call(&mut self, frame: &[u8]) -> Result<&[u8], Fault> {
+        self.stream.write_all(frame).await.during("sending a request")?;
+        self.receive().await
+    }
+
+    /// The answer to a request sent before, without its length.
+    pub async fn receive(&mut self) -> Result<&[u8], Fault> {
         let late = Fault::TooLate { what: "an answer".into(), seconds: ANSWER_WAIT.as_secs() };
-        timeout(ANSWER_WAIT, self.exchange(frame)).await.unwrap_or(Err(late))?;
+        timeout(ANSWER_WAIT, self.read()).await.unwrap_or(Err(late))?;
         Ok(&self.buffer)
     }
 
-    async fn exchange(&mut self, frame: &[u8]) -> Result<(), Fault> {
-        self.stream.write_all(frame).await.during("sending a request")?;
+    async fn read(&mut self) -> Result<(), Fault> {
         let length = self.stream.read_i32().await.during("waiting for an answer")?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if length > ANSWER_BYTES_MAX {

@@ -1,17 +1,22 @@
 //! Side-by-side measurements of Ottla and Apache Kafka, and the raw load generator behind them.
 #![expect(clippy::disallowed_methods, reason = "a measuring client lives in real time and on the real disk")]
 mod admin;
+mod after;
 mod awake;
 mod batch;
+mod beside;
 mod broker;
 mod commits;
 mod coordinator;
+mod counts;
 mod crowd;
 mod e2e;
 mod exactly_once;
 mod fault;
 mod fetch;
+mod growth;
 mod histogram;
+mod java;
 mod keyed;
 mod life;
 mod long_poll;
@@ -19,7 +24,9 @@ mod members;
 mod memory;
 mod offsets;
 mod options;
+mod paced;
 mod pipeline;
+mod plot;
 mod process;
 mod produce;
 mod producer;
@@ -30,6 +37,7 @@ mod rows;
 mod scale;
 mod segments;
 mod steady;
+mod sweep;
 mod transactions;
 mod turn;
 mod upkeep;
@@ -44,6 +52,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let done = match &options.task {
         Some(Task::Load(load)) => run_load(load),
+        Some(Task::Count(count)) => counts::run(&count.program, &count.file, count.write),
         None if options.list => {
             rows::ROWS.iter().for_each(|row| println!("{:<18} {}", row.id, row.title));
             Ok(())

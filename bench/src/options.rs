@@ -1,6 +1,12 @@
 //! The command line of the harness and of the load generator.
 use crate::{
-    admin::Target, commits::Commits, e2e::EndToEnd, fetch::Fetch, long_poll::LongPoll, produce::Produce,
+    admin::Target,
+    commits::Commits,
+    e2e::EndToEnd,
+    fetch::Fetch,
+    long_poll::LongPoll,
+    produce::Produce,
+    rows::{Row, Scene},
     transactions::Transactions,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -55,6 +61,9 @@ pub struct Options {
     /// Where the figures go as JSON
     #[arg(long, default_value = "target/bench/result.json")]
     pub json: PathBuf,
+    /// Where plots go as SVG; also measures what only they need (`--only plot --only growth-partitions`: nothing else)
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
     #[command(subcommand)]
     pub task: Option<Task>,
 }
@@ -63,6 +72,22 @@ pub struct Options {
 pub enum Task {
     /// One load against a running broker
     Load(Load),
+    /// Count the instructions of hot paths under valgrind and hold them against a file (`make instructions`)
+    Count(Count),
+}
+
+/// Cargo runs it with the built program and what it gives to every benchmark.
+#[derive(Args, Debug)]
+pub struct Count {
+    /// benches/instructions.rs, built
+    pub program: PathBuf,
+    #[arg(long, default_value = "benches/instructions.txt")]
+    pub file: PathBuf,
+    /// Write the file anew
+    #[arg(long, env = "OTTLA_WRITE_COUNTS", value_parser = clap::builder::BoolishValueParser::new())]
+    pub write: bool,
+    #[arg(long, hide = true)]
+    pub bench: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum, Debug)]
@@ -186,6 +211,7 @@ impl Options {
             warm: seconds(self.warm_seconds, 1.5),
             settle: seconds(10.0, 2.0),
             idle: seconds(20.0, 2.0),
+            loaded: seconds(300.0, 3.0),
             bytes_max: (if self.quick { self.gigabytes.min(0.3) } else { self.gigabytes } * 1e9) as u64,
             partitions: self.partitions.max(1),
         }
@@ -193,6 +219,11 @@ impl Options {
 
     pub fn wants(&self, row: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| row.starts_with(only.as_str()))
+    }
+
+    /// What is there for plots alone is measured where these are wanted.
+    pub fn draws(&self, row: &Row) -> bool {
+        self.plots.is_some() || row.work.scene() != Scene::Plots
     }
 }
 
@@ -205,6 +236,8 @@ pub struct Scale {
     /// Rest before memory and idle time are read.
     pub settle: Duration,
     pub idle: Duration,
+    /// Load before memory is read and the broker is stopped.
+    pub loaded: Duration,
     pub bytes_max: u64,
     pub partitions: i32,
 }

@@ -1,7 +1,9 @@
 //! Figures of all rounds: medians, spread, ratios, and whether each goal is met.
 use crate::{
     broker::Kind,
+    plot::Point,
     rows::{Check, Goal, Row},
+    sweep::Curve,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write};
@@ -10,6 +12,8 @@ use std::{collections::BTreeMap, fmt::Write};
 pub struct Figures {
     /// Every value by row, figure and broker, in the order of rounds.
     values: BTreeMap<(&'static str, &'static str, Kind), Vec<f64>>,
+    /// The same of plots: by what lies across.
+    points: BTreeMap<(Curve, u64, Kind), Vec<f64>>,
     faults: Vec<String>,
 }
 
@@ -40,15 +44,37 @@ impl Verdict {
             Verdict::Unknown => "unknown",
         }
     }
+
+    fn met(self) -> Option<bool> {
+        match self {
+            Verdict::Met => Some(true),
+            Verdict::NotMet => Some(false),
+            Verdict::NoGoal | Verdict::Unknown => None,
+        }
+    }
 }
 
 impl Figures {
     pub fn new() -> Figures {
-        Figures { values: BTreeMap::new(), faults: Vec::new() }
+        Figures { values: BTreeMap::new(), points: BTreeMap::new(), faults: Vec::new() }
     }
 
     pub fn add(&mut self, row: &'static str, figure: &'static str, kind: Kind, value: f64) {
         self.values.entry((row, figure, kind)).or_default().push(value);
+    }
+
+    pub fn add_point(&mut self, curve: Curve, kind: Kind, at: u64, value: f64) {
+        self.points.entry((curve, at, kind)).or_default().push(value);
+    }
+
+    /// What was measured of a line, from left to right.
+    pub fn points(&self, curve: Curve, kind: Kind) -> Vec<Point> {
+        let measured = self.points.iter().filter(|((of, _, by), _)| *of == curve && *by == kind);
+        let point = |at: u64, spread: Spread| {
+            let Spread { median, least, most } = spread;
+            Point { at: at as f64, median, least, most }
+        };
+        measured.filter_map(|((_, at, _), values)| Some(point(*at, spread(values)?))).collect()
     }
 
     pub fn add_fault(&mut self, fault: String) {
@@ -79,8 +105,8 @@ impl Figures {
                 check.figure,
                 show(ottla),
                 show(kafka),
-                goal(check.goal),
-                judge(check.goal, ottla, kafka).text(),
+                goals(check, goal),
+                goals(check, |goal| judge(goal, ottla, kafka).text().to_string()),
             );
         }
         text
@@ -97,14 +123,15 @@ impl Figures {
                 "kafka": values(Kind::Kafka),
                 "ratio": ratio(ottla, kafka),
                 "goal": goal(check.goal),
-                "met": match judge(check.goal, ottla, kafka) {
-                    Verdict::Met => Some(true),
-                    Verdict::NotMet => Some(false),
-                    Verdict::NoGoal | Verdict::Unknown => None,
-                },
+                "met": judge(check.goal, ottla, kafka).met(),
+                "stricter": goal(check.stricter),
+                "stricter_met": judge(check.stricter, ottla, kafka).met(),
             })
         });
-        Value::Array(lines.collect())
+        let points = self.points.iter().map(|((curve, at, kind), values)| {
+            json!({"plot": format!("{curve:?}"), "at": at, "broker": kind.name(), "values": values})
+        });
+        Value::Array(lines.chain(points).collect())
     }
 }
 
@@ -129,6 +156,11 @@ fn judge(goal: Goal, ottla: Option<Spread>, kafka: Option<Spread>) -> Verdict {
         Goal::Max(most) => ottla.map(|spread| spread.median <= most),
     };
     met.map_or(Verdict::Unknown, |met| if met { Verdict::Met } else { Verdict::NotMet })
+}
+
+/// What is said of each goal of a figure, side by side.
+fn goals(check: &Check, say: impl FnMut(Goal) -> String) -> String {
+    check.goals().map(say).collect::<Vec<_>>().join("; ")
 }
 
 fn goal(goal: Goal) -> String {
@@ -187,14 +219,18 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_each_figure() {
         let mut figures = Figures::new();
-        figures.add("produce-16k", MB_PER_SECOND, Kind::Ottla, 450.0);
-        figures.add("produce-16k", MB_PER_SECOND, Kind::Ottla, 350.0);
+        figures.add("produce-16k", MB_PER_SECOND, Kind::Ottla, 320.0);
+        figures.add("produce-16k", MB_PER_SECOND, Kind::Ottla, 280.0);
         figures.add("produce-16k", MB_PER_SECOND, Kind::Kafka, 200.0);
         let rows = [&ROWS[0]];
         let table = figures.table(&rows);
-        assert!(table.contains("| MB/s | 400 (350 to 450) | 200 | 2.00x | >= 1.2x | met |"), "{table}");
+        assert!(
+            table.contains("| MB/s | 300 (280 to 320) | 200 | 1.50x | >= 1.2x; >= 1.6x | met; NOT MET |"),
+            "{table}"
+        );
         assert_eq!(table.lines().count(), 2 + ROWS[0].checks.len());
         assert_eq!(figures.json(&rows)[0]["met"], true);
+        assert_eq!(figures.json(&rows)[0]["stricter_met"], false);
         assert_eq!(figures.json(&rows)[1]["met"], Value::Null);
     }
 }

@@ -6,15 +6,16 @@ use crate::{
     options::Options,
     report::Figures,
     rows::{ROWS, Row},
+    sweep,
     turn::Turn,
 };
 use std::fs;
 
 pub fn run(options: &Options) -> Result<(), Fault> {
     let scale = options.effective();
-    let wanted: Vec<&Row> = ROWS.iter().filter(|row| options.wants(row.id)).collect();
+    let wanted: Vec<&Row> = ROWS.iter().filter(|row| options.wants(row.id) && options.draws(row)).collect();
     if wanted.is_empty() {
-        return Err(Fault::Usage("no row begins like that; `bench --list` names them".into()));
+        return Err(Fault::Usage("no row begins like that; `bench --list` names them (`plot-` needs --plots)".into()));
     }
     fs::create_dir_all(&options.directory).during("making the data directory")?;
     allow_connections()?;
@@ -36,6 +37,8 @@ pub fn run(options: &Options) -> Result<(), Fault> {
             turn.note("under load", loaded);
             let awake = turn.awake(options, &wanted);
             turn.note("processors kept awake", awake);
+            let java = turn.java(options, &wanted);
+            turn.note("Java clients", java);
             let lived = turn.life(options, &wanted);
             turn.note("start, rest and kill", lived);
             let grouped = turn.groups(options, &wanted);
@@ -44,6 +47,10 @@ pub fn run(options: &Options) -> Result<(), Fault> {
             turn.note("many offsets", restarted);
             let scaled = turn.scale(options, &wanted);
             turn.note("many partitions", scaled);
+            let grown = turn.growth(options, &wanted);
+            turn.note("growth", grown);
+            let swept = turn.sweeps(options, &wanted);
+            turn.note("plots", swept);
             let kept = turn.upkeep(options, &wanted);
             turn.note("work in the background", kept);
         }
@@ -52,6 +59,7 @@ pub fn run(options: &Options) -> Result<(), Fault> {
     let json = serde_json::to_vec_pretty(&figures.json(&wanted)).expect("plain figures");
     fs::write(&options.json, json).during(format!("writing {}", options.json.display()))?;
     eprintln!("figures of every round: {}", options.json.display());
+    options.plots.as_ref().map_or(Ok(()), |folder| sweep::draw(&figures, folder))?;
     match figures.faults() {
         [] => Ok(()),
         faults => Err(Fault::Usage(format!("some figures are missing:\n  {}", faults.join("\n  ")))),

@@ -7,12 +7,10 @@ use crate::{
     process,
     produce::{self, Produced},
     rows::{self, CONNECTIONS, Row, Work},
-    turn::{RECORD_BYTES, Turn, refuse_errors, rest, target},
+    turn::{RECORD_BYTES, Turn, refuse_errors, rest, target, targets},
 };
 use std::time::{Duration, Instant};
 
-/// A request makes at most 10,000 records of metadata, as in Apache Kafka: more partitions are spread over topics of this size.
-const TOPIC_PARTITIONS: i32 = 5000;
 /// Longer than any of these loads takes.
 const FILL_MAX: Duration = Duration::from_secs(600);
 
@@ -43,10 +41,7 @@ impl Turn<'_> {
         let done = self.write(std::slice::from_ref(&few), 0)?;
         self.add(row, rows::FEW_RECORDS_PER_SECOND, done.records_per_second());
         rest();
-        let sizes =
-            (0..partitions).step_by(TOPIC_PARTITIONS as usize).map(|first| TOPIC_PARTITIONS.min(partitions - first));
-        let all: Vec<Target> =
-            sizes.enumerate().map(|(at, size)| target(&broker, &format!("many-{at}"), size)).collect();
+        let all = targets(&broker, "many", partitions);
         let began = Instant::now();
         all.iter().try_for_each(admin::create_topic)?;
         let created = began.elapsed().as_secs_f64();

@@ -38,6 +38,11 @@ impl Samples {
             few => Err(Fault::Usage(format!("{few} requests fell into the time that counts, {least} are needed"))),
         }
     }
+
+    /// How many were acknowledged in that time, whenever they were due.
+    pub fn acknowledged(&self, time: Range<Instant>) -> usize {
+        self.0.iter().filter(|sample| time.contains(&(sample.due + sample.latency))).count()
+    }
 }
 
 /// Does `work` while the load runs; a request that is refused is a fault.
@@ -46,12 +51,22 @@ pub fn beside<T>(
     load: Steady,
     work: impl FnOnce() -> Result<T, Fault>,
 ) -> Result<(T, Samples), Fault> {
+    beside_batches(target, load.rate_per_second, &batch::encode(1, load.record_bytes, 1), work)
+}
+
+/// The same with this batch in each request.
+pub fn beside_batches<T>(
+    target: &Target,
+    rate_per_second: f64,
+    batch: &[u8],
+    work: impl FnOnce() -> Result<T, Fault>,
+) -> Result<(T, Samples), Fault> {
     let mut writer = Connection::open(target.address)?;
     let reader = writer.split()?;
     let over = AtomicBool::new(false);
     let (sent, due) = mpsc::channel();
     thread::scope(|scope| {
-        let sending = scope.spawn(|| send(&mut writer, target, load, &over, sent));
+        let sending = scope.spawn(|| send(&mut writer, target, rate_per_second, batch, &over, sent));
         let waiting = scope.spawn(|| wait(reader, due));
         let done = work();
         over.store(true, Relaxed);
@@ -65,19 +80,19 @@ pub fn beside<T>(
 fn send(
     writer: &mut Connection,
     target: &Target,
-    load: Steady,
+    rate_per_second: f64,
+    batch: &[u8],
     over: &AtomicBool,
     sent: mpsc::Sender<Instant>,
 ) -> Result<(), Fault> {
     // As in the rows that measure end to end: what is measured is shorter than a sleeper's usual delay is long.
     rustix::thread::set_current_timer_slack(NonZeroU64::new(1))
         .map_err(|error| Fault::Io { what: "setting the timer slack".into(), source: error.into() })?;
-    let batch = batch::encode(1, load.record_bytes, 1);
     let frames: Vec<Vec<u8>> =
-        (0..target.partitions).map(|partition| produce::request(target, partition, -1, &batch)).collect();
+        (0..target.partitions).map(|partition| produce::request(target, partition, -1, batch)).collect();
     let origin = Instant::now();
     for (index, frame) in frames.iter().cycle().enumerate() {
-        let due = origin + Duration::from_secs_f64(index as f64 / load.rate_per_second);
+        let due = origin + Duration::from_secs_f64(index as f64 / rate_per_second);
         thread::sleep(due.saturating_duration_since(Instant::now()));
         // Whoever waits for answers has ended with a fault of its own.
         if over.load(Relaxed) || sent.send(due).is_err() {
@@ -147,6 +162,10 @@ mod tests {
         let all = samples.within(began - Duration::from_secs(1)..ended, 5).unwrap();
         assert!(all.total() >= 5, "{}", all.total());
         assert!(all.quantile_ms(1.0) >= 90.0);
+        let (stalled, after) = (began..began + Duration::from_millis(90), began + Duration::from_millis(90)..ended);
+        assert!(samples.acknowledged(stalled) <= 4, "what waits is not acknowledged");
+        assert_eq!(samples.acknowledged(began - Duration::from_secs(1)..ended), all.total() as usize);
+        assert!(samples.acknowledged(after) >= 1);
         let few = samples.within(began - Duration::from_secs(1)..ended, 1000);
         assert!(few.is_err(), "a share of a few says nothing");
         assert!(samples.within(ended..ended, 0).is_err(), "nor does one of none");

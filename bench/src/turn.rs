@@ -10,21 +10,25 @@ use crate::{
     long_poll::{self, LongPoll},
     memory::Held,
     options::{Options, Scale},
-    process,
     produce::{self, Produce, Produced},
     report::Figures,
     rows::{self, CONNECTIONS, Row, Scene, Work},
     transactions::{self, Transactions},
 };
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 const IN_FLIGHT: usize = 5;
-const PARTITIONS: i32 = 6;
+pub const PARTITIONS: i32 = 6;
 pub const RECORD_BYTES: usize = 100;
 /// Records of a batch that just fits into the smallest fetch.
 const FETCH_RECORDS: usize = 140;
 /// What fetch rows read, over and over.
 const FETCH_BYTES: u64 = 600_000_000;
+/// A request makes at most 10,000 records of metadata, as in Apache Kafka: more partitions are spread over topics of this size.
+const TOPIC_PARTITIONS: i32 = 5000;
 /// Of offset commits, so that a broker that handles one request of a connection after the other has several at a time.
 const COMMIT_CONNECTIONS: usize = 10;
 /// Producers with a transaction under way; the others rest meanwhile.
@@ -63,16 +67,17 @@ impl Turn<'_> {
         let mut broker = Broker::new(self.kind, options)?;
         broker.start()?;
         self.warm_up(&broker)?;
+        let began = Instant::now();
         for row in loads {
             let partitions = match row.work {
                 Work::After => {
-                    let done = self.after(row, &mut broker);
+                    let done = self.after(row, &mut broker, began);
                     self.note(row.id, done);
                     break;
                 }
                 Work::ProduceMany { .. } => self.scale.partitions,
                 Work::LongPoll { partitions, .. } => partitions,
-                Work::EndToEnd { .. } => 1,
+                Work::EndToEnd { .. } | Work::EndToEndFlushed { .. } | Work::EndToEndBeside { .. } => 1,
                 _ => PARTITIONS,
             };
             let target = target(&broker, row.id, partitions);
@@ -141,6 +146,10 @@ impl Turn<'_> {
                 Ok(())
             }
             Work::EndToEnd { rate_per_second } => self.load_end_to_end(row, target, rate_per_second),
+            Work::EndToEndFlushed { rate_per_second } => self.load_flushed(row, target, rate_per_second),
+            Work::EndToEndBeside { rate_per_second, mb_per_second } => {
+                self.load_beside_others(row, target, rate_per_second, mb_per_second)
+            }
             Work::Commits { groups } => self.load_commits(row, target, groups),
             Work::Transactions { producers } => self.load_transactions(row, target, producers, None),
             Work::TransactionsAtRest { producers, rate_per_second } => {
@@ -182,6 +191,7 @@ impl Turn<'_> {
         refuse_errors(row, done.errors + done.sent - done.end_to_end.total().min(done.sent))?;
         self.add(row, rows::P50_MS, done.end_to_end.quantile_ms(0.5));
         self.add(row, rows::P99_MS, done.end_to_end.quantile_ms(0.99));
+        self.add(row, rows::P999_MS, done.end_to_end.quantile_ms(0.999));
         Ok(())
     }
 
@@ -239,18 +249,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// The last row: the broker is gone afterwards.
-    fn after(&mut self, row: &Row, broker: &mut Broker) -> Result<(), Fault> {
-        thread::sleep(self.scale.settle);
-        let resident = broker.pid().map_or(f64::NAN, process::resident_mb);
-        let stopped = broker.stop()?;
-        eprintln!("  {:<14} {resident:.1} MB resident, stopped in {:.1} ms", row.id, stopped.as_secs_f64() * 1e3);
-        self.add(row, rows::RESIDENT_MB, resident);
-        self.add(row, rows::STOP_MS, stopped.as_secs_f64() * 1e3);
-        Ok(())
-    }
-
-    fn add_produced(&mut self, row: &Row, done: &Produced) -> Result<(), Fault> {
+    pub fn add_produced(&mut self, row: &Row, done: &Produced) -> Result<(), Fault> {
         eprintln!("  {:<14} {done}", row.id);
         refuse_errors(row, done.errors)?;
         self.add(row, rows::MB_PER_SECOND, done.mb_per_second());
@@ -265,6 +264,13 @@ impl Turn<'_> {
 
 pub fn target(broker: &Broker, topic: &str, partitions: i32) -> Target {
     Target { address: broker.address(), topic: format!("bench-{topic}"), partitions, pid: broker.pid() }
+}
+
+/// So many partitions in topics that a broker makes in one request each.
+pub fn targets(broker: &Broker, topic: &str, partitions: i32) -> Vec<Target> {
+    let firsts = (0..partitions).step_by(TOPIC_PARTITIONS as usize);
+    let sizes = firsts.map(|first| TOPIC_PARTITIONS.min(partitions - first));
+    sizes.enumerate().map(|(at, size)| target(broker, &format!("{topic}-{at}"), size)).collect()
 }
 
 /// A figure with refused requests in it says nothing.

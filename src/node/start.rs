@@ -80,6 +80,7 @@ pub struct NodeParts {
 
 /// A running node.
 pub struct Node {
+    broker: Arc<Broker>,
     server: Server,
     controller: Controller,
     storage: Storage,
@@ -103,10 +104,7 @@ impl Node {
         let network = &parts.config.network;
         let (bound, listeners, advertised) = bind(network, &socket_settings(&parts))?;
         let limits = ConnectionLimits::new(connection_rules(network));
-        let http = match &network.http_listen {
-            Some(address) => Some(Http::bind(&address.host, address.port)?),
-            None => None,
-        };
+        let http = network.http_listen.as_ref().map(|address| Http::bind(&address.host, address.port)).transpose()?;
         let (stop, stopping) = watch::channel(false);
         let ready = Arc::new(AtomicBool::new(false));
         let pages = Arc::new(NodePages::new(metrics.clone(), ready.clone()));
@@ -145,12 +143,13 @@ impl Node {
         cleaner.start().map_err(|error| StartError::Threads("compaction", error))?;
         begin_moves(&parts, &partitions)?;
         scrubber.start().map_err(|error| StartError::Threads("the scrubber", error))?;
-        let server = Server::start(bound, server_parts(&parts, broker, limits, &metrics))
+        let server = Server::start(bound, server_parts(&parts, broker.clone(), limits, &metrics))
             .map_err(|error| StartError::Threads("the network", error))?;
         metrics.broker_state.set(3);
         metrics.active_controller.set(1);
         ready.store(true, Ordering::Release);
         Ok(Node {
+            broker,
             server,
             controller,
             cluster_id: storage.identity.cluster_id.clone(),
@@ -166,6 +165,11 @@ impl Node {
             advertised,
             http: http_address,
         })
+    }
+
+    /// For who asks without a connection, as measurements do that count what an answer costs by itself.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
     }
 
     /// Connections of clients.
