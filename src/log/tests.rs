@@ -16,6 +16,7 @@ mod full;
 mod gaps;
 mod held;
 mod last_stop;
+mod mixed;
 mod moving;
 mod producers;
 mod put_back;
