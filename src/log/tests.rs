@@ -11,6 +11,7 @@ mod direct;
 mod failed_sync;
 mod fault_sites;
 mod flips;
+mod flips_of_notes;
 mod following;
 mod full;
 mod gaps;
