@@ -1,5 +1,6 @@
 //! Several log directories of one broker (KIP-113, KIP-1066): partitions that move while they are used and the broker is killed, a
-//! directory that cannot be used, directories that take nothing new. `OTTLA_KILL_ROUNDS` says how often the broker is killed.
+//! directory that cannot be used or fails while it serves, directories that take nothing new. `OTTLA_KILL_ROUNDS` says how often
+//! the broker is killed.
 #![expect(clippy::disallowed_methods, reason = "the test puts files in the broker's way")]
 use kafka_protocol::messages::{
     AlterReplicaLogDirsRequest, CreateTopicsRequest, DescribeLogDirsRequest, IncrementalAlterConfigsRequest,
@@ -22,6 +23,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
     sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst},
 };
 
@@ -42,10 +44,13 @@ struct Rig {
 impl Rig {
     /// `None` where another broker is to be tested, of which no test knows the directories.
     fn begin(overrides: &[&str]) -> Option<Rig> {
+        Rig::begin_in(tempfile::tempdir().expect("a directory"), overrides)
+    }
+
+    fn begin_in(home: tempfile::TempDir, overrides: &[&str]) -> Option<Rig> {
         if std::env::var_os("OTTLA_TEST_BROKER").is_some() {
             return None;
         }
-        let home = tempfile::tempdir().expect("a directory");
         let directories = format!("log.dirs={},{}", Rig::path(&home, 0).display(), Rig::path(&home, 1).display());
         let overrides: Vec<String> = overrides.iter().map(ToString::to_string).chain([directories]).collect();
         let broker = Rig::start(free_port(), home.path(), &overrides);
@@ -293,6 +298,92 @@ fn ops_2_a_directory_that_cannot_be_used_takes_down_its_own_partitions_only() {
     assert_eq!(codes(&rig), [0, 0]);
     for partition in 0..4 {
         let produced = steps::produce_at(&mut rig.connect(), 13, &topic, partition, batch());
+        let due = if in_b.contains(&partition) { 1 } else { 2 };
+        assert_eq!((produced.error_code, produced.base_offset), (0, due), "partition {partition}");
+    }
+}
+
+/// A file system of its own in a file, mounted on a directory; gone with this.
+struct Device {
+    image: tempfile::NamedTempFile,
+    at: PathBuf,
+}
+
+impl Device {
+    /// `None` where nothing can be mounted.
+    fn mounted_at(at: PathBuf) -> Option<Device> {
+        let device = Device { image: tempfile::NamedTempFile::new().expect("a file"), at };
+        device.image.as_file().set_len(256 << 20).expect("a sparse file");
+        fs::create_dir(&device.at).expect("a directory");
+        let image = device.image.path().as_os_str();
+        (run("mkfs.ext4", &["-q".as_ref(), "-F".as_ref(), image]) && device.mount()).then_some(device)
+    }
+
+    fn mount(&self) -> bool {
+        run("mount", &["-o".as_ref(), "loop".as_ref(), self.image.path().as_os_str(), self.at.as_os_str()])
+    }
+
+    fn unmount(&self) -> bool {
+        run("umount", &[self.at.as_os_str()])
+    }
+
+    /// What the kernel does with a file system whose disk fails: from now on nothing is written or synced.
+    fn fail(&self) {
+        assert!(run("mount", &["-o".as_ref(), "remount,abort".as_ref(), self.at.as_os_str()]), "it fails");
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        run("umount", &["-q".as_ref(), "-l".as_ref(), self.at.as_os_str()]);
+    }
+}
+
+fn run(program: &str, arguments: &[&std::ffi::OsStr]) -> bool {
+    Command::new(program).args(arguments).status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn ops_2_a_directory_that_fails_while_it_serves_takes_down_its_own_partitions_only() {
+    let home = tempfile::tempdir().expect("a directory");
+    let Some(device) = Device::mounted_at(Rig::path(&home, 1)) else {
+        println!("SKIPPED: no file system can be made and mounted here, a directory that fails was NOT tested");
+        return;
+    };
+    let Some(mut rig) = Rig::begin_in(home, &[]) else { return };
+    let topic = steps::new_topic(&mut rig.connect(), 4);
+    let mut connection = rig.connect();
+    let mut produce = |partition| steps::produce_at(&mut connection, 13, &topic, partition, Batch::of(&["v"]).encode());
+    for partition in 0..4 {
+        assert_eq!(produce(partition).error_code, 0);
+    }
+    let ([in_a, in_b], _) = rig.held(&topic);
+    assert_eq!((in_a.len(), in_b.len()), (2, 2));
+    device.fail();
+    // Who writes first finds it, and with the directory all of its partitions go: also those that nobody has written to.
+    assert_eq!(produce(in_b[0]).error_code, STORAGE_ERROR);
+    let fetched = |rig: &Rig, partition| {
+        let request = steps::fetch_request(18, &topic, vec![steps::from_offset(partition, 0)]);
+        steps::only_partition(&rig.connect().call(18, &request)).error_code
+    };
+    until("reading is refused", || in_b.iter().all(|partition| fetched(&rig, *partition) == STORAGE_ERROR));
+    assert_eq!(rig.described().iter().map(|one| one.error_code).collect::<Vec<_>>(), [0, STORAGE_ERROR]);
+    for partition in &in_b {
+        assert_eq!(produce(*partition).error_code, STORAGE_ERROR, "partition {partition}");
+    }
+    for partition in &in_a {
+        assert_eq!((produce(*partition).error_code, fetched(&rig, *partition)), (0, 0), "partition {partition}");
+    }
+    let new = steps::new_topic(&mut rig.connect(), 2);
+    assert_eq!(rig.held(&new).0[0], [0, 1]);
+    assert_eq!(rig.move_to(1, &new), STORAGE_ERROR);
+    // A broker that starts while it is so serves the others; with another disk under the same files everything is back.
+    rig.again(|_, _| {});
+    assert_eq!(fetched(&rig, in_b[0]), STORAGE_ERROR);
+    rig.again(|_, _| assert!(device.unmount() && device.mount(), "mounted anew"));
+    assert_eq!(rig.described().iter().map(|one| one.error_code).collect::<Vec<_>>(), [0, 0]);
+    for partition in 0..4 {
+        let produced = steps::produce_at(&mut rig.connect(), 13, &topic, partition, Batch::of(&["v"]).encode());
         let due = if in_b.contains(&partition) { 1 } else { 2 };
         assert_eq!((produced.error_code, produced.base_offset), (0, due), "partition {partition}");
     }

@@ -2,9 +2,10 @@
 //! `OTTLA_FULL_DISK_CYCLES` says how often it is filled.
 #![expect(clippy::disallowed_methods, reason = "the test fills the disk beside the broker")]
 use kafka_protocol::messages::{
-    DeleteRecordsRequest, DeleteTopicsRequest, GroupId, OffsetCommitRequest,
+    DeleteRecordsRequest, DeleteTopicsRequest, GroupId, IncrementalAlterConfigsRequest, OffsetCommitRequest,
     delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic},
     delete_topics_request::DeleteTopicState,
+    incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig},
     offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic},
 };
 use protocol_tests::{
@@ -14,11 +15,23 @@ use protocol_tests::{
     steps::{self, Topic},
     time::{Stopwatch, pause_ms},
 };
-use std::{fs, io::Write, path::Path, process::Command};
+use std::{
+    fs,
+    io::{Seek, SeekFrom, Write},
+    path::Path,
+    process::Command,
+};
 
 const DISK: &str = "size=224m";
 /// Less than the broker keeps back on a disk of this size, enough for its own records.
 const LEFT_BYTES: u64 = 6 << 20;
+/// What retention leaves of a topic that fills the disk.
+const KEPT_BYTES: u64 = 32 << 20;
+/// More than the write-ahead log takes on such a disk, less than retention gives back.
+const TAKEN_BYTES_MAX: u64 = 90 << 20;
+const CHECKED_MS: u64 = 4_000;
+const RECORD_BYTES: usize = 900_000;
+const EARLIEST: i64 = -2;
 const STORAGE_ERROR: i16 = 56;
 /// Room is looked for once a second, and the first checkpoint after it may take its time.
 const HEALED_MS_MAX: u64 = 30_000;
@@ -47,7 +60,7 @@ fn cycles() -> i64 {
 }
 
 fn large() -> Batch {
-    Batch::records(vec![Record::of("x".repeat(900_000))])
+    Batch::records(vec![Record::of("x".repeat(RECORD_BYTES))])
 }
 
 fn produce(connection: &mut Connection, topic: &Topic) -> i16 {
@@ -104,6 +117,32 @@ fn commit(connection: &mut Connection, topic: &Topic, offset: i64) -> i16 {
         .with_generation_id_or_member_epoch(-1)
         .with_topics(vec![asked]);
     connection.call(8, &request).topics[0].partitions[0].error_code
+}
+
+/// The topic's setting of `retention.bytes`.
+fn keep_bytes(connection: &mut Connection, topic: &Topic, bytes: u64) -> i16 {
+    let config = AlterableConfig::default().with_name(steps::text("retention.bytes"));
+    let config = config.with_config_operation(0).with_value(Some(steps::text(bytes.to_string())));
+    let resource = AlterConfigsResource::default()
+        .with_resource_type(2)
+        .with_resource_name(topic.wire_name().0)
+        .with_configs(vec![config]);
+    let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+    connection.call(1, &request).responses[0].error_code
+}
+
+fn earliest(connection: &mut Connection, topic: &Topic) -> i64 {
+    steps::list_offsets(connection, 8, &topic.name, &[0], EARLIEST)[0].offset
+}
+
+/// Takes what is left of the disk, so much at most; answers how much.
+fn take(rest: &mut fs::File, most: u64) -> u64 {
+    let from = rest.seek(SeekFrom::End(0)).expect("its end");
+    let mut to = from;
+    while to < from + most && rest.write_all(&[1; 4096]).is_ok() {
+        to += 4096;
+    }
+    to - from
 }
 
 /// Asks until it is done.
@@ -168,6 +207,66 @@ fn ops_3_a_full_disk_refuses_records_goes_on_reading_and_heals() {
     for offset in cycles..KEPT + cycles {
         let read = steps::fetch(&mut connection, &kept, offset);
         assert_eq!((read.error_code, read.log_start_offset), (0, cycles));
-        assert!(read.records.is_some_and(|records| records.len() > 900_000), "offset {offset}");
+        assert!(read.records.is_some_and(|records| records.len() > RECORD_BYTES), "offset {offset}");
+    }
+}
+
+#[test]
+fn ops_3_ret_2_retention_goes_on_while_the_disk_is_full_and_makes_the_room_that_heals_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(_mounted) = Mounted::at(directory.path()) else {
+        println!("SKIPPED: no tmpfs can be mounted here, the full disk was NOT tested");
+        return;
+    };
+    // Retention comes late enough that by then not a byte is left.
+    let interval = format!("log.retention.check.interval.ms={CHECKED_MS}");
+    let first = "log.initial.task.delay.ms=1000";
+    let overrides = ["log.segment.delete.delay.ms=0", "log.segment.bytes=8388608", &interval, first];
+    let mut broker = Child::start(free_port(), directory.path(), &overrides);
+    let mut connection = Connection::try_open_at(broker.address()).expect("a connection");
+    let kept = steps::new_topic(&mut connection, 1);
+    let (mut first, mut end) = (0, 0);
+    for cycle in 0..cycles() {
+        assert_eq!(keep_bytes(&mut connection, &kept, 1 << 40), 0);
+        let filled = fill(&mut connection, &kept);
+        assert!(filled > 80, "only {filled} appends");
+        end += filled;
+        let path = directory.path().join("rest");
+        let mut rest = take_the_rest(&path);
+        let taken = rest.metadata().expect("its size").len();
+        rest.set_len(taken.saturating_sub(LEFT_BYTES)).expect("a shorter file");
+        until_done("the setting", || keep_bytes(&mut connection, &kept, KEPT_BYTES));
+        // Not a byte is left, also of what checkpoints give back, when retention comes.
+        let (watch, mut may_take) = (Stopwatch::start(), TAKEN_BYTES_MAX);
+        let mut start = first;
+        while start == first {
+            may_take -= take(&mut rest, may_take);
+            start = earliest(&mut connection, &kept);
+            assert!(watch.elapsed_ms() < HEALED_MS_MAX, "nothing is deleted");
+            pause_ms(50);
+        }
+        assert!(may_take > 0 && start < end, "{may_take} bytes, {start} of {end}");
+        let waited_ms = watch.elapsed_ms();
+        let healed_ms = until_done("producing", || produce(&mut connection, &kept));
+        println!(
+            "cycle {cycle}: full after {filled} appends, retention came after {waited_ms} ms, healed {healed_ms} ms after it"
+        );
+        end += 1;
+        first = start;
+        fs::remove_file(&path).expect("the rest is given back");
+        pause_ms(3_000);
+    }
+    broker.kill();
+    let broker = Child::start(broker.address().port(), directory.path(), &overrides);
+    let mut connection = Connection::try_open_at(broker.address()).expect("a connection");
+    assert_eq!(steps::end_offset(&mut connection, &kept), end);
+    let start = earliest(&mut connection, &kept);
+    assert!(start >= first, "starts at {start}, started at {first}");
+    // As many bytes as are to be kept are.
+    assert!(end - start >= KEPT_BYTES as i64 / RECORD_BYTES as i64, "{start} to {end}");
+    for offset in start..end {
+        let read = steps::fetch(&mut connection, &kept, offset);
+        assert_eq!(read.error_code, 0, "offset {offset}");
+        assert!(read.records.is_some_and(|records| records.len() > RECORD_BYTES), "offset {offset}");
     }
 }

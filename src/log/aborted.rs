@@ -78,6 +78,11 @@ impl AbortedIndex {
         AbortedIndex::Loaded { written: entries.len(), entries }
     }
 
+    /// Only so many of them are in the file.
+    pub fn written(entries: Vec<AbortedEntry>, written: usize) -> AbortedIndex {
+        AbortedIndex::Loaded { entries, written }
+    }
+
     /// `None` until it was read.
     pub fn entries(&self) -> Option<&[AbortedEntry]> {
         match self {

@@ -311,6 +311,11 @@ impl Log {
         }
     }
 
+    /// The directory has failed: the log takes no more records, and what it has is not certain.
+    pub fn is_offline(&self) -> bool {
+        self.shared().failure().is_some()
+    }
+
     /// A leader begins `epoch`: its first record will be the next one (LOG-20).
     pub fn begin_epoch(&self, epoch: LeaderEpoch) {
         let mut writer = self.writer.lock();

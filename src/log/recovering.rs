@@ -269,31 +269,40 @@ impl Opening<'_> {
         let expected = (start == 0).then_some(segment.base());
         let scan = Scan::checked(&*file, start, segment.bytes());
         let reached = self.walk(segment, scan, expected, start)?;
+        self.settle_aborted(segment)?;
         segment.health().set_whole(start..reached.bad.as_ref().map_or(segment.bytes(), |(position, _)| *position));
         Ok(reached)
     }
 
-    /// Keeps the aborted transactions whose markers are not looked at again: they were synced with the snapshot that the
+    /// Of the aborted transactions those whose markers are not looked at again: they were synced with the snapshot that the
     /// producers come from. Those behind it come again with their markers.
     fn recover_aborted(&self, segment: &Arc<Segment>) -> io::Result<()> {
-        let (entries, on_file) = segment.confirmed_aborted(self.producers_from)?;
-        let bytes = (entries.len() * AbortedEntry::BYTES) as u64;
-        let file = self.folder.disk().open(&segment.path(names::TXN_INDEX), OpenMode::Write);
-        match file {
-            // A torn last entry goes too.
-            Ok(file) if !on_file || file.len()? != bytes => {
-                if !on_file {
-                    let mut all = Vec::new();
-                    entries.iter().for_each(|entry| entry.write(&mut all));
-                    file.write_all_at(&all, 0)?;
-                }
-                file.set_len(bytes)?;
-                segment.set_aborted_unsynced();
-            }
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        let (entries, _) = segment.confirmed_aborted(self.producers_from)?;
         segment.set_aborted(AbortedIndex::loaded(entries));
+        Ok(())
+    }
+
+    /// What came of it. A file that only lacks its last entries gets them in time; another is replaced as a whole, synced: a start
+    /// after the next crash may believe all of it, by a newer snapshot.
+    fn settle_aborted(&self, segment: &Arc<Segment>) -> io::Result<()> {
+        let mut found = Vec::new();
+        let entries = segment.read_aborted(<[_]>::to_vec)?;
+        entries.iter().for_each(|entry| entry.write(&mut found));
+        let path = segment.path(names::TXN_INDEX);
+        let written = match self.folder.disk().read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read?,
+        };
+        let is_begun = written.len().is_multiple_of(AbortedEntry::BYTES) && found.starts_with(&written);
+        if !is_begun {
+            self.folder.disk().write_atomic(&path, &found)?;
+        }
+        let there = if is_begun { written.len() / AbortedEntry::BYTES } else { entries.len() };
+        segment.set_aborted(AbortedIndex::written(entries, there));
+        // Whoever was killed may have left the file in memory only.
+        if there > 0 {
+            segment.set_aborted_unsynced();
+        }
         Ok(())
     }
 

@@ -180,11 +180,14 @@ impl Partition {
         self.opened_at.get().copied()
     }
 
-    /// The log, opened (and recovered) if this is its first use: that reads its files, after a crash all that was not synced.
+    /// The log, opened (and recovered) if this is its first use: that reads its files, after a crash all that was not synced. None in a
+    /// directory that has failed, whatever the kernel still has of it (OPS-2).
     pub fn log(self: &Arc<Self>) -> Result<&Arc<Log>, Unavailable> {
-        if let Some(log) = self.log.get() {
-            return Ok(log);
-        }
+        let log = self.log.get().map_or_else(|| self.open(), Ok)?;
+        if log.is_offline() { Err(Unavailable::StorageFailed) } else { Ok(log) }
+    }
+
+    fn open(self: &Arc<Self>) -> Result<&Arc<Log>, Unavailable> {
         if is_hurried() {
             return Err(Unavailable::Cold);
         }

@@ -144,6 +144,22 @@ fn cmp_1_nothing_above_the_high_watermark_or_in_the_active_segment_is_touched() 
 }
 
 #[test]
+fn cmp_1_deleted_records_open_nothing_above_the_high_watermark() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = directory(Arc::new(RealDisk), dir.path());
+    let log = fixture.directory.open_log(&id(0), Arc::new(compacted())).unwrap();
+    for at in 0..20 {
+        put(&log, "k", Some(&at.to_string()));
+    }
+    log.advance_high(Offset::new(2));
+    log.advance_start(None).unwrap().wait().unwrap();
+    let before = read_all(&log, 1);
+    assert!(log.segments.read()[1].base() > Offset::new(3));
+    assert!(!cleaner(&fixture).clean_dirtiest());
+    assert_eq!((read_all(&log, 1), log.cleaned()), (before, None));
+}
+
+#[test]
 fn cmp_2_dirt_and_lag_decide_and_one_bad_log_stops_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = directory(Arc::new(RealDisk), dir.path());

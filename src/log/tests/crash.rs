@@ -1,17 +1,17 @@
 //! Power losses and kills at any moment of a directory's life: what was acknowledged is there afterwards, in order, once.
-use super::*;
+use super::{crash_points::Lives, *};
 use crate::{
-    log::{DirectWrites, LogDirError, LogError, StartMove},
+    log::{DirectWrites, LogDirError, LogError, ReadError, StartMove},
     platform::{Chance, MemoryDisk, OpenMode, SeededChance},
     types::ProducerId,
 };
 use std::{collections::BTreeMap, time::Duration};
 
-const PATH: &str = "/data";
+pub const PATH: &str = "/data";
 const PARTITIONS: i32 = 3;
 
 /// What must be true of one partition across all lives.
-#[derive(Default, Clone)]
+#[derive(Default, Clone, PartialEq, Debug)]
 pub struct Model {
     /// Checksum by base offset: what was appended, whether acknowledged or not.
     batches: BTreeMap<i64, u32>,
@@ -26,10 +26,6 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn end(&self) -> i64 {
-        self.end
-    }
-
     /// The log was cut, durably.
     fn cut(&mut self, log: &Log) {
         (self.start, self.end) = (log.bounds().start().get(), log.bounds().end().get());
@@ -117,7 +113,7 @@ fn known_sequence(log: &Log) -> Option<i32> {
 }
 
 pub struct World {
-    pub models: Vec<Model>,
+    models: Vec<Model>,
     chance: SeededChance,
     /// Followers cut their logs, topics are deleted and made again.
     truncating: bool,
@@ -169,31 +165,6 @@ impl World {
     fn live(&mut self, disk: &MemoryDisk) -> Result<(), String> {
         let power_off = (!self.chance(4)).then(|| 1 + self.chance.u64() % 400);
         self.live_until(disk, power_off)
-    }
-
-    /// The same, until so many changes of the disk were made.
-    pub fn live_until(&mut self, disk: &MemoryDisk, changes: Option<u64>) -> Result<(), String> {
-        let power_off = changes.is_some();
-        if let Some(changes) = changes {
-            disk.power_off_after(changes);
-        }
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_wall_ms(NOW_MS));
-        let mut settings = self.settings();
-        settings.open_files_max = 8;
-        let directory = match LogDir::open(Arc::new(disk.clone()), clock, Path::new(PATH), settings) {
-            Ok(directory) => directory,
-            Err(error @ (LogDirError::Io { .. } | LogDirError::Wal(_))) if power_off => {
-                return if error.to_string().contains("damaged") { Err(error.to_string()) } else { Ok(()) };
-            }
-            Err(error) => return Err(error.to_string()),
-        };
-        let lived = self.live_in(&directory);
-        match lived {
-            Err(Trouble::Io(_)) if probe(disk).is_err() => Ok(()),
-            Err(Trouble::Io(what)) => Err(format!("trouble without cause: {what}")),
-            Err(Trouble::Wrong(what)) => Err(what),
-            Ok(()) => Ok(()),
-        }
     }
 
     /// All logs as a start finds them, everything that must be true of them checked.
@@ -304,14 +275,57 @@ fn follow(log: &Log, batch: CheckedBatch, base: Offset) -> Result<Offset, Troubl
     followed.map(|followed| followed.end).map_err(|error| Trouble::Io(error.to_string()))
 }
 
-/// Opens what a crash left, and checks it.
-pub fn check_image(world: &mut World, image: &MemoryDisk) -> Result<(), String> {
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_wall_ms(NOW_MS));
-    let directory = LogDir::open(Arc::new(image.clone()), clock, Path::new(PATH), world.settings());
-    let directory = directory.map_err(|error| error.to_string())?;
-    world.begin(&directory).map(|_| ()).map_err(|trouble| match trouble {
-        Trouble::Io(what) | Trouble::Wrong(what) => what,
-    })
+impl Lives for World {
+    type Left = Vec<Model>;
+
+    fn live_until(&mut self, disk: &MemoryDisk, changes: Option<u64>) -> Result<(), String> {
+        let power_off = changes.is_some();
+        if let Some(changes) = changes {
+            disk.power_off_after(changes);
+        }
+        let mut settings = self.settings();
+        settings.open_files_max = 8;
+        let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
+        let Some(directory) = begun(disk, clock, settings, power_off)? else { return Ok(()) };
+        ended(disk, self.live_in(&directory))
+    }
+
+    fn check_image(&mut self, image: &MemoryDisk) -> Result<(), String> {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_wall_ms(NOW_MS));
+        let directory = LogDir::open(Arc::new(image.clone()), clock, Path::new(PATH), self.settings());
+        let directory = directory.map_err(|error| error.to_string())?;
+        self.begin(&directory).map(|_| ()).map_err(Trouble::what)
+    }
+
+    fn left(&mut self) -> &mut Vec<Model> {
+        &mut self.models
+    }
+}
+
+/// A directory at the beginning of a life. `None`: the power went.
+pub fn begun(
+    disk: &MemoryDisk,
+    clock: Arc<dyn Clock>,
+    settings: LogDirSettings,
+    power_off: bool,
+) -> Result<Option<Arc<LogDir>>, String> {
+    match LogDir::open(Arc::new(disk.clone()), clock, Path::new(PATH), settings) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(error @ (LogDirError::Io { .. } | LogDirError::Wal(_))) if power_off => {
+            if error.to_string().contains("damaged") { Err(error.to_string()) } else { Ok(None) }
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What is wrong with a life, if anything: trouble is not when the power went.
+pub fn ended(disk: &MemoryDisk, lived: Result<(), Trouble>) -> Result<(), String> {
+    match lived {
+        Err(Trouble::Io(_)) if probe(disk).is_err() => Ok(()),
+        Err(Trouble::Io(what)) => Err(format!("trouble without cause: {what}")),
+        Err(Trouble::Wrong(what)) => Err(what),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Io: may be the power's doing.
@@ -320,10 +334,31 @@ pub enum Trouble {
     Wrong(String),
 }
 
+impl Trouble {
+    pub fn io(error: impl std::fmt::Display) -> Trouble {
+        Trouble::Io(error.to_string())
+    }
+
+    pub fn what(self) -> String {
+        match self {
+            Trouble::Io(what) | Trouble::Wrong(what) => what,
+        }
+    }
+}
+
 impl From<LogError> for Trouble {
     fn from(error: LogError) -> Trouble {
         match error {
             LogError::Damaged { .. } => Trouble::Wrong(error.to_string()),
+            other => Trouble::Io(other.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for Trouble {
+    fn from(error: ReadError) -> Trouble {
+        match error {
+            ReadError::Damaged { .. } => Trouble::Wrong(error.to_string()),
             other => Trouble::Io(other.to_string()),
         }
     }
@@ -340,7 +375,7 @@ fn probe(disk: &MemoryDisk) -> std::io::Result<()> {
     disk.open(Path::new("/probe"), OpenMode::Create)?.write_all_at(b"x", 0)
 }
 
-fn wait(log: &Log, to: Offset) -> Result<(), Trouble> {
+pub fn wait(log: &Log, to: Offset) -> Result<(), Trouble> {
     wait_for(log.synced_mark(), to).map(|_| ()).map_err(|why| Trouble::Io(why.to_string()))
 }
 

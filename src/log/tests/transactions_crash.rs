@@ -13,23 +13,23 @@ const PRODUCERS: u64 = 4;
 
 /// One batch that was appended, whether it survives or not.
 #[derive(Clone, Copy, Debug)]
-struct Event {
-    offset: i64,
-    producer: i64,
-    epoch: i16,
-    ends: Option<TransactionResult>,
+pub struct Event {
+    pub offset: i64,
+    pub producer: i64,
+    pub epoch: i16,
+    pub ends: Option<TransactionResult>,
 }
 
 /// What follows from a list of batches.
 #[derive(Default, PartialEq, Debug)]
-struct Expected {
-    aborted: Vec<AbortedEntry>,
+pub struct Expected {
+    pub aborted: Vec<AbortedEntry>,
     /// First offset by producer.
-    open: BTreeMap<i64, i64>,
+    pub open: BTreeMap<i64, i64>,
     epochs: BTreeMap<i64, i16>,
 }
 
-fn expected(events: &[Event]) -> Expected {
+pub fn expected(events: &[Event]) -> Expected {
     let mut out = Expected::default();
     for event in events {
         out.epochs.insert(event.producer, event.epoch);

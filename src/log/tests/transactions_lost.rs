@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     log::AbortedEntry,
-    platform::{Fault, MemoryDisk, OperationKind},
+    platform::{Fault, MemoryDisk, OperationKind, SeededChance},
     record::TransactionResult,
 };
 use std::{fs, path::PathBuf};
@@ -194,4 +194,35 @@ fn log_23_lost_snapshots_do_not_make_every_segment_read_all_before_it() {
     let is_lost = |name: &str| name.ends_with("index") || name.ends_with("snapshot");
     assert!(starts_within(300, TransactionResult::Abort, is_lost));
     assert!(!starts_within(30, TransactionResult::Abort, is_lost), "the segments are looked at");
+}
+
+/// The producers are noted where the log ends; once it is cut, an older note counts, and what the index has behind it is looked at anew.
+#[test]
+fn off_3_a_power_loss_while_a_log_is_cut_takes_nothing_from_the_index_of_what_is_left() {
+    let config = LogConfig { verify_transactions: false, ..LogConfig::default() };
+    let mut images = 0;
+    for step in 1.. {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = started(&disk, config.clone());
+        append_in(&log, 1, 0, 0).unwrap();
+        end(&log, 1, 1, TransactionResult::Abort);
+        (0..3).for_each(|_| _ = append_synced(&log, batch(1, b"v")));
+        let before = all(&log);
+        assert_eq!(before.len(), 1);
+        fixture.directory.checkpoint().unwrap();
+        disk.power_off_after(step);
+        let cut = log.truncate_to(Offset::new(4));
+        let finished = cut.is_ok() && fixture.directory.checkpoint().is_ok();
+        let chance = SeededChance::new(step);
+        for at in 0..20 {
+            let left = if at % 2 == 0 { disk.crash_with(&chance) } else { disk.crash_in_any_order(&chance) };
+            let (_fixture, log) = started(&left, config.clone());
+            assert_eq!(all(&log), before, "step {step}, image {at}");
+            images += 1;
+        }
+        if finished {
+            break;
+        }
+    }
+    assert!(images > 200, "{images}");
 }

@@ -4,7 +4,7 @@ use crate::{
     log::LogDir,
     node::StartError,
     platform::{Fault, OperationKind},
-    replica::{Moves, ProduceError, Unavailable},
+    replica::{Moves, ProduceError, ReadFault, Unavailable},
 };
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -158,6 +158,9 @@ fn ops_2_a_directory_that_fails_at_run_time_takes_its_partitions_only() {
         disk.clear_faults();
         let failed = life.partitions("first").into_iter().find(|one| in_b.contains(&one.id().partition)).unwrap();
         assert!(failed.append(batch(100, (1, 10)), Acks::All, AppendOrigin::Client).is_err());
+        // Also who reads is told, and asks elsewhere once there is an elsewhere.
+        let read = failed.read(Offset::ZERO, Isolation::ReadUncommitted, 1 << 20, true).unwrap_err();
+        assert!(matches!(read, ReadFault::Unavailable(Unavailable::StorageFailed)), "{read}");
         life.create("later");
         assert_eq!(life.held("later", "/b").len(), 0, "{on:?}");
         life.end();

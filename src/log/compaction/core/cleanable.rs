@@ -39,7 +39,7 @@ pub struct CleaningRules {
 pub struct Cleanable {
     /// Keys are collected from here on.
     pub first_dirty: Offset,
-    /// Always a segment's begin.
+    /// A segment's begin; or the log's start, which may lie within one, where nothing may be compacted.
     pub end: Offset,
     pub clean_bytes: u64,
     pub dirty_bytes: u64,
@@ -79,10 +79,10 @@ pub fn cleanable(log: &LogView, rules: &CleaningRules) -> Cleanable {
         }
     }
     let end = end.max(log.start);
-    let bytes = |wanted: &dyn Fn(usize, &SegmentView) -> bool| {
-        sealed.iter().enumerate().filter(|(at, one)| wanted(*at, one)).map(|(_, one)| one.bytes).sum::<u64>()
+    let bytes = |wanted: &dyn Fn(usize) -> bool| {
+        sealed.iter().enumerate().filter(|(at, _)| wanted(*at)).map(|(_, one)| one.bytes).sum::<u64>()
     };
-    let in_reach = |segment: &SegmentView| segment.base < end;
+    let in_reach = |at: usize| next(at) <= end;
     let waiting = |(at, segment): (usize, &SegmentView)| {
         let oldest = segment.oldest_ms.filter(|oldest| *oldest > 0 && is_dirty(at))?;
         (oldest < rules.now_ms.saturating_sub(rules.max_lag_ms)).then_some(())
@@ -90,8 +90,8 @@ pub fn cleanable(log: &LogView, rules: &CleaningRules) -> Cleanable {
     Cleanable {
         first_dirty,
         end,
-        clean_bytes: bytes(&|at, one| in_reach(one) && !is_dirty(at)),
-        dirty_bytes: bytes(&|at, one| in_reach(one) && is_dirty(at)),
+        clean_bytes: bytes(&|at| in_reach(at) && !is_dirty(at)),
+        dirty_bytes: bytes(&|at| in_reach(at) && is_dirty(at)),
         is_overdue: sealed.iter().enumerate().find_map(waiting).is_some(),
     }
 }
@@ -134,6 +134,20 @@ mod tests {
         assert_eq!((range(&found), found.clean_bytes, found.dirty_bytes), ((20, 40), 200, 200));
         assert_eq!(cleanable(&log(Some(40), 45), &RULES).dirty_bytes, 0);
         assert_eq!(cleanable(&log(None, 0), &RULES).dirty_bytes, 0);
+    }
+
+    #[test]
+    fn cmp_1_a_start_within_the_segment_that_holds_the_limit_opens_nothing_of_it() {
+        for (start, limit) in [(15, 15), (15, 19), (5, 5), (40, 42)] {
+            let moved = LogView { start: Offset::new(start), ..log(None, limit) };
+            let found = cleanable(&moved, &RULES);
+            assert_eq!((range(&found), found.dirty_bytes), ((start, start.max(limit / 10 * 10)), 0), "{start} {limit}");
+        }
+        // Nor where it is the segment's age that keeps it as it is.
+        let rules = CleaningRules { min_lag_ms: 95_000, ..RULES };
+        let moved = LogView { start: Offset::new(15), ..log(None, 45) };
+        assert_eq!(cleanable(&moved, &rules).dirty_bytes, 0);
+        assert_eq!(cleanable(&LogView { start: Offset::new(15), ..log(None, 20) }, &RULES).dirty_bytes, 100);
     }
 
     #[test]
