@@ -246,6 +246,36 @@ fn cmp_7_the_last_batch_of_a_producer_keeps_its_sequence() {
 }
 
 #[test]
+fn cmp_3_what_nothing_stays_of_is_read_once() {
+    for producer in [None, Some(7)] {
+        let dir = tempfile::tempdir().unwrap();
+        let fixture = directory(Arc::new(RealDisk), dir.path());
+        let log = fixture.log(compacted());
+        put(&log, "first", Some("stays"));
+        for sequence in 0..100 {
+            let batch = pairs(&[(Some("k"), Some("v"))]);
+            let batch = if let Some(id) = producer { batch.producer(id, 2, sequence) } else { batch };
+            append(&log, batch.build()).unwrap();
+        }
+        // So many that the producer's last batch stands in a segment of which no record stays.
+        (0..20).for_each(|_| _ = put(&log, "k", Some("newest")));
+        seal(&log);
+        let sealed_bytes = log.size_bytes() - log.segments.read().last().unwrap().bytes();
+        let cleaner = cleaner(&fixture);
+        assert!(cleaner.clean_dirtiest());
+        assert_eq!(told(&log), ["0 first=stays", "120 k=newest"]);
+        // The last batch of a producer stays without its record (CMP-7).
+        let empty = read_all(&log, 1_000).into_iter().find(|header| header.record_count == 0);
+        assert_eq!(empty.map(|header| (header.producer_id, header.base_sequence)), producer.map(|id| (id, 99)));
+        // The segments of these three, of the fillers, and the last of all.
+        let again_bytes = 6 * compacted().segment_bytes;
+        let read_bytes = cleaner.totals().read_bytes;
+        assert!(sealed_bytes > 3 * again_bytes, "{sealed_bytes}");
+        assert!((sealed_bytes..=sealed_bytes + again_bytes).contains(&read_bytes), "{read_bytes} of {sealed_bytes}");
+    }
+}
+
+#[test]
 fn cmp_8_the_batch_before_the_high_watermark_stays_if_empty() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = directory(Arc::new(RealDisk), dir.path());
