@@ -2,8 +2,8 @@
 //! group, each group put in place before the next begins.
 use super::{
     core::{
-        Aborted, AbortedRange, Cleanable, Filter, FilterError, Full, Group, LastRecord, OffsetMap, Ongoing, Outcome,
-        Stretches, collect,
+        Aborted, AbortedRange, Cleanable, Filter, FilterError, Full, Group, LastRecord, Next, OffsetMap, Ongoing,
+        Outcome, Stretches, collect,
     },
     output::{Cleaned, Output},
     reader::{BatchReader, ReadFault},
@@ -223,7 +223,9 @@ impl<'a> Cleaning<'a> {
         let mut group = Group { base: base.get(), taken_bytes: 0, kept_bytes: 0 };
         let mut members = 0;
         while let Some(segment) = segments.get(members) {
-            if members > 0 && !group.fits(segment.bytes(), last_of(members), segment_bytes) {
+            let bytes = segment.bytes();
+            let staying_bytes = self.stretches.staying_bytes(segment.base(), bytes);
+            if members > 0 && !group.fits(&Next { bytes, staying_bytes, last: last_of(members) }, segment_bytes) {
                 break;
             }
             members += 1;

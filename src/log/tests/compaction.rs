@@ -7,6 +7,7 @@ mod transactions;
 use super::*;
 use crate::{
     log::{Cleaner, CleanerSettings, SyncPolicy},
+    platform::{Operation, OperationKind},
     record::{Codec, CompressionLevels, records},
     types::{ProducerEpoch, ProducerId},
 };
@@ -321,6 +322,30 @@ fn cmp_10_small_segments_become_one_and_indexes_lead_to_every_record() {
     assert_eq!(log.cleaned(), Some(log.segments.read().last().unwrap().base()));
     let text = std::fs::read_to_string(dir.path().join("cleaner-offset-checkpoint")).unwrap();
     assert_eq!(text.trim_end(), format!("0\n1\nt 0 {}", log.cleaned().unwrap()));
+}
+
+#[test]
+fn cmp_10_segments_of_which_little_stays_become_one_and_are_synced_together() {
+    let disk = MemoryDisk::new();
+    let fixture = directory(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(compacted());
+    for at in 0..100 {
+        put(&log, "k", Some("v"));
+        if at % 20 == 0 {
+            put(&log, &at.to_string(), Some("stays"));
+        }
+    }
+    seal(&log);
+    let (before, done) = (log.segments(), disk.operations().len());
+    assert!(cleaner(&fixture).clean_dirtiest());
+    assert!(before > 20 && log.segments() <= 4, "{before} became {}", log.segments());
+    // Of one group: all of its files are written before the first of them is synced.
+    let operations = disk.operations();
+    let of_output = |one: &&Operation| one.path.extension().is_some_and(|end| end == "cleaned");
+    let mut kinds: Vec<_> = operations[done..].iter().filter(of_output).map(|one| one.kind).collect();
+    kinds.retain(|kind| matches!(kind, OperationKind::Write | OperationKind::Sync));
+    kinds.dedup();
+    assert_eq!(kinds, [OperationKind::Write, OperationKind::Sync].repeat(log.segments() - 1));
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod transactions;
 pub use cleanable::{Cleanable, CleaningRules, LogView, SegmentView, cleanable};
 pub use collecting::collect;
 pub use filter::{Filter, FilterError, LastRecord, Outcome};
-pub use grouping::Group;
+pub use grouping::{Group, Next};
 pub use offset_map::{Full, OffsetMap};
 pub use pace::Pace;
 pub use stretches::Stretches;

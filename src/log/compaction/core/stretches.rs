@@ -1,5 +1,8 @@
 //! Which stretches of the dirty part have no record that stays: they are not read a second time.
-use crate::{record::BatchHeader, types::Offset};
+use crate::{
+    record::{BatchHeader, HEADER_BYTES},
+    types::Offset,
+};
 use std::ops::Range;
 
 /// Beyond so many, stretches are read again whatever is in them: what is known of them stays within some MB.
@@ -11,8 +14,19 @@ struct Stretch {
     segment: Offset,
     first: Offset,
     bytes: Range<u64>,
-    /// It has the last record of a key, or another batch that stays.
-    stays: bool,
+    records: u64,
+    /// Records that stay, and batches that do without one.
+    staying: u64,
+}
+
+impl Stretch {
+    /// About what is left of it: records are taken for equally large, each with a batch of its own.
+    fn staying_bytes(&self) -> u64 {
+        let bytes = self.bytes.end - self.bytes.start;
+        let records = u128::from(bytes) * u128::from(self.staying) / u128::from(self.records.max(1));
+        let headers = self.staying.saturating_mul(HEADER_BYTES as u64);
+        u64::try_from(records).unwrap_or(bytes).saturating_add(headers).min(bytes)
+    }
 }
 
 /// In the order of their offsets, which never overlap.
@@ -28,6 +42,7 @@ pub struct Stretches {
 #[derive(Default, Debug)]
 struct Now {
     first: Option<Offset>,
+    records: u64,
     /// One of them may stay whatever the last records of its keys are, or none knows where it belongs.
     stays: bool,
 }
@@ -42,17 +57,18 @@ impl Stretches {
         };
         self.now.stays |= header.is_control() || header.is_transactional() || first < self.end;
         self.now.first.get_or_insert(first);
+        self.now.records += header.record_count.max(0) as u64;
         self.end = self.end.max(last.next());
     }
 
     /// The batches since the last call are all that these bytes of the segment at `segment` hold. Those that begin before `from`
     /// were not collected.
     pub fn note(&mut self, segment: Offset, bytes: Range<u64>, from: Offset) {
-        let Now { first, stays } = std::mem::take(&mut self.now);
+        let Now { first, records, stays } = std::mem::take(&mut self.now);
         if let Some(first) = first.filter(|first| !stays && *first >= from)
             && self.noted.len() < STRETCHES_MAX
         {
-            self.noted.push(Stretch { segment, first, bytes, stays: false });
+            self.noted.push(Stretch { segment, first, bytes, records, staying: 0 });
         }
     }
 
@@ -62,24 +78,33 @@ impl Stretches {
         for offset in staying {
             let behind = self.noted.partition_point(|stretch| stretch.first <= offset);
             if let Some(stretch) = behind.checked_sub(1).and_then(|at| self.noted.get_mut(at)) {
-                stretch.stays = true;
+                stretch.staying += 1;
             }
         }
     }
 
     /// What of a segment of so many bytes has to be read.
     pub fn wanted(&self, segment: Offset, bytes: u64) -> Vec<Range<u64>> {
-        let from = self.noted.partition_point(|stretch| stretch.segment < segment);
-        let own = self.noted.get(from..).unwrap_or_default().iter().take_while(|stretch| stretch.segment == segment);
         let mut wanted = Vec::new();
         let mut at = 0;
-        for gone in own.filter(|stretch| !stretch.stays) {
+        for gone in self.of(segment).filter(|stretch| stretch.staying == 0) {
             wanted.push(at..gone.bytes.start);
             at = gone.bytes.end;
         }
         wanted.push(at..bytes);
         wanted.retain(|range| !range.is_empty());
         wanted
+    }
+
+    /// About how many of a segment's bytes stay, where nothing is known all of them.
+    pub fn staying_bytes(&self, segment: Offset, bytes: u64) -> u64 {
+        let goes = |stretch: &Stretch| stretch.bytes.end - stretch.bytes.start - stretch.staying_bytes();
+        bytes.saturating_sub(self.of(segment).map(goes).sum())
+    }
+
+    fn of(&self, segment: Offset) -> impl Iterator<Item = &Stretch> {
+        let from = self.noted.partition_point(|stretch| stretch.segment < segment);
+        self.noted.get(from..).unwrap_or_default().iter().take_while(move |stretch| stretch.segment == segment)
     }
 }
 
@@ -126,6 +151,21 @@ mod tests {
         assert_eq!(stretches.wanted(offset(40), 100), [0..100]);
         assert_eq!(stretches.wanted(offset(0), 400), [0..250, 300..400]);
         assert_eq!(stretches.wanted(offset(7), 5), [0..5], "nothing is known of it");
+    }
+
+    #[test]
+    fn cmp_10_what_stays_of_a_segment_is_told_by_the_number_of_last_records() {
+        let mut stretches = Stretches::default();
+        for base in 0..100 {
+            stretches.batch(&plain(base));
+        }
+        stretches.note(offset(0), 0..100_000, offset(0));
+        assert_eq!(stretches.staying_bytes(offset(0), 100_500), 500);
+        stretches.mark([3, 50, 99].map(offset).into_iter());
+        assert_eq!(stretches.staying_bytes(offset(0), 100_500), 3_000 + 3 * HEADER_BYTES as u64 + 500);
+        stretches.mark((0..97).map(offset));
+        assert_eq!(stretches.staying_bytes(offset(0), 100_500), 100_500);
+        assert_eq!(stretches.staying_bytes(offset(7), 10), 10, "nothing is known of it");
     }
 
     #[test]
