@@ -17,6 +17,7 @@ mod gaps;
 mod held;
 mod last_stop;
 mod moving;
+mod old_segments;
 mod producers;
 mod put_back;
 mod read;
