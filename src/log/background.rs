@@ -1,6 +1,7 @@
 //! The thread of a log directory: takes checkpoints when they are due, removes what was deleted, forgets idle producers.
-use crate::log::{log_dir::LogDir, log_dir_error::LogDirError};
+use crate::log::{Commits, Yielding, log_dir::LogDir, log_dir_error::LogDirError, shared::Leaving};
 use std::{
+    collections::VecDeque,
     io,
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
@@ -21,6 +22,14 @@ struct Background {
     checkpointed: Duration,
     expired: Duration,
     load: Load,
+    removing: Removing,
+}
+
+/// Deleted files whose time has come, and how their removal makes way for commits.
+#[derive(Default)]
+struct Removing {
+    left: VecDeque<Leaving>,
+    yielding: Option<Yielding>,
 }
 
 /// What came into the write-ahead log between two looks.
@@ -60,9 +69,10 @@ impl LogDir {
         let (shared, directory) = (self.shared.clone(), Arc::downgrade(self));
         let body = move || {
             let mut state = Background::default();
-            while shared.alarm.wait(LogDir::TICK) {
+            let mut at_most = LogDir::TICK;
+            while shared.alarm.wait(at_most) {
                 match Weak::upgrade(&directory) {
-                    Some(directory) => directory.tick(&mut state),
+                    Some(directory) => at_most = directory.tick(&mut state),
                     None => return,
                 }
             }
@@ -72,7 +82,8 @@ impl LogDir {
         Ok(())
     }
 
-    fn tick(&self, state: &mut Background) {
+    /// Answers how long to wait for the next.
+    fn tick(&self, state: &mut Background) -> Duration {
         let now = self.shared.clock.monotonic();
         self.look_at_space();
         self.keep_reserve();
@@ -80,7 +91,6 @@ impl LogDir {
             // Nobody may have waited for what was in the commit that failed.
             self.shared.fail(error.to_string());
         }
-        self.remove_left(now);
         self.flush_due();
         let unsaved = self.shared.unsaved_bytes.load(Ordering::Relaxed);
         let much = unsaved >= self.settings.checkpoint_wal_bytes || state.load.burst_is_over(now, unsaved);
@@ -98,6 +108,7 @@ impl LogDir {
                 log.expire_producers();
             });
         }
+        self.remove_due(&mut state.removing)
     }
 
     fn take_checkpoint(&self, state: &mut Background, now: Duration) {
@@ -115,6 +126,11 @@ impl LogDir {
                 tracing::error!(directory = %self.path().display(), "the checkpoint failed: {error}");
             }
         }
+    }
+
+    /// Of its write-ahead log.
+    pub fn commits(&self) -> Commits {
+        self.shared.wal.commits()
     }
 
     /// `flush.ms` of logs without the write-ahead log, exact to about a second.
@@ -136,15 +152,41 @@ impl LogDir {
     /// Removes deleted files and directories whose time has come.
     pub fn remove_left(&self, now: Duration) {
         let due: Vec<_> = self.shared.leaving.lock().extract_if(.., |one| one.due <= now).collect();
-        for one in due {
-            let disk = &self.shared.disk;
-            let removed = if one.is_dir { disk.remove_dir_all(&one.path) } else { disk.remove_file(&one.path) };
-            match removed {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!(path = %one.path.display(), "a deleted log could not be removed: {error}");
-                }
-                _ => {}
+        due.iter().for_each(|one| self.remove(one));
+    }
+
+    /// As `remove_left`, with a rest where commits wait for it: each removal is work for the filesystem's journal and the disk.
+    /// Answers after how long to go on.
+    fn remove_due(&self, removing: &mut Removing) -> Duration {
+        let clock = &self.shared.clock;
+        let begun = clock.monotonic();
+        removing.left.extend(self.shared.leaving.lock().extract_if(.., |one| one.due <= begun));
+        let yielding = removing.yielding.get_or_insert_with(|| Yielding::begin(begun, self.commits()));
+        while !removing.left.is_empty() {
+            let now = clock.monotonic();
+            let wait = yielding.wait(now, || self.commits());
+            // Whoever is refused for want of room waits for the removal itself.
+            if !wait.is_zero() && !self.shared.space.is_short() {
+                return wait;
             }
+            if now >= begun + LogDir::TICK {
+                // The thread has other things to look at.
+                return Duration::ZERO;
+            }
+            removing.left.pop_front().iter().for_each(|one| self.remove(one));
+        }
+        removing.yielding = None;
+        LogDir::TICK
+    }
+
+    fn remove(&self, one: &Leaving) {
+        let disk = &self.shared.disk;
+        let removed = if one.is_dir { disk.remove_dir_all(&one.path) } else { disk.remove_file(&one.path) };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %one.path.display(), "a deleted log could not be removed: {error}");
+            }
+            _ => {}
         }
     }
 }

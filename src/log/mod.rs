@@ -26,6 +26,7 @@ mod lookup;
 mod lost_notes;
 mod moving;
 mod names;
+mod old_segments;
 mod opening;
 mod partition_dirs;
 mod producer_snapshot;
@@ -48,6 +49,7 @@ mod trimming;
 mod verification;
 pub mod wal;
 mod watermark;
+mod yielding;
 
 pub use aborted::AbortedEntry;
 pub use append::{AppendError, Appended};
@@ -60,6 +62,7 @@ pub use log_dir::LogDir;
 pub use log_dir_error::LogDirError;
 pub use moving::{MoveError, Moving, Progress, settle_duplicates};
 pub use names::may_move;
+pub use old_segments::delete_old_segments;
 pub use partition_dirs::{AskEarlier, Earlier};
 pub use producer_state::{AppendOrigin, ProducerError, ProducerView};
 pub use properties::MetaProperties;
@@ -69,6 +72,7 @@ pub use transactions::AppendTerms;
 pub use trimming::StartMove;
 pub use verification::{Question, VerificationGuard};
 pub use watermark::{Closed, Reached, Watermark};
+pub use yielding::{Commits, Yielding};
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ mod held;
 mod last_stop;
 mod mixed;
 mod moving;
+mod old_segments;
 mod producers;
 mod put_back;
 mod read;

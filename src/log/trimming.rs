@@ -1,7 +1,7 @@
-//! Making a log shorter: at its end (a follower that diverged), at its start (DeleteRecords, retention).
+//! Making a log shorter: at its end (a follower that diverged), at its start (DeleteRecords).
 use crate::{
     log::{
-        AppendError, Closed, LogConfig,
+        AppendError, Closed,
         known::Known,
         log::{Log, LogError, Writer},
         names,
@@ -11,7 +11,6 @@ use crate::{
         transactions::Unstable,
         wal::{Committed, EntryHead, EntryKind, WalError},
     },
-    platform::OpenMode,
     types::{LogBounds, Offset},
 };
 use parking_lot::{Condvar, Mutex};
@@ -222,147 +221,9 @@ impl Log {
         Ok(moved)
     }
 
-    fn show_start(&self, to: Offset) {
+    pub(in crate::log) fn show_start(&self, to: Offset) {
         self.shown.lock().bounds.advance_start(to);
         self.epochs.lock().truncate_start(to);
-    }
-
-    /// Deletes the oldest segments that retention no longer wants: too old, too many bytes, or below the log's start
-    /// (RET-1 to RET-4). Answers how many went.
-    pub fn delete_old_segments(&self) -> Result<usize, LogError> {
-        let config = self.config();
-        let _reshaping = self.reshaping.lock();
-        let mut writer = self.writer.lock();
-        if writer.closed.is_some() {
-            return Ok(0);
-        }
-        let leaving = self.deletable(&config).map_err(LogError::io("read", self.path()))?;
-        if leaving.is_empty() {
-            return Ok(0);
-        }
-        if leaving.last().is_some_and(|last| Arc::ptr_eq(last, &writer.active)) {
-            self.roll(&mut writer).map_err(LogError::io("roll", self.path()))?;
-        }
-        let first = {
-            let segments = self.segments.read();
-            segments[leaving.len()].base()
-        };
-        let start = first.max(self.bounds().start());
-        self.secure_snapshot(&mut writer, first).map_err(LogError::io("sync", self.path()))?;
-        self.list_for_checkpoint(&mut writer);
-        let waiter = Arc::new(Waiter::default());
-        let reach: Arc<dyn Committed> = waiter.clone();
-        match self.shared().wal.append(&self.entry(EntryKind::LogStart, start), &[], Some((&reach, start))) {
-            // What is deleted here may be what makes room: then the new segment's name is made durable instead.
-            Err(WalError::DiskFull { .. }) => {
-                self.shared().disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
-            }
-            other => {
-                other?;
-                // Durable before the first file goes: a first segment that is missing without it is damage. Appends go on, and a
-                // checkpoint that gives the entry's place back notes the start that it says.
-                self.show_start(start);
-                drop(writer);
-                waiter.wait()?;
-                writer = self.writer.lock();
-                if writer.closed.is_some() {
-                    return Ok(0);
-                }
-            }
-        }
-        self.segments.write().drain(..leaving.len());
-        self.show_start(start);
-        writer.sealed_dirty.retain(|segment| segment.base() >= first);
-        let gone = writer.snapshots.extract_if(.., |at| *at < first).collect::<Vec<_>>();
-        writer.unsynced_snapshots.retain(|at| *at >= first);
-        // The next checkpoint syncs the renames before it forgets the log start (LOG-18).
-        writer.new_folder = true;
-        for segment in &leaving {
-            for suffix in names::OF_SEGMENT {
-                self.leave(names::of_offset(segment.base(), suffix), config.file_delete_delay_ms);
-            }
-        }
-        if !gone.is_empty() {
-            // A crash may bring back any of the segments, with holes between them: then the snapshots are needed.
-            self.shared().disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
-        }
-        for snapshot in gone {
-            self.leave(names::of_offset(snapshot, names::SNAPSHOT), config.file_delete_delay_ms);
-        }
-        tracing::info!(log = %self.id, segments = leaving.len(), log_start = %start, "old segments are deleted");
-        Ok(leaving.len())
-    }
-
-    /// The producers at the new beginning are durable before what they follow from goes (RET-5).
-    fn secure_snapshot(&self, writer: &mut Writer, at: Offset) -> io::Result<()> {
-        let Some(unsynced) = writer.unsynced_snapshots.iter().position(|unsynced| *unsynced == at) else {
-            return Ok(());
-        };
-        let path = self.folder.file(names::of_offset(at, names::SNAPSHOT));
-        self.shared().disk.open(&path, OpenMode::Write)?.sync_data()?;
-        self.shared().disk.sync_dir(&self.path())?;
-        writer.unsynced_snapshots.remove(unsynced);
-        Ok(())
-    }
-
-    fn leave(&self, name: String, delay_ms: u64) {
-        let to = self.folder.file(format!("{name}{}", names::DELETED));
-        // A file that was never made, or is gone already, is no failure (LOG-24).
-        if self.shared().disk.rename(&self.folder.file(name), &to).is_ok() {
-            self.shared().remove_later(to, false, delay_ms);
-        }
-    }
-
-    /// The prefix of segments that may go. The active one only when all of it is below the high watermark.
-    fn deletable(&self, config: &LogConfig) -> io::Result<Vec<Arc<Segment>>> {
-        let bounds = self.bounds();
-        let segments = self.segments.read().clone();
-        let now_ms = self.shared().clock.wall_ms();
-        let mut bytes: u64 = segments.iter().map(|segment| segment.bytes()).sum();
-        let mut leaving = Vec::new();
-        for (at, segment) in segments.iter().enumerate() {
-            let next = segments.get(at + 1).map_or(bounds.end(), |next| next.base());
-            let active = at + 1 == segments.len();
-            if next > bounds.high() || (active && segment.bytes() == 0) {
-                break;
-            }
-            let mut wanted = active || next > bounds.start();
-            if config.delete && wanted {
-                let too_many = config.retention_bytes.is_some_and(|most| bytes - segment.bytes() >= most);
-                wanted = !too_many && !self.is_too_old(&segments[at..], config, now_ms)?;
-            }
-            if wanted {
-                break;
-            }
-            bytes -= segment.bytes();
-            leaving.push(segment.clone());
-        }
-        Ok(leaving)
-    }
-
-    /// Is the first of these segments too old? One whose file is lost is so when the next one is: it was written before.
-    fn is_too_old(&self, segments: &[Arc<Segment>], config: &LogConfig, now_ms: i64) -> io::Result<bool> {
-        let (Some(retention_ms), Some((segment, later))) = (config.retention_ms, segments.split_first()) else {
-            return Ok(false);
-        };
-        let largest = match segment.largest_timestamp() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.is_too_old(later, config, now_ms),
-            largest => largest?,
-        };
-        let largest = largest.map(|largest| largest.timestamp_ms).filter(|at| *at >= 0);
-        let newest_ms = match largest {
-            Some(largest) => Some(largest),
-            // Records without times are as old as their file. One that compaction left nothing of must not hold back what
-            // comes behind it.
-            None => match segment.file()?.modified_ms()? {
-                None if segment.bytes() == 0 => return Ok(true),
-                modified => modified,
-            },
-        };
-        if let Some(ahead_ms) = largest.and_then(|largest| largest.checked_sub(now_ms)).filter(|ahead| *ahead > 0) {
-            tracing::warn!(log = %self.id, segment = %segment.base(), ahead_ms, "a record's time lies in the future: retention.ms waits for it");
-        }
-        Ok(newest_ms.is_some_and(|newest_ms| now_ms.saturating_sub(newest_ms) > retention_ms))
     }
 
     pub(in crate::log) fn close(&self, why: Closed) {

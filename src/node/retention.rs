@@ -1,12 +1,28 @@
-//! Old segments go, and what deleted topics left behind: every partition is looked at, one after the other, each `log.retention.check.interval.ms`.
+//! Old segments go, and what deleted topics left behind: every partition is looked at, some at a time, each `log.retention.check.interval.ms`.
 use super::history::removed_topics;
-use crate::{image::Image, log::LogId, quorum::MetadataLog, replica::Partitions, types::TopicId};
+use crate::{
+    image::Image,
+    log::{Commits, Log, LogId, Yielding, delete_old_segments},
+    platform::Clock,
+    quorum::MetadataLog,
+    replica::{Partition, Partitions},
+    types::TopicId,
+};
 use arc_swap::ArcSwap;
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, time};
+use std::{ops::Add, sync::Arc, time::Duration};
+use tokio::{runtime::Handle, sync::watch, time};
+
+/// So many partitions are looked at together and wait for the same commit; nothing else reshapes their logs meanwhile.
+const ROUND_LOGS: usize = 16;
 
 /// Runs until `stopping` turns true. The deletions themselves run on a blocking thread.
-pub async fn run(partitions: Arc<Partitions>, first: Duration, every: Duration, mut stopping: watch::Receiver<bool>) {
+pub async fn run(
+    partitions: Arc<Partitions>,
+    clock: Arc<dyn Clock>,
+    first: Duration,
+    every: Duration,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut wait = first;
     loop {
         tokio::select! {
@@ -14,27 +30,48 @@ pub async fn run(partitions: Arc<Partitions>, first: Duration, every: Duration, 
             () = time::sleep(wait) => {}
         }
         wait = every;
-        let (partitions, stopping) = (partitions.clone(), stopping.clone());
-        let pass = tokio::task::spawn_blocking(move || delete_old(&partitions, &stopping));
+        let (partitions, clock, stopping) = (partitions.clone(), clock.clone(), stopping.clone());
+        let pass = tokio::task::spawn_blocking(move || delete_old(&partitions, &*clock, &stopping));
         if let Err(error) = pass.await {
             tracing::error!(%error, "the retention pass ended early");
         }
     }
 }
 
-fn delete_old(partitions: &Partitions, stopping: &watch::Receiver<bool>) {
-    for topic in partitions.topics() {
-        for partition in topic.partitions.iter().flatten() {
-            if *stopping.borrow() {
+fn delete_old(partitions: &Partitions, clock: &dyn Clock, stopping: &watch::Receiver<bool>) {
+    let directories = partitions.directories();
+    let commits = || directories.iter().map(|directory| directory.commits()).fold(Commits::default(), Add::add);
+    let mut yielding = Yielding::begin(clock.monotonic(), commits());
+    let mut rest = || {
+        loop {
+            let wait = yielding.wait(clock.monotonic(), commits);
+            if wait.is_zero() || *stopping.borrow() {
                 return;
             }
-            // Nothing was written to a log that is not open; it is opened for this once in a while all the same.
-            let Ok(log) = partition.log() else { continue };
-            match log.delete_old_segments() {
-                Ok(0) => {}
-                Ok(segments) => tracing::info!(partition = %partition.id(), segments, "old segments deleted"),
-                Err(error) => tracing::warn!(partition = %partition.id(), %error, "old segments stay"),
-            }
+            let mut stopping = stopping.clone();
+            let stopped = async move { _ = time::timeout(wait, stopping.wait_for(|stop| *stop)).await };
+            Handle::current().block_on(stopped);
+        }
+    };
+    let topics = partitions.topics();
+    let all: Vec<_> = topics.iter().flat_map(|topic| topic.partitions.iter().flatten()).collect();
+    for round in all.chunks(ROUND_LOGS) {
+        if *stopping.borrow() {
+            return;
+        }
+        delete_of(round, &mut rest);
+    }
+}
+
+fn delete_of(round: &[&Arc<Partition>], rest: &mut dyn FnMut()) {
+    // Nothing was written to a log that is not open; it is opened for this once in a while all the same.
+    let open: Vec<_> = round.iter().filter_map(|partition| Some((partition.id(), partition.log().ok()?))).collect();
+    let logs: Vec<&Log> = open.iter().map(|(_, log)| log.as_ref()).collect();
+    for ((partition, _), deleted) in open.iter().zip(delete_old_segments(&logs, rest)) {
+        match deleted {
+            Ok(0) => {}
+            Ok(segments) => tracing::info!(%partition, segments, "old segments deleted"),
+            Err(error) => tracing::warn!(%partition, %error, "old segments stay"),
         }
     }
 }

@@ -297,7 +297,7 @@ fn expire(parts: &NodeParts, partitions: &Arc<Partitions>, stopping: watch::Rece
     let log = &parts.config.log;
     let first = Duration::from_millis(log.initial_task_delay_ms);
     let every = Duration::from_millis(log.retention_check_interval_ms.max(1));
-    tokio::spawn(retention::run(partitions.clone(), first, every, stopping))
+    tokio::spawn(retention::run(partitions.clone(), parts.clock.clone(), first, every, stopping))
 }
 
 fn serve(http: Http, pages: Arc<NodePages>, mut stopping: watch::Receiver<bool>) -> JoinHandle<()> {

@@ -5,19 +5,23 @@ use super::{
     core::{Cleanable, Pace},
 };
 use crate::{
-    log::{Log, LogDir, LogDirError, LogId},
+    log::{Log, LogDir, LogDirError, LogId, Yielding},
     platform::Clock,
     types::TopicId,
 };
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use std::{
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     io,
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
+
+/// How long a thread of compaction has a processor before it lets others go first.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Settings of compaction that are no topic's (`log.cleaner.*`).
 #[derive(Clone, PartialEq, Debug)]
@@ -221,9 +225,24 @@ impl Cleaner {
         }
         let settings = self.settings.load_full();
         let share = |bytes: u64| usize::try_from(bytes / settings.threads.max(1) as u64).unwrap_or(usize::MAX);
+        let yielding = RefCell::new(Yielding::begin(self.clock.monotonic(), directory.commits()));
+        let turn = Cell::new(self.clock.monotonic());
         let spend = |bytes: u64| {
-            let pause = self.pace.lock().spend(self.clock.monotonic(), bytes);
-            pause.is_zero() && self.bell.is_current(generation) || self.bell.wait(generation, pause)
+            let now = self.clock.monotonic();
+            let mut pause =
+                self.pace.lock().spend(now, bytes).max(yielding.borrow_mut().wait(now, || directory.commits()));
+            if now.saturating_sub(turn.get()) >= TURN {
+                // Those who commit and answer need a processor often and for a moment: a few of them would wait for a whole turn of the kernel's.
+                std::thread::yield_now();
+                turn.set(self.clock.monotonic());
+            }
+            while !pause.is_zero() {
+                if !self.bell.wait(generation, pause) {
+                    return false;
+                }
+                pause = yielding.borrow_mut().wait(self.clock.monotonic(), || directory.commits());
+            }
+            self.bell.is_current(generation)
         };
         let resources = Resources {
             map_bytes: share(settings.map_bytes),

@@ -2,8 +2,8 @@
 //! group, each group put in place before the next begins.
 use super::{
     core::{
-        Aborted, AbortedRange, Cleanable, Filter, FilterError, Full, Group, LastRecord, OffsetMap, Ongoing, Outcome,
-        collect,
+        Aborted, AbortedRange, Cleanable, Filter, FilterError, Full, Group, LastRecord, Next, OffsetMap, Ongoing,
+        Outcome, Stretches, collect,
     },
     output::{Cleaned, Output},
     reader::{BatchReader, ReadFault},
@@ -83,6 +83,7 @@ pub struct Cleaning<'a> {
     resources: &'a Resources<'a>,
     reader: BatchReader,
     figures: CleanFigures,
+    stretches: Stretches,
 }
 
 /// What is known of transactions from one group to the next.
@@ -101,7 +102,7 @@ enum Piece {
 impl<'a> Cleaning<'a> {
     pub fn new(log: &'a Arc<Log>, resources: &'a Resources<'a>) -> Cleaning<'a> {
         let reader = BatchReader::new(resources.buffer_bytes);
-        Cleaning { log, resources, reader, figures: CleanFigures::default() }
+        Cleaning { log, resources, reader, figures: CleanFigures::default(), stretches: Stretches::default() }
     }
 
     /// Cleans up to the answered offset, which is what the next run begins with.
@@ -113,6 +114,7 @@ impl<'a> Cleaning<'a> {
         if end <= plan.first_dirty {
             return Ok((plan.first_dirty, self.figures));
         }
+        self.mark(&map, plan);
         let count = segments.partition_point(|segment| segment.base() < end);
         let mut carried = Carried::default();
         let mut first = 0;
@@ -171,12 +173,22 @@ impl<'a> Cleaning<'a> {
                     if full {
                         return Ok((map, aborted));
                     }
+                    self.stretches.batch(header);
                 }
+                self.stretches.note(segment.base(), position..position + chunk.len() as u64, plan.first_dirty);
             }
             // Offsets may be missing at a segment's end: it is done all the same.
             map.set_end(segments.get(at + 1).map_or(plan.end, |next| next.base()).min(plan.end));
         }
         Ok((map, aborted))
+    }
+
+    /// What is known to stay: the last record of each key, and without records the last batch of each producer (CMP-7) and the one
+    /// before the high watermark (CMP-8). Whatever a producer or the high watermark goes on to lies behind the dirty part.
+    fn mark(&mut self, map: &OffsetMap, plan: &Cleanable) {
+        self.stretches.mark(map.lasts());
+        self.stretches.mark(self.last_records().into_values().filter_map(|last| last.data));
+        self.stretches.mark(Offset::from_wire(plan.end.get() - 1).into_iter());
     }
 
     fn position_of(&self, segment: &Arc<Segment>, offset: Offset) -> Result<u64, CleanError> {
@@ -211,7 +223,9 @@ impl<'a> Cleaning<'a> {
         let mut group = Group { base: base.get(), taken_bytes: 0, kept_bytes: 0 };
         let mut members = 0;
         while let Some(segment) = segments.get(members) {
-            if members > 0 && !group.fits(segment.bytes(), last_of(members), segment_bytes) {
+            let bytes = segment.bytes();
+            let staying_bytes = self.stretches.staying_bytes(segment.base(), bytes);
+            if members > 0 && !group.fits(&Next { bytes, staying_bytes, last: last_of(members) }, segment_bytes) {
                 break;
             }
             members += 1;
@@ -243,24 +257,27 @@ impl<'a> Cleaning<'a> {
         filter: &mut Filter<'_>,
         output: &mut Output,
     ) -> Result<(), CleanError> {
-        let mut left = segment.bytes();
+        let wanted = self.stretches.wanted(segment.base(), segment.bytes());
+        let mut left = wanted.iter().map(|range| range.end - range.start).sum();
         if !self.log.shared().space.has_room(left) {
             return Err(CleanError::DiskFull);
         }
         let file = segment.file().map_err(|source| self.io(source))?;
-        self.reader.begin(0, segment.bytes());
         let (mut made, mut pieces) = (BytesMut::new(), Vec::new());
-        while let Some((_, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
-            if !self.log.holds(group) {
-                return Err(CleanError::Aborted);
-            }
-            let before = output.bytes();
-            filter_chunk(chunk, filter, output, &mut left, &mut made, &mut pieces)
-                .map_err(|fault| CleanError::Batch { log: self.log.id().to_string(), fault })?;
-            write_pieces(chunk, &made, &pieces, output).map_err(|source| io_fault(self.log, source))?;
-            self.figures.read_bytes += chunk.len() as u64;
-            if !(self.resources.spend)(chunk.len() as u64 + output.bytes() - before) {
-                return Err(CleanError::Aborted);
+        for range in wanted {
+            self.reader.begin(range.start, range.end);
+            while let Some((_, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
+                if !self.log.holds(group) {
+                    return Err(CleanError::Aborted);
+                }
+                let before = output.bytes();
+                filter_chunk(chunk, filter, output, &mut left, &mut made, &mut pieces)
+                    .map_err(|fault| CleanError::Batch { log: self.log.id().to_string(), fault })?;
+                write_pieces(chunk, &made, &pieces, output).map_err(|source| io_fault(self.log, source))?;
+                self.figures.read_bytes += chunk.len() as u64;
+                if !(self.resources.spend)(chunk.len() as u64 + output.bytes() - before) {
+                    return Err(CleanError::Aborted);
+                }
             }
         }
         Ok(())

@@ -19,8 +19,9 @@ use std::{
     sync::Arc,
 };
 
-/// Bytes written before the kernel is asked to bring them to the disk, so that the sync at the end finds little.
-const WRITEBACK_BYTES: u64 = 8 << 20;
+/// Bytes written before the kernel is asked to bring them to the disk, so that the sync at the end finds little. No more: the
+/// next commit of the write-ahead log waits behind them.
+const WRITEBACK_BYTES: u64 = 1 << 20;
 
 /// A segment that is being written and is no part of its log yet.
 pub struct Output {
@@ -105,7 +106,7 @@ impl Output {
         if let Some(largest) = self.largest {
             self.times.push(largest);
         }
-        self.file.sync_data()?;
+        self.file.start_writeback(self.written_back, self.bytes - self.written_back);
         let mut transactions = Vec::new();
         aborted.iter().for_each(|entry| entry.write(&mut transactions));
         // Where the file that it replaces had one it has one, too: then a crash between the two is seen by the names.
@@ -118,13 +119,17 @@ impl Output {
             (names::TXN_INDEX, transactions),
             (names::COVERED, end.to_string().into_bytes()),
         ];
+        // All are on their way before the first is synced: the filesystem's journal is committed once for them and not for each.
+        let mut written = vec![self.file.clone()];
         for (suffix, bytes) in files.into_iter().filter(|(suffix, bytes)| is_wanted(suffix, bytes)) {
             let path = self.folder.file(format!("{}{}", names::of_offset(self.base, suffix), names::CLEANED));
             let file = self.folder.disk().open(&path, OpenMode::Create)?;
             file.set_len(0)?;
             file.write_all_at(&bytes, 0)?;
-            file.sync_data()?;
+            file.start_writeback(0, bytes.len() as u64);
+            written.push(file);
         }
+        written.iter().try_for_each(|file| file.sync_data())?;
         Ok(Cleaned {
             base: self.base,
             bytes: self.bytes,

@@ -7,6 +7,7 @@ mod transactions;
 use super::*;
 use crate::{
     log::{Cleaner, CleanerSettings, SyncPolicy},
+    platform::{Operation, OperationKind},
     record::{Codec, CompressionLevels, records},
     types::{ProducerEpoch, ProducerId},
 };
@@ -262,6 +263,36 @@ fn cmp_7_the_last_batch_of_a_producer_keeps_its_sequence() {
 }
 
 #[test]
+fn cmp_3_what_nothing_stays_of_is_read_once() {
+    for producer in [None, Some(7)] {
+        let dir = tempfile::tempdir().unwrap();
+        let fixture = directory(Arc::new(RealDisk), dir.path());
+        let log = fixture.log(compacted());
+        put(&log, "first", Some("stays"));
+        for sequence in 0..100 {
+            let batch = pairs(&[(Some("k"), Some("v"))]);
+            let batch = if let Some(id) = producer { batch.producer(id, 2, sequence) } else { batch };
+            append(&log, batch.build()).unwrap();
+        }
+        // So many that the producer's last batch stands in a segment of which no record stays.
+        (0..20).for_each(|_| _ = put(&log, "k", Some("newest")));
+        seal(&log);
+        let sealed_bytes = log.size_bytes() - log.segments.read().last().unwrap().bytes();
+        let cleaner = cleaner(&fixture);
+        assert!(cleaner.clean_dirtiest());
+        assert_eq!(told(&log), ["0 first=stays", "120 k=newest"]);
+        // The last batch of a producer stays without its record (CMP-7).
+        let empty = read_all(&log, 1_000).into_iter().find(|header| header.record_count == 0);
+        assert_eq!(empty.map(|header| (header.producer_id, header.base_sequence)), producer.map(|id| (id, 99)));
+        // The segments of these three, of the fillers, and the last of all.
+        let again_bytes = 6 * compacted().segment_bytes;
+        let read_bytes = cleaner.totals().read_bytes;
+        assert!(sealed_bytes > 3 * again_bytes, "{sealed_bytes}");
+        assert!((sealed_bytes..=sealed_bytes + again_bytes).contains(&read_bytes), "{read_bytes} of {sealed_bytes}");
+    }
+}
+
+#[test]
 fn cmp_8_the_batch_before_the_high_watermark_stays_if_empty() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = directory(Arc::new(RealDisk), dir.path());
@@ -307,6 +338,30 @@ fn cmp_10_small_segments_become_one_and_indexes_lead_to_every_record() {
     assert_eq!(log.cleaned(), Some(log.segments.read().last().unwrap().base()));
     let text = std::fs::read_to_string(dir.path().join("cleaner-offset-checkpoint")).unwrap();
     assert_eq!(text.trim_end(), format!("0\n1\nt 0 {}", log.cleaned().unwrap()));
+}
+
+#[test]
+fn cmp_10_segments_of_which_little_stays_become_one_and_are_synced_together() {
+    let disk = MemoryDisk::new();
+    let fixture = directory(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(compacted());
+    for at in 0..100 {
+        put(&log, "k", Some("v"));
+        if at % 20 == 0 {
+            put(&log, &at.to_string(), Some("stays"));
+        }
+    }
+    seal(&log);
+    let (before, done) = (log.segments(), disk.operations().len());
+    assert!(cleaner(&fixture).clean_dirtiest());
+    assert!(before > 20 && log.segments() <= 4, "{before} became {}", log.segments());
+    // Of one group: all of its files are written before the first of them is synced.
+    let operations = disk.operations();
+    let of_output = |one: &&Operation| one.path.extension().is_some_and(|end| end == "cleaned");
+    let mut kinds: Vec<_> = operations[done..].iter().filter(of_output).map(|one| one.kind).collect();
+    kinds.retain(|kind| matches!(kind, OperationKind::Write | OperationKind::Sync));
+    kinds.dedup();
+    assert_eq!(kinds, [OperationKind::Write, OperationKind::Sync].repeat(log.segments() - 1));
 }
 
 #[test]

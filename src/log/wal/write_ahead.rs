@@ -14,6 +14,7 @@ use super::{
     supply::{Asked, Supply},
 };
 use crate::{
+    log::Commits,
     platform::{Clock, Disk},
     types::Offset,
 };
@@ -344,6 +345,12 @@ impl Wal {
     /// Why nothing is taken any more, if so (LOG-9).
     pub fn failure(&self) -> Option<WalError> {
         self.shared.state.lock().stopped.clone()
+    }
+
+    /// Those so far, and the time that they took.
+    pub fn commits(&self) -> Commits {
+        let state = self.shared.state.lock();
+        Commits { count: state.figures.commits, time: state.figures.sync_time }
     }
 
     pub fn figures(&self) -> WalFigures {

@@ -1,4 +1,5 @@
 //! Which neighbouring segments become one (CMP-10).
+use crate::log::segment::SEGMENT_BYTES_MAX;
 
 /// Bytes read for one cleaned segment at most, in segments' sizes: what is done is put in place now and then.
 const TAKEN_MAX: u64 = 16;
@@ -13,11 +14,23 @@ pub struct Group {
     pub kept_bytes: u64,
 }
 
+/// A segment that may be taken, too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Next {
+    pub bytes: u64,
+    /// About what stays of them.
+    pub staying_bytes: u64,
+    /// Its last offset.
+    pub last: i64,
+}
+
 impl Group {
-    /// Does the next segment, with these bytes and the last offset `last`, fit behind, whatever stays of it? Bytes fit one
-    /// segment and offsets an index.
-    pub fn fits(&self, bytes: u64, last: i64, segment_bytes: u64) -> bool {
-        self.kept_bytes.saturating_add(bytes) <= segment_bytes
+    /// Does the next segment fit behind? What should stay of it fits a segment, whatever stays of it can be found by an index, and
+    /// so can its offsets.
+    pub fn fits(&self, next: &Next, segment_bytes: u64) -> bool {
+        let &Next { bytes, staying_bytes, last } = next;
+        self.kept_bytes.saturating_add(staying_bytes) <= segment_bytes
+            && self.kept_bytes.saturating_add(bytes) <= SEGMENT_BYTES_MAX
             && self.taken_bytes.saturating_add(bytes) <= segment_bytes.saturating_mul(TAKEN_MAX)
             && last.saturating_sub(self.base) <= i64::from(i32::MAX)
     }
@@ -30,10 +43,21 @@ mod tests {
     #[test]
     fn cmp_10_groups_fit_a_segment_and_its_index() {
         let group = Group { base: 10, taken_bytes: 90, kept_bytes: 4 };
-        assert!(group.fits(6, 50, 10) && !group.fits(7, 50, 10));
-        assert!(group.fits(0, 50, 10));
+        let fits = |group: &Group, bytes, last| group.fits(&Next { bytes, staying_bytes: bytes, last }, 10);
+        assert!(fits(&group, 6, 50) && !fits(&group, 7, 50));
+        assert!(fits(&group, 0, 50));
         let far = 10 + i64::from(i32::MAX);
-        assert!(group.fits(1, far, 10) && !group.fits(1, far + 1, 10));
-        assert!(!Group { taken_bytes: 160, ..group }.fits(1, 50, 10));
+        assert!(fits(&group, 1, far) && !fits(&group, 1, far + 1));
+        assert!(!fits(&Group { taken_bytes: 160, ..group }, 1, 50));
+    }
+
+    #[test]
+    fn cmp_10_what_goes_of_a_segment_takes_no_room() {
+        let group = Group { base: 0, taken_bytes: 90, kept_bytes: 4 };
+        let next = Next { bytes: 60, staying_bytes: 6, last: 50 };
+        assert!(group.fits(&next, 10) && !group.fits(&Next { staying_bytes: 7, ..next }, 10));
+        // Should more stay than was thought, positions still fit an index.
+        let large = Next { bytes: SEGMENT_BYTES_MAX - 4, ..next };
+        assert!(group.fits(&large, 1 << 40) && !group.fits(&Next { bytes: large.bytes + 1, ..next }, 1 << 40));
     }
 }

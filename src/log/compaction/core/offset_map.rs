@@ -90,6 +90,11 @@ impl OffsetMap {
         (entry.taken > 0).then(|| Offset::new(entry.taken as i64 - 1))
     }
 
+    /// The last offsets of all keys.
+    pub fn lasts(&self) -> impl Iterator<Item = Offset> {
+        self.entries.iter().filter(|entry| entry.taken > 0).map(|entry| Offset::new(entry.taken as i64 - 1))
+    }
+
     /// Where the hash stands, or would stand. There is always a free entry, so this ends.
     #[inline]
     fn find(&self, high: u64, low: u64) -> usize {

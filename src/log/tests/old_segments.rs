@@ -1,0 +1,136 @@
+//! Retention of many logs in one round: what it asks of the disk, and what a failure or a crash within it leaves.
+use super::*;
+use crate::{
+    log::{SyncPolicy, delete_old_segments},
+    platform::{Fault, OperationKind, SeededChance},
+};
+use std::path::PathBuf;
+
+const PATH: &str = "/data";
+const LOGS: i32 = 3;
+const RECORDS: i64 = 20;
+
+fn config() -> LogConfig {
+    LogConfig {
+        sync: SyncPolicy::Wal,
+        segment_bytes: 300,
+        index_interval_bytes: 100,
+        retention_ms: None,
+        file_delete_delay_ms: 0,
+        ..LogConfig::default()
+    }
+}
+
+/// Logs of the same records of a producer, so that each segment begins with a snapshot; all synced and noted.
+fn written(disk: &MemoryDisk) -> (Fixture, Vec<Arc<Log>>) {
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    fixture.directory.finish_recovery().unwrap();
+    let open = |partition| fixture.directory.open_log(&id(partition), Arc::new(config())).unwrap();
+    let logs: Vec<_> = (0..LOGS).map(open).collect();
+    for log in &logs {
+        (0..RECORDS).for_each(|at| _ = append_synced(log, produced(7, 0, at as i32, 1)));
+        log.advance_high(Offset::new(RECORDS));
+    }
+    fixture.directory.checkpoint().unwrap();
+    for log in &logs {
+        log.update_config(Arc::new(LogConfig { retention_bytes: Some(600), ..config() }));
+    }
+    (fixture, logs)
+}
+
+fn delete_of(logs: &[Arc<Log>]) -> Vec<Result<usize, String>> {
+    let logs: Vec<&Log> = logs.iter().map(|log| log.as_ref()).collect();
+    delete_old_segments(&logs, &mut || ()).into_iter().map(|one| one.map_err(|error| error.to_string())).collect()
+}
+
+/// What was done to files of logs since so many operations.
+fn done_to_logs(disk: &MemoryDisk, before: usize) -> Vec<(OperationKind, PathBuf)> {
+    let of_log = |path: &Path| path.starts_with(PATH) && !path.starts_with("/data/wal");
+    let operations = disk.operations();
+    operations[before..].iter().filter(|one| of_log(&one.path)).map(|one| (one.kind, one.path.clone())).collect()
+}
+
+#[test]
+fn ret_4_the_names_of_all_logs_of_a_round_are_given_up_before_the_first_is_synced() {
+    let disk = MemoryDisk::new();
+    let (_fixture, logs) = written(&disk);
+    let before = disk.operations().len();
+    let deleted = delete_of(&logs);
+    assert!(deleted.iter().all(|one| one.as_ref().is_ok_and(|segments| *segments > 1)), "{deleted:?}");
+    let done = done_to_logs(&disk, before);
+    let mut kinds: Vec<OperationKind> = done.iter().map(|(kind, _)| *kind).collect();
+    kinds.dedup();
+    assert_eq!(kinds, [OperationKind::Rename, OperationKind::SyncDir, OperationKind::Rename], "{done:?}");
+    let synced = done.iter().filter(|(kind, _)| *kind == OperationKind::SyncDir).count();
+    assert_eq!(synced, LOGS as usize);
+    let names = done.iter().rev().take_while(|(kind, _)| *kind == OperationKind::Rename);
+    assert!(names.clone().count() >= LOGS as usize);
+    assert!(names.into_iter().all(|(_, path)| path.extension().is_some_and(|end| end == "snapshot")), "{done:?}");
+    assert!(delete_of(&logs).iter().all(|one| *one == Ok(0)));
+}
+
+#[test]
+fn ret_4_no_file_of_a_log_goes_before_its_start_is_durable() {
+    let disk = MemoryDisk::new();
+    let (fixture, logs) = written(&disk);
+    let before = disk.operations().len();
+    disk.inject(Fault::once(OperationKind::Write, "/data/wal").for_ever());
+    let deleted = delete_of(&logs);
+    assert!(deleted.iter().all(|one| one.is_err()), "{deleted:?}");
+    assert!(done_to_logs(&disk, before).iter().all(|(kind, _)| *kind != OperationKind::Rename));
+    drop((logs, fixture));
+    disk.clear_faults();
+    check(&disk.crash(), "after a failed commit");
+}
+
+/// All logs are whole from where they start, and go on.
+fn check(disk: &MemoryDisk, why: &str) {
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    for partition in 0..LOGS {
+        let log = fixture.directory.open_log(&id(partition), Arc::new(config())).unwrap();
+        log.advance_high(log.bounds().end());
+        let (start, end) = (log.bounds().start().get(), log.bounds().end().get());
+        assert_eq!(end, RECORDS, "{why}");
+        let found: Vec<i64> = read_all(&log, 1_000).iter().map(|header| header.base_offset).collect();
+        assert_eq!(found, (start..RECORDS).collect::<Vec<_>>(), "{why}");
+        assert_eq!(log.producers()[0].last_sequence, Some(RECORDS as i32 - 1), "{why}");
+        assert!(append(&log, produced(7, 0, RECORDS as i32, 1)).is_ok_and(|appended| !appended.duplicate), "{why}");
+    }
+    fixture.directory.finish_recovery().unwrap();
+    assert_eq!(fixture.directory.failure(), None, "{why}");
+}
+
+#[test]
+fn ret_4_a_crash_at_every_step_of_a_round_leaves_every_log_whole_from_its_start() {
+    let mut crashes = 0;
+    for step in 1.. {
+        let disk = MemoryDisk::new();
+        let (fixture, logs) = written(&disk);
+        disk.power_off_after(step);
+        delete_of(&logs);
+        fixture.directory.remove_left(std::time::Duration::MAX);
+        let finished = disk.list(Path::new(PATH)).is_ok();
+        drop((logs, fixture));
+        let chance = SeededChance::new(step);
+        check(&disk.crash(), &format!("step {step}"));
+        for _ in 0..3 {
+            check(&disk.crash_with(&chance), &format!("step {step}, with parts"));
+            check(&disk.crash_in_any_order(&chance), &format!("step {step}, with parts in any order"));
+        }
+        crashes += 7;
+        if finished {
+            break;
+        }
+    }
+    assert!(crashes > 200, "{crashes}");
+}
+
+#[test]
+fn a_rest_comes_after_every_segment() {
+    let disk = MemoryDisk::new();
+    let (_fixture, logs) = written(&disk);
+    let mut rests = 0;
+    let logs: Vec<&Log> = logs.iter().map(|log| log.as_ref()).collect();
+    let deleted = delete_old_segments(&logs, &mut || rests += 1);
+    assert_eq!(rests, deleted.into_iter().map(Result::unwrap).sum::<usize>());
+}
