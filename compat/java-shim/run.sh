@@ -8,7 +8,7 @@ classes_all+='|LeaveGroup|ListGroups|OffsetCommit|OffsetDelete|OffsetFetch|SyncG
 classes_all+='|kafka\.server\.ConsumerProtocolMigrationTest$|kafka\.api\.GroupCoordinatorIntegrationTest$'
 classes_all+='|org\.apache\.kafka\.clients\.([A-Z]|(admin|consumer|producer)\.(?!ShareConsumer|SocketServerMemoryPool))'
 classes_all+='|org\.apache\.kafka\.tools\.(ConfigCommandIntegration|DeleteRecordsCommand|GetOffsetShell|GroupsCommand|LeaderElectionCommand|LogDirsCommand|TopicCommand'
-classes_all+='|BrokerApiVersionsCommand|ClusterTool)Test$|org\.apache\.kafka\.tools\.consumer\.(ConsoleConsumerTest$|group\.[A-Z])'
+classes_all+='|BrokerApiVersionsCommand|ClusterTool|MetadataQuorumCommand)Test$|org\.apache\.kafka\.tools\.consumer\.(ConsoleConsumerTest$|group\.[A-Z])'
 classes_all+='|org\.apache\.kafka\.streams\.integration\.(FineGrainedAutoResetIntegration|GlobalThreadShutDownOrder|PurgeRepartitionTopicIntegration)Test$'
 libs=$cache/libs built=$cache/classes
 if ! cmp -s "$suite_folder/pom.xml" "$libs/pom.xml"; then
