@@ -215,7 +215,8 @@ mod tests {
             "\n## The clients' own suites\n\n\
              Tests and sub-tests that pass on one node, by `make compat-all`; `compat/` holds the runners and, in `results/`, what came of\n\
              each test on either broker, of which this is counted by name. \"Besides\" did not pass on Apache Kafka, or was not run there.\n\
-             `compat/FINDINGS.md` has the reasons in full.\n\n\
+             The column of Apache Kafka was measured once, with an authorizer and SASL listeners (`compat/README.md`); that of Ottla is\n\
+             whatever ran last. `compat/FINDINGS.md` has the reasons in full.\n\n\
              | suite | Apache Kafka 4.3.1 | Ottla, of these | besides | missing because |\n|---|---|---|---|---|\n",
         );
         for row in read(&compat().join("suites.tsv")).lines().filter(|row| !row.starts_with('#')) {
