@@ -282,6 +282,28 @@ fn incremental_append_and_subtract_for_lists() {
 }
 
 #[test]
+fn empty_elements_of_lists() {
+    let topic = new_topic(&mut Connection::open(), 1);
+    assert_ok(alter(&topic.name, &[("cleanup.policy", APPEND, Some("compact,"))]));
+    becomes(&topic.name, "cleanup.policy", "delete,compact");
+    assert_ok(alter(&topic.name, &[("cleanup.policy", SUBTRACT, Some("delete,,"))]));
+    becomes(&topic.name, "cleanup.policy", "compact");
+    assert_ok(alter(&topic.name, &[("cleanup.policy", APPEND, Some(","))]));
+    assert_error(alter(&topic.name, &[("cleanup.policy", SET, Some("compact,"))]), Code::InvalidConfig);
+    assert_error(alter(&topic.name, &[("cleanup.policy", APPEND, Some(",delete"))]), Code::InvalidConfig);
+    assert_eq!(value(&topic.name, "cleanup.policy"), "compact");
+    for key in ["leader.replication.throttled.replicas", "follower.replication.throttled.replicas"] {
+        for wanted in [",", "1:1,1:1", "1:1,,0:2", "*,", "*", ""] {
+            assert_ok(alter(&topic.name, &[(key, SET, Some(wanted))]));
+            becomes(&topic.name, key, wanted);
+        }
+        for wanted in ["*,*", "*,1:1", "1:1,x", "1:", ":1"] {
+            assert_error(alter(&topic.name, &[(key, SET, Some(wanted))]), Code::InvalidConfig);
+        }
+    }
+}
+
+#[test]
 fn incremental_changes_that_are_refused_change_nothing() {
     let topic = new_topic(&mut Connection::open(), 1);
     for (name, wanted) in [
