@@ -152,6 +152,8 @@ fn parse(line: &str) -> Vec<Row> {
 }
 
 #[cfg(test)]
+mod named;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::Code;

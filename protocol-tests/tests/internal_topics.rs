@@ -1,6 +1,7 @@
 //! The coordinators' topics on a broker that nobody used yet: whoever asks for them first, they are made as theirs.
 use kafka_protocol::messages::{
-    DescribeConfigsRequest, MetadataRequest, describe_configs_request::DescribeConfigsResource,
+    DescribeConfigsRequest, DescribeTopicPartitionsRequest, MetadataRequest,
+    describe_configs_request::DescribeConfigsResource, describe_topic_partitions_request::TopicRequest,
     metadata_request::MetadataRequestTopic,
 };
 use protocol_tests::{
@@ -8,6 +9,23 @@ use protocol_tests::{
     child::{Child, free_port},
     text, topic_name,
 };
+
+/// Nobody has asked for a coordinator yet, so that there are none of these topics.
+#[test]
+fn a_coordinators_topic_that_is_not_there_yet_is_told_as_internal() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let broker = Child::start(free_port(), directory.path(), &[]);
+    let mut connection = Connection::try_open_at(broker.address()).expect("a connection");
+    let names = ["__consumer_offsets", "__share_group_state", "__transaction_state", "others", "a b"];
+    let asked = names.map(|name| TopicRequest::default().with_name(topic_name(name)));
+    let request = DescribeTopicPartitionsRequest::default().with_topics(asked.to_vec());
+    let mut told: Vec<_> = connection.call(0, &request.with_response_partition_limit(100)).topics;
+    told.sort_by_key(|topic| {
+        names.iter().position(|name| topic.name.as_ref().is_some_and(|told| told.as_str() == *name))
+    });
+    assert_eq!(told.iter().map(|topic| topic.is_internal).collect::<Vec<_>>(), [true, true, true, false, false]);
+    assert_error(told[0].error_code, Code::UnknownTopicOrPartition);
+}
 
 #[test]
 fn a_consumer_that_asks_for_a_coordinators_topic_makes_it_as_the_coordinator_does() {

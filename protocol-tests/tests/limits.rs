@@ -1,9 +1,10 @@
 //! What a broker with small limits refuses: members beyond the size of a group, and the deletion of topics where that is off.
 //! `OTTLA_TEST_LIMITED_BROKER=host:port` names one that runs already with these settings (see the Makefile).
 use kafka_protocol::messages::{
-    AlterReplicaLogDirsRequest, ConsumerGroupHeartbeatRequest, DeleteTopicsRequest, DescribeLogDirsRequest,
-    FindCoordinatorRequest, IncrementalAlterConfigsRequest,
+    AlterReplicaLogDirsRequest, ConsumerGroupHeartbeatRequest, CreatePartitionsRequest, DeleteTopicsRequest,
+    DescribeLogDirsRequest, FindCoordinatorRequest, IncrementalAlterConfigsRequest,
     alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic},
+    create_partitions_request::CreatePartitionsTopic,
     delete_topics_request::DeleteTopicState,
     incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig},
 };
@@ -180,6 +181,10 @@ fn a_cordoned_directory_takes_no_partition() {
             (to_here(2) == Code::InvalidReplicaAssignment.code()).then_some(())
         });
         assert_error(to_here(1), Code::InvalidReplicaAssignment);
+        let more = CreatePartitionsTopic::default().with_name(topic.wire_name()).with_count(2).with_assignments(None);
+        let request = CreatePartitionsRequest::default().with_topics(vec![more]).with_timeout_ms(10_000);
+        let added = connection.call(3, &request).results[0].error_code;
+        assert_error(added, Code::InvalidReplicationFactor);
         cordon(&mut connection, None);
         eventually(10_000, "it is not any more", || (to_here(2) == 0).then_some(()));
     });

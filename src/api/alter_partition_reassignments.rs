@@ -1,8 +1,8 @@
 //! AlterPartitionReassignments 0-1 (KIP-455): other brokers for the replicas of partitions. Version 1 can forbid that there
 //! be more or fewer of them (KIP-860).
-use super::{Context, Reply, failure, reply};
+use super::{Context, Reply, patience::within, reply};
 use crate::{
-    controller::{ReassignPartitions, Reassignment, Refused},
+    controller::{EachPartition, ReassignPartitions, Reassignment, Refused},
     wire::StrBytes,
 };
 use kafka_protocol::messages::{
@@ -17,32 +17,43 @@ pub fn handle(cx: &Context, request: AlterPartitionReassignmentsRequest) -> Repl
             partition: partition.partition_index,
             replicas: partition.replicas.map(|replicas| replicas.iter().map(|id| id.0).collect()),
         });
-        (topic.name.to_string(), partitions.collect())
+        (topic.name.to_string(), partitions.collect::<Vec<_>>())
     });
     let topics: Vec<_> = topics.collect();
     // As Kafka says of a request that asks for nothing.
     let message = topics.is_empty().then(StrBytes::default);
+    let timeout_ms = if topics.is_empty() { i32::MAX } else { request.timeout_ms };
+    let asked: Vec<(String, Vec<i32>)> =
+        topics.iter().map(|(name, wanted)| (name.clone(), wanted.iter().map(|one| one.partition).collect())).collect();
     let wanted = ReassignPartitions { topics, replication_may_change };
     let cx = cx.clone();
     Reply::later(async move {
         let blank = AlterPartitionReassignmentsResponse::default().with_error_message(message);
         let blank =
             if cx.version >= 1 { blank.with_allow_replication_factor_change(replication_may_change) } else { blank };
-        match cx.broker.controller.reassign_partitions(wanted).await.map_err(failure) {
-            Ok(topics) => {
-                let topics = topics.into_iter().map(|(name, partitions)| {
-                    let partitions = partitions.into_iter().map(|(number, result)| answer(&cx, number, result));
-                    ReassignableTopicResponse::default()
-                        .with_name(StrBytes::from_string(name).into())
-                        .with_partitions(partitions.collect())
-                });
-                blank.with_responses(topics.collect())
-            }
+        match within(timeout_ms, cx.broker.controller.reassign_partitions(wanted)).await {
+            Ok(topics) => blank.with_responses(responses(&cx, topics)),
+            // All of it: told above, and for each partition once more.
             Err(refused) => {
-                blank.with_error_code(cx.error(refused.code)).with_error_message(Some(reply::message(refused.message)))
+                let each = |number| (number, Err(refused.clone()));
+                let all = asked.into_iter().map(|(name, numbers)| (name, numbers.into_iter().map(each).collect()));
+                blank
+                    .with_responses(responses(&cx, all.collect()))
+                    .with_error_code(cx.error(refused.code))
+                    .with_error_message(Some(reply::message(refused.message)))
             }
         }
     })
+}
+
+fn responses(cx: &Context, topics: EachPartition) -> Vec<ReassignableTopicResponse> {
+    let topics = topics.into_iter().map(|(name, partitions)| {
+        let partitions = partitions.into_iter().map(|(number, result)| answer(cx, number, result));
+        ReassignableTopicResponse::default()
+            .with_name(StrBytes::from_string(name).into())
+            .with_partitions(partitions.collect())
+    });
+    topics.collect()
 }
 
 fn answer(cx: &Context, number: i32, result: Result<(), Refused>) -> ReassignablePartitionResponse {

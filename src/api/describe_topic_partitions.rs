@@ -78,13 +78,14 @@ fn text(name: &str) -> kafka_protocol::messages::TopicName {
 }
 
 fn unknown(cx: &Context, name: &str) -> DescribeTopicPartitionsResponseTopic {
-    let code = match TopicName::parse(name) {
-        Ok(_) => ErrorCode::UnknownTopicOrPartition,
-        Err(_) => ErrorCode::InvalidTopicException,
+    let (code, internal) = match TopicName::parse(name) {
+        Ok(name) => (ErrorCode::UnknownTopicOrPartition, name.is_internal()),
+        Err(_) => (ErrorCode::InvalidTopicException, false),
     };
     DescribeTopicPartitionsResponseTopic::default()
         .with_error_code(cx.error(code))
         .with_name(Some(text(name)))
+        .with_is_internal(internal)
         .with_topic_authorized_operations(operations::TOPIC)
 }
 

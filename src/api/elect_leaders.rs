@@ -1,5 +1,5 @@
 //! ElectLeaders 0-2 (KIP-460). Version 1 names the kind of election and has an error of its own, 2 is flexible.
-use super::{Context, Reply, failure, reply};
+use super::{Context, Reply, patience::within, reply};
 use crate::{
     controller::{EachPartition, ElectLeaders, ElectionKind, Refused},
     types::ErrorCode,
@@ -21,10 +21,10 @@ pub fn handle(cx: &Context, request: ElectLeadersRequest) -> Reply<ElectLeadersR
     if partitions.as_ref().is_some_and(Vec::is_empty) {
         return Reply::Now(ElectLeadersResponse::default());
     }
-    let cx = cx.clone();
+    let (cx, timeout_ms) = (cx.clone(), request.timeout_ms);
     Reply::later(async move {
         let request = ElectLeaders { kind, partitions };
-        match cx.broker.controller.elect_leaders(request.clone()).await.map_err(failure) {
+        match within(timeout_ms, cx.broker.controller.elect_leaders(request.clone())).await {
             Ok(elected) => ElectLeadersResponse::default().with_replica_election_results(results(&cx, elected)),
             Err(refused) => refuse(&cx, request.partitions, refused),
         }

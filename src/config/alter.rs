@@ -102,24 +102,8 @@ pub fn apply(
         let text = match operation {
             Operation::Delete => None,
             Operation::Set(text) => Some(text.clone()),
-            Operation::Append(text) => {
-                let mut elements = elements(scope, current, key, "APPEND")?;
-                for element in split(text) {
-                    if !elements.iter().any(|known| known == element) {
-                        elements.push(element.to_owned());
-                    }
-                }
-                Some(elements.join(","))
-            }
-            Operation::Subtract(text) => {
-                let mut elements = elements(scope, current, key, "SUBTRACT")?;
-                for element in split(text) {
-                    if let Some(at) = elements.iter().position(|known| known == element) {
-                        elements.remove(at);
-                    }
-                }
-                Some(elements.join(","))
-            }
+            Operation::Append(text) => Some(list_with(present(scope, current, key, "APPEND")?, text)),
+            Operation::Subtract(text) => Some(list_without(present(scope, current, key, "SUBTRACT")?, text)),
         };
         match text {
             None => settings.remove(key),
@@ -133,12 +117,39 @@ pub fn apply(
 /// Characters (UTF-16 units, as Java counts) in one value.
 const TEXT_LENGTH_MAX: usize = 32_767;
 
-fn elements(
+/// What APPEND makes of a list: with the elements of `text` that it does not have yet.
+pub fn list_with(list: &str, text: &str) -> String {
+    let mut elements = elements(list);
+    for element in split(text) {
+        if !elements.contains(&element) {
+            elements.push(element);
+        }
+    }
+    elements.join(",")
+}
+
+/// What SUBTRACT makes of a list: without the elements of `text`, each taken out once.
+pub fn list_without(list: &str, text: &str) -> String {
+    let mut elements = elements(list);
+    for element in split(text) {
+        if let Some(at) = elements.iter().position(|known| *known == element) {
+            elements.remove(at);
+        }
+    }
+    elements.join(",")
+}
+
+fn elements(list: &str) -> Vec<&str> {
+    list.split(',').filter(|element| !element.is_empty()).collect()
+}
+
+/// The text of a list as it is now.
+fn present<'a>(
     scope: Scope,
-    current: &BTreeMap<String, String>,
+    current: &'a BTreeMap<String, String>,
     key: &str,
     operation: &'static str,
-) -> Result<Vec<String>, AlterError> {
+) -> Result<&'a str, AlterError> {
     let setting = match scope {
         Scope::Broker => table::broker(key),
         Scope::Topic => table::topic(key),
@@ -153,7 +164,7 @@ fn elements(
         });
     }
     let text = current.get(key).map(String::as_str).or(setting.and_then(|setting| setting.default));
-    Ok(text.unwrap_or_default().split(',').filter(|element| !element.is_empty()).map(str::to_owned).collect())
+    Ok(text.unwrap_or_default())
 }
 
 /// Java's `split(",")`: empty elements at the end are none, but an empty text is one empty element.

@@ -20,7 +20,7 @@ pub mod table;
 mod topic;
 mod value;
 
-pub use alter::{AlterError, Alteration, Operation, apply, check_broker};
+pub use alter::{AlterError, Alteration, Operation, apply, check_broker, list_with, list_without};
 pub use client_metrics::{ClientMetricsError, describe_client_metrics, validate_client_metrics};
 pub use describe::{
     ConfigSource, DescribedSetting, DescribedSynonym, describe_broker, describe_cluster, describe_loggers,

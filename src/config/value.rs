@@ -76,24 +76,24 @@ fn typed(setting: &Setting, text: &str) -> Result<Value, InvalidValue> {
         ValueKind::Short => Value::Short(trimmed.parse().map_err(|_| not_a_number())?),
         ValueKind::Long => Value::Long(trimmed.parse().map_err(|_| not_a_number())?),
         ValueKind::Double => Value::Double(parse_java_double(trimmed).ok_or_else(not_a_number)?),
+        ValueKind::List if matches!(setting.valid, Valid::ThrottledReplicas) => {
+            Value::List(elements(trimmed).map(str::to_owned).collect())
+        }
         ValueKind::List => Value::List(list(trimmed)),
         ValueKind::String | ValueKind::Class | ValueKind::Password => Value::Text(trimmed.into()),
     })
 }
 
-/// Elements between commas, blanks around them dropped, the first of equal ones kept. Nothing is an empty list.
+/// The first of equal elements is kept.
 fn list(trimmed: &str) -> Vec<String> {
-    let mut elements: Vec<String> = Vec::new();
-    if trimmed.is_empty() {
-        return elements;
-    }
     let mut seen = std::collections::BTreeSet::new();
-    for element in trimmed.split(',').map(str::trim) {
-        if seen.insert(element) {
-            elements.push(element.to_owned());
-        }
-    }
-    elements
+    elements(trimmed).filter(|element| seen.insert(*element)).map(str::to_owned).collect()
+}
+
+/// Elements between commas, blanks around them dropped. Nothing is an empty list.
+fn elements(trimmed: &str) -> impl Iterator<Item = &str> {
+    let count = if trimmed.is_empty() { 0 } else { usize::MAX };
+    trimmed.split(',').map(str::trim).take(count)
 }
 
 /// What `Double.parseDouble` takes: also a trailing `f` or `d`, and the words `NaN` and `Infinity`.
@@ -204,7 +204,8 @@ fn check_elements(
 fn is_throttled_replicas(elements: &[String]) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let is_pair = |element: &String| {
-        element.split_once(':').is_some_and(|(partition, broker)| is_number(partition) && is_number(broker))
+        element.is_empty()
+            || element.split_once(':').is_some_and(|(partition, broker)| is_number(partition) && is_number(broker))
     };
-    matches!(elements, [only] if only == "*") || elements.iter().all(is_pair)
+    elements.iter().all(is_pair) || elements.concat() == "*"
 }

@@ -107,7 +107,7 @@ pub fn check(raw: Bytes, rules: &BatchRules, now_ms: i64) -> Result<CheckedBatch
     Ok(finish(batch, scanned, rules))
 }
 
-/// Size, magic and CRC: nothing else of the header is used before the CRC is known to be right (VAL-1).
+/// Size, magic, base offset and CRC: nothing else of the header is used before the CRC is known to be right (VAL-1).
 fn whole_batch(raw: &Bytes, rules: &BatchRules) -> Result<BatchHeader, BatchError> {
     if raw.is_empty() {
         return Err(BatchError::Missing);
@@ -131,6 +131,10 @@ fn whole_batch(raw: &Bytes, rules: &BatchRules) -> Result<BatchHeader, BatchErro
     let extra = raw.len() - header.size();
     if extra >= HEADER_BYTES {
         return Err(BatchError::Extra { extra });
+    }
+    // The CRC does not cover it, and Kafka tells it before the size.
+    if header.base_offset != 0 && rules.origin != Origin::Controller {
+        return Err(BatchError::BaseOffset { base_offset: header.base_offset });
     }
     if header.size() > rules.batch_bytes_max {
         return Err(BatchError::TooLarge { bytes: header.size(), bytes_max: rules.batch_bytes_max });
@@ -158,9 +162,6 @@ fn short(raw: &[u8], have: usize) -> BatchError {
 
 fn check_header(header: &BatchHeader, rules: &BatchRules) -> Result<Codec, BatchError> {
     let client = rules.origin == Origin::Client;
-    if header.base_offset != 0 && rules.origin != Origin::Controller {
-        return Err(BatchError::BaseOffset { base_offset: header.base_offset });
-    }
     let (record_count, last_offset_delta) = (header.record_count, header.last_offset_delta);
     if record_count <= 0 || last_offset_delta < 0 || record_count - 1 != last_offset_delta {
         return Err(BatchError::Count { record_count, last_offset_delta });

@@ -282,6 +282,55 @@ fn incremental_append_and_subtract_for_lists() {
 }
 
 #[test]
+fn empty_elements_of_lists() {
+    let topic = new_topic(&mut Connection::open(), 1);
+    assert_ok(alter(&topic.name, &[("cleanup.policy", APPEND, Some("compact,"))]));
+    becomes(&topic.name, "cleanup.policy", "delete,compact");
+    assert_ok(alter(&topic.name, &[("cleanup.policy", SUBTRACT, Some("delete,,"))]));
+    becomes(&topic.name, "cleanup.policy", "compact");
+    assert_ok(alter(&topic.name, &[("cleanup.policy", APPEND, Some(","))]));
+    assert_error(alter(&topic.name, &[("cleanup.policy", SET, Some("compact,"))]), Code::InvalidConfig);
+    assert_error(alter(&topic.name, &[("cleanup.policy", APPEND, Some(",delete"))]), Code::InvalidConfig);
+    assert_eq!(value(&topic.name, "cleanup.policy"), "compact");
+    for key in ["leader.replication.throttled.replicas", "follower.replication.throttled.replicas"] {
+        for wanted in [",", "1:1,1:1", "1:1,,0:2", "*,", "*", ""] {
+            assert_ok(alter(&topic.name, &[(key, SET, Some(wanted))]));
+            becomes(&topic.name, key, wanted);
+        }
+        for wanted in ["*,*", "*,1:1", "1:1,x", "1:", ":1"] {
+            assert_error(alter(&topic.name, &[(key, SET, Some(wanted))]), Code::InvalidConfig);
+        }
+    }
+}
+
+#[test]
+fn ctl_10_more_changes_than_one_operation_takes_are_refused() {
+    const GROUP: i8 = 32;
+    const KEY: &str = "consumer.session.timeout.ms";
+    let names = || (0..10_001).map(|number| text(format!("group-{number}")));
+    let setting = incremental_alter_configs_request::AlterableConfig::default()
+        .with_name(text(KEY))
+        .with_value(Some(text("46000")));
+    let resource = incremental_alter_configs_request::AlterConfigsResource::default()
+        .with_resource_type(GROUP)
+        .with_configs(vec![setting]);
+    let resources = names().map(|name| resource.clone().with_resource_name(name)).collect();
+    let request = IncrementalAlterConfigsRequest::default().with_resources(resources).with_validate_only(true);
+    let answer = Connection::open().call(1, &request);
+    assert_eq!(answer.responses.len(), 10_001);
+    answer.responses.iter().for_each(|one| assert_error(one.error_code, Code::PolicyViolation));
+    let setting =
+        alter_configs_request::AlterableConfig::default().with_name(text(KEY)).with_value(Some(text("46000")));
+    let resource =
+        alter_configs_request::AlterConfigsResource::default().with_resource_type(GROUP).with_configs(vec![setting]);
+    let resources = names().map(|name| resource.clone().with_resource_name(name)).collect();
+    let request = AlterConfigsRequest::default().with_resources(resources).with_validate_only(true);
+    let answer = Connection::open().call(2, &request);
+    assert_eq!(answer.responses.len(), 10_001);
+    answer.responses.iter().for_each(|one| assert_error(one.error_code, Code::PolicyViolation));
+}
+
+#[test]
 fn incremental_changes_that_are_refused_change_nothing() {
     let topic = new_topic(&mut Connection::open(), 1);
     for (name, wanted) in [

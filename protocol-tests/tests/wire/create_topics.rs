@@ -309,6 +309,22 @@ fn more_partitions_than_anyone_needs_are_refused() {
 }
 
 #[test]
+fn what_is_refused_whatever_it_asks_for_keeps_no_other_topic_out() {
+    let (double, other) = (fresh_name("double"), fresh_name("other"));
+    let many = [&double, &double, "__cluster_metadata"].map(|name| wanted(name, 10_001, 1));
+    let mut results = create_all(7, [&many[..], &[wanted(&other, 1, 1)]].concat());
+    results.sort_by_key(|result| result.error_code);
+    assert_eq!(results.len(), 3, "one answer for each name");
+    assert_eq!((results[0].name.as_str(), results[0].error_code), (other.as_str(), 0));
+    results[1..].iter().for_each(|result| assert_error(result.error_code, Code::InvalidRequest));
+    assert_error(error_in_metadata(&double), Code::UnknownTopicOrPartition);
+    let too_many = [wanted(&double, 1, 1), wanted(&double, 1, 1), wanted(&fresh_name("huge"), 10_001, 1)];
+    for result in create_all(7, too_many.to_vec()) {
+        assert_error(result.error_code, Code::PolicyViolation);
+    }
+}
+
+#[test]
 fn names_that_collide_in_one_request_are_both_made() {
     let name = fresh_name("q.a");
     let results = create_all(7, vec![wanted(&name, 1, 1), wanted(&name.replace('.', "_"), 1, 1)]);

@@ -4,11 +4,15 @@ use kafka_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse};
 use protocol_tests::{Code, Connection, assert_error, assert_ok, fresh_name, new_topic, topic_name};
 
 fn elect(version: i16, kind: i8, topics: &[(&str, &[i32])]) -> ElectLeadersResponse {
+    elect_within(15_000, version, kind, topics)
+}
+
+fn elect_within(timeout_ms: i32, version: i16, kind: i8, topics: &[(&str, &[i32])]) -> ElectLeadersResponse {
     let topics = topics.iter().map(|(name, partitions)| {
         TopicPartitions::default().with_topic(topic_name(*name)).with_partitions(partitions.to_vec())
     });
     let request = ElectLeadersRequest::default().with_topic_partitions(Some(topics.collect()));
-    Connection::open().call(version, &request.with_timeout_ms(15_000).with_election_type(kind))
+    Connection::open().call(version, &request.with_timeout_ms(timeout_ms).with_election_type(kind))
 }
 
 /// The codes of the only topic.
@@ -45,6 +49,25 @@ fn topics_and_partitions_that_do_not_exist() {
         for number in [1, -1, i32::MAX] {
             assert_error(codes(&elect(version, 0, &[(&topic.name, &[number])]))[0], Code::UnknownTopicOrPartition);
         }
+    }
+}
+
+#[test]
+fn without_time_nobody_is_elected() {
+    let topic = new_topic(&mut Connection::open(), 2);
+    for timeout_ms in [0, -1, i32::MIN] {
+        for version in 0..=2 {
+            let answer = elect_within(timeout_ms, version, 0, &[(&topic.name, &[0, 7])]);
+            if version >= 1 {
+                assert_error(answer.error_code, Code::RequestTimedOut);
+            }
+            assert_eq!(codes(&answer), [Code::RequestTimedOut.code(); 2], "version {version}, {timeout_ms} ms");
+            assert!(elect_within(timeout_ms, version, 0, &[]).replica_election_results.is_empty());
+        }
+        let all = ElectLeadersRequest::default().with_topic_partitions(None).with_timeout_ms(timeout_ms);
+        let answer = Connection::open().call(2, &all);
+        assert_error(answer.error_code, Code::RequestTimedOut);
+        assert!(answer.replica_election_results.is_empty());
     }
 }
 

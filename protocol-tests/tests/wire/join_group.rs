@@ -2,7 +2,7 @@
 use kafka_protocol::messages::JoinGroupRequest;
 use protocol_tests::groups::*;
 use protocol_tests::time::eventually;
-use protocol_tests::{Code, Connection, assert_error, assert_ok, fresh_name, text};
+use protocol_tests::{Code, Connection, assert_error, assert_ok, fresh_name, on_kafka, text};
 
 fn refused(version: i16, request: &JoinGroupRequest, code: Code) {
     let answer = Connection::open().call(version, request);
@@ -108,6 +108,45 @@ fn grp_14_static_members_keep_their_place_from_version_5_on() {
         let stranger = joining(&group, &back.member_id, &["range"]).with_group_instance_id(Some(text("k")));
         refused(version, &stranger, Code::UnknownMemberId);
     }
+}
+
+/// The member's id begins with it, and no record takes a longer string.
+#[test]
+fn grp_14_an_instance_id_too_long_for_a_member_s_is_refused() {
+    for version in 5..=9 {
+        let of = |bytes| joining(&new_group(), "", &["range"]).with_group_instance_id(Some(text("i".repeat(bytes))));
+        let answer = Connection::open().call(version, &of(32_731));
+        assert_error(answer.error_code, if on_kafka() { Code::UnknownServerError } else { Code::InvalidRequest });
+        let answer = Connection::open().call(version, &of(32_730));
+        assert_ok(answer.error_code);
+        assert_eq!(answer.member_id.len(), 32_767);
+    }
+}
+
+#[test]
+fn grp_9_a_second_join_of_a_member_ends_the_wait_of_its_first() {
+    let group = new_group();
+    let (mut one, mut two, mut three) = (Connection::open(), Connection::open(), Connection::open());
+    let first = join(&mut one, JOIN, joining(&group, "", &["range"]));
+    let told = two.call(JOIN, &joining(&group, "", &["range"]));
+    let request = joining(&group, &told.member_id, &["range"]);
+    let waiting = two.send(JOIN, &request);
+    let is_heard = |one: &mut Connection| {
+        eventually(10_000, "the second is there", || {
+            let code = heartbeat(one, HEARTBEAT, &group, first.generation_id, &first.member_id);
+            (code == Code::RebalanceInProgress.code()).then_some(())
+        });
+    };
+    is_heard(&mut one);
+    let later = three.send(JOIN, &request);
+    if on_kafka() {
+        two.assert_silent(500);
+    } else {
+        let answer = two.receive::<JoinGroupRequest>(JOIN, waiting);
+        assert_error(answer.error_code, Code::RebalanceInProgress);
+    }
+    assert_ok(one.call(JOIN, &joining(&group, &first.member_id, &["range"])).error_code);
+    assert_ok(three.receive::<JoinGroupRequest>(JOIN, later).error_code);
 }
 
 #[test]

@@ -102,6 +102,24 @@ fn consumer_joins(connection: &mut Connection, group: &str, topic: &Topic) -> i3
 }
 
 #[test]
+fn grp_24_who_waits_for_the_others_while_the_group_changes_its_protocol_is_told_to_come_again() {
+    let (mut connection, mut waiter) = (Connection::open(), Connection::open());
+    let (group, topic) = (new_group(), new_topic(&mut connection, 4));
+    let old = classic_alone(&mut connection, &group, &topic);
+    let told = waiter.call(JOIN, &cooperative(&group, "", &topic.name, &[]));
+    assert_error(told.error_code, Code::MemberIdRequired);
+    let waiting = waiter.send(JOIN, &cooperative(&group, &told.member_id, &topic.name, &[]));
+    eventually(10_000, "the second is there", || {
+        let code = heartbeat(&mut connection, HEARTBEAT, &group, old.generation_id, &old.member_id);
+        (code == Code::RebalanceInProgress.code()).then_some(())
+    });
+    consumer_joins(&mut connection, &group, &topic);
+    assert_error(waiter.receive::<JoinGroupRequest>(JOIN, waiting).error_code, Code::RebalanceInProgress);
+    let again = waiter.call(JOIN, &cooperative(&group, &told.member_id, &topic.name, &[]));
+    assert_ok(again.error_code);
+}
+
+#[test]
 fn grp_24_a_classic_group_takes_in_a_consumer_and_is_classic_again_when_it_leaves() {
     let mut connection = Connection::open();
     let (group, topic) = (new_group(), new_topic(&mut connection, 4));

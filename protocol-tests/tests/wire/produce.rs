@@ -329,6 +329,10 @@ fn val_3_a_batch_over_max_message_bytes_is_too_large() {
         let answer = produce_at(&mut connection, version, &topic, 0, of_size(1001));
         assert_error(answer.error_code, Code::MessageTooLarge);
         assert_ok(produce_at(&mut connection, version, &topic, 0, of_size(1000)).error_code);
+        let mut shifted = of_size(1001).to_vec();
+        shifted[7] = 5;
+        let answer = produce_at(&mut connection, version, &topic, 0, shifted.into());
+        assert_error(answer.error_code, Code::InvalidRecord);
     }
     assert_eq!(end_offset(&mut connection, &topic), 2);
 }

@@ -15,11 +15,21 @@ fn alter(
     partition: i32,
     replicas: Option<&[BrokerId]>,
 ) -> AlterPartitionReassignmentsResponse {
+    alter_within(15_000, version, name, partition, replicas)
+}
+
+fn alter_within(
+    timeout_ms: i32,
+    version: i16,
+    name: &str,
+    partition: i32,
+    replicas: Option<&[BrokerId]>,
+) -> AlterPartitionReassignmentsResponse {
     let wanted = ReassignablePartition::default()
         .with_partition_index(partition)
         .with_replicas(replicas.map(<[BrokerId]>::to_vec));
     let topic = ReassignableTopic::default().with_name(topic_name(name)).with_partitions(vec![wanted]);
-    let request = AlterPartitionReassignmentsRequest::default().with_topics(vec![topic]).with_timeout_ms(15_000);
+    let request = AlterPartitionReassignmentsRequest::default().with_topics(vec![topic]).with_timeout_ms(timeout_ms);
     Connection::open().call(version, &request)
 }
 
@@ -60,6 +70,26 @@ fn replicas_that_cannot_be() {
         }
         let absent = alter(version, &fresh_name("absent"), 0, Some(&[node]));
         assert_refused(&absent, Code::UnknownTopicOrPartition);
+    }
+}
+
+#[test]
+fn without_time_nothing_is_moved() {
+    let mut connection = Connection::open();
+    let (topic, node) = (new_topic(&mut connection, 1), node_id(&mut connection));
+    for timeout_ms in [0, -1, i32::MIN] {
+        for version in 0..=1 {
+            for partition in [0, 7] {
+                let answer = alter_within(timeout_ms, version, &topic.name, partition, Some(&[node]));
+                assert_error(answer.error_code, Code::RequestTimedOut);
+                assert_eq!(answer.responses[0].name.as_str(), topic.name);
+                let told = &answer.responses[0].partitions[0];
+                assert_eq!(told.partition_index, partition);
+                assert_error(told.error_code, Code::RequestTimedOut);
+            }
+            let nothing = AlterPartitionReassignmentsRequest::default().with_timeout_ms(timeout_ms);
+            assert_ok(Connection::open().call(version, &nothing).error_code);
+        }
     }
 }
 

@@ -181,6 +181,30 @@ fn txn_21_offsets_of_topics_that_are_not_there_are_refused_one_by_one() {
 }
 
 #[test]
+fn txn_21_metadata_that_is_too_long_is_refused_and_the_other_offsets_are_kept() {
+    let mut producer = Producer::fresh();
+    let topic: Topic = new_topic(&mut producer.connection, 2);
+    let group = new_group();
+    let long = "x".repeat(4_097);
+    for version in 0..=5 {
+        if version < 5 {
+            assert_ok(producer.add_offsets(4, &group));
+        }
+        assert_ok(commit_offset(&mut producer, version, &group, &topic, 9));
+        let mut request = commit_request(&producer, &group, &topic, 10);
+        let partitions = &mut request.topics[0].partitions;
+        partitions.push(partitions[0].clone().with_partition_index(1));
+        partitions[0].committed_metadata = Some(text(&long[1..]));
+        partitions[1].committed_metadata = Some(text(&long));
+        let mut told = producer.connection.call(version, &request).topics.remove(0).partitions;
+        told.sort_by_key(|partition| partition.partition_index);
+        let codes: Vec<i16> = told.iter().map(|partition| partition.error_code).collect();
+        assert_eq!(codes, [0, Code::OffsetMetadataTooLarge.code()], "version {version}");
+    }
+    producer.end_2(true);
+}
+
+#[test]
 fn txn_25_what_is_listed_by_names_and_patterns_that_cannot_be() {
     let mut producer = Producer::fresh();
     let request = ListTransactionsRequest::default()

@@ -42,6 +42,8 @@ fn levels_that_cannot_be() {
             ("metadata.version", present + 100, UPGRADE),
             ("metadata.version", -1, UPGRADE),
             ("no.such.feature", 1, UPGRADE),
+            ("no.such.feature", 0, UPGRADE),
+            ("no.such.feature", 0, SAFE_DOWNGRADE),
             ("transaction.version", 0, UPGRADE),
             ("transaction.version", 1, 0),
             ("transaction.version", 1, 9),
@@ -55,6 +57,15 @@ fn levels_that_cannot_be() {
             assert!(why.contains(&format!("Invalid update version {to} for feature {name}.")), "{why}");
             assert!(answer.results.is_empty());
         }
+    }
+}
+
+#[test]
+fn features_that_are_not_served_can_be_turned_off() {
+    for name in ["eligible.leader.replicas.version", "share.version", "streams.version"] {
+        let update = FeatureUpdateKey::default().with_feature(text(name)).with_upgrade_type(SAFE_DOWNGRADE);
+        let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]).with_validate_only(true);
+        assert_ok(Connection::open().call(2, &request).error_code);
     }
 }
 

@@ -1,6 +1,7 @@
 //! AlterConfigs and IncrementalAlterConfigs (Kafka's `ConfigurationControlManager` and `ConfigAdminManager`).
 use super::{AlterConfigs, ConfigChange, ConfigStep, Each, Refused, Rules, names::duplicates, operation::Decided};
 use crate::{
+    config::{list_with, list_without},
     image::{Image, Resource, ResourceKind, Settings},
     types::{ErrorCode, NodeId, TopicName},
     wire::metadata::{ConfigRecord, MetadataRecord},
@@ -105,15 +106,8 @@ fn stepped(
                     return Err(Refused::new(ErrorCode::InvalidConfig, text));
                 };
                 let list = before.get(name).unwrap_or(&default);
-                let mut parts: Vec<&str> = list.split(',').filter(|part| !part.is_empty()).collect();
-                for part in value.as_deref().unwrap_or_default().split(',') {
-                    match parts.iter().position(|have| *have == part) {
-                        None if appends => parts.push(part),
-                        Some(at) if !appends => drop(parts.remove(at)),
-                        _ => {}
-                    }
-                }
-                after.insert(name.clone(), parts.join(","));
+                let change = if appends { list_with } else { list_without };
+                after.insert(name.clone(), change(list, value.as_deref().unwrap_or_default()));
             }
         }
     }

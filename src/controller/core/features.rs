@@ -11,6 +11,10 @@ pub const METADATA_VERSION: i16 = 30;
 /// We write records of no earlier version.
 pub const METADATA_VERSION_MIN: i16 = 30;
 
+/// Apache Kafka's features that are not served here, for which 0 is a level all the same: who turns one off finds it off.
+const FEATURES_OF_OTHERS: &[&str] =
+    &["eligible.leader.replicas.version", "kraft.version", "share.version", "streams.version"];
+
 /// The first records of an empty metadata log: `metadata.version` before all others, since it says how to read them.
 pub(super) fn bootstrap(image: &Image, rules: &Rules, levels: Vec<(String, i16)>) -> Result<Decided<()>, Refused> {
     assert!(image.at().is_none(), "only an empty log is bootstrapped");
@@ -67,6 +71,10 @@ fn check(image: &Image, rules: &Rules, update: &FeatureUpdate) -> Result<(), Ref
     }
     if *level > current && !upgrade {
         return refuse("Can't downgrade to a newer version.");
+    }
+    let is_served = rules.features.iter().any(|range| range.name == *name);
+    if !is_served && current == 0 && !FEATURES_OF_OTHERS.contains(&name.as_str()) {
+        return refuse(&format!("Feature {name} not found."));
     }
     Ok(())
 }

@@ -38,6 +38,9 @@ fn settings_are_set_appended_subtracted_and_deleted() {
     let append = ConfigStep::Append(Some("compact".into()));
     assert_eq!(step(&mut cluster, append.clone()).as_deref(), Some("delete,compact"), "to the default");
     assert_eq!(step(&mut cluster, append).as_deref(), Some("delete,compact"), "no value twice");
+    assert_eq!(step(&mut cluster, set("delete")).as_deref(), Some("delete"));
+    let with_end = ConfigStep::Append(Some("compact,".into()));
+    assert_eq!(step(&mut cluster, with_end).as_deref(), Some("delete,compact"), "an empty end is no value");
     assert_eq!(step(&mut cluster, ConfigStep::Subtract(Some("delete".into()))).as_deref(), Some("compact"));
     assert_eq!(step(&mut cluster, set("delete")).as_deref(), Some("delete"));
     assert_eq!(step(&mut cluster, ConfigStep::Delete), None);

@@ -27,12 +27,15 @@ fn features_are_raised_and_lowered_within_what_everyone_can() {
         ("group.version", 2, Upgrade, "only supports versions 0-1"),
         ("group.version", 0, Upgrade, "Can't downgrade the version of this feature without"),
         ("nothing", 1, Upgrade, "does not support this feature"),
+        ("nothing", 0, Upgrade, "Feature nothing not found."),
+        ("nothing", 0, SafeDowngrade, "Feature nothing not found."),
         ("metadata.version", 7, SafeDowngrade, "only supports versions 30-30"),
     ] {
         let result = update(&mut cluster, name, level, kind);
         assert_eq!(code(&result), ErrorCode::InvalidUpdateVersion);
         assert!(text(&result).contains(words), "{}", text(&result));
     }
+    update(&mut cluster, "share.version", 0, SafeDowngrade).unwrap();
     update(&mut cluster, "group.version", 0, SafeDowngrade).unwrap();
     assert_eq!(cluster.image().features.level("group.version"), 0);
     assert_eq!(code(&update(&mut cluster, "group.version", 1, SafeDowngrade)), ErrorCode::InvalidUpdateVersion);
