@@ -109,6 +109,7 @@ impl Stretches {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one stretch is meant")]
 mod tests {
     use super::*;
     use crate::{record::BatchBuilder, types::LeaderEpoch};
