@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a measuring client lives in real time and on the real disk")]
 mod admin;
 mod after;
-mod awake;
+mod alike;
 mod batch;
 mod beside;
 mod broker;

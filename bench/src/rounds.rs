@@ -35,8 +35,8 @@ pub fn run(options: &Options) -> Result<(), Fault> {
             let mut turn = Turn { kind, scale: &scale, held: held.as_ref(), figures: &mut figures };
             let loaded = turn.loads(options, &wanted);
             turn.note("under load", loaded);
-            let awake = turn.awake(options, &wanted);
-            turn.note("processors kept awake", awake);
+            let alike = turn.alike(options, &wanted);
+            turn.note("processors alike", alike);
             let java = turn.java(options, &wanted);
             turn.note("Java clients", java);
             let lived = turn.life(options, &wanted);

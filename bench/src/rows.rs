@@ -146,15 +146,27 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "awake-1000",
-        title: "end to end at 1,000/s, processors kept awake",
-        work: Work::EndToEndAwake { rate_per_second: 1000.0 },
+        title: "end to end at 1,000/s, processors kept awake for both",
+        work: Work::EndToEndAlike { rate_per_second: 1000.0, awake: true },
         checks: &[check(P50_MS, Max(0.4)), check(P99_MS, RatioMax(1.0))],
     },
     Row {
         id: "awake-5000",
-        title: "end to end at 5,000/s, processors kept awake",
-        work: Work::EndToEndAwake { rate_per_second: 5000.0 },
+        title: "end to end at 5,000/s, processors kept awake for both",
+        work: Work::EndToEndAlike { rate_per_second: 5000.0, awake: true },
         checks: &[check(P50_MS, Max(0.4)), check(P99_MS, RatioMax(0.5))],
+    },
+    Row {
+        id: "alone-1000",
+        title: "end to end at 1,000/s, processors left alone",
+        work: Work::EndToEndAlike { rate_per_second: 1000.0, awake: false },
+        checks: &[check(P50_MS, RatioMax(1.0)), check(P99_MS, RatioMax(1.0))],
+    },
+    Row {
+        id: "alone-5000",
+        title: "end to end at 5,000/s, processors left alone",
+        work: Work::EndToEndAlike { rate_per_second: 5000.0, awake: false },
+        checks: &[check(P50_MS, RatioMax(1.0)), check(P99_MS, RatioMax(0.5))],
     },
     Row {
         id: "long-poll",

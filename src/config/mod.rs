@@ -33,7 +33,7 @@ pub use load::{ConfigError, Loaded, UnknownKey, load};
 pub use node::{
     BoundedMs, CleanerRules, ConsumerGroupRules, FetchRules, GroupRules, HostPort, InternalTopic, InternalTopics,
     LogRules, NetworkConfig, NodeConfig, NodeConfigError, ProducerLogRules, ProducerRules, TopicRules,
-    TransactionRules,
+    TransactionRules, Wakeup,
 };
 pub use note::{Note, NoteLevel};
 pub use properties::{

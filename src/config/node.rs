@@ -36,8 +36,18 @@ pub struct NodeConfig {
     pub groups: GroupRules,
     /// When a record counts as written, where a topic does not say otherwise.
     pub sync: SyncPolicy,
-    /// Within how many microseconds idle processors are to wake while records move. `None`: as the system has it.
-    pub wakeup_us_max: Option<u32>,
+    pub wakeup: Wakeup,
+}
+
+/// How fast idle processors are to wake while records are produced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wakeup {
+    /// At once, where waking takes an exit to the host, under load, and if the broker may say so.
+    Auto,
+    /// Nobody's business.
+    AsItIs,
+    /// In so many microseconds.
+    Within(u32),
 }
 
 /// Listeners and limits of connections.
@@ -238,7 +248,7 @@ impl NodeConfig {
             internal_topics: internal_topics(reader, raw)?,
             groups: groups::group_rules(reader)?,
             sync: SyncPolicy::parse(&reader.text("ottla.sync")?).unwrap_or_default(),
-            wakeup_us_max: u32::try_from(reader.int("ottla.cpu.wakeup.max.us")?).ok(),
+            wakeup: wakeup(&reader.text("ottla.cpu.wakeup.max.us")?)?,
         })
     }
 }
@@ -342,6 +352,17 @@ fn http_listen(text: &str) -> Result<Option<HostPort>, NodeConfigError> {
     let endpoint = crate::config::listener::Endpoint::parse(&format!("HTTP://{text}"));
     let endpoint = endpoint.ok_or_else(|| rule("ottla.http.listen", "host:port or off", text.to_owned()))?;
     Ok(Some(HostPort { host: endpoint.host, port: endpoint.port }))
+}
+
+fn wakeup(text: &str) -> Result<Wakeup, NodeConfigError> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(Wakeup::Auto),
+        "off" => Ok(Wakeup::AsItIs),
+        us => us
+            .parse()
+            .map(Wakeup::Within)
+            .map_err(|_| rule("ottla.cpu.wakeup.max.us", "auto, off or a number of microseconds", text.to_owned())),
+    }
 }
 
 /// `host:limit,...`; an IPv6 address has colons of its own, so the limit stands after the last one.

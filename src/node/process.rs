@@ -7,7 +7,7 @@ use self::awake::Awake;
 use super::{Node, NodeParts};
 use crate::{
     cli::ServeArgs,
-    config::{self, Loaded, NoteLevel},
+    config::{self, Loaded, NoteLevel, Wakeup},
     net::BrokerAddress,
     platform::{Clock, Disk, RealDisk, SystemChance, SystemClock, say, seeded},
 };
@@ -178,7 +178,7 @@ async fn run(loaded: Loaded, mut signals: Signals, clock: Arc<SystemClock>, disk
         tracing::error!("{notice}");
     }
     let directories: Vec<String> = loaded.node.log_dirs.iter().map(|path| path.display().to_string()).collect();
-    let wakeup_us_max = loaded.node.wakeup_us_max;
+    let wakeup = loaded.node.wakeup;
     let parts = NodeParts {
         config: loaded.node,
         raw: loaded.raw,
@@ -206,7 +206,7 @@ async fn run(loaded: Loaded, mut signals: Signals, clock: Arc<SystemClock>, disk
     announce(&node, &*clock, &directories);
     let failed = tokio::select! {
         () = signals.next() => None,
-        failure = watch(&node, wakeup_us_max) => Some(failure),
+        failure = watch(&node, wakeup) => Some(failure),
     };
     if let Some(failure) = failed {
         // LOG-9: nothing that was not synced may be believed; the next start recovers what is on disk.
@@ -241,9 +241,9 @@ fn announce(node: &Node, clock: &dyn Clock, directories: &[String]) {
 }
 
 /// Fits the process to its load, and completes when a log directory failed.
-async fn watch(node: &Node, wakeup_us_max: Option<u32>) -> String {
+async fn watch(node: &Node, wakeup: Wakeup) -> String {
     let mut looks = tokio::time::interval(Duration::from_secs(1));
-    let mut awake = Awake::start(wakeup_us_max, node.traffic());
+    let mut awake = Awake::start(wakeup, node.traffic());
     let mut at_rest = true;
     loop {
         looks.tick().await;

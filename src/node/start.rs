@@ -179,7 +179,7 @@ impl Node {
 
     /// Grows while records are produced or fetched.
     pub fn traffic(&self) -> u64 {
-        self.metrics.produced_records.get().wrapping_add(self.metrics.fetched_bytes.get())
+        self.metrics.produced_records.get()
     }
 
     /// Why this node cannot go on, if so: the directory of the metadata log failed, or every other one. Partitions of a

@@ -14,6 +14,17 @@ impl WakeupLimit {
     /// Linux' file for it, open to root alone unless somebody has changed that ("PM Quality of Service").
     pub const DEVICE: &str = "/dev/cpu_dma_latency";
 
+    /// Whether an idle processor of this machine is a guest's that halts, by the kernel's driver for that: waking it is an exit to the host,
+    /// whatever it slept for.
+    pub fn halts_to_a_host() -> bool {
+        WakeupLimit::is_halting_guest(Path::new("/sys/devices/system/cpu/cpuidle/current_driver"))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a door to the kernel, no file of a disk")]
+    fn is_halting_guest(driver: &Path) -> bool {
+        std::fs::read_to_string(driver).is_ok_and(|driver| driver.trim() == "haltpoll")
+    }
+
     /// Within how many microseconds processors are to wake.
     ///
     /// # Errors
@@ -43,5 +54,17 @@ mod tests {
         drop(asked);
         let nowhere = WakeupLimit::ask_at(Path::new("/nowhere/cpu_dma_latency"), 20);
         assert_eq!(nowhere.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_guest_that_halts_is_known_by_its_driver() {
+        let driver = tempfile::NamedTempFile::new().unwrap();
+        let halts = |name: &str| {
+            std::fs::write(driver.path(), name).unwrap();
+            WakeupLimit::is_halting_guest(driver.path())
+        };
+        assert!(halts("haltpoll\n"));
+        assert!(!halts("intel_idle\n"));
+        assert!(!WakeupLimit::is_halting_guest(Path::new("/nowhere/current_driver")));
     }
 }

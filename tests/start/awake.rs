@@ -20,6 +20,28 @@ fn becomes(child: &Child, asked: bool) {
     }
 }
 
+/// What the broker does by itself depends on the machine, so that one without a halting guest's driver sees the other half of it.
+#[test]
+fn a_guest_s_processors_are_asked_for_under_load_unless_the_broker_is_told_to_leave_them() {
+    let driver = std::fs::read_to_string("/sys/devices/system/cpu/cpuidle/current_driver").unwrap_or_default();
+    let by_itself = driver.trim() == "haltpoll" && OpenOptions::new().write(true).open(DEVICE).is_ok();
+    for (setting, asked) in [("ottla.cpu.wakeup.max.us=auto", by_itself), ("ottla.cpu.wakeup.max.us=off", false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let child = Child::serve(directory.path(), port, &[setting]);
+        make_topic(port, "t");
+        let mut asker = Asker::new(port);
+        let begun = Instant::now();
+        let mut seen = false;
+        while begun.elapsed() < Duration::from_secs(4) && !seen {
+            assert_eq!(write(&mut asker, "t", 10, 5).0, 0);
+            seen = child.holds_open(Path::new(DEVICE));
+        }
+        assert_eq!(seen, asked, "{setting}; {}", child.said());
+        child.stop();
+    }
+}
+
 #[test]
 fn processors_are_asked_to_wake_fast_while_records_move_or_it_is_told_that_they_cannot() {
     let directory = tempfile::tempdir().unwrap();

@@ -29,9 +29,10 @@ pub enum Work {
         rate_per_second: f64,
         mb_per_second: f64,
     },
-    /// The same while no processor halts.
-    EndToEndAwake {
+    /// The same with both brokers alike in how idle processors are kept: awake, or as the system has it.
+    EndToEndAlike {
         rate_per_second: f64,
+        awake: bool,
     },
     /// One partition in each, of so many groups.
     Commits {
@@ -108,7 +109,7 @@ pub enum Work {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scene {
     Loads,
-    Awake,
+    Alike,
     Java,
     Life,
     Groups,
@@ -123,7 +124,7 @@ pub enum Scene {
 impl Work {
     pub fn scene(self) -> Scene {
         match self {
-            Work::EndToEndAwake { .. } => Scene::Awake,
+            Work::EndToEndAlike { .. } => Scene::Alike,
             Work::JavaProducer | Work::JavaConsumer => Scene::Java,
             Work::Life => Scene::Life,
             Work::Members { .. } | Work::Groups { .. } => Scene::Groups,

@@ -167,6 +167,15 @@ fn http_has_an_address_or_is_off() {
 }
 
 #[test]
+fn processors_wake_as_the_broker_finds_right_as_the_system_has_it_or_as_told() {
+    let wakeup = |text: &'static str| resolve(&[("ottla.cpu.wakeup.max.us", text)]).map(|node| node.wakeup);
+    assert_eq!(resolve(&[]).unwrap().wakeup, Wakeup::Auto);
+    assert_eq!(wakeup("off").unwrap(), Wakeup::AsItIs);
+    assert_eq!(wakeup("10").unwrap(), Wakeup::Within(10));
+    assert!(message(&[("ottla.cpu.wakeup.max.us", "-1")]).contains("auto, off or a number of microseconds"));
+}
+
+#[test]
 fn compaction_can_be_switched_off_and_needs_memory_for_each_thread() {
     let cleaner = |pairs: &[(&str, &str)]| resolve(pairs).unwrap().log.cleaner;
     assert_eq!((cleaner(&[]).threads, cleaner(&[]).map_bytes, cleaner(&[]).backoff_ms), (1, 128 << 20, 15_000));

@@ -9,8 +9,8 @@ settings! {
         "What an unknown broker key does: stop the start with the nearest known names, or only warn.";
     Long "ottla.connection.inflight.max.bytes" = Some("-1"), AtLeast(-1), Medium, Fixed, Honoured,
         "Bytes of requests one connection may have unanswered; -1 is twice socket.request.max.bytes.";
-    Int "ottla.cpu.wakeup.max.us" = Some("-1"), AtLeast(-1), Low, Fixed, Honoured,
-        "Microseconds in which idle processors wake while records move; 0: they poll, -1: as the system has it.";
+    String "ottla.cpu.wakeup.max.us" = Some("auto"), Any, Low, Fixed, Honoured,
+        "Microseconds in which idle processors wake under load (0: they poll); off: as the system has it; auto: 0 in a guest.";
     List "ottla.format.features" = Some(""), Any, Low, Fixed, Honoured,
         "Levels that an empty cluster begins with, as NAME=LEVEL,...; features that are not named begin with the newest.";
     String "ottla.http.listen" = Some("localhost:9644"), Any, Medium, Fixed, Honoured,

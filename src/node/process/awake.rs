@@ -1,31 +1,36 @@
-//! Processors that wake fast while records move (`ottla.cpu.wakeup.max.us`).
-use crate::platform::WakeupLimit;
+//! Processors that wake fast while records are produced (`ottla.cpu.wakeup.max.us`).
+use crate::{config::Wakeup, platform::WakeupLimit};
 use std::io;
 
-/// Looks without a record after which processors may rest again: a pause of a second or two is not the end of a load.
+/// Looks without load after which processors may rest again: a pause of a second or two is not the end of a load.
 const QUIET_LOOKS_MAX: u8 = 3;
 
-/// Whether records move, by looks at a counter.
+/// Records a second from which processors are kept awake unasked. Below, whoever waits does so seldom.
+const AUTO_LOAD: u64 = 200;
+
+/// Whether there is load, by looks at a counter.
 struct Traffic {
     counted: u64,
+    /// What a look must find more to count as load.
+    load: u64,
     quiet_looks: u8,
 }
 
 impl Traffic {
-    /// At rest until the first record.
-    fn new(counted: u64) -> Traffic {
-        Traffic { counted, quiet_looks: QUIET_LOOKS_MAX }
+    /// At rest until the first load.
+    fn new(counted: u64, load: u64) -> Traffic {
+        Traffic { counted, load, quiet_looks: QUIET_LOOKS_MAX }
     }
 
     fn look(&mut self, counted: u64) -> bool {
-        let moved = counted != self.counted;
+        let loaded = counted.wrapping_sub(self.counted) >= self.load;
         self.counted = counted;
-        self.quiet_looks = if moved { 0 } else { self.quiet_looks.saturating_add(1) };
+        self.quiet_looks = if loaded { 0 } else { self.quiet_looks.saturating_add(1) };
         self.quiet_looks < QUIET_LOOKS_MAX
     }
 }
 
-/// Asks the kernel while records move, and takes it back when they do not.
+/// Asks the kernel while there is load, and takes it back when there is none.
 pub struct Awake<Limit = WakeupLimit> {
     us_max: u32,
     ask: fn(u32) -> io::Result<Limit>,
@@ -34,16 +39,28 @@ pub struct Awake<Limit = WakeupLimit> {
 }
 
 impl Awake {
-    /// `None`: not wanted, or not possible, which is told.
-    pub fn start(us_max: Option<u32>, traffic: u64) -> Option<Awake> {
-        let started = Awake::try_start(us_max?, traffic, WakeupLimit::ask);
-        if let Err(error) = &started {
-            tracing::warn!(
+    /// `None`: not wanted, of no use, or not possible, which is told to who asked for it.
+    pub fn start(wakeup: Wakeup, traffic: u64) -> Option<Awake> {
+        let (us_max, load) = match wakeup {
+            Wakeup::AsItIs => return None,
+            Wakeup::Auto if !WakeupLimit::halts_to_a_host() => return None,
+            Wakeup::Auto => (0, AUTO_LOAD),
+            Wakeup::Within(us_max) => (us_max, 1),
+        };
+        let started = Awake::try_start(us_max, Traffic::new(traffic, load), WakeupLimit::ask);
+        match (&started, wakeup) {
+            (Ok(_), Wakeup::Auto) => tracing::info!(
+                "idle processors of this guest poll instead of halting while {AUTO_LOAD} or more records a second are produced \
+                 (ottla.cpu.wakeup.max.us=auto; off leaves them alone)"
+            ),
+            (Ok(_), _) => {}
+            (Err(error), Wakeup::Auto) => tracing::debug!(%error, "cannot write to {}", WakeupLimit::DEVICE),
+            (Err(error), _) => tracing::warn!(
                 "ottla.cpu.wakeup.max.us has no effect: cannot write to {}: {error}. Give the broker's user that file (a udev rule; \
                  `--device {}` for a container), or take the setting away",
                 WakeupLimit::DEVICE,
                 WakeupLimit::DEVICE,
-            );
+            ),
         }
         started.ok()
     }
@@ -51,12 +68,12 @@ impl Awake {
 
 impl<Limit> Awake<Limit> {
     /// Asks once, so that a start tells whether it can.
-    fn try_start(us_max: u32, traffic: u64, ask: fn(u32) -> io::Result<Limit>) -> io::Result<Awake<Limit>> {
+    fn try_start(us_max: u32, traffic: Traffic, ask: fn(u32) -> io::Result<Limit>) -> io::Result<Awake<Limit>> {
         drop(ask(us_max)?);
-        Ok(Awake { us_max, ask, traffic: Traffic::new(traffic), held: None })
+        Ok(Awake { us_max, ask, traffic, held: None })
     }
 
-    /// Once a second; `traffic` grows while records move.
+    /// Once a second; `traffic` grows by one with each record.
     pub fn look(&mut self, traffic: u64) {
         if !self.traffic.look(traffic) {
             self.held = None;
@@ -73,7 +90,7 @@ mod tests {
 
     #[test]
     fn processors_are_asked_for_while_records_move_and_three_looks_after() {
-        let mut awake = Awake::try_start(7, 100, Ok).unwrap();
+        let mut awake = Awake::try_start(7, Traffic::new(100, 1), Ok).unwrap();
         let mut held_after = |traffic| {
             awake.look(traffic);
             awake.held
@@ -87,8 +104,20 @@ mod tests {
     }
 
     #[test]
+    fn a_few_records_a_second_are_no_load() {
+        let mut awake = Awake::try_start(0, Traffic::new(0, AUTO_LOAD), Ok).unwrap();
+        let mut held_after = |traffic| {
+            awake.look(traffic);
+            awake.held
+        };
+        assert_eq!((held_after(199), held_after(398)), (None, None));
+        assert_eq!(held_after(598), Some(0));
+        assert_eq!((held_after(700), held_after(800), held_after(900)), (Some(0), Some(0), None));
+    }
+
+    #[test]
     fn a_start_tells_that_the_kernel_refuses() {
-        let refused = Awake::<u32>::try_start(0, 0, |_| Err(io::ErrorKind::PermissionDenied.into()));
+        let refused = Awake::<u32>::try_start(0, Traffic::new(0, 1), |_| Err(io::ErrorKind::PermissionDenied.into()));
         assert_eq!(refused.err().map(|error| error.kind()), Some(io::ErrorKind::PermissionDenied));
     }
 }

@@ -100,7 +100,7 @@ fn val_2_base_offset_zero_and_a_dense_count() {
     let shifted = with(&raw, |header| header.base_offset = 1);
     assert_eq!(code(&shifted), ErrorCode::InvalidRecord);
     let small = BatchRules { batch_bytes_max: shifted.len() - 1, ..BatchRules::DEFAULT };
-    assert!(matches!(check(shifted.into(), &small, NOW), Err(BatchError::BaseOffset { .. })), "before the size");
+    assert!(matches!(check(shifted, &small, NOW), Err(BatchError::BaseOffset { .. })), "before the size");
     for (count, last) in
         [(3, 1), (3, 3), (2, 2), (0, -1), (-1, -2), (0, 2), (i32::MIN, i32::MAX), (i32::MAX, i32::MAX - 1)]
     {
