@@ -64,6 +64,7 @@ crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): 
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill --test kill_groups --test kill_transactions --test transaction_compaction -- --nocapture --test-threads 1 $(ARGS)
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_FULL_DISK_CYCLES=20 $(CARGO) test --locked -p protocol-tests --test full_disk -- --nocapture
 	OTTLA_CRASH_POINTS=20000 $(CARGO) test --locked --lib -- --nocapture log_13_every_moment log_14_each_bit_of_the_notes
+	OTTLA_CRASH_POINTS=2000 $(CARGO) test --locked --lib -- --nocapture every_moment_of_the_coordinators
 	OTTLA_FAULT_SITES=100000 $(CARGO) test --locked --lib every_operation_can_fail -- --nocapture
 
 mutants: ## Build the broker with faults on purpose and prove that the checker finds each (ROUNDS=20 kills a run)

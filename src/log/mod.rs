@@ -75,4 +75,4 @@ pub use watermark::{Closed, Reached, Watermark};
 pub use yielding::{Commits, Yielding};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,8 +3,8 @@
 mod append;
 mod compaction;
 mod cost;
-mod crash;
-mod crash_points;
+pub mod crash;
+pub mod crash_points;
 mod cuts;
 mod damage;
 mod direct;

@@ -135,7 +135,7 @@ impl TransactionEnds {
     }
 
     /// Every transaction of every partition that is served whose markers are on their way.
-    async fn all_pending(&self) -> Vec<TransactionalId> {
+    pub(super) async fn all_pending(&self) -> Vec<TransactionalId> {
         let mut pending = Vec::new();
         for (partition, _) in self.transactions.served() {
             pending.extend(self.pending_in(partition).await);
@@ -150,7 +150,7 @@ impl TransactionEnds {
         }
     }
 
-    async fn abort_late(&self) {
+    pub(super) async fn abort_late(&self) {
         for (partition, _) in self.transactions.served() {
             self.abort_late_in(partition).await;
             // Also those that something kept from being ended before.
@@ -182,7 +182,7 @@ impl TransactionEnds {
         }
     }
 
-    async fn expire(&self) {
+    pub(super) async fn expire(&self) {
         for (partition, _) in self.transactions.served() {
             loop {
                 match self.ask(partition, Request::Expire).await {
@@ -198,7 +198,7 @@ impl TransactionEnds {
     }
 
     /// Until all partitions have their marker, or another coordinator has taken over.
-    async fn end(&self, id: &TransactionalId) {
+    pub(super) async fn end(&self, id: &TransactionalId) {
         loop {
             let Some(partition) = self.transactions.partition_of(id) else { return };
             let Some(term) = self.transactions.term_of(partition) else { return };

@@ -43,13 +43,15 @@ impl LoadError {
 
 /// Why nothing was taken out of the view; the journal has it all.
 #[derive(Debug, thiserror::Error)]
-enum ViewFault {
+pub(super) enum ViewFault {
     #[error(transparent)]
     View(#[from] ViewError),
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error("it knows the journal up to {position}, which has {start} to {end}")]
     Position { position: Offset, start: Offset, end: Offset },
+    #[error("it knows the journal up to {position}, and what is gone from there on may be gone with its tombstones")]
+    Overtaken { position: Offset },
 }
 
 /// What was read.
@@ -71,15 +73,28 @@ pub(super) fn load<M: Coordinated>(
     wanted: &dyn Fn() -> bool,
 ) -> Result<(M::Hard, Volume), LoadError> {
     let mut volume = Volume::default();
+    let view = view.filter(|_| !is_quick::<M>(log));
     let seen = view.and_then(|view| from_view(machine, log, (view, rows), &mut volume));
-    let (mut hard, from) = seen.unwrap_or_else(|| {
+    if seen.is_none() {
         volume = Volume::default();
-        (M::Hard::default(), Offset::ZERO)
-    });
-    let read_bytes =
-        scan(log, from, Until::End, wanted, &mut |piece, _| replay_piece(machine, &mut hard, piece, &mut volume))?;
-    volume.bytes = read_bytes;
+    }
+    let hard = replay_behind(machine, log, seen, wanted, &mut volume)?;
     Ok((hard, volume))
+}
+
+/// What was seen up to an offset, and everything behind it.
+pub(super) fn replay_behind<M: Coordinated>(
+    machine: &M,
+    log: &Arc<Log>,
+    seen: Option<(M::Hard, Offset)>,
+    wanted: &dyn Fn() -> bool,
+    volume: &mut Volume,
+) -> Result<M::Hard, LoadError> {
+    let (mut hard, from) = seen.unwrap_or_else(|| (M::Hard::default(), Offset::ZERO));
+    let read_bytes =
+        scan(log, from, Until::End, wanted, &mut |piece, _| replay_piece(machine, &mut hard, piece, volume))?;
+    volume.bytes = read_bytes;
+    Ok(hard)
 }
 
 fn replay_piece<M: Coordinated>(
@@ -160,7 +175,7 @@ fn from_view<M: Coordinated>(
     (view, rows): (&View, &mut Rows),
     volume: &mut Volume,
 ) -> Option<(M::Hard, Offset)> {
-    match replay_view(machine, log, (view, rows), volume) {
+    match replay_view(machine, log, (view, rows), volume, journal_is_quicker) {
         Ok(seen) => seen,
         Err(ViewFault::View(error)) => {
             // Told by who keeps the view.
@@ -176,6 +191,12 @@ fn from_view<M: Coordinated>(
             None
         }
     }
+}
+
+/// Whether compaction has been where the view has not: it drops tombstones after a while, and the view would keep for ever what
+/// they took away.
+pub(super) fn is_overtaken(log: &Log, position: Offset) -> bool {
+    position > Offset::ZERO && log.cleaned().is_some_and(|cleaned| cleaned > position)
 }
 
 /// At most: compaction leaves gaps.
@@ -194,17 +215,16 @@ fn journal_is_quicker(records: u64, rows: u64) -> bool {
     records <= rows.saturating_mul(RECORDS_PER_ROW)
 }
 
-fn replay_view<M: Coordinated>(
+/// `is_left_out` is told how many records the journal has and how many rows the view.
+pub(super) fn replay_view<M: Coordinated>(
     machine: &M,
     log: &Arc<Log>,
     (view, rows): (&View, &mut Rows),
     volume: &mut Volume,
+    is_left_out: impl FnOnce(u64, u64) -> bool,
 ) -> Result<Option<(M::Hard, Offset)>, ViewFault> {
     let of: JournalId = log.id().key();
     let (start, end) = (log.bounds().start(), log.bounds().end());
-    if is_quick::<M>(log) {
-        return Ok(None);
-    }
     let position = view.position(of)?;
     if position == Offset::ZERO {
         return Ok(None);
@@ -212,7 +232,10 @@ fn replay_view<M: Coordinated>(
     if position < start || position > end {
         return Err(ViewFault::Position { position, start, end });
     }
-    if journal_is_quicker(records_of(log), view.row_count(of)?) {
+    if is_overtaken(log, position) {
+        return Err(ViewFault::Overtaken { position });
+    }
+    if is_left_out(records_of(log), view.row_count(of)?) {
         return Ok(None);
     }
     let mut hard = M::Hard::default();

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests look into directories and damage files")]
 mod broker;
 mod by_seed;
+mod crash;
 mod ending;
 mod loading;
 mod rig;

@@ -1,6 +1,6 @@
 //! Keeps the view in line with the journals: reads behind their commits, off every hot path.
 use super::{
-    Coordinated, Sharded,
+    Coordinated, Sharded, load,
     scan::{Piece, ScanError, Until, scan},
     sharded::Table,
 };
@@ -85,7 +85,7 @@ impl Gathered {
 }
 
 /// Brings the view of one journal up to what is committed. How far that is. A view that knows more of the journal than
-/// `known_max` is one of another: it is made anew.
+/// `known_max` is one of another, and one that compaction has overtaken may have missed tombstones: both are made anew.
 pub(super) fn follow<M: Coordinated>(
     view: &View,
     log: &Arc<Log>,
@@ -95,7 +95,8 @@ pub(super) fn follow<M: Coordinated>(
     let of = log.id().key();
     let mut from = view.position(of)?;
     let bounds = log.bounds();
-    if from > known_max.min(bounds.high()) || (from < bounds.start() && from > Offset::ZERO) {
+    let is_behind = from < bounds.start() && from > Offset::ZERO;
+    if from > known_max.min(bounds.high()) || is_behind || load::is_overtaken(log, from) {
         view.forget(of)?;
         from = Offset::ZERO;
     }

@@ -68,7 +68,12 @@ fn point(mut world: impl Lives, seed: u64, step: u64, looked_at: &mut u64) -> Re
 
 /// `Err` says what is wrong with the first moment that something is wrong with.
 pub fn every_moment<World: Lives>(world: impl Fn(u64) -> World) -> Result<(), String> {
-    let (wanted, mut seen, mut images) = (number("OTTLA_CRASH_POINTS", POINTS), 0, 0);
+    every_moment_of(POINTS, world)
+}
+
+/// As `every_moment`, of so many when nothing else is said.
+pub fn every_moment_of<World: Lives>(points: u64, world: impl Fn(u64) -> World) -> Result<(), String> {
+    let (wanted, mut seen, mut images) = (number("OTTLA_CRASH_POINTS", points), 0, 0);
     for seed in number("OTTLA_CRASH_SEED", 0).. {
         // Other histories are looked at with other distances, so that a few moments tell of many.
         let stride = 1 + seed % 5;

@@ -7,11 +7,11 @@ use crate::{
         txn::{self, Producer, Reply, Request, State, TransactionSettings, TransactionalId},
     },
     image::{Delta, Features, Image, Publisher},
-    log::{AppendOrigin, LogDir, LogDirSettings},
+    log::{AppendOrigin, LogConfig, LogDir, LogDirSettings, tests::crash::Trouble},
     node::topic_settings,
     platform::{ManualClock, RealDisk, SeededChance},
     record::{BatchBuilder, BatchHeader, TransactionResult::Commit},
-    replica::{Partition, Partitions, TopicPublisher},
+    replica::{Partition, Partitions, TopicPublisher, Unavailable},
     store::{Rows, View},
     types::{Acks, NodeId, TopicName, TransactionVersion},
     wire::metadata::{FeatureLevelRecord, MetadataRecord, PartitionRecord, RemoveTopicRecord, TopicRecord},
@@ -48,18 +48,20 @@ pub struct Broker {
     image: Image,
     shown: Arc<ArcSwap<Image>>,
     topics: TopicPublisher,
-    next_id: AtomicI64,
+    pub next_id: AtomicI64,
 }
 
 fn coordinator<M: Coordinated>(
     machine: M,
     settings: M::Settings,
-    partitions: &Arc<Partitions>,
-    clock: &Arc<ManualClock>,
+    (partitions, clock): (&Arc<Partitions>, &Arc<ManualClock>),
+    term: i32,
     view: Option<Arc<View>>,
 ) -> Arc<Sharded<M>> {
     let (partitions, clock) = (partitions.clone(), clock.clone());
-    Sharded::new(Parts { machine, settings, partitions, clock, chance: Arc::new(SeededChance::new(1)), view })
+    // Other lives give out other member ids.
+    let chance = Arc::new(SeededChance::new(term as u64));
+    Sharded::new(Parts { machine, settings, partitions, clock, chance, view })
 }
 
 pub fn load<M: Coordinated>(coordinator: &Arc<Sharded<M>>) {
@@ -94,18 +96,32 @@ impl Broker {
         settings.wal.first_file_bytes = 1 << 16;
         let clock = Arc::new(ManualClock::at_wall_ms(1_700_000_000_000));
         let directory = LogDir::open(Arc::new(RealDisk), clock.clone(), path, settings).unwrap();
+        Broker::on(directory, clock, term, view, |_, _| ()).map_err(Trouble::what).unwrap()
+    }
+
+    /// In an open directory, which this recovers; `tune` has the last word on how the logs of a topic are kept.
+    pub fn on(
+        directory: Arc<LogDir>,
+        clock: Arc<ManualClock>,
+        term: i32,
+        view: Option<Arc<View>>,
+        tune: impl Fn(&str, &mut LogConfig) + Send + Sync + 'static,
+    ) -> Result<Broker, Trouble> {
         let partitions = Partitions::new(NodeId(1), vec![directory.clone()], Default::default());
-        let settings = TransactionSettings::default();
-        let transactions = coordinator(TransactionMachine, settings, &partitions, &clock, view.clone());
-        let groups = coordinator(GroupMachine, GroupSettings::default(), &partitions, &clock, None);
+        let (settings, around) = (TransactionSettings::default(), (&partitions, &clock));
+        let transactions = coordinator(TransactionMachine, settings, around, term, view.clone());
+        let groups = coordinator(GroupMachine, GroupSettings::default(), around, term, None);
         let shown = Arc::new(ArcSwap::from_pointee(Image::default()));
         let markers = MarkerWriter { groups: groups.clone(), partitions: partitions.clone(), image: shown.clone() };
         let (ends, woken) = TransactionEnds::new(transactions.clone(), markers, Box::new(|| Box::pin(async { None })));
-        let resolve = |name: &str, _: &_, _: &_, _: &_| {
+        let resolve = move |name: &str, _: &_, _: &_, _: &_| {
             let in_sync = if name == SHORT { "2" } else { "1" };
-            let set = [("min.insync.replicas", in_sync), ("segment.bytes", "1048576")];
+            let policy = if name.starts_with("__") { "compact" } else { "delete" };
+            let set = [("min.insync.replicas", in_sync), ("segment.bytes", "1048576"), ("cleanup.policy", policy)];
             let set = set.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-            Arc::new(topic_settings(&Default::default(), &set).unwrap())
+            let mut settings = topic_settings(&Default::default(), &set).unwrap();
+            tune(name, Arc::make_mut(&mut settings.log));
+            Arc::new(settings)
         };
         let topics = TopicPublisher::new(partitions.clone(), Box::new(resolve));
         let (image, woken, next_id) = (at_level_2(), Some(woken), AtomicI64::new(1));
@@ -129,10 +145,14 @@ impl Broker {
             broker.lead(name, term);
         }
         for (topic, index) in broker.directory.pending() {
-            broker.partitions.topic_by_id(topic).unwrap().partition(index).unwrap().log().unwrap();
+            let topic = broker.partitions.topic_by_id(topic).unwrap();
+            topic.partition(index).unwrap().log().map_err(|why| match why {
+                Unavailable::Damaged(_) => Trouble::Wrong(why.to_string()),
+                other => Trouble::io(other),
+            })?;
         }
-        broker.directory.finish_recovery().unwrap();
-        broker
+        broker.directory.finish_recovery()?;
+        Ok(broker)
     }
 
     /// Everything is loaded, and markers are written.
@@ -194,8 +214,12 @@ impl Broker {
     }
 
     pub async fn ask(&self, id: &str, request: Request) -> Reply {
+        self.try_ask(id, request).await.unwrap()
+    }
+
+    pub async fn try_ask(&self, id: &str, request: Request) -> Result<Reply, CoordinatorError> {
         let fresh_producer_id = ProducerId::from_wire(self.next_id.fetch_add(1, Ordering::Relaxed));
-        self.transactions.submit(id, TransactionAsk { request, fresh_producer_id }).await.unwrap()
+        self.transactions.submit(id, TransactionAsk { request, fresh_producer_id }).await
     }
 
     /// A producer with an open transaction in these partitions, a record in each that is no coordinator's.
