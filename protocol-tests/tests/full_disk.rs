@@ -121,8 +121,12 @@ fn commit(connection: &mut Connection, topic: &Topic, offset: i64) -> i16 {
 
 /// The topic's setting of `retention.bytes`.
 fn keep_bytes(connection: &mut Connection, topic: &Topic, bytes: u64) -> i16 {
-    let config = AlterableConfig::default().with_name(steps::text("retention.bytes"));
-    let config = config.with_config_operation(0).with_value(Some(steps::text(bytes.to_string())));
+    set(connection, topic, "retention.bytes", &bytes.to_string())
+}
+
+fn set(connection: &mut Connection, topic: &Topic, name: &str, value: &str) -> i16 {
+    let config = AlterableConfig::default().with_name(steps::text(name));
+    let config = config.with_config_operation(0).with_value(Some(steps::text(value)));
     let resource = AlterConfigsResource::default()
         .with_resource_type(2)
         .with_resource_name(topic.wire_name().0)
@@ -268,5 +272,101 @@ fn ops_3_ret_2_retention_goes_on_while_the_disk_is_full_and_makes_the_room_that_
         let read = steps::fetch(&mut connection, &kept, offset);
         assert_eq!(read.error_code, 0, "offset {offset}");
         assert!(read.records.is_some_and(|records| records.len() > RECORD_BYTES), "offset {offset}");
+    }
+}
+
+/// Processor time of a process so far, in ticks of a hundredth of a second.
+fn ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("its times");
+    let behind_name = stat.rsplit_once(')').expect("a name").1;
+    let numbers: Vec<&str> = behind_name.split_whitespace().collect();
+    [11, 12].map(|at: usize| numbers[at].parse::<u64>().expect("a number")).iter().sum()
+}
+
+/// Where the first batch begins that is read from an offset on.
+fn first_from(connection: &mut Connection, topic: &Topic, offset: i64) -> i64 {
+    let read = steps::fetch(connection, topic, offset);
+    assert_eq!(read.error_code, 0, "offset {offset}");
+    let records = read.records.expect("records");
+    i64::from_be_bytes(records[..8].try_into().expect("an offset"))
+}
+
+/// A topic of so many records, of which compaction leaves half of each segment.
+fn to_be_compacted(connection: &mut Connection, end: i64) -> Topic {
+    let topic = steps::new_topic(connection, 1);
+    for at in 0..end {
+        let key = if at % 2 == 0 { at.to_string() } else { "all".to_owned() };
+        let batch = Batch::records(vec![Record::keyed(key, "x".repeat(RECORD_BYTES))]);
+        assert_eq!(steps::produce(connection, &topic, batch.encode()).error_code, 0);
+    }
+    topic
+}
+
+#[test]
+fn ops_3_cmp_2_compaction_waits_for_room_on_a_full_disk_and_goes_on_with_it() {
+    const END: i64 = 80;
+    const WATCHED_MS: u64 = 4_000;
+    let directory = tempfile::tempdir().expect("a directory");
+    // What the broker says is written to another disk.
+    let data = directory.path().join("data");
+    fs::create_dir(&data).expect("a directory");
+    let Some(_mounted) = Mounted::at(&data) else {
+        println!("SKIPPED: no tmpfs can be mounted here, the full disk was NOT tested");
+        return;
+    };
+    let said = |what: &str| {
+        let log = fs::read_to_string(directory.path().join("broker.log")).expect("what it said");
+        log.lines().filter(|line| line.contains(what)).count()
+    };
+    let segments = ["log.segment.delete.delay.ms=0", "log.segment.bytes=8388608"];
+    let often =
+        ["log.cleaner.backoff.ms=200", "log.retention.check.interval.ms=1000", "log.initial.task.delay.ms=1000"];
+    let overrides = [&segments[..], &often[..]].concat();
+    let mut broker = Child::start(free_port(), directory.path(), &overrides);
+    let mut connection = Connection::try_open_at(broker.address()).expect("a connection");
+    let compacted = to_be_compacted(&mut connection, END);
+    let filler = steps::new_topic(&mut connection, 1);
+    assert!(fill(&mut connection, &filler) > 40, "the disk was full before");
+    let mut rest = take_the_rest(&data.join("rest"));
+    let taken = rest.metadata().expect("its size").len();
+    rest.set_len(taken.saturating_sub(LEFT_BYTES)).expect("a shorter file");
+    until_done("the setting", || set(&mut connection, &compacted, "cleanup.policy", "compact"));
+    let (told, again) = ("no room for compaction", "room for compaction again");
+    until_done("the word of it", || i16::from(said(told) == 0));
+    let (before, watch) = (ticks(broker.pid()), Stopwatch::start());
+    while watch.elapsed_ms() < WATCHED_MS {
+        // Not a byte is left, also of what checkpoints give back.
+        take(&mut rest, TAKEN_BYTES_MAX);
+        pause_ms(50);
+    }
+    let busy_ms = (ticks(broker.pid()) - before) * 10;
+    assert!(busy_ms < WATCHED_MS / 2, "{busy_ms} ms of a processor in {WATCHED_MS} ms");
+    assert_eq!((said(told), said("log compacted")), (said(again) + 1, 0));
+    assert_eq!((said("cannot be compacted"), said("log directory failed")), (0, 0));
+    let left = fs::read_dir(data.join(format!("{}-0", compacted.name))).expect("its files").filter(|one| {
+        let name = one.as_ref().expect("a file").file_name().into_string().expect("a name");
+        [".cleaned", ".swap"].iter().any(|passing| name.ends_with(passing))
+    });
+    assert_eq!(left.count(), 0, "half-written segments");
+    // Nothing else waits for it.
+    assert_eq!(produce(&mut connection, &filler), STORAGE_ERROR);
+    assert_eq!(first_from(&mut connection, &compacted, 0), 0);
+    let taken = rest.metadata().expect("its size").len();
+    rest.set_len(taken.saturating_sub(LEFT_BYTES)).expect("a shorter file");
+    until_done("deleting records", || delete_records(&mut connection, &filler, 1));
+    until_done("the setting", || keep_bytes(&mut connection, &filler, 8 << 20));
+    let healed_ms = until_done("producing", || produce(&mut connection, &filler));
+    drop(rest);
+    fs::remove_file(data.join("rest")).expect("the rest is given back");
+    let compacted_ms = until_done("compaction", || i16::from(said("log compacted") == 0));
+    println!("healed after {healed_ms} ms, compacted {compacted_ms} ms after it");
+    assert_eq!(said(told), said(again));
+    broker.kill();
+    let broker = Child::start(broker.address().port(), directory.path(), &overrides);
+    let mut connection = Connection::try_open_at(broker.address()).expect("a connection");
+    assert!(first_from(&mut connection, &compacted, 1) > 1, "nothing was compacted");
+    assert_eq!(steps::end_offset(&mut connection, &compacted), END);
+    for newest in (0..END).step_by(2).chain([END - 1]) {
+        assert_eq!(first_from(&mut connection, &compacted, newest), newest);
     }
 }

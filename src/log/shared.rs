@@ -204,6 +204,15 @@ impl Space {
         self.left.load(Ordering::Relaxed).saturating_sub(bytes) >= self.headroom
     }
 
+    /// As `has_room`, and counts them as used until the disk is asked again.
+    pub fn take_beside(&self, bytes: u64) -> bool {
+        let has_room = self.has_room(bytes);
+        if has_room {
+            self.left.fetch_sub(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+        }
+        has_room
+    }
+
     /// Records are refused; true when that is news.
     pub fn refuse(&self) -> bool {
         !self.short.swap(true, Ordering::Relaxed)

@@ -5,7 +5,7 @@ use super::{
     core::{Cleanable, Pace},
 };
 use crate::{
-    log::{Log, LogDir, LogDirError, LogId, Yielding},
+    log::{Log, LogDir, LogDirError, Yielding},
     platform::Clock,
     types::TopicId,
 };
@@ -15,6 +15,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     io,
+    path::PathBuf,
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
@@ -83,6 +84,8 @@ struct Logs {
     uncleanable: BTreeSet<Key>,
     /// Tried again at this time of the monotonic clock.
     put_off: BTreeMap<Key, Duration>,
+    /// Directories without room for a cleaned segment, and how much it needed. Told once, until there is so much.
+    no_room: BTreeMap<PathBuf, u64>,
 }
 
 /// One log to be cleaned, taken: nobody else works on it.
@@ -194,14 +197,21 @@ impl Cleaner {
             Err(error) => {
                 totals.failures += u64::from(!matches!(error, CleanError::Aborted));
                 drop(totals);
-                self.pass_over(id, &error);
+                self.pass_over(&taken, &error);
             }
         }
         true
     }
 
-    fn pass_over(&self, id: &LogId, error: &CleanError) {
+    fn pass_over(&self, taken: &Taken<'_>, error: &CleanError) {
+        let (id, directory) = (taken.log.id(), &taken.directory);
         let mut logs = self.logs.lock();
+        if let CleanError::DiskFull { needed_bytes } = error
+            && logs.no_room.insert(directory.path().to_owned(), *needed_bytes).is_none()
+        {
+            tracing::error!(log = %id, directory = %directory.path().display(), needed_bytes,
+                "the disk has no room for compaction: logs stay as they are and grow, until some space is free");
+        }
         if error.is_of_log() {
             tracing::error!(log = %id, %error, "the log cannot be compacted and is passed over from now on");
             logs.uncleanable.insert(id.key());
@@ -216,7 +226,7 @@ impl Cleaner {
         let (directory, log) = (&taken.directory, &taken.log);
         let plan = match directory.make_synced(log, taken.plan.end) {
             Ok(()) => log.cleanable(self.clock.wall_ms()),
-            Err(LogDirError::Full { .. }) => return Err(CleanError::DiskFull),
+            Err(LogDirError::Full { .. }) => return Err(CleanError::DiskFull { needed_bytes: 0 }),
             // The directory has failed; there is nothing to be said of the log.
             Err(_) => return Err(CleanError::Aborted),
         };
@@ -270,6 +280,11 @@ impl Cleaner {
         let mut logs = self.logs.lock();
         logs.put_off.retain(|_, due| *due > now);
         for directory in &self.directories {
+            let path = directory.path();
+            if logs.no_room.get(path).is_some_and(|needed_bytes| directory.has_room(*needed_bytes)) {
+                logs.no_room.remove(path);
+                tracing::info!(directory = %path.display(), "the disk has room for compaction again");
+            }
             if directory.failure().is_some() || !directory.is_recovered() {
                 continue;
             }

@@ -34,8 +34,9 @@ pub enum CleanError {
     /// The log was cut, shortened or deleted, or the broker stops: tried again another time (CMP-11).
     #[error("the log changed meanwhile, or compaction stops")]
     Aborted,
+    /// Tried again once there may be so much.
     #[error("the disk has no room for a cleaned segment")]
-    DiskFull,
+    DiskFull { needed_bytes: u64 },
     #[error("{log}: {fault}")]
     Batch { log: String, fault: FilterError },
     #[error("{log}: {fault}")]
@@ -47,13 +48,23 @@ pub enum CleanError {
     #[error("{log}: a transaction below the last stable offset has no end, compaction stops at {offset}")]
     Undecided { log: String, offset: Offset },
     #[error(transparent)]
-    Log(#[from] LogError),
+    Log(LogError),
+}
+
+impl From<LogError> for CleanError {
+    fn from(error: LogError) -> CleanError {
+        match error {
+            // Names take room, too.
+            LogError::Io { source, .. } if is_disk_full(&source) => CleanError::DiskFull { needed_bytes: 0 },
+            other => CleanError::Log(other),
+        }
+    }
 }
 
 impl CleanError {
     /// The log itself is at fault: it is left alone until something about it changes (CMP-2).
     pub fn is_of_log(&self) -> bool {
-        !matches!(self, CleanError::Aborted | CleanError::DiskFull)
+        !matches!(self, CleanError::Aborted | CleanError::DiskFull { .. })
     }
 }
 
@@ -97,6 +108,14 @@ struct Carried {
 enum Piece {
     Read(Range<usize>),
     Made(Range<usize>),
+}
+
+impl Piece {
+    fn bytes(&self) -> u64 {
+        match self {
+            Piece::Read(range) | Piece::Made(range) => range.len() as u64,
+        }
+    }
 }
 
 impl<'a> Cleaning<'a> {
@@ -238,15 +257,14 @@ impl<'a> Cleaning<'a> {
         }
         self.figures.written_bytes += output.bytes();
         self.figures.records_kept += filter.records_kept;
-        let still =
-            aborted_still(&segments[..members], map.end(), &filter.aborted_kept).map_err(|source| self.io(source))?;
-        carried.aborted = filter.aborted_kept;
-        carried.ongoing = filter.ongoing;
         let end = Offset::new(last_of(members - 1)).next();
-        let cleaned = output.finish(&still, end).map_err(|source| {
+        let still = aborted_still(&segments[..members], map.end(), &filter.aborted_kept);
+        let cleaned = still.and_then(|still| output.finish(&still, end)).map_err(|source| {
             super::output::discard(&self.log.folder, base);
             self.io(source)
         })?;
+        carried.aborted = filter.aborted_kept;
+        carried.ongoing = filter.ongoing;
         Ok((members, cleaned))
     }
 
@@ -258,9 +276,10 @@ impl<'a> Cleaning<'a> {
         output: &mut Output,
     ) -> Result<(), CleanError> {
         let wanted = self.stretches.wanted(segment.base(), segment.bytes());
-        let mut left = wanted.iter().map(|range| range.end - range.start).sum();
-        if !self.log.shared().space.has_room(left) {
-            return Err(CleanError::DiskFull);
+        let staying: u64 = wanted.iter().map(|range| range.end - range.start).sum();
+        let mut left = staying;
+        if !self.log.shared().space.has_room(staying) {
+            return Err(CleanError::DiskFull { needed_bytes: staying });
         }
         let file = segment.file().map_err(|source| self.io(source))?;
         let (mut made, mut pieces) = (BytesMut::new(), Vec::new());
@@ -273,6 +292,10 @@ impl<'a> Cleaning<'a> {
                 let before = output.bytes();
                 filter_chunk(chunk, filter, output, &mut left, &mut made, &mut pieces)
                     .map_err(|fault| CleanError::Batch { log: self.log.id().to_string(), fault })?;
+                // The disk is asked once in a while only, and what is kept back is not for this.
+                if !self.log.shared().space.take_beside(pieces.iter().map(Piece::bytes).sum()) {
+                    return Err(CleanError::DiskFull { needed_bytes: staying });
+                }
                 write_pieces(chunk, &made, &pieces, output).map_err(|source| io_fault(self.log, source))?;
                 self.figures.read_bytes += chunk.len() as u64;
                 if !(self.resources.spend)(chunk.len() as u64 + output.bytes() - before) {
@@ -319,7 +342,10 @@ fn io_fault(log: &Log, source: io::Error) -> CleanError {
     match source.kind() {
         // Deleted by retention or with its topic.
         io::ErrorKind::NotFound => CleanError::Aborted,
-        _ if is_disk_full(&source) => CleanError::DiskFull,
+        _ if is_disk_full(&source) => {
+            log.shared().space.refresh(0);
+            CleanError::DiskFull { needed_bytes: 0 }
+        }
         _ => {
             log.shared().judge(&source);
             CleanError::Log(LogError::io("compact", log.path())(source))

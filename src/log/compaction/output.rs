@@ -48,7 +48,7 @@ impl Output {
     ) -> io::Result<Output> {
         let path = folder.file(format!("{}{}", names::of_offset(base, names::LOG), names::CLEANED));
         let file = folder.disk().open(&path, OpenMode::Create)?;
-        file.set_len(0)?;
+        file.set_len(0).inspect_err(|_| discard(&folder, base))?;
         Ok(Output {
             folder,
             base,
