@@ -28,8 +28,15 @@ struct Background {
 /// Deleted files whose time has come, and how their removal makes way for commits.
 #[derive(Default)]
 struct Removing {
-    left: VecDeque<Leaving>,
+    left: VecDeque<(Leaving, Files)>,
     yielding: Option<Yielding>,
+}
+
+/// Of a directory that is to be removed: each is a piece of work of its own, and a deleted log may have many.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Files {
+    There,
+    Listed,
 }
 
 /// What came into the write-ahead log between two looks.
@@ -108,7 +115,7 @@ impl LogDir {
                 log.expire_producers();
             });
         }
-        self.remove_due(&mut state.removing)
+        self.remove_due(&mut state.removing, &|| self.commits())
     }
 
     fn take_checkpoint(&self, state: &mut Background, now: Duration) {
@@ -157,14 +164,15 @@ impl LogDir {
 
     /// As `remove_left`, with a rest where commits wait for it: each removal is work for the filesystem's journal and the disk.
     /// Answers after how long to go on.
-    fn remove_due(&self, removing: &mut Removing) -> Duration {
+    fn remove_due(&self, removing: &mut Removing, commits: &dyn Fn() -> Commits) -> Duration {
         let clock = &self.shared.clock;
         let begun = clock.monotonic();
-        removing.left.extend(self.shared.leaving.lock().extract_if(.., |one| one.due <= begun));
-        let yielding = removing.yielding.get_or_insert_with(|| Yielding::begin(begun, self.commits()));
+        let due = self.shared.leaving.lock().extract_if(.., |one| one.due <= begun).collect::<Vec<_>>();
+        removing.left.extend(due.into_iter().map(|one| (one, Files::There)));
+        let yielding = removing.yielding.get_or_insert_with(|| Yielding::begin(begun, commits()));
         while !removing.left.is_empty() {
             let now = clock.monotonic();
-            let wait = yielding.wait(now, || self.commits());
+            let wait = yielding.wait(now, commits);
             // Whoever is refused for want of room waits for the removal itself.
             if !wait.is_zero() && !self.shared.space.is_short() {
                 return wait;
@@ -173,10 +181,24 @@ impl LogDir {
                 // The thread has other things to look at.
                 return Duration::ZERO;
             }
-            removing.left.pop_front().iter().for_each(|one| self.remove(one));
+            self.remove_next(&mut removing.left);
         }
         removing.yielding = None;
         LogDir::TICK
+    }
+
+    fn remove_next(&self, left: &mut VecDeque<(Leaving, Files)>) {
+        match left.pop_front() {
+            Some((directory, Files::There)) if directory.is_dir => {
+                let files = self.shared.disk.list(&directory.path).unwrap_or_default();
+                let file = |name| Leaving { due: directory.due, path: directory.path.join(name), is_dir: false };
+                let files: Vec<_> = files.into_iter().filter(|one| !one.is_dir).map(|one| file(one.name)).collect();
+                left.push_front((directory, Files::Listed));
+                files.into_iter().for_each(|file| left.push_front((file, Files::There)));
+            }
+            Some((one, _)) => self.remove(&one),
+            None => {}
+        }
     }
 
     fn remove(&self, one: &Leaving) {
@@ -194,6 +216,11 @@ impl LogDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        log::LogDirSettings,
+        platform::{Clock, Disk, MemoryDisk, OpenMode},
+    };
+    use std::{path::Path, sync::atomic::AtomicU64};
 
     const MIB: u64 = 1 << 20;
 
@@ -236,5 +263,108 @@ mod tests {
         }
         assert!(!load.burst_is_over(LogDir::TICK * 2, 100 * MIB));
         assert!(load.burst_is_over(LogDir::TICK * 3, 100 * MIB));
+    }
+
+    /// A millisecond passes with each look at it.
+    struct Ticking(AtomicU64);
+
+    impl Clock for Ticking {
+        fn wall_ms(&self) -> i64 {
+            0
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_millis(self.0.fetch_add(1, Ordering::Relaxed))
+        }
+    }
+
+    const FILES: usize = 200;
+
+    /// A directory in which so many files and one deleted log with as many in it are due after a second.
+    fn with_deleted() -> (MemoryDisk, Arc<LogDir>) {
+        let (disk, clock) = (MemoryDisk::new(), Arc::new(Ticking(AtomicU64::new(0))));
+        let settings = LogDirSettings { background: false, ..LogDirSettings::default() };
+        let directory = LogDir::open(Arc::new(disk.clone()), clock, Path::new("/data"), settings).unwrap();
+        disk.create_dir_all(Path::new("/data/t-0.x-delete")).unwrap();
+        for number in 0..FILES {
+            let gone = format!("/data/{number}.log.deleted");
+            let inner = format!("/data/t-0.x-delete/{number}.log");
+            for path in [&gone, &inner] {
+                disk.open(Path::new(path), OpenMode::Create).unwrap();
+            }
+            directory.shared.remove_later(gone.into(), false, 1_000);
+        }
+        directory.shared.remove_later("/data/t-0.x-delete".into(), true, 1_000);
+        (disk, directory)
+    }
+
+    /// Deleted files that are still there, and whether the deleted log is.
+    fn left(disk: &MemoryDisk) -> (usize, bool) {
+        let count = |path, end: &str| {
+            let listed = disk.list(Path::new(path)).unwrap_or_default();
+            listed.iter().filter(|one| one.name.ends_with(end)).count()
+        };
+        let folder = "/data/t-0.x-delete";
+        (count("/data", ".deleted") + count(folder, ".log"), disk.exists(Path::new(folder)))
+    }
+
+    /// Commits that take their time, more with each question.
+    fn busy() -> impl Fn() -> Commits {
+        let asked = AtomicU64::new(0);
+        move || {
+            let count = asked.fetch_add(1, Ordering::Relaxed) * 10;
+            Commits { count, time: Duration::from_millis(count) }
+        }
+    }
+
+    fn wait_until_due(directory: &LogDir) {
+        while directory.shared.clock.monotonic() < Duration::from_secs(2) {}
+    }
+
+    #[test]
+    fn ret_4_deleted_files_stay_for_their_delay_and_go_at_once_where_nobody_commits() {
+        let (disk, directory) = with_deleted();
+        let mut removing = Removing::default();
+        assert_eq!(directory.remove_due(&mut removing, &Commits::default), LogDir::TICK);
+        assert_eq!(left(&disk), (2 * FILES, true), "before their time");
+        wait_until_due(&directory);
+        assert_eq!(directory.remove_due(&mut removing, &Commits::default), LogDir::TICK);
+        assert_eq!(left(&disk), (0, false));
+    }
+
+    #[test]
+    fn ret_4_the_removal_of_deleted_files_and_of_a_deleted_logs_files_rests_beside_commits() {
+        let (disk, directory) = with_deleted();
+        wait_until_due(&directory);
+        let (mut removing, commits) = (Removing::default(), busy());
+        let (mut rests, mut in_log, mut before) = (0, 0, left(&disk).0);
+        while directory.remove_due(&mut removing, &commits) < LogDir::TICK {
+            let now = left(&disk).0;
+            assert!(before - now <= 20, "{} files without a rest", before - now);
+            (rests, before) = (rests + 1, now);
+            in_log += u32::from(now > 0 && now < FILES);
+        }
+        assert_eq!(left(&disk), (0, false));
+        assert!(rests > 20 && in_log > 10, "{rests} rests, {in_log} of them within the log");
+    }
+
+    #[test]
+    fn ops_3_deleted_files_go_without_a_rest_where_room_is_short() {
+        let (disk, directory) = with_deleted();
+        wait_until_due(&directory);
+        assert!(directory.shared.space.refuse());
+        assert_eq!(directory.remove_due(&mut Removing::default(), &busy()), LogDir::TICK);
+        assert_eq!(left(&disk), (0, false));
+    }
+
+    #[test]
+    fn ret_4_a_deleted_file_that_cannot_be_removed_holds_up_no_other() {
+        let (disk, directory) = with_deleted();
+        wait_until_due(&directory);
+        for path in ["/data/7.log.deleted", "/data/t-0.x-delete/7.log"] {
+            disk.inject(crate::platform::Fault::once(crate::platform::OperationKind::Remove, path));
+        }
+        assert_eq!(directory.remove_due(&mut Removing::default(), &Commits::default), LogDir::TICK);
+        assert_eq!(left(&disk), (1, false), "the directory goes with all that is left in it");
     }
 }
