@@ -57,6 +57,14 @@ fn producer(fault: &ProducerError) -> ErrorCode {
     }
 }
 
+/// What a fetch of this version is answered: clients before version 6 do not know the storage error (OPS-2).
+pub fn fetch(fault: &ReadFault, version: i16) -> ErrorCode {
+    match (read(fault), version) {
+        (ErrorCode::KafkaStorageError, ..=5) => ErrorCode::NotLeaderOrFollower,
+        (code, _) => code,
+    }
+}
+
 pub fn read(fault: &ReadFault) -> ErrorCode {
     match fault {
         ReadFault::Unavailable(fault) => unavailable(fault),
@@ -110,6 +118,14 @@ pub fn coordinator(fault: &CoordinatorError) -> ErrorCode {
 mod tests {
     use super::*;
     use crate::types::ProducerId;
+
+    #[test]
+    fn ops_2_old_clients_are_not_told_of_a_storage_error_whatever_it_is() {
+        let damaged = ReadFault::Read(ReadError::Damaged { log: "t-0".into(), what: "a batch".into() });
+        let of = |version| [fetch(&damaged, version), fetch(&Unavailable::Damaged("a batch".into()).into(), version)];
+        assert_eq!((of(4), of(5)), ([ErrorCode::NotLeaderOrFollower; 2], [ErrorCode::NotLeaderOrFollower; 2]));
+        assert_eq!(of(6), [ErrorCode::KafkaStorageError; 2]);
+    }
 
     #[test]
     fn txn_3_what_was_not_written_answers_what_clients_can_act_on() {

@@ -12,7 +12,11 @@ use crate::config::topic::SyncPolicy;
 use crate::config::value::InvalidValue;
 use crate::types::NodeId;
 pub use groups::{BoundedMs, ConsumerGroupRules, GroupRules};
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 /// The settings of one node. Lengths of time are milliseconds, sizes bytes, unless a name says otherwise.
 #[derive(Clone, PartialEq, Debug)]
@@ -272,7 +276,8 @@ fn log_dirs(reader: &Reader<'_>) -> Result<Vec<PathBuf>, NodeConfigError> {
         Some(dirs) => dirs,
         None => reader.list("log.dir")?,
     };
-    Ok(named.into_iter().map(PathBuf::from).collect())
+    // As Java's `File` has it, and tools compare: no slash at the end, none twice.
+    Ok(named.iter().map(|path| Path::new(path).components().collect()).collect())
 }
 
 /// All of them by `*`, or some by their names in `log.dirs` (KIP-1066).

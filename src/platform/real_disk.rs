@@ -43,7 +43,7 @@ impl Disk for RealDisk {
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let about = match entry.metadata() {
+            let about = match followed(&entry) {
                 Ok(about) => about,
                 // Removed between listing and asking.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -251,10 +251,38 @@ impl DiskFile for RealFile {
     }
 }
 
+/// About what the name leads to: a partition or a segment may be a link to another disk. A link to nothing is told as itself.
+fn followed(entry: &std::fs::DirEntry) -> io::Result<std::fs::Metadata> {
+    let about = entry.metadata()?;
+    if !about.is_symlink() {
+        return Ok(about);
+    }
+    match std::fs::metadata(entry.path()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(about),
+        followed => followed,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "links are made by whoever keeps the disks")]
+    fn links_are_listed_as_what_they_lead_to_and_removed_as_links() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir(there.path().join("t-0")).unwrap();
+        std::fs::write(there.path().join("t-0/a.log"), [0; 170]).unwrap();
+        symlink(there.path().join("t-0"), here.path().join("t-0")).unwrap();
+        symlink(there.path().join("t-0/a.log"), here.path().join("b.log")).unwrap();
+        symlink("/nowhere/t-1", here.path().join("t-1")).unwrap();
+        let listed = RealDisk.list(here.path()).unwrap();
+        let told: Vec<_> = listed.iter().map(|entry| (&*entry.name, entry.is_dir, entry.len)).collect();
+        assert_eq!(told, [("b.log", false, 170), ("t-0", true, 0), ("t-1", false, 12)]);
+        RealDisk.remove_dir_all(&here.path().join("t-0")).unwrap();
+        assert!(there.path().join("t-0/a.log").exists() && !here.path().join("t-0").exists());
+    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "the file's own times are to differ")]

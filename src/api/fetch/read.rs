@@ -6,13 +6,13 @@ use crate::{
         cold::{self, Cold},
         errors,
     },
-    log::{AbortedTransaction, Ended, Read, ReadError},
+    log::{AbortedTransaction, Ended, Read},
     net::FileRange,
     platform::{
         hurried,
         seeded::{self, Bug},
     },
-    replica::{Partition, ReadFault, Unavailable, open_all},
+    replica::{Partition, ReadFault, open_all},
     types::{ErrorCode, Isolation, LeaderEpoch, LogBounds, Offset, OffsetAndEpoch},
 };
 use std::sync::Arc;
@@ -152,13 +152,7 @@ fn one(cx: &Context, item: &Item, limits: &Limits, left: usize, at_least_one: bo
         Ok(found) => Ok(found),
         Err(fault) if fault.is_cold() => Err(Cold),
         Err(fault) => {
-            let code = match (&fault, cx.version) {
-                // Clients of old versions do not know the storage error (OPS-2).
-                (ReadFault::Unavailable(Unavailable::StorageFailed) | ReadFault::Read(ReadError::Io { .. }), ..=5) => {
-                    ErrorCode::NotLeaderOrFollower
-                }
-                _ => errors::read(&fault),
-            };
+            let code = errors::fetch(&fault, cx.version);
             // Also with an error the bounds are told where they are known (pitfall 20).
             let bounds = partition.opened().map(|log| log.bounds()).filter(|_| code == ErrorCode::OffsetOutOfRange);
             Ok(Found { bounds, ..Found::error(code) })

@@ -158,6 +158,13 @@ fn retention_and_roll_are_judged_in_milliseconds() {
 }
 
 #[test]
+fn log_dirs_are_told_without_a_slash_at_the_end() {
+    let told = resolve(&[("log.dirs", "/a/, b//c/,./d")]).unwrap().log_dirs;
+    let told: Vec<_> = told.iter().map(|path| path.to_str().unwrap()).collect();
+    assert_eq!(told, ["/a", "b/c", "./d"]);
+}
+
+#[test]
 fn http_has_an_address_or_is_off() {
     let listen = |text: &'static str| resolve(&[("ottla.http.listen", text)]).map(|node| node.network.http_listen);
     assert_eq!(listen("off").unwrap(), None);
