@@ -26,6 +26,8 @@ impl std::fmt::Display for ProducerId {
 pub struct ProducerEpoch(i16);
 
 impl ProducerEpoch {
+    pub const ZERO: ProducerEpoch = ProducerEpoch(0);
+
     pub fn from_wire(epoch: i16) -> Option<ProducerEpoch> {
         (epoch >= 0).then_some(ProducerEpoch(epoch))
     }

@@ -1,8 +1,11 @@
 //! Damage below what was synced: found on reading and by a slow look at everything, kept apart, never cut away (LOG-14 to
 //! LOG-16). What is whole around it is served.
 mod examine;
+mod filling;
 mod finding;
 mod health;
+mod lost_markers;
+mod noted;
 mod offline;
 mod rolled_back;
 mod scrubber;

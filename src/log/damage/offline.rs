@@ -1,19 +1,24 @@
 //! Segments looked at and mended without a broker (`ottla log verify`, `ottla log repair`).
-use super::{Damage, Expected, examine};
+use super::{
+    Damage, Examined, Expected, examine,
+    filling::{self, OFFSETS_MAX},
+    noted::Notes,
+};
 use crate::{
-    log::{
-        checkpoint::{self, Marks, Offsets},
-        epoch_cache::EpochCache,
-        names,
-    },
+    log::{checkpoint, epoch_cache::EpochCache, names, scan},
     platform::{Disk, DiskFile, OpenMode},
+    record::BatchHeader,
     types::{Offset, TopicPartition},
 };
 use std::{
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// Files that are begun at most for offsets that have no place in the damaged one: a note that lies fills no disk.
+const FILES_MAX: i64 = 16;
 
 /// Why segments cannot be looked at or mended.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +31,12 @@ pub enum OfflineError {
     InUse { path: PathBuf },
     #[error("{} is a part of the log's end that a crash has torn: the next start cuts it", path.display())]
     Torn { path: PathBuf },
+    #[error("{}: offsets {} to {} are lost, more than a repair takes", path.display(), lost.start, lost.end)]
+    TooMany { path: PathBuf, lost: Range<Offset> },
 }
 
 impl OfflineError {
-    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OfflineError {
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OfflineError {
         let path = path.to_owned();
         move |source| OfflineError::Io { action, path, source }
     }
@@ -57,14 +64,18 @@ pub struct Repaired {
 }
 
 /// One partition's directory and what its log directory says of it.
-struct Folder<'a> {
-    disk: &'a dyn Disk,
-    path: PathBuf,
-    bases: Vec<Offset>,
+pub(super) struct Folder<'a> {
+    pub disk: &'a dyn Disk,
+    pub path: PathBuf,
+    pub bases: Vec<Offset>,
     epochs: EpochCache,
-    cleaned: Option<Offset>,
-    /// What is known to be synced: all, or up to this offset.
-    synced: Option<Offset>,
+    notes: Notes,
+}
+
+/// What a segment is written anew from.
+enum Piece {
+    Kept(Range<u64>),
+    New(Vec<u8>),
 }
 
 /// Looks at one segment, all of a partition, or all of a log directory.
@@ -108,17 +119,9 @@ pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineE
     let kept = (0..).map(|at| beside(&format!(".damaged-{at}"))).find(taken).unwrap_or_else(|| beside(".damaged"));
     let whole = beside(".repaired");
     let source = disk.open(path, OpenMode::Read).map_err(OfflineError::io("open", path))?;
-    copy(disk, &*source, std::slice::from_ref(&(0..report.bytes)), &kept).map_err(OfflineError::io("write", &kept))?;
-    let mut stretches = Vec::new();
-    let mut from = 0;
-    for damage in &report.damages {
-        stretches.push(from..damage.bytes.start);
-        from = damage.bytes.end;
-    }
-    stretches.push(from..report.bytes);
-    let bytes = copy(disk, &*source, &stretches, &whole).map_err(OfflineError::io("write", &whole))?;
-    // Noted first: without it the gap would be found to be damage again.
-    folder.note_gaps(base, &report)?;
+    let pieces = folder.pieces(base, &report)?;
+    copy(disk, &*source, &[Piece::Kept(0..report.bytes)], &kept).map_err(OfflineError::io("write", &kept))?;
+    let bytes = copy(disk, &*source, &pieces, &whole).map_err(OfflineError::io("write", &whole))?;
     for suffix in [names::INDEX, names::TIME_INDEX] {
         // They are made again.
         let _ = disk.remove_file(&folder.path.join(names::of_offset(base, suffix)));
@@ -132,13 +135,21 @@ fn base_of(path: &Path) -> Option<Offset> {
     names::offset_of(path.file_name()?.to_str()?, names::LOG)
 }
 
-/// Stretches of a file, one behind the other, in a new file; durable when this returns.
-fn copy(disk: &dyn Disk, from: &dyn DiskFile, stretches: &[std::ops::Range<u64>], to: &Path) -> io::Result<u64> {
+/// Pieces, one behind the other, in a new file; durable when this returns.
+fn copy(disk: &dyn Disk, from: &dyn DiskFile, pieces: &[Piece], to: &Path) -> io::Result<u64> {
     const CHUNK_BYTES: u64 = 1 << 20;
     let file = disk.open(to, OpenMode::Create)?;
     file.set_len(0)?;
     let (mut written, mut buffer) = (0, Vec::new());
-    for stretch in stretches {
+    for piece in pieces {
+        let stretch = match piece {
+            Piece::Kept(stretch) => stretch,
+            Piece::New(bytes) => {
+                file.write_all_at(bytes, written)?;
+                written += bytes.len() as u64;
+                continue;
+            }
+        };
         let mut at = stretch.start;
         while at < stretch.end {
             buffer.resize(CHUNK_BYTES.min(stretch.end - at) as usize, 0);
@@ -156,41 +167,23 @@ fn copy(disk: &dyn Disk, from: &dyn DiskFile, stretches: &[std::ops::Range<u64>]
 
 impl<'a> Folder<'a> {
     fn open(disk: &'a dyn Disk, path: &Path) -> Result<Folder<'a>, OfflineError> {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let name = absolute.file_name().and_then(|name| name.to_str()).and_then(names::partition_of);
+        // Before the files are listed: a broker may be writing more.
+        let notes = match (name, absolute.parent()) {
+            (Some((topic, partition)), Some(parent)) => Notes::read(disk, parent, &TopicPartition { topic, partition }),
+            _ => Notes::default(),
+        };
         let names = disk.list(path).map_err(OfflineError::io("list", path))?;
         let bases = names.iter().filter_map(|file| names::offset_of(&file.name, names::LOG)).collect();
         let epochs = disk.read(&path.join(names::EPOCH_CHECKPOINT)).ok();
         let epochs = epochs.and_then(|bytes| checkpoint::read_epochs(&bytes).ok()).unwrap_or_default();
-        let mut folder = Folder {
-            disk,
-            path: path.to_owned(),
-            bases,
-            epochs: EpochCache::loaded(epochs),
-            cleaned: None,
-            synced: Some(Offset::ZERO),
-        };
-        let at = folder.partition();
-        let of = |name: &str| folder.offsets(name).zip(at.as_ref()).and_then(|(offsets, at)| offsets.get(at).copied());
-        let (cleaned, recovery) = (of(names::CLEANER_OFFSETS), of(names::RECOVERY_POINTS));
-        let is_clean = disk.exists(&folder.log_directory().join(names::CLEAN_SHUTDOWN));
-        // A directory on its own, a copy say, says nothing of what is synced: then all of it is.
-        let known = recovery.filter(|_| !is_clean);
-        (folder.cleaned, folder.synced) = (cleaned, known);
-        Ok(folder)
+        Ok(Folder { disk, path: path.to_owned(), bases, epochs: EpochCache::loaded(epochs), notes })
     }
 
     fn log_directory(&self) -> PathBuf {
         let absolute = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
         absolute.parent().map_or_else(|| absolute.clone(), Path::to_owned)
-    }
-
-    fn partition(&self) -> Option<TopicPartition> {
-        let absolute = std::path::absolute(&self.path).ok()?;
-        let (topic, partition) = names::partition_of(absolute.file_name()?.to_str()?)?;
-        Some(TopicPartition { topic, partition })
-    }
-
-    fn offsets(&self, name: &str) -> Option<Offsets> {
-        checkpoint::read_offsets(&self.disk.read(&self.log_directory().join(name)).ok()?).ok()
     }
 
     fn lock(&self) -> Result<Option<Box<dyn Send + Sync>>, OfflineError> {
@@ -210,7 +203,7 @@ impl<'a> Folder<'a> {
         let file: Arc<dyn DiskFile> = self.disk.open(&path, OpenMode::Read).map_err(read)?;
         let bytes = file.len().map_err(read)?;
         let end = self.bases.iter().copied().find(|other| *other > base);
-        let gaps = |at: Offset| self.cleaned.is_some_and(|cleaned| at < cleaned);
+        let gaps = |at: Offset| self.notes.cleaned.is_some_and(|cleaned| at < cleaned);
         let epoch = |at: Offset| self.epochs.at(at);
         let expected = Expected {
             base,
@@ -221,39 +214,53 @@ impl<'a> Folder<'a> {
             open: &[],
             is_known_aborted: &|_| true,
         };
-        let found = examine(&*file, 0..bytes, &expected, &mut |_| true).map_err(read)?.unwrap_or_default();
-        let (mut damages, mut torn) = (found.damages, None);
-        if let (None, Some(synced)) = (end, self.synced)
-            && damages.last().is_some_and(|last| last.offsets.start >= synced)
-        {
-            torn = damages.pop();
-        }
-        Ok(SegmentReport { path, bytes, batches: found.batches, records: found.records, damages, torn })
+        let found = examine(&*file, 0..bytes, &expected, &mut |_| true).map_err(read)?;
+        let mut found = found.unwrap_or_default();
+        let torn = if end.is_none() { self.look_at_end(&*file, bytes, &mut found).map_err(read)? } else { None };
+        Ok(SegmentReport { path, bytes, batches: found.batches, records: found.records, damages: found.damages, torn })
     }
 
-    /// What is missing now is missing on purpose, and a log whose end is gone ends where it does.
-    fn note_gaps(&self, base: Offset, report: &SegmentReport) -> Result<(), OfflineError> {
-        let Some(at) = self.partition() else { return Ok(()) };
-        let last = report.damages.last();
-        let (Some(from), Some(to)) = (last.map(|last| last.offsets.start), last.map(|last| last.offsets.end)) else {
-            return Ok(());
-        };
-        let mut cleaned = self.offsets(names::CLEANER_OFFSETS).unwrap_or_default();
-        let known = cleaned.entry(at.clone()).or_default();
-        *known = (*known).max(to);
-        self.write(names::CLEANER_OFFSETS, &cleaned, &Marks::new())?;
-        let is_end = self.bases.last() == Some(&base) && last.is_some_and(|last| last.bytes.end == report.bytes);
-        if let (true, Some(mut points)) = (is_end, self.offsets(names::RECOVERY_POINTS)) {
-            let bytes = self.disk.read(&self.log_directory().join(names::RECOVERY_POINTS)).unwrap_or_default();
-            points.entry(at).and_modify(|point| *point = (*point).min(from));
-            self.write(names::RECOVERY_POINTS, &points, &checkpoint::read_marks(&bytes))?;
+    /// No later file says where the last one ends. Answers what is only torn.
+    fn look_at_end(&self, file: &dyn DiskFile, bytes: u64, found: &mut Examined) -> io::Result<Option<Damage>> {
+        let Some(last) = found.damages.last_mut() else { return Ok(None) };
+        if self.notes.torn_from().is_some_and(|from| last.offsets.start >= from) {
+            return Ok(found.damages.pop());
         }
-        Ok(())
+        if last.bytes.end == bytes {
+            // Offsets that were seen are not given out again (OFF-12). Without notes, what the damaged batch says of itself.
+            let from = last.offsets.start;
+            let said = scan::header_at(file, last.bytes.start, bytes)?;
+            let is_dense = |said: &BatchHeader| i64::from(said.record_count) == i64::from(said.last_offset_delta) + 1;
+            let said = said.filter(|said| said.base() == Some(from) && is_dense(said));
+            let end = self.notes.recovery.or(said.and_then(|said| said.last()).map(Offset::next));
+            last.offsets.end = last.offsets.end.max(end.unwrap_or(from));
+        }
+        Ok(None)
     }
 
-    fn write(&self, name: &str, offsets: &Offsets, marks: &Marks) -> Result<(), OfflineError> {
-        let path = self.log_directory().join(name);
-        let written = self.disk.write_atomic(&path, checkpoint::write_offsets(offsets, marks).as_bytes());
-        written.map_err(OfflineError::io("write", &path))
+    /// The segment without its damage. Lost offsets that have no place in it get files of their own, first.
+    fn pieces(&self, base: Offset, report: &SegmentReport) -> Result<Vec<Piece>, OfflineError> {
+        let markers = self.lost_markers(base, &report.damages)?;
+        let filled = |lost: &Range<Offset>| filling::in_place_of(lost, &self.epochs, &markers);
+        let room_of = |base: Offset| Offset::new(base.get().saturating_add(OFFSETS_MAX));
+        let (mut pieces, mut from) = (Vec::new(), 0);
+        for damage in &report.damages {
+            let lost = &damage.offsets;
+            let mut end = room_of(base).min(lost.end);
+            pieces.push(Piece::Kept(from..damage.bytes.start));
+            pieces.push(Piece::New(filled(&(lost.start..end))));
+            from = damage.bytes.end;
+            if lost.end.since(end) > (FILES_MAX * OFFSETS_MAX) as u64 {
+                return Err(OfflineError::TooMany { path: report.path.clone(), lost: lost.clone() });
+            }
+            while end < lost.end {
+                let stretch = end..room_of(end).min(lost.end);
+                let path = self.path.join(names::of_offset(end, names::LOG));
+                self.disk.write_atomic(&path, &filled(&stretch)).map_err(OfflineError::io("write", &path))?;
+                end = stretch.end;
+            }
+        }
+        pieces.push(Piece::Kept(from..report.bytes));
+        Ok(pieces)
     }
 }

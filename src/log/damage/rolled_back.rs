@@ -27,7 +27,8 @@ impl OpenProducers {
         header: &BatchHeader,
         marker: impl FnOnce() -> io::Result<Option<EndTransactionMarker>>,
     ) -> io::Result<bool> {
-        if self.due.is_some_and(|due| header.base() != Some(due)) {
+        // Also a repair has put a batch without records where a marker may have been.
+        if header.record_count == 0 || self.due.is_some_and(|due| header.base() != Some(due)) {
             self.ids.clear();
         }
         self.due = header.last().map(Offset::next);

@@ -111,8 +111,8 @@ impl Segment {
         let mut begins_later = Offset::new(i64::MAX);
         for entry in entries.iter().rev() {
             let is_of = |header: &BatchHeader| header.producer_id == entry.producer.get() && header.is_transactional();
-            // Compaction may have removed either: then another stands behind its place.
-            let is_behind = |header: &BatchHeader, offset| header.base() > Some(offset);
+            // Compaction may have removed either: then another stands behind its place. A repair puts one without records there.
+            let is_behind = |header: &BatchHeader, offset| header.base() > Some(offset) || header.record_count == 0;
             let is_end =
                 |header: &BatchHeader| is_of(header) && header.is_control() && header.base() == Some(entry.last);
             let is_first = |header: &BatchHeader| is_of(header) && header.base() == Some(entry.first);

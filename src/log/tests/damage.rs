@@ -164,7 +164,7 @@ fn log_15_a_healthy_log_has_no_damage_whatever_happened_to_it() {
 #[test]
 fn log_14_offline_damage_is_found_and_what_is_whole_is_written_anew() {
     let (disk, written) = stored();
-    for (at, (path, len)) in files(&disk).into_iter().enumerate() {
+    for (path, len) in files(&disk) {
         for byte in [8, len / 2, len - 1] {
             let damaged = disk.killed();
             damaged.flip_bit(&path, byte, 1).unwrap();
@@ -183,13 +183,127 @@ fn log_14_offline_damage_is_found_and_what_is_whole_is_written_anew() {
             let (_fixture, log) = opened(&damaged);
             let (found, refused) = read_around(&log, 1 << 20);
             assert!(refused.is_empty(), "{why}: {refused:?}");
-            let missing = written.iter().filter(|header| !found.contains(header)).count();
-            assert_eq!((missing, found.len()), (1, written.len() - 1), "{why}");
+            let lost: Vec<_> = written.iter().filter(|header| !found.contains(header)).collect();
+            let put: Vec<_> = found.iter().filter(|header| !written.contains(header)).collect();
+            assert_eq!((lost.len(), put.len()), (1, 1), "{why}");
+            // OFF-12: the offsets of what is lost are taken, also at the log's end.
+            assert_eq!(
+                (put[0].base(), put[0].last(), put[0].record_count),
+                (lost[0].base(), lost[0].last(), 0),
+                "{why}"
+            );
             let next = append(&log, batch(1, b"on")).unwrap().base;
-            let is_end = at + 1 == files(&disk).len() && byte == len - 1;
-            assert_eq!(next.get() == written.last().unwrap().base_offset, is_end, "{why}");
+            assert_eq!(Some(next), written.last().unwrap().last().map(Offset::next), "{why}");
         }
     }
+}
+
+#[test]
+fn log_14_a_repair_excuses_no_later_loss_and_calls_nothing_compacted() {
+    let (disk, _) = stored();
+    let files = files(&disk);
+    let (repaired, _) = &files[files.len() - 2];
+    disk.flip_bit(repaired, 100, 3).unwrap();
+    repair(&disk, repaired).unwrap().unwrap();
+    // CMP-5: what compaction has not seen is not clean.
+    let cleaned = disk.read(Path::new("/data/cleaner-offset-checkpoint")).unwrap();
+    assert_eq!(crate::log::checkpoint::read_offsets(&cleaned).unwrap(), Default::default());
+    let (lost, _) = &files[1];
+    disk.remove_file(lost).unwrap();
+    let reports = verify(&disk, Path::new("/data")).unwrap();
+    assert_eq!(reports.iter().map(|report| report.damages.len()).sum::<usize>(), 1, "{reports:?}");
+    let (_fixture, log) = opened(&disk);
+    assert!(read_around(&log, 1 << 20).1.len() >= 4);
+}
+
+#[test]
+fn off_4_a_repair_writes_the_marker_of_a_rolled_back_transaction_again() {
+    use super::transactions::{append_in, end};
+    use crate::record::{EndTransactionMarker, TransactionResult};
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, LogConfig { segment_bytes: 1 << 20, ..config() });
+    append_in(&log, 7, 3, 0).unwrap();
+    end(&log, 7, 4, TransactionResult::Abort);
+    let committed = append_in(&log, 7, 4, 0).unwrap();
+    end(&log, 7, 5, TransactionResult::Commit);
+    let marker = read_all(&log, 1)[1];
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    let disk = disk.killed();
+    let (path, _) = files(&disk)[0].clone();
+    let first = BatchHeader::parse(&disk.read(&path).unwrap()).unwrap();
+    disk.flip_bit(&path, (first.size() + marker.size()) as u64 - 1, 1).unwrap();
+    repair(&disk, &path).unwrap().unwrap();
+    let (_fixture, log) = opened(&disk);
+    let (found, _) = read_around(&log, 1 << 20);
+    let put = found.iter().find(|header| header.base() == marker.base()).unwrap();
+    assert!(put.is_control() && put.is_transactional(), "{put:?}");
+    // Epoch and time of the producer's batch before it: what was its own is lost.
+    assert_eq!((put.producer_id, put.producer_epoch, put.record_count), (7, 3, 1));
+    assert_eq!((put.max_timestamp, put.partition_leader_epoch), (first.max_timestamp, 0));
+    assert!(found.iter().any(|header| header.base() == Some(committed.base)));
+    assert!(verify(&disk, &path).unwrap()[0].damages.is_empty());
+    let bytes = disk.read(&path).unwrap();
+    let read = EndTransactionMarker::of(put, &bytes[first.size()..first.size() + put.size()]).unwrap();
+    assert_eq!(read.result, TransactionResult::Abort);
+}
+
+#[test]
+fn off_4_what_was_rolled_back_stays_so_where_its_first_batch_is_lost() {
+    use super::transactions::{append_in, end};
+    use crate::record::TransactionResult;
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, LogConfig { segment_bytes: 1 << 20, ..config() });
+    append_in(&log, 7, 3, 0).unwrap();
+    append_in(&log, 7, 3, 1).unwrap();
+    end(&log, 7, 4, TransactionResult::Abort);
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    let disk = disk.killed();
+    let (path, _) = files(&disk)[0].clone();
+    disk.flip_bit(&path, 70, 1).unwrap();
+    repair(&disk, &path).unwrap().unwrap();
+    let (_fixture, log) = opened(&disk);
+    let read = log.read(Offset::ZERO, ReadLimit::Stable, 1 << 20, true).unwrap();
+    let told: Vec<_> = read.aborted.iter().map(|aborted| (aborted.producer.get(), aborted.first.get())).collect();
+    assert_eq!((told, headers_of(&read).len()), (vec![(7, 0)], 3));
+}
+
+/// A partition's directory of its own, of batches with two records each.
+fn alone(bases: &[&[i64]]) -> (MemoryDisk, Vec<PathBuf>) {
+    let disk = MemoryDisk::new();
+    disk.create_dir_all(Path::new("/copy/t-0")).unwrap();
+    let written = bases.iter().map(|bases| {
+        let place = |base: &i64| batch(2, b"v").place(Offset::new(*base), LeaderEpoch::ZERO).slices().concat();
+        let path = PathBuf::from(format!("/copy/t-0/{:020}.log", bases[0]));
+        disk.write_atomic(&path, &bases.iter().flat_map(place).collect::<Vec<u8>>()).unwrap();
+        path
+    });
+    let paths = written.collect();
+    (disk, paths)
+}
+
+#[test]
+fn log_14_offsets_that_no_segment_has_room_for_get_files_of_their_own() {
+    let far = 5_000_000_000;
+    let (disk, paths) = alone(&[&[0], &[far]]);
+    let before = verify(&disk, Path::new("/copy/t-0")).unwrap();
+    assert_eq!(before[0].damages[0].offsets, Offset::new(2)..Offset::new(far));
+    repair(&disk, &paths[0]).unwrap().unwrap();
+    let after = verify(&disk, Path::new("/copy/t-0")).unwrap();
+    assert!(after.len() == 4 && after.iter().all(|one| one.damages.is_empty()), "{after:?}");
+    let (disk, paths) = alone(&[&[0], &[far * 1_000_000]]);
+    assert!(matches!(repair(&disk, &paths[0]), Err(OfflineError::TooMany { .. })));
+    assert_eq!(disk.list(Path::new("/copy/t-0")).unwrap().len(), 2);
+}
+
+#[test]
+fn off_12_a_repair_of_a_copy_keeps_the_offsets_that_its_damaged_end_speaks_of() {
+    let (disk, paths) = alone(&[&[0, 2]]);
+    let len = disk.read(&paths[0]).unwrap().len() as u64;
+    disk.flip_bit(&paths[0], len - 1, 1).unwrap();
+    let repaired = repair(&disk, &paths[0]).unwrap().unwrap();
+    assert_eq!(repaired.report.damages[0].offsets, Offset::new(2)..Offset::new(4));
 }
 
 #[test]
