@@ -13,8 +13,9 @@ use std::path::PathBuf;
   ottla log verify ottla-data
   ottla log verify --json ottla-data/orders-0 | jq 'select(.damages != [])'
 
-Every batch is looked at: its checksum, its offset, its leader epoch. Nothing is changed; the broker may run.
-Exit code 1 when something is damaged.")]
+Every batch is looked at: its checksum, its offset, its leader epoch; and whether the files go from the log's start to its end,
+as far as the notes beside the partitions tell. After a kill the write-ahead log may know of a later start: then only the
+broker tells that the first files are gone. Nothing is changed; the broker may run. Exit code 1 when something is damaged.")]
 pub struct VerifyArgs {
     /// Log directories, partition directories or .log files
     #[arg(required = true, value_name = "DIR|FILE")]
@@ -25,8 +26,9 @@ pub struct VerifyArgs {
 #[command(after_help = "Examples:
   ottla log repair ottla-data/orders-0/00000000000000000000.log
 
-Stop the broker first. The whole batches of the file are written anew, without those that are damaged: their records are
-lost, unless the file is restored from a copy instead. The damaged file is kept beside it as .log.damaged-0.")]
+Stop the broker first. The whole batches of the file are written anew, with batches without records in the place of those
+that are damaged: their records are lost, unless the file is restored from a copy instead. The damaged file is kept beside it
+as .log.damaged-0. A file that is gone may be named, too: its records are given up.")]
 pub struct RepairArgs {
     /// Damaged .log files
     #[arg(required = true, value_name = "FILE")]
@@ -93,17 +95,19 @@ pub fn run_repair(args: RepairArgs, output: &mut Output) -> Result<(), CliError>
             output.remark(&format!("{}: nothing is damaged", path.display()));
             continue;
         };
-        let (kept, report) = (repaired.kept.display(), &repaired.report);
+        let report = &repaired.report;
+        let (path, kept) = (&report.path, repaired.kept.map(|kept| kept.display().to_string()));
         if output.json {
             let lost = report.damages.iter().map(as_json).collect::<Value>();
             output.json(&json!({
-                "file": path.display().to_string(), "kept": kept.to_string(), "bytes": repaired.bytes,
+                "file": path.display().to_string(), "kept": kept, "bytes": repaired.bytes,
                 "batches": report.batches, "records": report.records, "lost": lost,
             }))?;
             continue;
         }
+        let kept = kept.map_or_else(|| "there was no file".to_owned(), |kept| format!("the damaged file is {kept}"));
         output.line(&format!(
-            "{}: {} batches with {} records are whole, the damaged file is {kept}",
+            "{}: {} batches with {} records are whole, {kept}",
             path.display(),
             report.batches,
             report.records

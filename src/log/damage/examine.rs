@@ -12,6 +12,9 @@ use crate::{
 };
 use std::{fmt, io, ops::Range};
 
+/// What is told where there is no file.
+pub const MISSING: &str = "the file is missing";
+
 /// A stretch of a segment that is not what was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Damage {

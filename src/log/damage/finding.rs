@@ -1,5 +1,5 @@
 //! A log looks at its segments: what a reader gets is looked at once since the start, a segment with damage as a whole.
-use super::{Damage, Expected, examine};
+use super::{Damage, Expected, MISSING, examine};
 use crate::{
     log::{log::Log, names, segment::Segment},
     types::Offset,
@@ -91,7 +91,7 @@ impl Log {
                 found.damages
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.has(segment) => {
-                vec![Damage { bytes: 0..bytes, offsets: base..end, what: "the file is missing".into() }]
+                vec![Damage { bytes: 0..bytes, offsets: base..end, what: MISSING.into() }]
             }
             Err(error) => {
                 self.shared().judge(&error);
@@ -110,9 +110,13 @@ impl Log {
             segment.forget_hints();
         }
         for damage in &news {
+            let way_out = match damage.what == MISSING {
+                true => "or give its records up: `ottla log repair` takes its name, too",
+                false => "or run `ottla log repair` on it to keep what is whole",
+            };
             tracing::error!(
                 file = %segment.path(names::LOG).display(),
-                "damaged and not readable: {damage}. The rest is served. Stop the broker and restore the file from a copy, or run `ottla log repair` on it to keep what is whole"
+                "damaged and not readable: {damage}. The rest is served. Stop the broker and restore the file from a copy, {way_out}"
             );
         }
         self.shared().count_damages(news.len());

@@ -10,6 +10,7 @@ mod offline;
 mod rolled_back;
 mod scrubber;
 
+use examine::MISSING;
 pub use examine::{Damage, Examined, Expected, examine};
 pub(in crate::log) use health::Health;
 pub use offline::{OfflineError, Repaired, SegmentReport, repair, verify};

@@ -13,6 +13,8 @@ pub struct Notes {
     pub cleaned: Option<Offset>,
     /// The log goes this far at least.
     pub recovery: Option<Offset>,
+    /// Where the first segment begins at the latest.
+    pub begins: Option<Offset>,
     /// The last stop was in order: the write-ahead log has nothing to add.
     pub is_clean: bool,
 }
@@ -27,6 +29,7 @@ impl Notes {
         Notes {
             cleaned: offset(&noted(names::CLEANER_OFFSETS)).or(recovery.filter(|_| was_cleaned)),
             recovery,
+            begins: offset(&starts),
             is_clean: disk.exists(&directory.join(names::CLEAN_SHUTDOWN)),
         }
     }

@@ -1,6 +1,6 @@
 //! Segments looked at and mended without a broker (`ottla log verify`, `ottla log repair`).
 use super::{
-    Damage, Examined, Expected, examine,
+    Damage, Examined, Expected, MISSING, examine,
     filling::{self, OFFSETS_MAX},
     noted::Notes,
 };
@@ -58,8 +58,8 @@ pub struct SegmentReport {
 #[derive(Clone, Debug)]
 pub struct Repaired {
     pub report: SegmentReport,
-    /// Where the damaged bytes are kept.
-    pub kept: PathBuf,
+    /// Where the damaged bytes are kept; `None` where there was no file.
+    pub kept: Option<PathBuf>,
     pub bytes: u64,
 }
 
@@ -82,11 +82,12 @@ enum Piece {
 pub fn verify(disk: &dyn Disk, path: &Path) -> Result<Vec<SegmentReport>, OfflineError> {
     if let Some(base) = base_of(path) {
         let folder = Folder::open(disk, path.parent().unwrap_or(Path::new(".")))?;
-        return Ok(vec![folder.look_at(base)?]);
+        return Ok(vec![folder.report_of(base)?]);
     }
     let names = disk.list(path).map_err(OfflineError::io("list", path))?;
-    let has_segments = names.iter().any(|file| names::offset_of(&file.name, names::LOG).is_some());
-    let folders: Vec<PathBuf> = if has_segments {
+    let is_of_partition =
+        |name: &str| name == names::PARTITION_METADATA || names::offset_of(name, names::LOG).is_some();
+    let folders: Vec<PathBuf> = if names.iter().any(|file| is_of_partition(&file.name)) {
         vec![path.to_owned()]
     } else {
         let partitions = names.iter().filter(|entry| entry.is_dir && names::partition_of(&entry.name).is_some());
@@ -95,6 +96,7 @@ pub fn verify(disk: &dyn Disk, path: &Path) -> Result<Vec<SegmentReport>, Offlin
     let mut reports = Vec::new();
     for folder in folders {
         let folder = Folder::open(disk, &folder)?;
+        reports.extend(folder.lost_beginning().map(|(_, report)| report));
         for base in folder.bases.clone() {
             reports.push(folder.look_at(base)?);
         }
@@ -102,12 +104,15 @@ pub fn verify(disk: &dyn Disk, path: &Path) -> Result<Vec<SegmentReport>, Offlin
     if reports.is_empty() { Err(OfflineError::NoSegments { path: path.to_owned() }) } else { Ok(reports) }
 }
 
-/// Writes a segment anew from what is whole of it; the damaged one is kept beside it. `None` when there is no damage.
+/// Writes a segment anew from what is whole of it; the damaged one is kept beside it. `None` when there is no damage. A file that is
+/// gone is made anew without records, or the one before it goes on to where its records ended.
 pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineError> {
     let base = base_of(path).ok_or_else(|| OfflineError::NoSegments { path: path.to_owned() })?;
     let folder = Folder::open(disk, path.parent().unwrap_or(Path::new(".")))?;
     let _lock = folder.lock()?;
-    let report = folder.look_at(base)?;
+    let base = folder.responsible_for(base);
+    let report = folder.report_of(base)?;
+    let path = &report.path;
     if let (Some(_), true) = (&report.torn, report.damages.is_empty()) {
         return Err(OfflineError::Torn { path: path.to_owned() });
     }
@@ -116,12 +121,20 @@ pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineE
     }
     let beside = |suffix: &str| folder.path.join(format!("{}{suffix}", names::of_offset(base, names::LOG)));
     let taken = |kept: &PathBuf| !disk.exists(kept);
-    let kept = (0..).map(|at| beside(&format!(".damaged-{at}"))).find(taken).unwrap_or_else(|| beside(".damaged"));
-    let whole = beside(".repaired");
-    let source = disk.open(path, OpenMode::Read).map_err(OfflineError::io("open", path))?;
+    let source = match disk.exists(path) {
+        true => Some(disk.open(path, OpenMode::Read).map_err(OfflineError::io("open", path))?),
+        false => None,
+    };
     let pieces = folder.pieces(base, &report)?;
-    copy(disk, &*source, &[Piece::Kept(0..report.bytes)], &kept).map_err(OfflineError::io("write", &kept))?;
-    let bytes = copy(disk, &*source, &pieces, &whole).map_err(OfflineError::io("write", &whole))?;
+    let mut kept = None;
+    if source.is_some() {
+        let to = (0..).map(|at| beside(&format!(".damaged-{at}"))).find(taken).unwrap_or_else(|| beside(".damaged"));
+        let all = [Piece::Kept(0..report.bytes)];
+        copy(disk, source.as_deref(), &all, &to).map_err(OfflineError::io("write", &to))?;
+        kept = Some(to);
+    }
+    let whole = beside(".repaired");
+    let bytes = copy(disk, source.as_deref(), &pieces, &whole).map_err(OfflineError::io("write", &whole))?;
     for suffix in [names::INDEX, names::TIME_INDEX] {
         // They are made again.
         let _ = disk.remove_file(&folder.path.join(names::of_offset(base, suffix)));
@@ -136,7 +149,7 @@ fn base_of(path: &Path) -> Option<Offset> {
 }
 
 /// Pieces, one behind the other, in a new file; durable when this returns.
-fn copy(disk: &dyn Disk, from: &dyn DiskFile, pieces: &[Piece], to: &Path) -> io::Result<u64> {
+fn copy(disk: &dyn Disk, from: Option<&dyn DiskFile>, pieces: &[Piece], to: &Path) -> io::Result<u64> {
     const CHUNK_BYTES: u64 = 1 << 20;
     let file = disk.open(to, OpenMode::Create)?;
     file.set_len(0)?;
@@ -153,7 +166,7 @@ fn copy(disk: &dyn Disk, from: &dyn DiskFile, pieces: &[Piece], to: &Path) -> io
         let mut at = stretch.start;
         while at < stretch.end {
             buffer.resize(CHUNK_BYTES.min(stretch.end - at) as usize, 0);
-            let filled = from.read_at(&mut buffer, at)?;
+            let filled = from.map_or(Ok(0), |from| from.read_at(&mut buffer, at))?;
             if filled == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -197,6 +210,28 @@ impl<'a> Folder<'a> {
         }
     }
 
+    /// The segment in which records are missed that should stand in this one.
+    fn responsible_for(&self, base: Offset) -> Offset {
+        let is_first = self.lost_beginning().is_some_and(|(lost, _)| lost == base);
+        let before = || self.bases.iter().copied().rfind(|other| *other < base);
+        if is_first || self.bases.contains(&base) { base } else { before().unwrap_or(base) }
+    }
+
+    fn report_of(&self, base: Offset) -> Result<SegmentReport, OfflineError> {
+        let lost = self.lost_beginning().filter(|(lost, _)| *lost == base);
+        lost.map_or_else(|| self.look_at(base), |(_, report)| Ok(report))
+    }
+
+    /// The file that the log began with is gone, maybe with those behind it. After a kill the write-ahead log may know that the start
+    /// has moved, so that only a start can tell.
+    fn lost_beginning(&self) -> Option<(Offset, SegmentReport)> {
+        let begins = self.notes.begins.filter(|_| self.notes.is_clean)?;
+        let end = self.bases.first().copied().or(self.notes.recovery).filter(|end| begins < *end)?;
+        let path = self.path.join(names::of_offset(begins, names::LOG));
+        let damage = Damage { bytes: 0..0, offsets: begins..end, what: MISSING.into() };
+        Some((begins, SegmentReport { path, bytes: 0, batches: 0, records: 0, damages: vec![damage], torn: None }))
+    }
+
     fn look_at(&self, base: Offset) -> Result<SegmentReport, OfflineError> {
         let path = self.path.join(names::of_offset(base, names::LOG));
         let read = |source| OfflineError::io("read", &path)(source);
@@ -220,20 +255,26 @@ impl<'a> Folder<'a> {
         Ok(SegmentReport { path, bytes, batches: found.batches, records: found.records, damages: found.damages, torn })
     }
 
-    /// No later file says where the last one ends. Answers what is only torn.
+    /// No later file says where the last one ends: the notes do. Answers what is only torn.
     fn look_at_end(&self, file: &dyn DiskFile, bytes: u64, found: &mut Examined) -> io::Result<Option<Damage>> {
-        let Some(last) = found.damages.last_mut() else { return Ok(None) };
-        if self.notes.torn_from().is_some_and(|from| last.offsets.start >= from) {
+        let is_torn = |last: &Damage| self.notes.torn_from().is_some_and(|from| last.offsets.start >= from);
+        if found.damages.last().is_some_and(is_torn) {
             return Ok(found.damages.pop());
         }
-        if last.bytes.end == bytes {
+        let synced = self.notes.recovery;
+        if let Some(last) = found.damages.last_mut().filter(|last| last.bytes.end == bytes) {
             // Offsets that were seen are not given out again (OFF-12). Without notes, what the damaged batch says of itself.
             let from = last.offsets.start;
             let said = scan::header_at(file, last.bytes.start, bytes)?;
             let is_dense = |said: &BatchHeader| i64::from(said.record_count) == i64::from(said.last_offset_delta) + 1;
             let said = said.filter(|said| said.base() == Some(from) && is_dense(said));
-            let end = self.notes.recovery.or(said.and_then(|said| said.last()).map(Offset::next));
+            let end = synced.or(said.and_then(|said| said.last()).map(Offset::next));
             last.offsets.end = last.offsets.end.max(end.unwrap_or(from));
+        } else if let (Some(due), Some(synced)) = (found.next, synced)
+            && due < synced
+        {
+            let what = "records are missing".to_owned();
+            found.damages.push(Damage { bytes: bytes..bytes, offsets: due..synced, what });
         }
         Ok(None)
     }

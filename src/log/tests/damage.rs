@@ -174,7 +174,7 @@ fn log_14_offline_damage_is_found_and_what_is_whole_is_written_anew() {
             let bad: Vec<_> = reports.iter().filter(|report| !report.damages.is_empty()).collect();
             assert_eq!((bad.len(), &bad[0].path, reports.len()), (1, &path, files(&disk).len()), "{why}");
             let repaired = repair(&damaged, &path).unwrap().unwrap();
-            assert_eq!(damaged.read(&repaired.kept).unwrap(), bytes, "{why}");
+            assert_eq!(damaged.read(&repaired.kept.unwrap()).unwrap(), bytes, "{why}");
             assert!(repair(&damaged, &path).unwrap().is_none(), "{why}");
             assert!(
                 verify(&damaged, Path::new("/data/t-0")).unwrap().iter().all(|one| one.damages.is_empty()),
@@ -267,6 +267,36 @@ fn off_4_what_was_rolled_back_stays_so_where_its_first_batch_is_lost() {
     let read = log.read(Offset::ZERO, ReadLimit::Stable, 1 << 20, true).unwrap();
     let told: Vec<_> = read.aborted.iter().map(|aborted| (aborted.producer.get(), aborted.first.get())).collect();
     assert_eq!((told, headers_of(&read).len()), (vec![(7, 0)], 3));
+}
+
+#[test]
+fn log_14_first_and_last_files_that_are_gone_are_missed_offline_too() {
+    let (disk, written) = stored();
+    let all: Vec<PathBuf> = files(&disk).into_iter().map(|(path, _)| path).collect();
+    let (last, many) = (all.len() - 1, all.len());
+    for lost in [0..1, 0..2, 1..3, last - 1..many, last..many, 0..many] {
+        let damaged = disk.killed();
+        all[lost.clone()].iter().for_each(|path| damaged.remove_file(path).unwrap());
+        for what in ["/data", "/data/t-0"] {
+            let reports = verify(&damaged, Path::new(what)).unwrap();
+            let bad: Vec<_> = reports.iter().filter(|report| !report.damages.is_empty()).collect();
+            assert_eq!(bad.len(), 1, "{lost:?} {what}: {reports:?}");
+        }
+        // By the name of any file that is gone.
+        assert!(repair(&damaged, &all[lost.start]).unwrap().is_some(), "{lost:?}");
+        assert!(verify(&damaged, Path::new("/data")).unwrap().iter().all(|one| one.damages.is_empty()), "{lost:?}");
+        let (fixture, log) = opened(&damaged);
+        let (found, refused) = read_around(&log, 1 << 20);
+        assert!(refused.is_empty() && fixture.directory.damages() == 0, "{lost:?}: {refused:?}");
+        assert_eq!(found.iter().filter(|one| one.record_count == 0).count(), 1, "{lost:?}");
+        assert!(found.iter().all(|one| one.record_count == 0 || written.contains(one)), "{lost:?}");
+        assert_eq!(log.bounds().start(), Offset::ZERO, "{lost:?}");
+        let next = append(&log, batch(1, b"on")).unwrap().base;
+        assert_eq!(Some(next), written.last().unwrap().last().map(Offset::next), "{lost:?}");
+    }
+    let emptied = disk.killed();
+    emptied.open(&all[last], OpenMode::Write).unwrap().set_len(0).unwrap();
+    assert_eq!(verify(&emptied, &all[last]).unwrap()[0].damages.len(), 1);
 }
 
 /// A partition's directory of its own, of batches with two records each.

@@ -304,8 +304,14 @@ fn log_14_what_retention_deleted_is_not_lost() {
             let again = fixture.log(config());
             assert_eq!((again.bounds().start(), fixture.directory.damages()), (log.bounds().start(), 0), "{round}");
         }
+        let is_whole = || {
+            let reports = crate::log::damage::verify(&disk, Path::new("/data")).unwrap();
+            reports.iter().all(|report| report.damages.is_empty())
+        };
+        assert!(is_whole(), "{round}");
         if round == 1 {
             fixture.directory.close().unwrap();
+            assert!(is_whole());
         }
     }
 }
