@@ -39,6 +39,7 @@ pub(in crate::log) struct Opening<'a> {
     pub snapshots: Vec<Offset>,
     pub unsynced_snapshots: Vec<Offset>,
     pub epochs: EpochCache,
+    pub noted_epochs: EpochCache,
     pub epoch: Option<LeaderEpoch>,
     pub since_index: u64,
     /// Transactions that markers among the batches looked at have ended.
@@ -67,6 +68,7 @@ impl<'a> Opening<'a> {
             snapshots: Vec::new(),
             unsynced_snapshots: Vec::new(),
             epochs: EpochCache::default(),
+            noted_epochs: EpochCache::default(),
             epoch: None,
             since_index: 0,
             completed: Vec::new(),
@@ -363,14 +365,14 @@ impl<'a> Opening<'a> {
             let bytes = self.folder.disk().read(&self.folder.file(names::EPOCH_CHECKPOINT))?;
             lost = false;
             match checkpoint::read_epochs(&bytes) {
-                Ok(epochs) => self.epochs = EpochCache::loaded(epochs),
+                Ok(epochs) => self.noted_epochs = EpochCache::loaded(epochs),
                 Err(error) => {
                     tracing::warn!(log = %self.folder.path().display(), "the epoch checkpoint is damaged and is made again from the batches: {error}");
                     lost = true;
                 }
             }
         }
-        self.epoch = self.epochs.latest();
+        (self.epochs, self.epoch) = (self.noted_epochs.clone(), self.noted_epochs.latest());
         Ok(lost)
     }
 

@@ -20,6 +20,9 @@ use crate::{
 };
 use std::{io, sync::Arc};
 
+/// A batch does not say in which leader epoch it was written.
+const NO_EPOCH: i32 = -1;
+
 impl Opening<'_> {
     /// Checks every batch from `from` on, cuts a torn tail behind `safe`, and makes the indexes again.
     pub(in crate::log) fn recover(
@@ -375,8 +378,14 @@ impl Opening<'_> {
         if !fits || index::relative(segment.base(), header.last()?).is_none() {
             return Some(BadBatch::Offset { base, expected: due });
         }
-        let before = self.epoch.filter(|_| expected.is_some())?;
         let epoch = header.partition_leader_epoch;
+        // A checkpoint notes the epochs before the recovery point.
+        let is_noted = !self.known.notes_lost && self.known.recovery_point > header.base();
+        let noted = self.noted_epochs.at(header.base()?).filter(|_| is_noted);
+        if let Some(noted) = noted.filter(|noted| epoch != noted.get() && epoch != NO_EPOCH) {
+            return Some(BadBatch::OtherEpoch { epoch, noted: noted.get() });
+        }
+        let before = self.epoch.filter(|_| expected.is_some())?;
         (epoch >= 0 && epoch < before.get()).then_some(BadBatch::Epoch { epoch, before: before.get() })
     }
 }

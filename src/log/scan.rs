@@ -23,6 +23,8 @@ pub enum BadBatch {
     Offset { base: i64, expected: i64 },
     #[error("the batch's leader epoch {epoch} is below the {before} before it")]
     Epoch { epoch: i32, before: i32 },
+    #[error("the batch's leader epoch {epoch} is not the {noted} that is noted of its offset")]
+    OtherEpoch { epoch: i32, noted: i32 },
 }
 
 /// One step of a [`Scan`].

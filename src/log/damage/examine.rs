@@ -43,6 +43,8 @@ pub struct Expected<'a> {
     pub gaps: &'a dyn Fn(Offset) -> bool,
     /// The leader epoch in which this record was written, where that is known.
     pub epoch: &'a dyn Fn(Offset) -> Option<LeaderEpoch>,
+    /// From here on later epochs may have begun than `epoch` knows of.
+    pub epochs_known_to: Offset,
     /// Producers with a transaction that is open where the bytes begin, as far as that is known.
     pub open: &'a [ProducerId],
     /// The transaction index has the transaction that the marker at this offset rolled back.
@@ -64,6 +66,8 @@ pub struct Examined {
 
 /// Bytes searched at a time for the next batch.
 const SEARCH_BYTES: usize = 1 << 20;
+/// A batch does not say in which leader epoch it was written.
+const NO_EPOCH: i32 = -1;
 
 /// Looks at `bytes` of the file. `spend` is told of every piece; `None` when it says that this is to end.
 pub fn examine(
@@ -159,10 +163,15 @@ impl Examining<'_> {
             return Some(format!("the batch begins at offset {base}, {due} was due"));
         }
         let epoch = header.partition_leader_epoch;
-        let before = self.last.map_or(-1, |last| last.epoch);
-        let is_known = (self.expected.epoch)(base).is_some_and(|known| known.get() == epoch);
+        let known = (self.expected.epoch)(base).map(LeaderEpoch::get);
+        let is_sure = epoch != NO_EPOCH && base < self.expected.epochs_known_to;
+        if let Some(known) = known.filter(|known| epoch != *known && is_sure) {
+            return Some(format!("the batch's leader epoch {epoch} is not the {known} that is noted of its offset"));
+        }
+        let before = self.last.map_or(NO_EPOCH, |last| last.epoch);
         let is_lower = epoch >= 0 && epoch < before;
-        (is_lower && !is_known).then(|| format!("the batch's leader epoch {epoch} is below the {before} before it"))
+        (is_lower && known != Some(epoch))
+            .then(|| format!("the batch's leader epoch {epoch} is below the {before} before it"))
     }
 
     fn is_beyond(&self, header: &BatchHeader) -> bool {
@@ -248,7 +257,7 @@ mod tests {
     const RECORDS: i64 = 2;
 
     /// Looks at batches of these leader epochs, of which the log's epoch checkpoint knows `known` for sure; answers also the bytes of one.
-    fn examined(epochs: &[i32], known: &dyn Fn(Offset) -> Option<LeaderEpoch>) -> (Examined, u64) {
+    fn examined(epochs: &[i32], known: &dyn Fn(Offset) -> Option<LeaderEpoch>, known_to: i64) -> (Examined, u64) {
         let file = MemoryDisk::new().open(Path::new("segment"), OpenMode::Create).unwrap();
         let mut bytes = 0;
         for (at, epoch) in (0..).zip(epochs) {
@@ -265,6 +274,7 @@ mod tests {
             end: Some(end),
             gaps: &|_| false,
             epoch: known,
+            epochs_known_to: Offset::new(known_to),
             open: &[],
             is_known_aborted: &|_| true,
         };
@@ -274,7 +284,7 @@ mod tests {
 
     #[test]
     fn log_16_a_batch_of_a_lower_epoch_than_the_one_before_it_is_damage() {
-        let (found, size) = examined(&[1, 3, 2, 3, 3], &|_| None);
+        let (found, size) = examined(&[1, 3, 2, 3, 3], &|_| None, 0);
         let expected = Damage {
             bytes: 2 * size..3 * size,
             offsets: Offset::new(4)..Offset::new(6),
@@ -283,18 +293,34 @@ mod tests {
         assert_eq!(found.damages, [expected]);
         assert_eq!((found.batches, found.records, found.next), (4, 8, Some(Offset::new(10))));
         // The last one, with nothing behind it that could end the damage.
-        let (found, size) = examined(&[1, 0], &|_| None);
+        let (found, size) = examined(&[1, 0], &|_| None, 0);
         assert_eq!((found.batches, found.damages.len()), (1, 1));
         assert_eq!(found.damages[0].bytes, size..2 * size);
     }
 
     #[test]
     fn log_16_epochs_that_rise_that_are_missing_or_that_the_checkpoint_knows_are_none() {
-        assert_eq!(examined(&[0, 0, 1, 5, 5], &|_| None).0.damages, []);
-        assert_eq!(examined(&[4, -1, 4], &|_| None).0.damages, []);
+        assert_eq!(examined(&[0, 0, 1, 5, 5], &|_| None, 0).0.damages, []);
+        assert_eq!(examined(&[4, -1, 4], &|_| None, 0).0.damages, []);
         let known = |at: Offset| Some(LeaderEpoch::new(if at < Offset::new(4) { 3 } else { 2 }));
-        assert_eq!(examined(&[3, 3, 2, 2], &known).0.damages, []);
+        assert_eq!(examined(&[3, 3, 2, 2], &known, 0).0.damages, []);
         // What the checkpoint knows of another batch excuses nothing.
-        assert_eq!(examined(&[3, 2, 2, 2], &known).0.damages.len(), 1);
+        assert_eq!(examined(&[3, 2, 2, 2], &known, 0).0.damages.len(), 1);
+    }
+
+    #[test]
+    fn log_16_a_batch_of_another_epoch_than_is_noted_is_damage_itself() {
+        let known = |at: Offset| Some(LeaderEpoch::new(if at < Offset::new(4) { 2 } else { 3 }));
+        let damaged = |epochs: &[i32], known_to| -> Vec<i64> {
+            let (found, _) = examined(epochs, &known, known_to);
+            found.damages.iter().map(|damage| damage.offsets.start.get()).collect()
+        };
+        assert!(damaged(&[2, 2, 3, 3], 8).is_empty());
+        // Not those behind it, which are lower; and the last one, which nothing follows.
+        assert_eq!(damaged(&[18, 2, 3, 3], 8), [0]);
+        assert_eq!(damaged(&[2, 2, 3, 19], 8), [6]);
+        assert_eq!(damaged(&[2, 0, 3, 3], 8), [2]);
+        // A later epoch may have begun that is not noted yet.
+        assert!(damaged(&[2, 2, 3, 4], 6).is_empty());
     }
 }

@@ -26,6 +26,7 @@ impl Log {
             end: None,
             gaps: &gaps,
             epoch: &epoch,
+            epochs_known_to: Offset::MAX,
             open: &[],
             is_known_aborted: &known,
         };
@@ -80,6 +81,7 @@ impl Log {
             end: Some(end),
             gaps: &gaps,
             epoch: &epoch,
+            epochs_known_to: Offset::MAX,
             open: &open,
             is_known_aborted: &known,
         };

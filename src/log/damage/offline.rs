@@ -246,6 +246,7 @@ impl<'a> Folder<'a> {
             end,
             gaps: &gaps,
             epoch: &epoch,
+            epochs_known_to: self.epochs_known_to(),
             open: &[],
             is_known_aborted: &|_| true,
         };
@@ -253,6 +254,14 @@ impl<'a> Folder<'a> {
         let mut found = found.unwrap_or_default();
         let torn = if end.is_none() { self.look_at_end(&*file, bytes, &mut found).map_err(read)? } else { None };
         Ok(SegmentReport { path, bytes, batches: found.batches, records: found.records, damages: found.damages, torn })
+    }
+
+    /// The epochs are noted before the recovery point is.
+    fn epochs_known_to(&self) -> Offset {
+        match self.notes.is_clean {
+            true => Offset::MAX,
+            false => self.notes.recovery.or(self.epochs.latest_start()).unwrap_or_default(),
+        }
     }
 
     /// No later file says where the last one ends: the notes do. Answers what is only torn.

@@ -2,7 +2,7 @@
 use super::*;
 use crate::{
     log::{
-        ReadError, Scrubber, SyncPolicy,
+        LogError, ReadError, Scrubber, SyncPolicy,
         damage::{OfflineError, repair, verify},
     },
     platform::{MemoryDisk, OpenMode},
@@ -297,6 +297,35 @@ fn log_14_first_and_last_files_that_are_gone_are_missed_offline_too() {
     let emptied = disk.killed();
     emptied.open(&all[last], OpenMode::Write).unwrap().set_len(0).unwrap();
     assert_eq!(verify(&emptied, &all[last]).unwrap()[0].damages.len(), 1);
+}
+
+#[test]
+fn log_16_a_flipped_leader_epoch_is_found_wherever_it_is_and_mended() {
+    let (disk, written) = stored();
+    const EPOCH_AT: u64 = 12;
+    for (path, _) in files(&disk) {
+        let (damaged, bytes) = (disk.killed(), disk.read(&path).unwrap());
+        let last = crate::record::walk(&bytes).flatten().map(|batch| batch.position as u64).last().unwrap();
+        damaged.flip_bit(&path, last + EPOCH_AT + 3, 4).unwrap();
+        let why = path.display();
+        // A start that has to look at it refuses the log: here at the last segment.
+        let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
+        let directory =
+            LogDir::open(Arc::new(damaged.killed()), clock.clone(), Path::new("/data"), settings()).unwrap();
+        let fixture = Fixture { clock, directory };
+        match fixture.try_log(config()) {
+            Ok(log) => assert!(!check(&log, &written, 1 << 20, "a flipped epoch").is_empty(), "{why}"),
+            Err(error) => {
+                assert!(matches!(error, LogError::Damaged { position, .. } if position == last), "{why}: {error}")
+            }
+        }
+        drop(fixture);
+        let reports = verify(&damaged, Path::new("/data")).unwrap();
+        assert_eq!(reports.iter().map(|one| one.damages.len()).sum::<usize>(), 1, "{why}: {reports:?}");
+        repair(&damaged, &path).unwrap().unwrap();
+        let (_fixture, log) = opened(&damaged);
+        assert_eq!(read_around(&log, 1 << 20).1.len(), 0, "{why}");
+    }
 }
 
 /// A partition's directory of its own, of batches with two records each.
