@@ -223,7 +223,7 @@ impl Examining<'_> {
             let filled = filled.min(usize::try_from(self.end - from).unwrap_or(usize::MAX));
             for (at, head) in buffer[..filled].windows(HEADER_BYTES).take(SEARCH_BYTES).enumerate() {
                 let place = from + at as u64;
-                if self.may_begin(head, place) && self.is_whole_at(place)? {
+                if self.may_begin(head, place) && self.goes_on_at(place)? {
                     return Ok(Some(place));
                 }
             }
@@ -239,9 +239,22 @@ impl Examining<'_> {
     }
 
     fn is_whole_at(&self, place: u64) -> io::Result<bool> {
-        let step = Scan::checked(self.file, place, self.end).next_step()?;
         let due = self.due.unwrap_or(self.expected.base);
-        Ok(matches!(step, Step::Batch { header, .. } if header.base() >= Some(due) && !self.is_beyond(&header)))
+        Ok(self.fitting(&mut Scan::checked(self.file, place, self.end), due)?.is_some())
+    }
+
+    /// Whole, and another one behind it, or the end: a record may hold a batch, which nobody has appended here.
+    fn goes_on_at(&self, place: u64) -> io::Result<bool> {
+        let mut scan = Scan::checked(self.file, place, self.end);
+        let due = self.due.unwrap_or(self.expected.base);
+        let Some(first) = self.fitting(&mut scan, due)? else { return Ok(false) };
+        Ok(scan.position() == self.end || self.fitting(&mut scan, first.next())?.is_some())
+    }
+
+    /// The last offset of the next batch, if that is whole and may stand behind what was due.
+    fn fitting(&self, scan: &mut Scan<'_>, due: Offset) -> io::Result<Option<Offset>> {
+        let Step::Batch { header, .. } = scan.next_step()? else { return Ok(None) };
+        Ok(header.last().filter(|_| header.base() >= Some(due) && !self.is_beyond(&header)))
     }
 }
 

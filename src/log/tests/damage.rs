@@ -328,6 +328,29 @@ fn log_16_a_flipped_leader_epoch_is_found_wherever_it_is_and_mended() {
     }
 }
 
+#[test]
+fn log_14_a_batch_within_a_damaged_record_is_no_batch_of_the_log() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, LogConfig { segment_bytes: 1 << 20, ..config() });
+    let inner = batch(2, b"never appended here").place(Offset::new(1), LeaderEpoch::ZERO).slices().concat();
+    append(&log, batch(1, b"before")).unwrap();
+    append(&log, BatchBuilder::new(NOW_MS).record(None, Some(&inner)).record(None, Some(b"w")).build()).unwrap();
+    (0..2).for_each(|_| _ = append(&log, batch(1, b"behind")).unwrap());
+    let written = read_all(&log, 1);
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    let disk = disk.killed();
+    let (path, _) = files(&disk)[0].clone();
+    // Length and magic: nothing tells where the next one begins.
+    let at = written[0].size() as u64;
+    disk.flip_bit(&path, at + 8, 6).unwrap();
+    disk.flip_bit(&path, at + 16, 0).unwrap();
+    let report = verify(&disk, &path).unwrap().remove(0);
+    let bytes = at..at + written[1].size() as u64;
+    let found: Vec<_> = report.damages.iter().map(|damage| (damage.bytes.clone(), damage.offsets.clone())).collect();
+    assert_eq!((found, report.batches), (vec![(bytes, Offset::new(1)..Offset::new(3))], 3));
+}
+
 /// A partition's directory of its own, of batches with two records each.
 fn alone(bases: &[&[i64]]) -> (MemoryDisk, Vec<PathBuf>) {
     let disk = MemoryDisk::new();
