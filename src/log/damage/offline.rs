@@ -5,7 +5,12 @@ use super::{
     noted::Notes,
 };
 use crate::{
-    log::{checkpoint, epoch_cache::EpochCache, names, scan},
+    log::{
+        checkpoint,
+        epoch_cache::EpochCache,
+        names,
+        scan::{self, Scan, Step},
+    },
     platform::{Disk, DiskFile, OpenMode},
     record::BatchHeader,
     types::{Offset, TopicPartition},
@@ -70,6 +75,8 @@ pub(super) struct Folder<'a> {
     pub bases: Vec<Offset>,
     epochs: EpochCache,
     notes: Notes,
+    /// Compaction has removed records here, and nobody notes up to where.
+    is_sparse: bool,
 }
 
 /// What a segment is written anew from.
@@ -191,7 +198,10 @@ impl<'a> Folder<'a> {
         let bases = names.iter().filter_map(|file| names::offset_of(&file.name, names::LOG)).collect();
         let epochs = disk.read(&path.join(names::EPOCH_CHECKPOINT)).ok();
         let epochs = epochs.and_then(|bytes| checkpoint::read_epochs(&bytes).ok()).unwrap_or_default();
-        Ok(Folder { disk, path: path.to_owned(), bases, epochs: EpochCache::loaded(epochs), notes })
+        let epochs = EpochCache::loaded(epochs);
+        let mut folder = Folder { disk, path: path.to_owned(), bases, epochs, notes, is_sparse: false };
+        folder.is_sparse = notes.recovery.is_none() && folder.shows_compaction();
+        Ok(folder)
     }
 
     fn log_directory(&self) -> PathBuf {
@@ -208,6 +218,26 @@ impl<'a> Folder<'a> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(OfflineError::InUse { path: directory }),
             locked => locked.map(Some).map_err(OfflineError::io("lock", &lock)),
         }
+    }
+
+    /// Does a batch have fewer records than offsets, or do batches on both sides of a gap agree that there is one?
+    fn shows_compaction(&self) -> bool {
+        self.bases.iter().any(|base| self.is_compacted(*base).unwrap_or(false))
+    }
+
+    fn is_compacted(&self, base: Offset) -> io::Result<bool> {
+        let file = self.disk.open(&self.path.join(names::of_offset(base, names::LOG)), OpenMode::Read)?;
+        let mut scan = Scan::headers(&*file, 0, file.len()?);
+        let (mut due, mut is_behind_gap) = (Some(base), false);
+        while let Step::Batch { header, .. } = scan.next_step()? {
+            let has_all = i64::from(header.record_count) == i64::from(header.last_offset_delta) + 1;
+            if !has_all || (is_behind_gap && header.base() == due) {
+                return Ok(true);
+            }
+            is_behind_gap = header.base() > due;
+            due = header.last().map(Offset::next);
+        }
+        Ok(false)
     }
 
     /// The segment in which records are missed that should stand in this one.
@@ -238,7 +268,7 @@ impl<'a> Folder<'a> {
         let file: Arc<dyn DiskFile> = self.disk.open(&path, OpenMode::Read).map_err(read)?;
         let bytes = file.len().map_err(read)?;
         let end = self.bases.iter().copied().find(|other| *other > base);
-        let gaps = |at: Offset| self.notes.cleaned.is_some_and(|cleaned| at < cleaned);
+        let gaps = |at: Offset| self.is_sparse || self.notes.cleaned.is_some_and(|cleaned| at < cleaned);
         let epoch = |at: Offset| self.epochs.at(at);
         let expected = Expected {
             base,

@@ -351,13 +351,13 @@ fn log_14_a_batch_within_a_damaged_record_is_no_batch_of_the_log() {
     assert_eq!((found, report.batches), (vec![(bytes, Offset::new(1)..Offset::new(3))], 3));
 }
 
-/// A partition's directory of its own, of batches with two records each.
-fn alone(bases: &[&[i64]]) -> (MemoryDisk, Vec<PathBuf>) {
+/// A partition's directory of its own: names of segments, and batches with two records each.
+fn alone(segments: &[(i64, &[i64])]) -> (MemoryDisk, Vec<PathBuf>) {
     let disk = MemoryDisk::new();
     disk.create_dir_all(Path::new("/copy/t-0")).unwrap();
-    let written = bases.iter().map(|bases| {
+    let written = segments.iter().map(|(name, bases)| {
         let place = |base: &i64| batch(2, b"v").place(Offset::new(*base), LeaderEpoch::ZERO).slices().concat();
-        let path = PathBuf::from(format!("/copy/t-0/{:020}.log", bases[0]));
+        let path = PathBuf::from(format!("/copy/t-0/{name:020}.log"));
         disk.write_atomic(&path, &bases.iter().flat_map(place).collect::<Vec<u8>>()).unwrap();
         path
     });
@@ -367,25 +367,40 @@ fn alone(bases: &[&[i64]]) -> (MemoryDisk, Vec<PathBuf>) {
 
 #[test]
 fn log_14_offsets_that_no_segment_has_room_for_get_files_of_their_own() {
-    let far = 5_000_000_000;
-    let (disk, paths) = alone(&[&[0], &[far]]);
+    let (far, farther) = (5_000_000_000, 5_000_000_000_000_000);
+    let (disk, paths) = alone(&[(0, &[0]), (far, &[far])]);
     let before = verify(&disk, Path::new("/copy/t-0")).unwrap();
     assert_eq!(before[0].damages[0].offsets, Offset::new(2)..Offset::new(far));
     repair(&disk, &paths[0]).unwrap().unwrap();
     let after = verify(&disk, Path::new("/copy/t-0")).unwrap();
     assert!(after.len() == 4 && after.iter().all(|one| one.damages.is_empty()), "{after:?}");
-    let (disk, paths) = alone(&[&[0], &[far * 1_000_000]]);
+    let (disk, paths) = alone(&[(0, &[0]), (farther, &[farther])]);
     assert!(matches!(repair(&disk, &paths[0]), Err(OfflineError::TooMany { .. })));
     assert_eq!(disk.list(Path::new("/copy/t-0")).unwrap().len(), 2);
 }
 
 #[test]
 fn off_12_a_repair_of_a_copy_keeps_the_offsets_that_its_damaged_end_speaks_of() {
-    let (disk, paths) = alone(&[&[0, 2]]);
+    let (disk, paths) = alone(&[(0, &[0, 2])]);
     let len = disk.read(&paths[0]).unwrap().len() as u64;
     disk.flip_bit(&paths[0], len - 1, 1).unwrap();
     let repaired = repair(&disk, &paths[0]).unwrap().unwrap();
     assert_eq!(repaired.report.damages[0].offsets, Offset::new(2)..Offset::new(4));
+}
+
+#[test]
+fn log_14_a_copy_of_a_compacted_partition_is_whole_without_its_notes() {
+    for first in [&[0, 2, 8, 10][..], &[9, 11]] {
+        let (disk, paths) = alone(&[(0, first), (20, &[20])]);
+        let reports = verify(&disk, Path::new("/copy/t-0")).unwrap();
+        assert!(reports.iter().all(|one| one.damages.is_empty()), "{reports:?}");
+        assert!(repair(&disk, &paths[0]).unwrap().is_none());
+    }
+    // Where the others have all their records, one that is missing is; and one offset that no other confirms is wrong.
+    let (disk, paths) = alone(&[(0, &[0, 2]), (8, &[8])]);
+    assert_eq!(verify(&disk, &paths[0]).unwrap()[0].damages[0].offsets, Offset::new(4)..Offset::new(8));
+    let (disk, paths) = alone(&[(0, &[0, 6, 4, 6]), (8, &[8])]);
+    assert_eq!(verify(&disk, &paths[0]).unwrap()[0].damages[0].offsets, Offset::new(2)..Offset::new(4));
 }
 
 #[test]
