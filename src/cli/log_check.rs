@@ -27,7 +27,8 @@ pub struct VerifyArgs {
   ottla log repair ottla-data/orders-0/00000000000000000000.log
 
 Stop the broker first. The whole batches of the file are written anew, with batches without records in the place of those
-that are damaged: their records are lost, unless the file is restored from a copy instead. The damaged file is kept beside it
+that are damaged: their records are lost, unless the file is restored from a copy instead. Where only a batch's length, magic or
+leader epoch is wrong, which are in no checksum, they are put right. The damaged file is kept beside it
 as .log.damaged-0. A file that is gone may be named, too: its records are given up.")]
 pub struct RepairArgs {
     /// Damaged .log files
@@ -98,10 +99,12 @@ pub fn run_repair(args: RepairArgs, output: &mut Output) -> Result<(), CliError>
         let report = &repaired.report;
         let (path, kept) = (&report.path, repaired.kept.map(|kept| kept.display().to_string()));
         if output.json {
-            let lost = report.damages.iter().map(as_json).collect::<Value>();
+            let lost = report.damages.iter().filter(|damage| !repaired.restored.contains(damage));
+            let lost = lost.map(as_json).collect::<Value>();
+            let restored = repaired.restored.iter().map(as_json).collect::<Value>();
             output.json(&json!({
                 "file": path.display().to_string(), "kept": kept, "bytes": repaired.bytes,
-                "batches": report.batches, "records": report.records, "lost": lost,
+                "batches": report.batches, "records": report.records, "lost": lost, "restored": restored,
             }))?;
             continue;
         }
@@ -113,7 +116,8 @@ pub fn run_repair(args: RepairArgs, output: &mut Output) -> Result<(), CliError>
             report.records
         ))?;
         for damage in &report.damages {
-            output.line(&format!("  lost: {damage}"))?;
+            let what = if repaired.restored.contains(damage) { "restored" } else { "lost" };
+            output.line(&format!("  {what}: {damage}"))?;
         }
     }
     Ok(())

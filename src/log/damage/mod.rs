@@ -7,6 +7,7 @@ mod health;
 mod lost_markers;
 mod noted;
 mod offline;
+mod restoring;
 mod rolled_back;
 mod scrubber;
 

@@ -2,7 +2,9 @@
 use super::{
     Damage, Examined, Expected, MISSING, examine,
     filling::{self, OFFSETS_MAX},
+    lost_markers::LostMarker,
     noted::Notes,
+    restoring::restored,
 };
 use crate::{
     log::{
@@ -66,6 +68,8 @@ pub struct Repaired {
     /// Where the damaged bytes are kept; `None` where there was no file.
     pub kept: Option<PathBuf>,
     pub bytes: u64,
+    /// Of the damages those that cost no records.
+    pub restored: Vec<Damage>,
 }
 
 /// One partition's directory and what its log directory says of it.
@@ -80,6 +84,12 @@ pub(super) struct Folder<'a> {
 }
 
 /// What a segment is written anew from.
+#[derive(Default)]
+struct Pieces {
+    pieces: Vec<Piece>,
+    restored: Vec<Damage>,
+}
+
 enum Piece {
     Kept(Range<u64>),
     New(Vec<u8>),
@@ -132,7 +142,7 @@ pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineE
         true => Some(disk.open(path, OpenMode::Read).map_err(OfflineError::io("open", path))?),
         false => None,
     };
-    let pieces = folder.pieces(base, &report)?;
+    let Pieces { pieces, restored } = folder.pieces(base, &report, source.as_deref())?;
     let mut kept = None;
     if source.is_some() {
         let to = (0..).map(|at| beside(&format!(".damaged-{at}"))).find(taken).unwrap_or_else(|| beside(".damaged"));
@@ -148,7 +158,7 @@ pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineE
     }
     disk.rename(&whole, path).map_err(OfflineError::io("rename", &whole))?;
     disk.sync_dir(&folder.path).map_err(OfflineError::io("sync", &folder.path))?;
-    Ok(Some(Repaired { report, kept, bytes }))
+    Ok(Some(Repaired { report, kept, bytes, restored }))
 }
 
 fn base_of(path: &Path) -> Option<Offset> {
@@ -318,29 +328,45 @@ impl<'a> Folder<'a> {
         Ok(None)
     }
 
-    /// The segment without its damage. Lost offsets that have no place in it get files of their own, first.
-    fn pieces(&self, base: Offset, report: &SegmentReport) -> Result<Vec<Piece>, OfflineError> {
+    /// The segment without its damage.
+    fn pieces(
+        &self,
+        base: Offset,
+        report: &SegmentReport,
+        source: Option<&dyn DiskFile>,
+    ) -> Result<Pieces, OfflineError> {
         let markers = self.lost_markers(base, &report.damages)?;
-        let filled = |lost: &Range<Offset>| filling::in_place_of(lost, &self.epochs, &markers);
-        let room_of = |base: Offset| Offset::new(base.get().saturating_add(OFFSETS_MAX));
-        let (mut pieces, mut from) = (Vec::new(), 0);
+        let (mut made, mut from) = (Pieces::default(), 0);
         for damage in &report.damages {
-            let lost = &damage.offsets;
-            let mut end = room_of(base).min(lost.end);
-            pieces.push(Piece::Kept(from..damage.bytes.start));
-            pieces.push(Piece::New(filled(&(lost.start..end))));
+            made.pieces.push(Piece::Kept(from..damage.bytes.start));
             from = damage.bytes.end;
-            if lost.end.since(end) > (FILES_MAX * OFFSETS_MAX) as u64 {
-                return Err(OfflineError::TooMany { path: report.path.clone(), lost: lost.clone() });
-            }
-            while end < lost.end {
-                let stretch = end..room_of(end).min(lost.end);
-                let path = self.path.join(names::of_offset(end, names::LOG));
-                self.disk.write_atomic(&path, &filled(&stretch)).map_err(OfflineError::io("write", &path))?;
-                end = stretch.end;
-            }
+            let epoch = self.epochs.at(damage.offsets.start);
+            let restored = source.map_or(Ok(None), |source| restored(source, damage, epoch));
+            let restored = restored.map_err(OfflineError::io("read", &report.path))?;
+            made.restored.extend(restored.is_some().then(|| damage.clone()));
+            let filled = || self.filled(base, damage, &markers);
+            made.pieces.push(Piece::New(restored.map_or_else(filled, Ok)?));
         }
-        pieces.push(Piece::Kept(from..report.bytes));
-        Ok(pieces)
+        made.pieces.push(Piece::Kept(from..report.bytes));
+        Ok(made)
+    }
+
+    /// What takes the place of lost records. Offsets that have no place in the segment get files of their own, first.
+    fn filled(&self, base: Offset, damage: &Damage, markers: &[LostMarker]) -> Result<Vec<u8>, OfflineError> {
+        let room_of = |base: Offset| Offset::new(base.get().saturating_add(OFFSETS_MAX));
+        let lost = &damage.offsets;
+        let mut end = room_of(base).min(lost.end);
+        let here = filling::in_place_of(&(lost.start..end), &self.epochs, markers);
+        if lost.end.since(end) > (FILES_MAX * OFFSETS_MAX) as u64 {
+            return Err(OfflineError::TooMany { path: self.path.clone(), lost: lost.clone() });
+        }
+        while end < lost.end {
+            let there = end..room_of(end).min(lost.end);
+            let path = self.path.join(names::of_offset(end, names::LOG));
+            let bytes = filling::in_place_of(&there, &self.epochs, markers);
+            self.disk.write_atomic(&path, &bytes).map_err(OfflineError::io("write", &path))?;
+            end = there.end;
+        }
+        Ok(here)
     }
 }
