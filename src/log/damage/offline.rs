@@ -68,7 +68,7 @@ pub struct Repaired {
     /// Where the damaged bytes are kept; `None` where there was no file.
     pub kept: Option<PathBuf>,
     pub bytes: u64,
-    /// Of the damages those that cost no records.
+    /// Of the damages those that cost no records that are in the file.
     pub restored: Vec<Damage>,
 }
 
@@ -90,6 +90,7 @@ struct Pieces {
     restored: Vec<Damage>,
 }
 
+/// A stretch of the damaged file, or other bytes.
 enum Piece {
     Kept(Range<u64>),
     New(Vec<u8>),
@@ -241,7 +242,9 @@ impl<'a> Folder<'a> {
         let (mut due, mut is_behind_gap) = (Some(base), false);
         while let Step::Batch { header, .. } = scan.next_step()? {
             let has_all = i64::from(header.record_count) == i64::from(header.last_offset_delta) + 1;
-            if !has_all || (is_behind_gap && header.base() == due) {
+            // One without any records and of no producer is a repair's.
+            let is_filling = header.record_count == 0 && header.producer_id < 0;
+            if !(has_all || is_filling) || (is_behind_gap && header.base() == due) {
                 return Ok(true);
             }
             is_behind_gap = header.base() > due;
@@ -340,8 +343,7 @@ impl<'a> Folder<'a> {
         for damage in &report.damages {
             made.pieces.push(Piece::Kept(from..damage.bytes.start));
             from = damage.bytes.end;
-            let epoch = self.epochs.at(damage.offsets.start);
-            let restored = source.map_or(Ok(None), |source| restored(source, damage, epoch));
+            let restored = source.map_or(Ok(None), |source| restored(source, damage, &self.epochs, &markers));
             let restored = restored.map_err(OfflineError::io("read", &report.path))?;
             made.restored.extend(restored.is_some().then(|| damage.clone()));
             let filled = || self.filled(base, damage, &markers);

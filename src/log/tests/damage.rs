@@ -402,6 +402,16 @@ fn log_14_a_copy_of_a_compacted_partition_is_whole_without_its_notes() {
         assert!(reports.iter().all(|one| one.damages.is_empty()), "{reports:?}");
         assert!(repair(&disk, &paths[0]).unwrap().is_none());
     }
+    // Notes know of no compaction: then records are missing, but the batch behind them is right.
+    let (disk, paths) = alone(&[(0, &[0, 8, 10]), (20, &[20])]);
+    let notes = [("recovery-point-offset-checkpoint", 22), ("log-start-offset-checkpoint", 0)];
+    for (name, offset) in notes {
+        let text = format!("0\n1\nt 0 {offset}\n");
+        disk.write_atomic(&Path::new("/copy").join(name), text.as_bytes()).unwrap();
+    }
+    assert_eq!(repair(&disk, &paths[0]).unwrap().unwrap().restored.len(), 1);
+    let report = verify(&disk, &paths[0]).unwrap().remove(0);
+    assert_eq!((report.damages.len(), report.records), (0, 6), "{report:?}");
     // Where the others have all their records, one that is missing is; and one offset that no other confirms is wrong.
     let (disk, paths) = alone(&[(0, &[0, 2]), (8, &[8])]);
     assert_eq!(verify(&disk, &paths[0]).unwrap()[0].damages[0].offsets, Offset::new(4)..Offset::new(8));
