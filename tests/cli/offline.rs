@@ -111,9 +111,16 @@ fn log_14_damage_is_verified_and_repaired() {
     std::fs::write(path, &bytes).unwrap();
     check(&["log", "verify", all], 1, "DAMAGED", "1 of 1 segments are damaged");
     check(&["log", "verify", "--json", all], 1, "\"from_byte\":0", "");
-    check(&["log", "repair", path], 0, ".log.damaged-0", "");
+    check(&["log", "repair", path], 0, "lost: bytes 0 to", "");
     assert_eq!(std::fs::read(format!("{path}.damaged-0")).unwrap(), bytes);
+    // One without records stands there.
     check(&["log", "verify", all], 0, "whole  batches 1  records 0", "");
+    // Its length is in no checksum: no record is lost.
+    *bytes.last_mut().unwrap() ^= 1;
+    bytes[11] ^= 4;
+    std::fs::write(path, &bytes).unwrap();
+    check(&["log", "repair", path], 0, "restored: bytes 0 to", "");
+    check(&["log", "verify", all], 0, "whole  batches 1  records 1", "");
     check(&["log", "verify", "no-such-directory"], 3, "", "no-such-directory");
 }
 

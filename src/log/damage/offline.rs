@@ -11,10 +11,10 @@ use crate::{
         checkpoint,
         epoch_cache::EpochCache,
         names,
-        scan::{self, Scan, Step},
+        scan::{Scan, Step},
     },
     platform::{Disk, DiskFile, OpenMode},
-    record::BatchHeader,
+    record::{BatchHeader, HEADER_BYTES},
     types::{Offset, TopicPartition},
 };
 use std::{
@@ -317,7 +317,9 @@ impl<'a> Folder<'a> {
         if let Some(last) = found.damages.last_mut().filter(|last| last.bytes.end == bytes) {
             // Offsets that were seen are not given out again (OFF-12). Without notes, what the damaged batch says of itself.
             let from = last.offsets.start;
-            let said = scan::header_at(file, last.bytes.start, bytes)?;
+            let mut head = [0; HEADER_BYTES];
+            let filled = file.read_at(&mut head, last.bytes.start)?;
+            let said = head.get(..filled).and_then(|head| BatchHeader::parse(head).ok());
             let is_dense = |said: &BatchHeader| i64::from(said.record_count) == i64::from(said.last_offset_delta) + 1;
             let said = said.filter(|said| said.base() == Some(from) && is_dense(said));
             let end = synced.or(said.and_then(|said| said.last()).map(Offset::next));
