@@ -1,8 +1,11 @@
 //! A log goes to another directory while it is served: nothing is lost, whatever ends the move.
 use super::*;
 use crate::{
-    log::{Closed, LogError, MoveError, Moving, Progress, ReadError, SyncPolicy, settle_duplicates},
-    platform::{Fault, MemoryDisk, OperationKind, SeededChance},
+    log::{
+        Cleaner, CleanerSettings, Closed, LogError, MoveError, Moving, Progress, ReadError, SyncPolicy,
+        settle_duplicates,
+    },
+    platform::{Fault, MemoryDisk, OperationKind, SeededChance, SystemClock},
     types::LogBounds,
 };
 
@@ -10,6 +13,10 @@ const PATHS: [&str; 2] = ["/a", "/b"];
 
 fn config() -> LogConfig {
     LogConfig { segment_bytes: 700, index_interval_bytes: 200, sync: SyncPolicy::Wal, ..LogConfig::default() }
+}
+
+fn compacted() -> LogConfig {
+    LogConfig { compact: true, delete: false, dirty_ratio_min: 0.0, ..config() }
 }
 
 /// A broker's two directories, and the log in the one that has it.
@@ -21,17 +28,21 @@ struct Life {
 
 impl Life {
     fn begin(disk: &MemoryDisk) -> Life {
+        Life::begin_with(disk, settings(), config())
+    }
+
+    fn begin_with(disk: &MemoryDisk, settings: LogDirSettings, config: LogConfig) -> Life {
         let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
         let open = |path: &&str| {
             let disk = Arc::new(disk.clone()) as Arc<dyn Disk>;
-            LogDir::open(disk, clock.clone() as Arc<dyn Clock>, Path::new(path), settings()).unwrap()
+            LogDir::open(disk, clock.clone() as Arc<dyn Clock>, Path::new(path), settings.clone()).unwrap()
         };
         let directories: Vec<Arc<LogDir>> = PATHS.iter().map(open).collect();
         let found = directories.iter().map(|directory| directory.found().unwrap()).collect();
         let found = settle_duplicates(&directories, found).unwrap();
         let held: Vec<usize> = (0..2).filter(|at| found[*at].contains(&id(0))).collect();
         assert!(held.len() < 2, "in one directory at most");
-        let log = directories[held.first().copied().unwrap_or(0)].open_log(&id(0), Arc::new(config())).unwrap();
+        let log = directories[held.first().copied().unwrap_or(0)].open_log(&id(0), Arc::new(config)).unwrap();
         let weak = Arc::downgrade(&log);
         log.on_synced(Box::new(move |synced| _ = weak.upgrade().map(|log| log.advance_high(synced))));
         log.advance_high(log.synced_mark().get());
@@ -277,4 +288,64 @@ fn readers_and_writers_do_not_notice_a_move() {
     assert_eq!(wait_for(log.high_mark(), end).map_err(|closed: Closed| closed), Ok(end));
     let deleted = directories[0].delete_log(&log);
     assert!(deleted.is_ok() || matches!(deleted, Err(LogError::Io { .. })));
+}
+
+#[test]
+fn cmp_11_a_move_in_the_middle_of_compaction_puts_it_off() {
+    for step in 1.. {
+        let disk = MemoryDisk::new();
+        let life = Life::begin_with(&disk, settings(), compacted());
+        for at in 0..30u8 {
+            let builder = BatchBuilder::new(NOW_MS).record(Some(&[at % 2]), Some(&[at; 60]));
+            append_synced(&life.log, builder.build());
+        }
+        settled(&life.log);
+        life.directories[0].checkpoint().unwrap();
+        let (done, before) = (std::cell::Cell::new(0), read_all(&life.log, 1).len());
+        let spend = |_| {
+            done.set(done.get() + 1);
+            if done.get() == step {
+                let mut moving = life.moving(0).unwrap();
+                moving.catch_up(&mut go_on).and_then(|()| moving.finish()).unwrap();
+            }
+            true
+        };
+        let cleaned = crate::log::compaction::clean_in_test(&life.log, &spend);
+        if done.get() < step {
+            assert!(step > 20, "{step}");
+            break;
+        }
+        assert!(cleaned.as_ref().map_or_else(|error| !error.is_of_log(), |()| true), "{step}: {cleaned:?}");
+        let names = disk.list(Path::new("/b/t-0")).unwrap().into_iter().map(|entry| entry.name);
+        let passing = |name: &String| name.ends_with(".cleaned") || name.ends_with(".swap");
+        assert_eq!(names.filter(passing).collect::<Vec<_>>(), [""; 0], "{step}");
+        // The next run does what is left.
+        crate::log::compaction::clean_in_test(&life.log, &go_on).unwrap();
+        let kept = read_all(&life.log, 1);
+        assert!(kept.len() < before && kept.last().unwrap().base_offset == 29, "{step}: {}", kept.len());
+        assert!(life.directories.iter().all(|directory| directory.failure().is_none()), "{step}");
+        drop(life);
+        assert_eq!(read_all(&Life::begin_with(&disk.killed(), settings(), compacted()).log, 1), kept, "{step}");
+    }
+}
+
+#[test]
+fn cmp_11_how_far_a_log_is_clean_is_noted_where_it_has_moved_meanwhile() {
+    let life = Life::begin_with(&MemoryDisk::new(), settings(), compacted());
+    for at in 0..30u8 {
+        append_synced(&life.log, BatchBuilder::new(NOW_MS).record(Some(&[at % 2]), Some(&[at; 60])).build());
+    }
+    settled(&life.log);
+    // Slow enough for the move to come while it looks for keys.
+    let limits = CleanerSettings { bytes_per_second: life.log.size_bytes() as f64, ..CleanerSettings::default() };
+    let cleaner = Cleaner::new(life.directories.clone(), Arc::new(SystemClock::new()), limits);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| cleaner.clean_dirtiest());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let mut moving = life.moving(0).unwrap();
+        moving.catch_up(&mut go_on).and_then(|()| moving.finish()).unwrap();
+        assert!(run.join().unwrap());
+    });
+    let noted = life.directories[1].checkpoints.lock().cleaned.get(&id(0).topic_partition());
+    assert_eq!((cleaner.totals().runs, noted.is_some(), noted), (1, true, life.log.cleaned()));
 }
