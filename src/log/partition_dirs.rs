@@ -14,6 +14,7 @@ use crate::{
 };
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
@@ -161,6 +162,18 @@ impl LogDir {
         let unique = (self.shared.clock.wall_ms() as u128) << 64 | u128::from(given);
         let name = names::of_partition(&id.topic, id.partition);
         self.path().join(names::of_leaving(&name, unique, names::FUTURE_DIR))
+    }
+
+    /// A copy that nobody wants any more loses the name by which the next start would know it.
+    pub(in crate::log) fn leave_copy(&self, path: &Path) -> io::Result<()> {
+        let Some(name) = path.file_name().and_then(OsStr::to_str) else { return Ok(()) };
+        let left = match self.set_aside(name, names::DELETE_DIR) {
+            // It never was, or has taken its log's place.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            left => left?,
+        };
+        self.shared.remove_later(left, true, 0);
+        self.shared.disk.sync_dir(self.path())
     }
 
     /// Are so many bytes free, beside what is kept back?

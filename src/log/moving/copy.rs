@@ -11,13 +11,14 @@ use crate::{
     platform::{Disk, OpenMode},
     types::Offset,
 };
+use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -56,11 +57,14 @@ impl MoveError {
     }
 }
 
-/// How far a copy is, for who asks meanwhile.
+/// How far a copy is, for who asks meanwhile, and whether anybody wants it.
 #[derive(Default, Debug)]
 pub struct Progress {
     bytes: AtomicU64,
     reached: AtomicI64,
+    called_off: AtomicBool,
+    /// The copy's directory once there is one.
+    copy: Mutex<Option<PathBuf>>,
 }
 
 impl Progress {
@@ -72,6 +76,18 @@ impl Progress {
     /// The copy holds every record below.
     pub fn reached(&self) -> Offset {
         Offset::new(self.reached.load(Ordering::Relaxed))
+    }
+
+    /// Nobody wants the copy any more: when this returns, no start takes it for a move that goes on. Not between the begin and the end of
+    /// [`Moving::begin`] or [`Moving::finish`].
+    pub fn call_off(&self, to: &LogDir) -> io::Result<()> {
+        self.called_off.store(true, Ordering::Release);
+        let copy = self.copy.lock().take();
+        copy.map_or(Ok(()), |copy| to.leave_copy(&copy)).inspect_err(|error| to.shared.judge(error))
+    }
+
+    pub fn is_called_off(&self) -> bool {
+        self.called_off.load(Ordering::Acquire)
     }
 
     fn set_reached(&self, to: Offset) {
@@ -114,7 +130,14 @@ impl Moving {
         if let Some(directory) = [&from, &to].into_iter().find_map(|directory| directory.failure()) {
             return Err(LogDirError::Failed(directory).into());
         }
+        if log.writer.lock().closed.is_some() {
+            return Err(MoveError::Gone);
+        }
+        if progress.is_called_off() {
+            return Err(MoveError::CalledOff);
+        }
         let future = to.future_path(log.id());
+        *progress.copy.lock() = Some(future.clone());
         let moving = Moving { log, from, to, future, copied: BTreeMap::new(), progress };
         moving.make().inspect_err(|error| moving.judge(error))?;
         Ok(moving)
@@ -265,6 +288,10 @@ impl Moving {
             let directory = if path.starts_with(self.to.path()) { &self.to } else { &self.from };
             directory.shared.judge(source);
         }
+    }
+
+    pub(super) fn is_called_off(&self) -> bool {
+        self.progress.is_called_off()
     }
 
     /// The copy is not wanted any more.
