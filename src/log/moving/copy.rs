@@ -175,14 +175,16 @@ impl Moving {
             let bytes = if sealed { segment.bytes() } else { tail_bytes };
             let done = self.copied.get(&segment.base()).copied();
             let from = done.map_or(0, |done| done.bytes);
+            let mut reached = from;
             if from < bytes || done.is_none() {
-                self.copy_batches(segment, from..bytes, spend)?;
+                reached = self.copy_batches(segment, from..bytes, spend)?;
+                // Also what was not there any more: something else is, in its place.
                 total += bytes - from;
             }
             if sealed && !done.is_some_and(|done| done.sealed) {
                 self.copy_indexes(segment)?;
             }
-            self.copied.insert(segment.base(), Copied { id: segment.id(), bytes, sealed });
+            self.copied.insert(segment.base(), Copied { id: segment.id(), bytes: reached, sealed });
             self.progress.set_reached(segment.base());
         }
         self.progress.set_reached(end);
@@ -214,16 +216,19 @@ impl Moving {
         Ok(())
     }
 
+    /// Answers up to where there was anything to copy.
     fn copy_batches(
         &self,
         segment: &Arc<Segment>,
         bytes: std::ops::Range<u64>,
         spend: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<(), MoveError> {
+    ) -> Result<u64, MoveError> {
         let path = self.future.join(names::of_offset(segment.base(), names::LOG));
         let from = match segment.file() {
-            // Deleted or replaced just now: the next round knows.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && segment.is_retired() => return Ok(()),
+            // Deleted or replaced since the round began: the next one knows.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.log.has_segment(segment) => {
+                return Ok(bytes.start);
+            }
             from => from.map_err(MoveError::io("open", &segment.path(names::LOG)))?,
         };
         let into = self.disk().open(&path, OpenMode::Create).map_err(MoveError::io("create", &path))?;
@@ -246,7 +251,8 @@ impl Moving {
                 return Err(MoveError::CalledOff);
             }
         }
-        into.sync_data().map_err(MoveError::io("sync", &path))
+        into.sync_data().map_err(MoveError::io("sync", &path))?;
+        Ok(at)
     }
 
     /// Those of a segment that is not written any more, or is not written now.

@@ -329,6 +329,70 @@ fn cmp_11_a_move_in_the_middle_of_compaction_puts_it_off() {
     }
 }
 
+/// What is done once, while the first segment is copied.
+fn meanwhile<'a>(mut what: impl FnMut() + 'a) -> impl FnMut(u64) -> bool + 'a {
+    let mut is_done = false;
+    move |_| {
+        if !std::mem::replace(&mut is_done, true) {
+            what();
+        }
+        true
+    }
+}
+
+#[test]
+fn ret_1_old_segments_go_while_the_log_moves() {
+    let life = Life::begin(&written());
+    // More segments than files may be open.
+    life.log.all_segments().iter().for_each(|segment| segment.close_file());
+    let [from, to] = [0, 1].map(|at| life.directories[at].clone());
+    let progress = Arc::<Progress>::default();
+    let mut moving = Moving::begin(life.log.clone(), from, to, progress.clone()).unwrap();
+    let mut retention = meanwhile(|| {
+        life.log.update_config(Arc::new(LogConfig { retention_bytes: Some(800), ..config() }));
+        assert!(life.log.delete_old_segments().unwrap() > 1);
+    });
+    moving.catch_up(&mut retention).unwrap();
+    moving.finish().unwrap();
+    let bounds = settled(&life.log);
+    assert!(bounds.start() > Offset::new(2));
+    assert_eq!((life.log.path(), progress.bytes()), (Path::new("/b/t-0").into(), life.log.size_bytes()));
+    assert_eq!(read_all(&life.log, 1).last().unwrap().last().unwrap().next(), bounds.end());
+    assert!(life.directories.iter().all(|directory| directory.failure().is_none()));
+}
+
+#[test]
+fn cmp_11_what_is_told_of_a_copy_does_not_count_what_was_never_copied() {
+    let life = Life::begin_with(&MemoryDisk::new(), settings(), compacted());
+    for at in 0..30u8 {
+        append_synced(&life.log, BatchBuilder::new(NOW_MS).record(Some(&[at % 2]), Some(&[at; 60])).build());
+    }
+    settled(&life.log);
+    life.directories[0].checkpoint().unwrap();
+    // More segments than files may be open.
+    let old = life.log.all_segments();
+    let close = || old.iter().for_each(|segment| segment.close_file());
+    close();
+    let [from, to] = [0, 1].map(|at| life.directories[at].clone());
+    let progress = Arc::<Progress>::default();
+    let mut moving = Moving::begin(life.log.clone(), from, to, progress.clone()).unwrap();
+    let size = life.log.size_bytes();
+    let mut compaction = meanwhile(|| {
+        crate::log::compaction::clean_in_test(&life.log, &go_on).unwrap();
+        close();
+    });
+    let mut told = Vec::new();
+    let mut spend = |bytes| {
+        told.push(progress.bytes());
+        compaction(bytes)
+    };
+    moving.catch_up(&mut spend).unwrap();
+    moving.catch_up(&mut spend).unwrap();
+    moving.finish().unwrap();
+    assert!(told.iter().all(|bytes| *bytes <= size), "{size}: {told:?}");
+    assert_eq!(progress.bytes(), life.log.size_bytes());
+}
+
 #[test]
 fn cmp_11_how_far_a_log_is_clean_is_noted_where_it_has_moved_meanwhile() {
     let life = Life::begin_with(&MemoryDisk::new(), settings(), compacted());
