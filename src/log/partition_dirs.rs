@@ -181,6 +181,11 @@ impl LogDir {
         self.shared.space.has_room(bytes)
     }
 
+    /// As `has_room`, and they count as used until the disk is asked again.
+    pub(in crate::log) fn take_room(&self, bytes: u64) -> bool {
+        self.shared.space.take_beside(bytes)
+    }
+
     /// A checkpoint has synced records of it, and its topic id before them.
     fn was_synced(&self, at: &TopicPartition) -> bool {
         self.checkpoints.lock().recovery.get(at).is_some_and(|synced| synced > Offset::ZERO)

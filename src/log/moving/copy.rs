@@ -1,6 +1,7 @@
 //! The copy of a log that is on its way to another directory: whole files, and what is appended to the last of them meanwhile.
 use crate::{
     log::{
+        append::is_disk_full,
         log::{Log, LogError},
         log_dir::LogDir,
         log_dir_error::LogDirError,
@@ -136,6 +137,9 @@ impl Moving {
         if progress.is_called_off() {
             return Err(MoveError::CalledOff);
         }
+        if !to.has_room(log.size_bytes()) {
+            return Err(MoveError::Full { path: to.path().to_owned() });
+        }
         let future = to.future_path(log.id());
         *progress.copy.lock() = Some(future.clone());
         let moving = Moving { log, from, to, future, copied: BTreeMap::new(), progress };
@@ -241,18 +245,33 @@ impl Moving {
                 // Cut meanwhile.
                 break;
             }
-            if !self.to.has_room(read as u64) {
-                return Err(MoveError::Full { path: self.to.path().to_owned() });
-            }
-            into.write_all_at(&buffer[..read], at).map_err(MoveError::io("write", &path))?;
+            self.take_room(read)?;
+            into.write_all_at(&buffer[..read], at).map_err(|error| self.write_error(&path, error))?;
             at += read as u64;
             self.progress.bytes.fetch_add(read as u64, Ordering::Relaxed);
             if !spend(read as u64) {
                 return Err(MoveError::CalledOff);
             }
         }
-        into.sync_data().map_err(MoveError::io("sync", &path))?;
+        into.sync_data().map_err(|error| self.write_error(&path, error))?;
         Ok(at)
+    }
+
+    /// The disk is asked once in a while only, and what is kept back there is not for copies (OPS-3).
+    fn take_room(&self, bytes: usize) -> Result<(), MoveError> {
+        if self.to.take_room(bytes as u64) { Ok(()) } else { Err(self.full()) }
+    }
+
+    fn write_error(&self, path: &Path, error: io::Error) -> MoveError {
+        if !is_disk_full(&error) {
+            return MoveError::io("write", path)(error);
+        }
+        self.to.shared.space.refresh(0);
+        self.full()
+    }
+
+    fn full(&self) -> MoveError {
+        MoveError::Full { path: self.to.path().to_owned() }
     }
 
     /// Those of a segment that is not written any more, or is not written now.
@@ -281,7 +300,8 @@ impl Moving {
             file.write_all_at(bytes, 0)?;
             file.sync_data()
         };
-        write().map_err(MoveError::io("write", &into))
+        self.take_room(bytes.len())?;
+        write().map_err(|error| self.write_error(&into, error))
     }
 
     pub(super) fn disk(&self) -> Arc<dyn Disk> {
@@ -307,5 +327,7 @@ impl Moving {
         {
             tracing::warn!(directory = %self.future.display(), %error, "the copy of a log that does not move cannot be removed");
         }
+        // What it took is there again.
+        self.to.look_at_space();
     }
 }

@@ -5,7 +5,7 @@ use crate::{
         Cleaner, CleanerSettings, Closed, LogError, MoveError, Moving, Progress, ReadError, SyncPolicy,
         settle_duplicates,
     },
-    platform::{Fault, MemoryDisk, OperationKind, SeededChance, SystemClock},
+    platform::{Fault, FaultEffect, MemoryDisk, OpenMode, OperationKind, SeededChance, SystemClock},
     types::LogBounds,
 };
 
@@ -391,6 +391,50 @@ fn cmp_11_what_is_told_of_a_copy_does_not_count_what_was_never_copied() {
     moving.finish().unwrap();
     assert!(told.iter().all(|bytes| *bytes <= size), "{size}: {told:?}");
     assert_eq!(progress.bytes(), life.log.size_bytes());
+}
+
+#[test]
+fn ops_3_a_copy_leaves_what_is_kept_back() {
+    const KEPT_BACK_BYTES: u64 = 100_000;
+    let limits = LogDirSettings { disk_headroom_bytes: KEPT_BACK_BYTES, ..settings() };
+    let headroom = KEPT_BACK_BYTES + limits.wal.file_bytes;
+    // Too little for all of it; and enough, but for somebody who writes meanwhile, when nobody asks the disk.
+    for is_enough in [false, true] {
+        let disk = written();
+        let life = Life::begin_with(&disk, limits.clone(), config());
+        let (before, size, to) = (read_all(&life.log, 1), life.log.size_bytes(), &life.directories[1]);
+        let room = if is_enough { size + 500 } else { size / 2 };
+        disk.limit_capacity(Some(disk.used_bytes() + headroom + room));
+        life.directories.iter().for_each(|directory| directory.look_at_space());
+        let mut other = meanwhile(|| {
+            let bytes = usize::try_from(size / 2).unwrap();
+            assert!(to.take_room(size / 2));
+            disk.open(Path::new("/b/other"), OpenMode::Create).unwrap().write_all_at(&vec![0; bytes], 0).unwrap();
+        });
+        let begun = life.moving(0);
+        assert_eq!(begun.is_ok(), is_enough, "{:?}", begun.err());
+        let copied = begun.and_then(|mut moving| {
+            let copied = moving.catch_up(&mut other);
+            assert!(disk.free_bytes(Path::new("/b")).unwrap() >= headroom);
+            moving.abandon();
+            copied
+        });
+        assert!(matches!(copied, Err(MoveError::Full { .. })), "{copied:?}");
+        assert_eq!(to.free_bytes(), disk.free_bytes(Path::new("/b")).unwrap());
+        assert!(disk.list(Path::new("/b")).unwrap().iter().all(|entry| !entry.name.ends_with("-future")));
+        assert_eq!(read_all(&life.log, 1), before);
+        // A disk that is found full fails nothing.
+        disk.limit_capacity(None);
+        life.directories.iter().for_each(|directory| directory.look_at_space());
+        let full = FaultEffect::Error(std::io::ErrorKind::StorageFull);
+        disk.inject(Fault::once(OperationKind::Write, "-future").after(2).with(full));
+        let mut moving = life.moving(0).unwrap();
+        let moved = moving.catch_up(&mut go_on).and_then(|()| moving.finish());
+        assert!(matches!(moved, Err(MoveError::Full { .. })), "{moved:?}");
+        moving.abandon();
+        append_synced(&life.log, batch(1, b"goes on"));
+        assert!(life.directories.iter().all(|directory| directory.failure().is_none()));
+    }
 }
 
 #[test]
