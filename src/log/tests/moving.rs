@@ -438,6 +438,33 @@ fn ops_3_a_copy_leaves_what_is_kept_back() {
 }
 
 #[test]
+fn log_15_a_log_whose_first_file_is_lost_can_move() {
+    let disk = MemoryDisk::new();
+    let life = Life::begin(&disk);
+    fill(&life.log, 0..12);
+    let whole_from = life.log.all_segments()[1].base();
+    life.close();
+    disk.remove_file(Path::new("/a/t-0/00000000000000000000.log")).unwrap();
+    let life = Life::begin(&disk);
+    let as_it_was = |life: &Life| {
+        let lost = life.log.read(Offset::ZERO, ReadLimit::End, 1_000, true).unwrap_err();
+        assert!(matches!(lost, ReadError::Damaged { .. }), "{lost}");
+        let read = life.log.read(whole_from, ReadLimit::End, 1, true).unwrap();
+        assert_eq!(headers_of(&read)[0].base(), Some(whole_from));
+        (life.log.bounds(), life.log.size_bytes())
+    };
+    let before = as_it_was(&life);
+    let files = disk.list(Path::new("/a/t-0")).unwrap().into_iter().filter(|file| file.name.ends_with(".log"));
+    assert_eq!(before.1, files.map(|file| file.len).sum::<u64>());
+    let mut moving = life.moving(0).unwrap();
+    moving.catch_up(&mut go_on).and_then(|()| moving.finish()).unwrap();
+    assert_eq!((life.log.path(), as_it_was(&life)), (Path::new("/b/t-0").into(), before));
+    drop(life);
+    let life = Life::begin(&disk.killed());
+    assert_eq!((life.held.as_slice(), as_it_was(&life)), (&[1][..], before));
+}
+
+#[test]
 fn cmp_11_how_far_a_log_is_clean_is_noted_where_it_has_moved_meanwhile() {
     let life = Life::begin_with(&MemoryDisk::new(), settings(), compacted());
     for at in 0..30u8 {
