@@ -45,7 +45,7 @@ impl Log {
     }
 
     /// The record with the largest timestamp of all (OFF-6, timestamp -3); the
-    /// first of them when several have it.
+    /// first of them when several have it. Where no record has a time that is the first one, as in Kafka.
     pub fn offset_of_max_timestamp(&self) -> Result<Option<TimestampedOffset>, ReadError> {
         again_if_replaced(|| self.search_largest()).map_err(|error| self.read_error(error))
     }
@@ -62,7 +62,7 @@ impl Log {
                 best = Some((largest, segment));
             }
         }
-        let Some((largest, segment)) = best.filter(|(best, _)| best.timestamp_ms >= 0) else { return Ok(None) };
+        let Some((largest, segment)) = best else { return Ok(None) };
         let Some(batch) = self.whole_batch(&segment, largest.offset, largest.offset.next())? else { return Ok(None) };
         self.record_in(&segment, &batch, |_, at| at >= largest.timestamp_ms)
     }
