@@ -1,7 +1,7 @@
 //! AlterReplicaLogDirs 1-2 (KIP-113): partitions are to be in another of this broker's log directories. Version 2 is flexible.
 //!
 //! The answer says that the move has begun; DescribeLogDirs tells how far the copy is.
-use super::{Context, Reply};
+use super::{Context, Reply, cold};
 use crate::{log::may_move, replica::Unavailable, types::ErrorCode};
 use kafka_protocol::messages::{
     AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, TopicName,
@@ -13,6 +13,12 @@ use std::{
 };
 
 pub fn handle(cx: &Context, request: AlterReplicaLogDirsRequest) -> Reply<AlterReplicaLogDirsResponse> {
+    let cx = cx.clone();
+    // A move that is called off may have to be waited for, or its directory.
+    Reply::Held(Box::pin(async move { Reply::Now(cold::patiently(move || begin_all(&cx, request)).await) }))
+}
+
+fn begin_all(cx: &Context, request: AlterReplicaLogDirsRequest) -> AlterReplicaLogDirsResponse {
     // Of several directories for one partition the last one counts, as in Kafka.
     let mut wanted: BTreeMap<(String, i32), PathBuf> = BTreeMap::new();
     for dir in &request.dirs {
@@ -30,7 +36,7 @@ pub fn handle(cx: &Context, request: AlterReplicaLogDirsRequest) -> Reply<AlterR
     let topic = |(name, partitions): (String, Vec<_>)| {
         AlterReplicaLogDirTopicResult::default().with_topic_name(TopicName(name.into())).with_partitions(partitions)
     };
-    Reply::Now(AlterReplicaLogDirsResponse::default().with_results(results.into_iter().map(topic).collect()))
+    AlterReplicaLogDirsResponse::default().with_results(results.into_iter().map(topic).collect())
 }
 
 fn begin(cx: &Context, topic: &str, index: i32, path: &Path) -> Result<(), ErrorCode> {

@@ -62,11 +62,11 @@ fn move_starts(cx: &Context, request: DeleteRecordsRequest) -> Reply<DeleteRecor
 }
 
 fn begin(cx: &Context, topic: &TopicName, asked: &DeleteRecordsPartition) -> Result<StartMove, ErrorCode> {
+    let partition = cx.broker.partitions.partition(topic, asked.partition_index);
+    let partition = partition.ok_or(ErrorCode::UnknownTopicOrPartition)?;
     if crate::types::TopicName::parse(topic).is_ok_and(|name| name.is_internal()) {
         return Err(ErrorCode::InvalidTopicException);
     }
-    let partition = cx.broker.partitions.partition(topic, asked.partition_index);
-    let partition = partition.ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let to = match asked.offset {
         HIGH_WATERMARK => None,
         offset => Some(Offset::from_wire(offset).ok_or(ErrorCode::OffsetOutOfRange)),

@@ -366,7 +366,7 @@ impl Log {
 
     /// Bytes of all segments.
     pub fn size_bytes(&self) -> u64 {
-        self.segments.read().iter().map(|segment| segment.bytes()).sum()
+        self.segments.read().iter().filter(|segment| !segment.is_stand_in()).map(|segment| segment.bytes()).sum()
     }
 
     /// Number of segments.

@@ -3,13 +3,14 @@ use crate::{
     log::{
         log::Log,
         read::{ReadError, ReadLimit},
+        scan,
         segment::{Located, Segment},
         time_index::TimestampedOffset,
     },
     record,
     types::Offset,
 };
-use std::{io, sync::Arc};
+use std::{io, ops::Range, sync::Arc};
 
 /// Most bytes that the records of one batch may have uncompressed, when they are looked through.
 pub(in crate::log) const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
@@ -44,7 +45,7 @@ impl Log {
     }
 
     /// The record with the largest timestamp of all (OFF-6, timestamp -3); the
-    /// first of them when several have it.
+    /// first of them when several have it. Where no record has a time that is the first one, as in Kafka.
     pub fn offset_of_max_timestamp(&self) -> Result<Option<TimestampedOffset>, ReadError> {
         again_if_replaced(|| self.search_largest()).map_err(|error| self.read_error(error))
     }
@@ -53,14 +54,16 @@ impl Log {
         let Look { segments, .. } = self.look(ReadLimit::End);
         let mut best: Option<(TimestampedOffset, Arc<Segment>)> = None;
         for segment in segments {
-            if let Some(largest) = segment.largest_timestamp()?
+            let largest = segment.largest_timestamp()?;
+            self.prove_times(&segment)?;
+            if let Some(largest) = largest
                 && best.as_ref().is_none_or(|(best, _)| largest.timestamp_ms > best.timestamp_ms)
             {
                 best = Some((largest, segment));
             }
         }
-        let Some((largest, segment)) = best.filter(|(best, _)| best.timestamp_ms >= 0) else { return Ok(None) };
-        let Some(batch) = segment.locate(largest.offset, self.visible_bytes(&segment))? else { return Ok(None) };
+        let Some((largest, segment)) = best else { return Ok(None) };
+        let Some(batch) = self.whole_batch(&segment, largest.offset, largest.offset.next())? else { return Ok(None) };
         self.record_in(&segment, &batch, |_, at| at >= largest.timestamp_ms)
     }
 
@@ -68,6 +71,50 @@ impl Log {
     pub(in crate::log) fn visible_bytes(&self, segment: &Arc<Segment>) -> u64 {
         let shown = self.shown.lock();
         if Arc::ptr_eq(shown.tail.segment(), segment) { shown.tail.bytes() } else { segment.bytes() }
+    }
+
+    /// What the headers of a segment say of times, where only they do, may hide records: they must be what was written.
+    fn prove_times(&self, segment: &Arc<Segment>) -> io::Result<()> {
+        let Some(from) = segment.times_unproven_from() else { return Ok(()) };
+        let bytes = from..self.visible_bytes(segment);
+        let first = scan::header_at(&*segment.file()?, bytes.start, bytes.end)?.and_then(|header| header.base());
+        self.looking_closer(segment, || self.must_be_whole(segment, bytes.clone(), first.unwrap_or(segment.base())))
+    }
+
+    /// The batch that holds `from`, or the first behind it, if all between is what was written. `end`: of the segment's records.
+    fn whole_batch(&self, segment: &Arc<Segment>, from: Offset, end: Offset) -> io::Result<Option<Located>> {
+        self.looking_closer(segment, || {
+            let found = segment.locate(from, self.visible_bytes(segment))?;
+            let next = found.and_then(|batch| batch.header.base()).unwrap_or(end);
+            if let Some(damage) = segment.health().damage_between(from, next) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, damage.to_string()));
+            }
+            if next > from && !self.gaps_allowed(from) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "records are missing"));
+            }
+            if let Some(batch) = found {
+                self.must_be_whole(segment, batch.position..batch.position + batch.header.size() as u64, from)?;
+            }
+            Ok(found)
+        })
+    }
+
+    fn must_be_whole(&self, segment: &Arc<Segment>, bytes: Range<u64>, from: Offset) -> io::Result<()> {
+        if self.is_whole(segment, bytes, from)? {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidData, "the records are damaged"))
+    }
+
+    /// What else of a segment with damage can be read is found out once.
+    fn looking_closer<T>(&self, segment: &Arc<Segment>, look: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match look() {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.examine_segment(segment, &mut |_| true)?;
+                look()
+            }
+            other => other,
+        }
     }
 
     fn record_in(
@@ -103,11 +150,11 @@ pub(in crate::log) fn search_time(log: &Log, look: &Look, timestamp_ms: i64) -> 
         }
         let largest = segment.largest_timestamp()?;
         if largest.is_none_or(|largest| largest.timestamp_ms < timestamp_ms) {
+            log.prove_times(segment)?;
             continue;
         }
         let mut from = segment.floor_by_time(timestamp_ms)?.max(*start);
-        let bytes = log.visible_bytes(segment);
-        while let Some(batch) = segment.locate(from, bytes)? {
+        while let Some(batch) = log.whole_batch(segment, from, next.min(*end))? {
             if batch.header.max_timestamp >= timestamp_ms {
                 let found = log.record_in(segment, &batch, |offset, at| at >= timestamp_ms && offset >= *start)?;
                 if found.is_some() {

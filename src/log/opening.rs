@@ -483,6 +483,7 @@ impl<'a> Opening<'a> {
         // Without files all entries are made again: the memory is then what the next file comes from.
         let indexed_from = if index_len + time_len == 0 { 0 } else { u64::MAX };
         let reached = self.walk(last, Scan::headers(&*file, from, last.bytes()).chunk(4096), None, indexed_from)?;
+        last.set_times_unproven(from);
         Ok(reached.bad.is_none().then_some(reached.end))
     }
 }

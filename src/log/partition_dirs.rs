@@ -14,6 +14,7 @@ use crate::{
 };
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
@@ -163,9 +164,26 @@ impl LogDir {
         self.path().join(names::of_leaving(&name, unique, names::FUTURE_DIR))
     }
 
+    /// A copy that nobody wants any more loses the name by which the next start would know it.
+    pub(in crate::log) fn leave_copy(&self, path: &Path) -> io::Result<()> {
+        let Some(name) = path.file_name().and_then(OsStr::to_str) else { return Ok(()) };
+        let left = match self.set_aside(name, names::DELETE_DIR) {
+            // It never was, or has taken its log's place.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            left => left?,
+        };
+        self.shared.remove_later(left, true, 0);
+        self.shared.disk.sync_dir(self.path())
+    }
+
     /// Are so many bytes free, beside what is kept back?
     pub(in crate::log) fn has_room(&self, bytes: u64) -> bool {
         self.shared.space.has_room(bytes)
+    }
+
+    /// As `has_room`, and they count as used until the disk is asked again.
+    pub(in crate::log) fn take_room(&self, bytes: u64) -> bool {
+        self.shared.space.take_beside(bytes)
     }
 
     /// A checkpoint has synced records of it, and its topic id before them.

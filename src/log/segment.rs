@@ -77,6 +77,8 @@ struct Times {
     largest: Option<TimeEntry>,
     /// `largest` is known; otherwise it is still in the time index file.
     known: bool,
+    /// From here on it is only known from headers that nobody has checked.
+    unproven_from: Option<u64>,
 }
 
 /// A batch found in a segment.
@@ -231,7 +233,7 @@ impl Segment {
     /// Sets both indexes and the largest timestamp, as found by recovery or a quick look at the files' ends.
     pub fn set_indexes(&self, index: LiveIndex, live: LiveTimeIndex, largest: Option<TimeEntry>) {
         *self.index.lock() = index;
-        *self.times.lock() = Times { live, largest, known: true };
+        *self.times.lock() = Times { live, largest, known: true, unproven_from: None };
     }
 
     /// Appends to the index files what is only in memory. `seal`: no batch will follow, so the largest timestamp gets

@@ -4,6 +4,7 @@ mod clock;
 mod directories;
 mod earlier;
 mod full;
+mod moves;
 mod strays;
 
 use super::{

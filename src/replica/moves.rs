@@ -6,15 +6,7 @@ use crate::{
     types::{Offset, TopicId},
 };
 use parking_lot::{Condvar, Mutex};
-use std::{
-    collections::BTreeMap,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
-};
+use std::{collections::BTreeMap, io, sync::Arc, thread::JoinHandle};
 
 type Key = (TopicId, i32);
 
@@ -24,7 +16,12 @@ struct Wanted {
     partition: Arc<Partition>,
     to: Arc<LogDir>,
     progress: Arc<Progress>,
-    called_off: Arc<AtomicBool>,
+}
+
+impl Wanted {
+    fn is(&self, other: &Wanted) -> bool {
+        Arc::ptr_eq(&self.progress, &other.progress)
+    }
 }
 
 /// A copy of a partition that will take its place.
@@ -45,6 +42,9 @@ struct State {
 pub struct Moves {
     clock: Arc<dyn Clock>,
     pace: Mutex<Pace>,
+    /// Held by who wishes, from the end of one wish for a partition to the begin of the next: that may take as long as a copy takes to take
+    /// its log's place, and nobody else is to wait for it.
+    wishing: Mutex<()>,
     state: Mutex<State>,
     changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -56,6 +56,7 @@ impl Moves {
         Arc::new(Moves {
             clock,
             pace: Mutex::new(pace_of(bytes_per_second)),
+            wishing: Mutex::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
             thread: Mutex::default(),
@@ -87,31 +88,55 @@ impl Moves {
     }
 
     /// The partition is to be in `to`. Where it is there already, or on its way, nothing changes but that another move of it is
-    /// called off.
+    /// called off: when this returns, that is not begun anew by any start either.
     pub fn want(&self, partition: &Arc<Partition>, to: &Arc<LogDir>) -> Result<(), Unavailable> {
-        let key = partition.id().key();
-        let state = &mut *self.state.lock();
-        if state.wanted.get(&key).is_some_and(|wanted| Arc::ptr_eq(&wanted.to, to)) {
-            return Ok(());
-        }
-        if let Some(other) = state.wanted.remove(&key) {
-            other.called_off.store(true, Ordering::Release);
-        }
-        let here = partition.directory().ok_or(Unavailable::StorageFailed)?;
-        if here.failure().is_some() || to.failure().is_some() {
+        let _wishing = self.wishing.lock();
+        if to.failure().is_some() {
             return Err(Unavailable::StorageFailed);
         }
+        let here = match self.wanted(partition) {
+            Some(wanted) if Arc::ptr_eq(&wanted.to, to) => return Ok(()),
+            Some(other) => self.end(&other)?,
+            None => partition.directory(),
+        };
+        let here = here.filter(|here| here.failure().is_none()).ok_or(Unavailable::StorageFailed)?;
         if !Arc::ptr_eq(&here, to) {
-            let wanted = Wanted {
-                partition: partition.clone(),
-                to: to.clone(),
-                progress: Arc::default(),
-                called_off: Arc::default(),
-            };
-            state.wanted.insert(key, wanted);
+            let wanted = Wanted { partition: partition.clone(), to: to.clone(), progress: Arc::default() };
+            self.state.lock().wanted.insert(partition.id().key(), wanted);
             self.changed.notify_all();
         }
         Ok(())
+    }
+
+    /// The partition is deleted: it goes nowhere.
+    pub fn call_off(&self, partition: &Partition) {
+        let _wishing = self.wishing.lock();
+        if let Some(wanted) = self.wanted(partition) {
+            // What cannot be removed belongs to no topic at the next start.
+            let _ = self.end(&wanted);
+        }
+    }
+
+    fn wanted(&self, partition: &Partition) -> Option<Wanted> {
+        self.state.lock().wanted.get(&partition.id().key()).cloned()
+    }
+
+    /// Answers where the partition is then.
+    fn end(&self, wanted: &Wanted) -> Result<Option<Arc<LogDir>>, Unavailable> {
+        let here = wanted.partition.call_off(&wanted.to, &wanted.progress);
+        self.forget(wanted);
+        // The copy may wait for its rate, for hours.
+        self.changed.notify_all();
+        here
+    }
+
+    /// Unless another wish has come in its place.
+    fn forget(&self, ended: &Wanted) {
+        let mut state = self.state.lock();
+        let key = ended.partition.id().key();
+        if state.wanted.get(&key).is_some_and(|now| now.is(ended)) {
+            state.wanted.remove(&key);
+        }
     }
 
     /// What is on its way to a directory.
@@ -141,28 +166,26 @@ impl Moves {
     }
 
     fn carry_out(&self, wanted: &Wanted) {
+        let is_on = |state: &State| !state.stopped && !wanted.progress.is_called_off();
         let mut spend = |bytes: u64| {
             let pause = self.pace.lock().spend(self.clock.monotonic(), bytes);
             let mut state = self.state.lock();
-            if !pause.is_zero() && !state.stopped {
+            if !pause.is_zero() && is_on(&state) {
                 self.changed.wait_for(&mut state, pause);
             }
-            !state.stopped && !wanted.called_off.load(Ordering::Acquire)
+            is_on(&state)
         };
         let moved = wanted.partition.move_to(&wanted.to, &wanted.progress, &mut spend, &|| self.state.lock().stopped);
         let partition = wanted.partition.id();
         match moved {
             Ok(()) | Err(MoveError::CalledOff | MoveError::Here { .. }) => {}
+            // Its copy went while it was written.
+            Err(_) if wanted.progress.is_called_off() => {}
             Err(error) => {
                 tracing::error!(%partition, to = %wanted.to.path().display(), "the partition stays where it is: {error}")
             }
         }
-        let state = &mut *self.state.lock();
-        // Unless another wish for it came meanwhile.
-        let is_this = |now: &Wanted| Arc::ptr_eq(&now.called_off, &wanted.called_off);
-        if state.wanted.get(&partition.key()).is_some_and(is_this) {
-            state.wanted.remove(&partition.key());
-        }
+        self.forget(wanted);
     }
 }
 

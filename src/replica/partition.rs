@@ -92,7 +92,7 @@ pub struct Partition {
     this_node: NodeId,
     /// `None`: it cannot be used, and the partition with it.
     directory: ArcSwapOption<LogDir>,
-    /// Held while the partition goes to another directory, and while it is deleted.
+    /// Held while a copy in another directory is begun, takes its place or is called off, and while the partition is deleted.
     placing: Mutex<()>,
     leadership: ArcSwap<Leadership>,
     settings: ArcSwap<TopicSettings>,
@@ -138,8 +138,8 @@ impl Partition {
         self.directory.load().as_ref().is_some_and(|own| Arc::ptr_eq(own, directory))
     }
 
-    /// Takes the partition to another log directory while it is served. `spend` is told of every piece that is copied and may call it
-    /// off; `keeps_copy` says whether the next start is to try again.
+    /// Takes the partition to another log directory while it is served. `spend` is told of every piece that is copied and may end it;
+    /// `keeps_copy` says whether the next start is to try again, which it is not where the move was called off.
     pub fn move_to(
         self: &Arc<Self>,
         to: &Arc<LogDir>,
@@ -149,17 +149,32 @@ impl Partition {
     ) -> Result<(), MoveError> {
         let from = self.directory().ok_or(MoveError::Gone)?;
         let log = self.log().map_err(|_| MoveError::Gone)?.clone();
-        let mut moving = Moving::begin(log, from, to.clone(), progress.clone())?;
+        let mut moving = {
+            // Who calls it off holds this: there is no copy yet, or it is known.
+            let _placing = self.placing.lock();
+            Moving::begin(log, from, to.clone(), progress.clone())?
+        };
         let moved = moving.catch_up(spend).and_then(|()| {
             let _placing = self.placing.lock();
             moving.finish()?;
             self.directory.store(Some(to.clone()));
             Ok(())
         });
-        if moved.is_err() && !keeps_copy() {
+        if moved.is_err() && (progress.is_called_off() || !keeps_copy()) {
             moving.abandon();
         }
         moved
+    }
+
+    /// Nobody wants a move of it to `to` any more, unless it has ended by itself; answers where the partition is and stays.
+    pub fn call_off(&self, to: &LogDir, progress: &Progress) -> Result<Option<Arc<LogDir>>, Unavailable> {
+        // Not while the copy takes its place: then it is too late.
+        let _placing = self.placing.lock();
+        progress.call_off(to).map_err(|error| {
+            tracing::error!(partition = %self.id, to = %to.path().display(), %error, "a move cannot be called off");
+            Unavailable::StorageFailed
+        })?;
+        Ok(self.directory())
     }
 
     pub fn leadership(&self) -> Arc<Leadership> {

@@ -92,6 +92,8 @@ impl Publisher for TopicPublisher {
             let Some(topic) = self.partitions.remove(*id) else { continue };
             for partition in topic.partitions.iter().flatten() {
                 partition.delete();
+                // A move that begins from now on finds it deleted.
+                self.partitions.moves().iter().for_each(|moves| moves.call_off(partition));
             }
         }
         for id in delta.topics.keys() {

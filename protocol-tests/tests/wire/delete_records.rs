@@ -85,6 +85,7 @@ fn off_11_what_cannot_be_deleted() {
         (topic.name.as_str(), 1, 0, Code::UnknownTopicOrPartition),
         ("missing", 0, 0, Code::UnknownTopicOrPartition),
         ("__consumer_offsets", 0, 0, Code::InvalidTopicException),
+        ("__consumer_offsets", 1_000, 0, Code::UnknownTopicOrPartition),
     ] {
         let result = delete(2, name, partition, offset);
         assert_error(result.error_code, code);

@@ -95,6 +95,24 @@ fn off_6_the_record_with_the_greatest_timestamp() {
 }
 
 #[test]
+fn off_6_the_first_record_where_none_has_a_timestamp() {
+    const NO_TIMESTAMP: i64 = -1;
+    let mut connection = Connection::open();
+    let topic = new_topic(&mut connection, 1);
+    for batch in [&["a", "b"][..], &["c"]] {
+        append(&mut connection, &topic, &Batch::of(batch).timestamp(NO_TIMESTAMP));
+        for version in 7..=11 {
+            let found = ask(version, &topic, MAX_TIMESTAMP);
+            assert_ok(found.error_code);
+            assert_eq!((found.offset, found.timestamp), (0, NO_TIMESTAMP), "version {version}");
+        }
+    }
+    append(&mut connection, &topic, &Batch::of(&["d", "e"]).timestamp(5));
+    let found = ask(7, &topic, MAX_TIMESTAMP);
+    assert_eq!((found.offset, found.timestamp), (3, 5));
+}
+
+#[test]
 fn off_6_local_and_tiered_without_tiers() {
     let (_, topic) = stamped(now_ms());
     for version in 8..=11 {

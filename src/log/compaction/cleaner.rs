@@ -265,6 +265,8 @@ impl Cleaner {
         if end <= plan.first_dirty {
             return Err(CleanError::Undecided { log: log.id().to_string(), offset: end });
         }
+        // Where it is by now, if it has moved.
+        let directory = self.directories.iter().find(|directory| directory.has_open(log)).unwrap_or(directory);
         // Not noted is not lost: the next run only begins earlier.
         if let Err(error) = directory.note_cleaned(log) {
             tracing::warn!(log = %log.id(), %error, "how far the log is compacted could not be noted");

@@ -17,7 +17,7 @@ use crate::{
 use std::{io, sync::Arc};
 
 impl Log {
-    /// Replaces `old`, neighbours of this log, by `cleaned`. False, and nothing is changed, when the log was cut, shortened
+    /// Replaces `old`, neighbours of this log, by `cleaned`. False, and nothing is changed, when the log was cut, shortened, moved
     /// or deleted since they were read (CMP-11). An error within ends the use of the directory. The last of a run says how
     /// far the log is clean then.
     pub(in crate::log) fn replace_segments(
@@ -33,7 +33,11 @@ impl Log {
         }
         let beside = [names::INDEX, names::TIME_INDEX, names::TXN_INDEX, names::COVERED];
         for part in [&beside[..], &[names::LOG]] {
-            self.name_swap(cleaned, part).map_err(LogError::io("rename segments of", self.path()))?;
+            match self.name_swap(cleaned, part) {
+                // The log has moved meanwhile: what was written went with the directory that it was in.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                named => named.map_err(LogError::io("rename segments of", self.path()))?,
+            }
             self.sync_names().map_err(|source| self.replace_failed(source))?;
         }
         self.exchange(old, cleaned).and_then(|()| self.sync_names()).map_err(|source| self.replace_failed(source))?;

@@ -92,14 +92,17 @@ impl LogDir {
     pub(in crate::log) fn note_cleaned(&self, log: &Arc<Log>) -> Result<(), LogDirError> {
         {
             let mut checkpoints = self.checkpoints.lock();
-            let logs = self.shared.logs.lock();
-            let is_here = logs.get(&log.id().key()).is_some_and(|held| Arc::ptr_eq(held, log));
-            if let Some(cleaned) = log.cleaned().filter(|_| is_here) {
+            if let Some(cleaned) = log.cleaned().filter(|_| self.has_open(log)) {
                 checkpoints.cleaned.set(&log.id().topic_partition(), Some(cleaned));
                 checkpoints.starts.mark(&log.id().topic_partition(), true);
             }
         }
         self.write_checkpoints_now()
+    }
+
+    /// It may have moved, or been deleted, since somebody found it here.
+    pub(in crate::log) fn has_open(&self, log: &Arc<Log>) -> bool {
+        self.shared.logs.lock().get(&log.id().key()).is_some_and(|held| Arc::ptr_eq(held, log))
     }
 
     fn write_checkpoints_now(&self) -> Result<(), LogDirError> {

@@ -148,7 +148,12 @@ impl Log {
     }
 
     fn has(&self, segment: &Arc<Segment>) -> bool {
-        self.writer.lock().closed.is_none() && self.segments.read().iter().any(|held| Arc::ptr_eq(held, segment))
+        self.writer.lock().closed.is_none() && self.has_segment(segment)
+    }
+
+    /// Neither deleted nor replaced. While its files lose their names this waits, or says so already.
+    pub(in crate::log) fn has_segment(&self, segment: &Arc<Segment>) -> bool {
+        self.segments.read().iter().any(|held| Arc::ptr_eq(held, segment))
     }
 
     /// The segments as they are now, for a look at each.

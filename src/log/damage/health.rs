@@ -102,6 +102,11 @@ impl Health {
         self.find(|damage| damage.offsets.contains(&offset))
     }
 
+    /// Damage of records from `from` on and below `to`.
+    pub fn damage_between(&self, from: Offset, to: Offset) -> Option<Damage> {
+        self.find(|damage| damage.offsets.start < to && damage.offsets.end > from)
+    }
+
     /// The damaged byte next to `position`, there or behind it.
     pub fn damaged_from(&self, position: u64) -> Option<u64> {
         self.find(|damage| position < damage.bytes.end).map(|damage| damage.bytes.start.max(position))

@@ -1,6 +1,7 @@
 //! The copy of a log that is on its way to another directory: whole files, and what is appended to the last of them meanwhile.
 use crate::{
     log::{
+        append::is_disk_full,
         log::{Log, LogError},
         log_dir::LogDir,
         log_dir_error::LogDirError,
@@ -11,13 +12,14 @@ use crate::{
     platform::{Disk, OpenMode},
     types::Offset,
 };
+use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -56,11 +58,14 @@ impl MoveError {
     }
 }
 
-/// How far a copy is, for who asks meanwhile.
+/// How far a copy is, for who asks meanwhile, and whether anybody wants it.
 #[derive(Default, Debug)]
 pub struct Progress {
     bytes: AtomicU64,
     reached: AtomicI64,
+    called_off: AtomicBool,
+    /// The copy's directory once there is one.
+    copy: Mutex<Option<PathBuf>>,
 }
 
 impl Progress {
@@ -72,6 +77,18 @@ impl Progress {
     /// The copy holds every record below.
     pub fn reached(&self) -> Offset {
         Offset::new(self.reached.load(Ordering::Relaxed))
+    }
+
+    /// Nobody wants the copy any more: when this returns, no start takes it for a move that goes on. Not between the begin and the end of
+    /// [`Moving::begin`] or [`Moving::finish`].
+    pub fn call_off(&self, to: &LogDir) -> io::Result<()> {
+        self.called_off.store(true, Ordering::Release);
+        let copy = self.copy.lock().take();
+        copy.map_or(Ok(()), |copy| to.leave_copy(&copy)).inspect_err(|error| to.shared.judge(error))
+    }
+
+    pub fn is_called_off(&self) -> bool {
+        self.called_off.load(Ordering::Acquire)
     }
 
     fn set_reached(&self, to: Offset) {
@@ -114,7 +131,17 @@ impl Moving {
         if let Some(directory) = [&from, &to].into_iter().find_map(|directory| directory.failure()) {
             return Err(LogDirError::Failed(directory).into());
         }
+        if log.writer.lock().closed.is_some() {
+            return Err(MoveError::Gone);
+        }
+        if progress.is_called_off() {
+            return Err(MoveError::CalledOff);
+        }
+        if !to.has_room(log.size_bytes()) {
+            return Err(MoveError::Full { path: to.path().to_owned() });
+        }
         let future = to.future_path(log.id());
+        *progress.copy.lock() = Some(future.clone());
         let moving = Moving { log, from, to, future, copied: BTreeMap::new(), progress };
         moving.make().inspect_err(|error| moving.judge(error))?;
         Ok(moving)
@@ -143,8 +170,9 @@ impl Moving {
             let shown = self.log.shown.lock();
             (shown.tail.segment().clone(), shown.tail.bytes(), shown.bounds.end())
         };
-        let segments: Vec<_> =
-            self.log.all_segments().into_iter().filter(|segment| segment.base() <= tail.base()).collect();
+        // A first file that is lost here is lost there, too: the checkpoints tell where the log began.
+        let is_copied = |segment: &Arc<Segment>| segment.base() <= tail.base() && !segment.is_stand_in();
+        let segments: Vec<_> = self.log.all_segments().into_iter().filter(is_copied).collect();
         self.drop_replaced(&segments)?;
         let mut total = 0;
         for segment in &segments {
@@ -152,14 +180,16 @@ impl Moving {
             let bytes = if sealed { segment.bytes() } else { tail_bytes };
             let done = self.copied.get(&segment.base()).copied();
             let from = done.map_or(0, |done| done.bytes);
+            let mut reached = from;
             if from < bytes || done.is_none() {
-                self.copy_batches(segment, from..bytes, spend)?;
+                reached = self.copy_batches(segment, from..bytes, spend)?;
+                // Also what was not there any more: something else is, in its place.
                 total += bytes - from;
             }
             if sealed && !done.is_some_and(|done| done.sealed) {
                 self.copy_indexes(segment)?;
             }
-            self.copied.insert(segment.base(), Copied { id: segment.id(), bytes, sealed });
+            self.copied.insert(segment.base(), Copied { id: segment.id(), bytes: reached, sealed });
             self.progress.set_reached(segment.base());
         }
         self.progress.set_reached(end);
@@ -191,16 +221,19 @@ impl Moving {
         Ok(())
     }
 
+    /// Answers up to where there was anything to copy.
     fn copy_batches(
         &self,
         segment: &Arc<Segment>,
         bytes: std::ops::Range<u64>,
         spend: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<(), MoveError> {
+    ) -> Result<u64, MoveError> {
         let path = self.future.join(names::of_offset(segment.base(), names::LOG));
         let from = match segment.file() {
-            // Deleted or replaced just now: the next round knows.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && segment.is_retired() => return Ok(()),
+            // Deleted or replaced since the round began: the next one knows.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.log.has_segment(segment) => {
+                return Ok(bytes.start);
+            }
             from => from.map_err(MoveError::io("open", &segment.path(names::LOG)))?,
         };
         let into = self.disk().open(&path, OpenMode::Create).map_err(MoveError::io("create", &path))?;
@@ -213,17 +246,33 @@ impl Moving {
                 // Cut meanwhile.
                 break;
             }
-            if !self.to.has_room(read as u64) {
-                return Err(MoveError::Full { path: self.to.path().to_owned() });
-            }
-            into.write_all_at(&buffer[..read], at).map_err(MoveError::io("write", &path))?;
+            self.take_room(read)?;
+            into.write_all_at(&buffer[..read], at).map_err(|error| self.write_error(&path, error))?;
             at += read as u64;
             self.progress.bytes.fetch_add(read as u64, Ordering::Relaxed);
             if !spend(read as u64) {
                 return Err(MoveError::CalledOff);
             }
         }
-        into.sync_data().map_err(MoveError::io("sync", &path))
+        into.sync_data().map_err(|error| self.write_error(&path, error))?;
+        Ok(at)
+    }
+
+    /// The disk is asked once in a while only, and what is kept back there is not for copies (OPS-3).
+    fn take_room(&self, bytes: usize) -> Result<(), MoveError> {
+        if self.to.take_room(bytes as u64) { Ok(()) } else { Err(self.full()) }
+    }
+
+    fn write_error(&self, path: &Path, error: io::Error) -> MoveError {
+        if !is_disk_full(&error) {
+            return MoveError::io("write", path)(error);
+        }
+        self.to.shared.space.refresh(0);
+        self.full()
+    }
+
+    fn full(&self) -> MoveError {
+        MoveError::Full { path: self.to.path().to_owned() }
     }
 
     /// Those of a segment that is not written any more, or is not written now.
@@ -252,7 +301,8 @@ impl Moving {
             file.write_all_at(bytes, 0)?;
             file.sync_data()
         };
-        write().map_err(MoveError::io("write", &into))
+        self.take_room(bytes.len())?;
+        write().map_err(|error| self.write_error(&into, error))
     }
 
     pub(super) fn disk(&self) -> Arc<dyn Disk> {
@@ -267,6 +317,10 @@ impl Moving {
         }
     }
 
+    pub(super) fn is_called_off(&self) -> bool {
+        self.progress.is_called_off()
+    }
+
     /// The copy is not wanted any more.
     pub fn abandon(&self) {
         if let Err(error) = self.disk().remove_dir_all(&self.future)
@@ -274,5 +328,7 @@ impl Moving {
         {
             tracing::warn!(directory = %self.future.display(), %error, "the copy of a log that does not move cannot be removed");
         }
+        // What it took is there again.
+        self.to.look_at_space();
     }
 }

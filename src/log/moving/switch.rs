@@ -24,6 +24,9 @@ impl Moving {
     }
 
     fn take_over(&mut self) -> Result<(), MoveError> {
+        if self.is_called_off() {
+            return Err(MoveError::CalledOff);
+        }
         let (log, from, to) = (self.log.clone(), self.from.clone(), self.to.clone());
         // No checkpoint of either directory between here and there. By path, so that two moves do not wait for each other.
         let (first, second) = if from.path() < to.path() { (&from, &to) } else { (&to, &from) };

@@ -14,15 +14,23 @@ impl Segment {
     pub fn largest_timestamp(self: &Arc<Self>) -> io::Result<Option<TimestampedOffset>> {
         let mut times = self.times.lock();
         if !times.known {
-            let mut largest = self.loaded_times()?.last().copied();
-            if let Some(said) = largest
-                && !self.is_confirmed(said)?
-            {
+            let mut largest = self.read_times()?.and_then(|entries| entries.last().copied());
+            if largest.map_or(Ok(true), |said| self.is_confirmed(said).map(|confirmed| !confirmed))? {
                 largest = reindex::scan(self, REBUILT_INTERVAL_BYTES)?.times.last().copied();
+                times.unproven_from = Some(0);
             }
             (times.largest, times.known) = (largest, true);
         }
         Ok(times.largest.map(|entry| self.absolute(entry)))
+    }
+
+    /// Where headers begin that the largest timestamp is known from, and nothing else.
+    pub fn times_unproven_from(&self) -> Option<u64> {
+        self.times.lock().unproven_from
+    }
+
+    pub fn set_times_unproven(&self, from: u64) {
+        self.times.lock().unproven_from = Some(from);
     }
 
     /// Does the batch that an entry of the time index speaks of say so too? One bit of it must not hide or delete records.
@@ -58,14 +66,15 @@ impl Segment {
 
     /// The time index of the file; made again from the batches when missing or insane.
     fn loaded_times(self: &Arc<Self>) -> io::Result<Vec<TimeEntry>> {
-        let parsed = match self.read_own(names::TIME_INDEX) {
-            Ok(bytes) => time_index::parse(&bytes).filter(|entries| !entries.is_empty() || self.bytes() == 0),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        if let Some(entries) = parsed {
-            return Ok(entries);
+        self.read_times()?.map_or_else(|| Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.times), Ok)
+    }
+
+    /// `None` when missing or insane.
+    fn read_times(&self) -> io::Result<Option<Vec<TimeEntry>>> {
+        match self.read_own(names::TIME_INDEX) {
+            Ok(bytes) => Ok(time_index::parse(&bytes).filter(|entries| !entries.is_empty() || self.bytes() == 0)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(reindex::scan(self, REBUILT_INTERVAL_BYTES)?.times)
     }
 }

@@ -1,8 +1,11 @@
 //! A log goes to another directory while it is served: nothing is lost, whatever ends the move.
 use super::*;
 use crate::{
-    log::{Closed, LogError, MoveError, Moving, Progress, ReadError, SyncPolicy, settle_duplicates},
-    platform::{Fault, MemoryDisk, OperationKind, SeededChance},
+    log::{
+        Cleaner, CleanerSettings, Closed, LogError, MoveError, Moving, Progress, ReadError, SyncPolicy,
+        settle_duplicates,
+    },
+    platform::{Fault, FaultEffect, MemoryDisk, OpenMode, OperationKind, SeededChance, SystemClock},
     types::LogBounds,
 };
 
@@ -10,6 +13,10 @@ const PATHS: [&str; 2] = ["/a", "/b"];
 
 fn config() -> LogConfig {
     LogConfig { segment_bytes: 700, index_interval_bytes: 200, sync: SyncPolicy::Wal, ..LogConfig::default() }
+}
+
+fn compacted() -> LogConfig {
+    LogConfig { compact: true, delete: false, dirty_ratio_min: 0.0, ..config() }
 }
 
 /// A broker's two directories, and the log in the one that has it.
@@ -21,17 +28,21 @@ struct Life {
 
 impl Life {
     fn begin(disk: &MemoryDisk) -> Life {
+        Life::begin_with(disk, settings(), config())
+    }
+
+    fn begin_with(disk: &MemoryDisk, settings: LogDirSettings, config: LogConfig) -> Life {
         let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
         let open = |path: &&str| {
             let disk = Arc::new(disk.clone()) as Arc<dyn Disk>;
-            LogDir::open(disk, clock.clone() as Arc<dyn Clock>, Path::new(path), settings()).unwrap()
+            LogDir::open(disk, clock.clone() as Arc<dyn Clock>, Path::new(path), settings.clone()).unwrap()
         };
         let directories: Vec<Arc<LogDir>> = PATHS.iter().map(open).collect();
         let found = directories.iter().map(|directory| directory.found().unwrap()).collect();
         let found = settle_duplicates(&directories, found).unwrap();
         let held: Vec<usize> = (0..2).filter(|at| found[*at].contains(&id(0))).collect();
         assert!(held.len() < 2, "in one directory at most");
-        let log = directories[held.first().copied().unwrap_or(0)].open_log(&id(0), Arc::new(config())).unwrap();
+        let log = directories[held.first().copied().unwrap_or(0)].open_log(&id(0), Arc::new(config)).unwrap();
         let weak = Arc::downgrade(&log);
         log.on_synced(Box::new(move |synced| _ = weak.upgrade().map(|log| log.advance_high(synced))));
         log.advance_high(log.synced_mark().get());
@@ -277,4 +288,199 @@ fn readers_and_writers_do_not_notice_a_move() {
     assert_eq!(wait_for(log.high_mark(), end).map_err(|closed: Closed| closed), Ok(end));
     let deleted = directories[0].delete_log(&log);
     assert!(deleted.is_ok() || matches!(deleted, Err(LogError::Io { .. })));
+}
+
+#[test]
+fn cmp_11_a_move_in_the_middle_of_compaction_puts_it_off() {
+    for step in 1.. {
+        let disk = MemoryDisk::new();
+        let life = Life::begin_with(&disk, settings(), compacted());
+        for at in 0..30u8 {
+            let builder = BatchBuilder::new(NOW_MS).record(Some(&[at % 2]), Some(&[at; 60]));
+            append_synced(&life.log, builder.build());
+        }
+        settled(&life.log);
+        life.directories[0].checkpoint().unwrap();
+        let (done, before) = (std::cell::Cell::new(0), read_all(&life.log, 1).len());
+        let spend = |_| {
+            done.set(done.get() + 1);
+            if done.get() == step {
+                let mut moving = life.moving(0).unwrap();
+                moving.catch_up(&mut go_on).and_then(|()| moving.finish()).unwrap();
+            }
+            true
+        };
+        let cleaned = crate::log::compaction::clean_in_test(&life.log, &spend);
+        if done.get() < step {
+            assert!(step > 20, "{step}");
+            break;
+        }
+        assert!(cleaned.as_ref().map_or_else(|error| !error.is_of_log(), |()| true), "{step}: {cleaned:?}");
+        let names = disk.list(Path::new("/b/t-0")).unwrap().into_iter().map(|entry| entry.name);
+        let passing = |name: &String| name.ends_with(".cleaned") || name.ends_with(".swap");
+        assert_eq!(names.filter(passing).collect::<Vec<_>>(), [""; 0], "{step}");
+        // The next run does what is left.
+        crate::log::compaction::clean_in_test(&life.log, &go_on).unwrap();
+        let kept = read_all(&life.log, 1);
+        assert!(kept.len() < before && kept.last().unwrap().base_offset == 29, "{step}: {}", kept.len());
+        assert!(life.directories.iter().all(|directory| directory.failure().is_none()), "{step}");
+        drop(life);
+        assert_eq!(read_all(&Life::begin_with(&disk.killed(), settings(), compacted()).log, 1), kept, "{step}");
+    }
+}
+
+/// What is done once, while the first segment is copied.
+fn meanwhile<'a>(mut what: impl FnMut() + 'a) -> impl FnMut(u64) -> bool + 'a {
+    let mut is_done = false;
+    move |_| {
+        if !std::mem::replace(&mut is_done, true) {
+            what();
+        }
+        true
+    }
+}
+
+#[test]
+fn ret_1_old_segments_go_while_the_log_moves() {
+    let life = Life::begin(&written());
+    // More segments than files may be open.
+    life.log.all_segments().iter().for_each(|segment| segment.close_file());
+    let [from, to] = [0, 1].map(|at| life.directories[at].clone());
+    let progress = Arc::<Progress>::default();
+    let mut moving = Moving::begin(life.log.clone(), from, to, progress.clone()).unwrap();
+    let mut retention = meanwhile(|| {
+        life.log.update_config(Arc::new(LogConfig { retention_bytes: Some(800), ..config() }));
+        assert!(life.log.delete_old_segments().unwrap() > 1);
+    });
+    moving.catch_up(&mut retention).unwrap();
+    moving.finish().unwrap();
+    let bounds = settled(&life.log);
+    assert!(bounds.start() > Offset::new(2));
+    assert_eq!((life.log.path(), progress.bytes()), (Path::new("/b/t-0").into(), life.log.size_bytes()));
+    assert_eq!(read_all(&life.log, 1).last().unwrap().last().unwrap().next(), bounds.end());
+    assert!(life.directories.iter().all(|directory| directory.failure().is_none()));
+}
+
+#[test]
+fn cmp_11_what_is_told_of_a_copy_does_not_count_what_was_never_copied() {
+    let life = Life::begin_with(&MemoryDisk::new(), settings(), compacted());
+    for at in 0..30u8 {
+        append_synced(&life.log, BatchBuilder::new(NOW_MS).record(Some(&[at % 2]), Some(&[at; 60])).build());
+    }
+    settled(&life.log);
+    life.directories[0].checkpoint().unwrap();
+    // More segments than files may be open.
+    let old = life.log.all_segments();
+    let close = || old.iter().for_each(|segment| segment.close_file());
+    close();
+    let [from, to] = [0, 1].map(|at| life.directories[at].clone());
+    let progress = Arc::<Progress>::default();
+    let mut moving = Moving::begin(life.log.clone(), from, to, progress.clone()).unwrap();
+    let size = life.log.size_bytes();
+    let mut compaction = meanwhile(|| {
+        crate::log::compaction::clean_in_test(&life.log, &go_on).unwrap();
+        close();
+    });
+    let mut told = Vec::new();
+    let mut spend = |bytes| {
+        told.push(progress.bytes());
+        compaction(bytes)
+    };
+    moving.catch_up(&mut spend).unwrap();
+    moving.catch_up(&mut spend).unwrap();
+    moving.finish().unwrap();
+    assert!(told.iter().all(|bytes| *bytes <= size), "{size}: {told:?}");
+    assert_eq!(progress.bytes(), life.log.size_bytes());
+}
+
+#[test]
+fn ops_3_a_copy_leaves_what_is_kept_back() {
+    const KEPT_BACK_BYTES: u64 = 100_000;
+    let limits = LogDirSettings { disk_headroom_bytes: KEPT_BACK_BYTES, ..settings() };
+    let headroom = KEPT_BACK_BYTES + limits.wal.file_bytes;
+    // Too little for all of it; and enough, but for somebody who writes meanwhile, when nobody asks the disk.
+    for is_enough in [false, true] {
+        let disk = written();
+        let life = Life::begin_with(&disk, limits.clone(), config());
+        let (before, size, to) = (read_all(&life.log, 1), life.log.size_bytes(), &life.directories[1]);
+        let room = if is_enough { size + 500 } else { size / 2 };
+        disk.limit_capacity(Some(disk.used_bytes() + headroom + room));
+        life.directories.iter().for_each(|directory| directory.look_at_space());
+        let mut other = meanwhile(|| {
+            let bytes = usize::try_from(size / 2).unwrap();
+            assert!(to.take_room(size / 2));
+            disk.open(Path::new("/b/other"), OpenMode::Create).unwrap().write_all_at(&vec![0; bytes], 0).unwrap();
+        });
+        let begun = life.moving(0);
+        assert_eq!(begun.is_ok(), is_enough, "{:?}", begun.err());
+        let copied = begun.and_then(|mut moving| {
+            let copied = moving.catch_up(&mut other);
+            assert!(disk.free_bytes(Path::new("/b")).unwrap() >= headroom);
+            moving.abandon();
+            copied
+        });
+        assert!(matches!(copied, Err(MoveError::Full { .. })), "{copied:?}");
+        assert_eq!(to.free_bytes(), disk.free_bytes(Path::new("/b")).unwrap());
+        assert!(disk.list(Path::new("/b")).unwrap().iter().all(|entry| !entry.name.ends_with("-future")));
+        assert_eq!(read_all(&life.log, 1), before);
+        // A disk that is found full fails nothing.
+        disk.limit_capacity(None);
+        life.directories.iter().for_each(|directory| directory.look_at_space());
+        let full = FaultEffect::Error(std::io::ErrorKind::StorageFull);
+        disk.inject(Fault::once(OperationKind::Write, "-future").after(2).with(full));
+        let mut moving = life.moving(0).unwrap();
+        let moved = moving.catch_up(&mut go_on).and_then(|()| moving.finish());
+        assert!(matches!(moved, Err(MoveError::Full { .. })), "{moved:?}");
+        moving.abandon();
+        append_synced(&life.log, batch(1, b"goes on"));
+        assert!(life.directories.iter().all(|directory| directory.failure().is_none()));
+    }
+}
+
+#[test]
+fn log_15_a_log_whose_first_file_is_lost_can_move() {
+    let disk = MemoryDisk::new();
+    let life = Life::begin(&disk);
+    fill(&life.log, 0..12);
+    let whole_from = life.log.all_segments()[1].base();
+    life.close();
+    disk.remove_file(Path::new("/a/t-0/00000000000000000000.log")).unwrap();
+    let life = Life::begin(&disk);
+    let as_it_was = |life: &Life| {
+        let lost = life.log.read(Offset::ZERO, ReadLimit::End, 1_000, true).unwrap_err();
+        assert!(matches!(lost, ReadError::Damaged { .. }), "{lost}");
+        let read = life.log.read(whole_from, ReadLimit::End, 1, true).unwrap();
+        assert_eq!(headers_of(&read)[0].base(), Some(whole_from));
+        (life.log.bounds(), life.log.size_bytes())
+    };
+    let before = as_it_was(&life);
+    let files = disk.list(Path::new("/a/t-0")).unwrap().into_iter().filter(|file| file.name.ends_with(".log"));
+    assert_eq!(before.1, files.map(|file| file.len).sum::<u64>());
+    let mut moving = life.moving(0).unwrap();
+    moving.catch_up(&mut go_on).and_then(|()| moving.finish()).unwrap();
+    assert_eq!((life.log.path(), as_it_was(&life)), (Path::new("/b/t-0").into(), before));
+    drop(life);
+    let life = Life::begin(&disk.killed());
+    assert_eq!((life.held.as_slice(), as_it_was(&life)), (&[1][..], before));
+}
+
+#[test]
+fn cmp_11_how_far_a_log_is_clean_is_noted_where_it_has_moved_meanwhile() {
+    let life = Life::begin_with(&MemoryDisk::new(), settings(), compacted());
+    for at in 0..30u8 {
+        append_synced(&life.log, BatchBuilder::new(NOW_MS).record(Some(&[at % 2]), Some(&[at; 60])).build());
+    }
+    settled(&life.log);
+    // Slow enough for the move to come while it looks for keys.
+    let limits = CleanerSettings { bytes_per_second: life.log.size_bytes() as f64, ..CleanerSettings::default() };
+    let cleaner = Cleaner::new(life.directories.clone(), Arc::new(SystemClock::new()), limits);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| cleaner.clean_dirtiest());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let mut moving = life.moving(0).unwrap();
+        moving.catch_up(&mut go_on).and_then(|()| moving.finish()).unwrap();
+        assert!(run.join().unwrap());
+    });
+    let noted = life.directories[1].checkpoints.lock().cleaned.get(&id(0).topic_partition());
+    assert_eq!((cleaner.totals().runs, noted.is_some(), noted), (1, true, life.log.cleaned()));
 }

@@ -1,6 +1,9 @@
 //! Reading: limits, whole batches, sizes, times.
 use super::*;
-use crate::log::{ReadError, SyncPolicy};
+use crate::{
+    log::{ReadError, SyncPolicy},
+    platform::MemoryDisk,
+};
 
 fn filled(fixture: &Fixture, batches: usize, config: LogConfig) -> Arc<Log> {
     let log = fixture.log(LogConfig { sync: SyncPolicy::PageCache, ..config });
@@ -137,6 +140,24 @@ fn off_6_the_record_with_the_largest_timestamp() {
     }
     let found = log.offset_of_max_timestamp().unwrap().unwrap();
     assert_eq!((found.offset.get(), found.timestamp_ms), (2, NOW_MS + 500));
+}
+
+#[test]
+fn off_6_where_no_record_has_a_time_the_first_one_has_the_largest() {
+    const NO_TIME: i64 = -1;
+    let disk = MemoryDisk::new();
+    let config = LogConfig { segment_bytes: 400, ..LogConfig::default() };
+    let found =
+        |log: &Log| log.offset_of_max_timestamp().unwrap().map(|found| (found.offset.get(), found.timestamp_ms));
+    let (fixture, log) = started(&disk, config.clone());
+    (0..5).for_each(|_| _ = append_synced(&log, batch_at(NO_TIME, 2, &[3; 100])));
+    assert_eq!((log.segments() > 1, found(&log)), (true, Some((0, NO_TIME))));
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    let (_fixture, log) = started(&disk, config);
+    assert_eq!(found(&log), Some((0, NO_TIME)));
+    append_synced(&log, batch_at(5, 2, &[3; 100]));
+    assert_eq!(found(&log), Some((10, 5)));
 }
 
 #[test]

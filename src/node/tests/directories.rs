@@ -42,13 +42,13 @@ impl Life {
         self.opened.partitions.topic(name).expect("a topic").partitions.iter().flatten().cloned().collect()
     }
 
-    fn directory(&self, path: &str) -> &Arc<LogDir> {
+    pub fn directory(&self, path: &str) -> &Arc<LogDir> {
         let directories = &self.opened.storage.directories;
         directories.iter().find(|one| one.path() == Path::new(path)).expect("an open directory")
     }
 
     /// Those of a topic in one directory, by their numbers.
-    fn held(&self, name: &str, path: &str) -> Vec<i32> {
+    pub fn held(&self, name: &str, path: &str) -> Vec<i32> {
         let directory = self.directory(path);
         self.partitions(name).iter().filter(|one| one.is_in(directory)).map(|one| one.id().partition).collect()
     }
@@ -173,7 +173,7 @@ fn ops_2_a_directory_that_fails_at_run_time_takes_its_partitions_only() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "waits for what other threads do")]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let begin = std::time::Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{what}");
