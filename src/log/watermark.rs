@@ -25,10 +25,58 @@ pub enum Closed {
     Stopping,
 }
 
-/// An offset that only rises. Waiting costs one entry in a map; raising wakes whoever is reached.
+/// The offset that is waited for, and a number of its own.
+type Key = (Offset, u64);
+
+/// Who waits at one mark. Where many logs are written to in turn, each has one at a time: that one needs no memory.
+#[derive(Default)]
+struct Waiters {
+    alone: Option<(Key, Waker)>,
+    /// The others.
+    more: BTreeMap<Key, Waker>,
+}
+
+impl Waiters {
+    fn len(&self) -> usize {
+        usize::from(self.alone.is_some()) + self.more.len()
+    }
+
+    /// Whoever waits already has the new waker instead.
+    fn insert(&mut self, key: Key, waker: &Waker) {
+        match &mut self.alone {
+            Some((known, old)) if *known == key => old.clone_from(waker),
+            None if self.more.is_empty() => self.alone = Some((key, waker.clone())),
+            _ => _ = self.more.insert(key, waker.clone()),
+        }
+    }
+
+    fn remove(&mut self, key: Key) {
+        if self.alone.take_if(|(known, _)| *known == key).is_none() {
+            self.more.remove(&key);
+        }
+    }
+
+    fn take_reached(&mut self, to: Offset) -> Waiters {
+        let alone = self.alone.take_if(|((offset, _), _)| *offset <= to);
+        let more = match self.more.last_key_value() {
+            Some(((last, _), _)) if *last > to => {
+                let later = self.more.split_off(&(to.next(), 0));
+                std::mem::replace(&mut self.more, later)
+            }
+            _ => std::mem::take(&mut self.more),
+        };
+        Waiters { alone, more }
+    }
+
+    fn into_wakers(self) -> impl Iterator<Item = Waker> {
+        self.alone.map(|(_, waker)| waker).into_iter().chain(self.more.into_values())
+    }
+}
+
+/// An offset that only rises. Waiting costs one entry; raising wakes whoever is reached.
 pub struct Watermark {
     at: AtomicI64,
-    /// Guards the waiters and the order of raises; held for no longer than the map's own work.
+    /// Guards the waiters and the order of raises; held for no longer than their own work.
     state: Mutex<State>,
 }
 
@@ -36,7 +84,7 @@ pub struct Watermark {
 struct State {
     closed: Option<Closed>,
     next_waiter: u64,
-    waiters: BTreeMap<(Offset, u64), Waker>,
+    waiters: Waiters,
 }
 
 impl Watermark {
@@ -60,15 +108,12 @@ impl Watermark {
                 return;
             }
             self.at.store(to.get(), Ordering::Release);
-            if state.waiters.is_empty() {
+            if state.waiters.len() == 0 {
                 return;
             }
-            let later = state.waiters.split_off(&(to.next(), 0));
-            std::mem::replace(&mut state.waiters, later)
+            state.waiters.take_reached(to)
         };
-        for waker in reached.into_values() {
-            waker.wake();
-        }
+        reached.into_wakers().for_each(Waker::wake);
     }
 
     /// For a follower that cut its log, or a log start that moved: the mark is set back; waiters keep waiting.
@@ -84,9 +129,7 @@ impl Watermark {
             state.closed.get_or_insert(why);
             std::mem::take(&mut state.waiters)
         };
-        for waker in waiting.into_values() {
-            waker.wake();
-        }
+        waiting.into_wakers().for_each(Waker::wake);
     }
 
     /// Leadership came back: waiting is possible again.
@@ -134,7 +177,7 @@ impl Future for Reached {
             state.next_waiter += 1;
             state.next_waiter
         });
-        state.waiters.insert((this.offset, waiter), cx.waker().clone());
+        state.waiters.insert((this.offset, waiter), cx.waker());
         Poll::Pending
     }
 }
@@ -142,7 +185,7 @@ impl Future for Reached {
 impl Drop for Reached {
     fn drop(&mut self) {
         if let Some(waiter) = self.waiter {
-            self.mark.state.lock().waiters.remove(&(self.offset, waiter));
+            self.mark.state.lock().waiters.remove((self.offset, waiter));
         }
     }
 }
@@ -167,6 +210,28 @@ mod tests {
         mark.raise(Offset::new(9));
         assert_eq!(poll(&mut waiting), Poll::Ready(Ok(Offset::new(9))));
         assert_eq!(mark.waiters(), 0);
+    }
+
+    #[test]
+    fn each_of_several_waiters_wakes_at_its_own_offset() {
+        let mark = Watermark::new(Offset::ZERO);
+        let reached = |at| mark.reached(Offset::new(at));
+        let mut waiting: Vec<Reached> = [5, 3, 9, 3].map(reached).into();
+        let pending = |waiting: &mut Vec<Reached>| {
+            waiting.iter_mut().filter_map(|one| poll(one).is_pending().then_some(one.offset.get())).collect::<Vec<_>>()
+        };
+        assert_eq!((pending(&mut waiting), mark.waiters()), (vec![5, 3, 9, 3], 4));
+        assert_eq!((pending(&mut waiting), mark.waiters()), (vec![5, 3, 9, 3], 4), "asked again they are the same");
+        mark.raise(Offset::new(3));
+        assert_eq!((mark.waiters(), pending(&mut waiting)), (2, vec![5, 9]));
+        mark.raise(Offset::new(5));
+        assert_eq!((mark.waiters(), pending(&mut waiting)), (1, vec![9]));
+        let mut eleven = reached(11);
+        assert!(poll(&mut eleven).is_pending());
+        waiting.clear();
+        assert_eq!(mark.waiters(), 1);
+        mark.raise(Offset::new(11));
+        assert_eq!((mark.waiters(), poll(&mut eleven)), (0, Poll::Ready(Ok(Offset::new(11)))));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 use super::{
     FormatError,
     features::features,
-    limits::{connection_rules, socket_settings},
+    limits::{connection_rules, share_files, socket_settings},
     moving::{begin_moves, tell_cordoned},
     observe::{NodePages, PageParts},
     opened::{Opened, open},
@@ -116,6 +116,7 @@ impl Node {
             let limits = limits.clone();
             tokio::task::spawn_blocking(move || open(&parts, &advertised, &metrics, limits)).await??
         };
+        share_files(&limits, storage.directories.clone());
         let producer_ids = Arc::new(ProducerIdSource::new(controller.handle().clone()));
         let (ends, woken) = transaction_ends(controller.handle(), &producer_ids, &transactions, &groups, &partitions);
         let broker = broker(

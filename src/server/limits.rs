@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use std::{
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -48,10 +48,20 @@ pub struct ConnectionRules {
     pub creation_rate_max: u32,
 }
 
+/// Places are made for so many connections at a time, and as many again are kept free.
+const PLACES_STEP: usize = 64;
+
+/// Makes places for so many connections, or lets others have what was kept for more.
+pub type MakePlaces = Box<dyn Fn(usize) + Send + Sync>;
+
 /// Counts the open connections of all listeners.
 pub struct ConnectionLimits {
     rules: ArcSwap<ConnectionRules>,
     total: AtomicUsize,
+    make_places: OnceLock<MakePlaces>,
+    places: AtomicUsize,
+    /// Held while places are made.
+    making: Mutex<()>,
     by_address: DashMap<IpAddr, usize>,
     /// The second that runs, since the clock's begin, and how many connections it has seen. Held for a moment.
     created: Mutex<(u64, u32)>,
@@ -68,9 +78,31 @@ impl ConnectionLimits {
         Arc::new(ConnectionLimits {
             rules: ArcSwap::from_pointee(rules),
             total: AtomicUsize::new(0),
+            make_places: OnceLock::new(),
+            places: AtomicUsize::new(usize::MAX),
+            making: Mutex::new(()),
             by_address: DashMap::new(),
             created: Mutex::new((0, 0)),
         })
+    }
+
+    /// Whoever has open files that connections do not need gives them back by `make_places`, before there are more of these. Set
+    /// once, at the start.
+    pub fn share_files(&self, make_places: MakePlaces) {
+        if self.make_places.set(make_places).is_ok() {
+            self.places.store(0, Ordering::Release);
+            self.make_places();
+        }
+    }
+
+    fn make_places(&self) {
+        let Some(make_places) = self.make_places.get() else { return };
+        let _making = self.making.lock();
+        let places = self.open().next_multiple_of(PLACES_STEP) + PLACES_STEP;
+        if self.places.load(Ordering::Acquire) != places {
+            make_places(places);
+            self.places.store(places, Ordering::Release);
+        }
     }
 
     /// New rules hold for new connections; those that are open stay.
@@ -104,6 +136,10 @@ impl ConnectionLimits {
             return Err(Refusal::PerAddress(allowed));
         }
         *count += 1;
+        drop(count);
+        if open >= self.places.load(Ordering::Acquire) {
+            self.make_places();
+        }
         Ok(Place { limits: self.clone(), address })
     }
 
@@ -129,7 +165,10 @@ impl ConnectionLimits {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.limits.total.fetch_sub(1, Ordering::AcqRel);
+        let open = self.limits.total.fetch_sub(1, Ordering::AcqRel);
+        if open.saturating_add(3 * PLACES_STEP) <= self.limits.places.load(Ordering::Acquire) {
+            self.limits.make_places();
+        }
         if let dashmap::Entry::Occupied(mut count) = self.limits.by_address.entry(self.address) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
@@ -171,6 +210,24 @@ mod tests {
         assert_eq!(limits.take(address(2)).err(), Some(Refusal::OpenFiles(1)));
         drop(one);
         assert!(limits.take(address(2)).is_ok());
+    }
+
+    #[test]
+    fn net_6_files_are_given_back_before_connections_need_them() {
+        let limits = ConnectionLimits::new(rules(1_000, 1_000));
+        let places = Arc::new(AtomicUsize::new(0));
+        let told = places.clone();
+        limits.share_files(Box::new(move |connections| told.store(connections, Ordering::SeqCst)));
+        assert_eq!(places.load(Ordering::SeqCst), PLACES_STEP, "some are free at once");
+        let mut open = Vec::new();
+        while open.len() < 10 * PLACES_STEP {
+            open.push(limits.take(address(1)).ok().unwrap());
+            assert!(places.load(Ordering::SeqCst) >= open.len());
+        }
+        while open.pop().is_some() {
+            let kept = places.load(Ordering::SeqCst);
+            assert!((open.len()..=open.len() + 3 * PLACES_STEP).contains(&kept), "{kept} for {}", open.len());
+        }
     }
 
     #[test]

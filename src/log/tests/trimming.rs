@@ -221,6 +221,34 @@ fn a_deleted_log_takes_nothing_and_its_successor_is_another() {
     assert_eq!(fixture.directory.open_log(&again, Arc::new(small())).unwrap().bounds().end(), Offset::ZERO);
 }
 
+/// Descriptors that this process has of files in partitions there.
+fn open_segments(directory: &std::path::Path) -> usize {
+    let under = directory.join("t-");
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with(&*under.to_string_lossy())).count()
+}
+
+#[test]
+fn net_6_open_files_are_as_many_as_are_left_and_given_back_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = LogDirSettings { open_files_max: 10, ..settings() };
+    let fixture = Fixture::open_with(Arc::new(crate::platform::RealDisk), dir.path(), settings);
+    fixture.directory.finish_recovery().unwrap();
+    let open = |partition| fixture.directory.open_log(&id(partition), Arc::new(small())).unwrap();
+    let logs: Vec<_> = (0..60).map(open).collect();
+    let append_to_all = || logs.iter().for_each(|log| _ = append(log, batch(1, b"v")).unwrap());
+    fixture.directory.set_open_files_max(100);
+    append_to_all();
+    assert_eq!(open_segments(dir.path()), 60);
+    fixture.directory.set_open_files_max(20);
+    assert_eq!((open_segments(dir.path()), fixture.directory.open_files()), (20, 20));
+    append_to_all();
+    assert!(open_segments(dir.path()) <= 20);
+    fixture.directory.checkpoint().unwrap();
+    logs.iter().for_each(|log| assert_eq!(read_all(log, 1).len(), 2));
+}
+
 #[test]
 fn open_files_are_bounded_whatever_the_number_of_logs() {
     let dir = tempfile::tempdir().unwrap();
@@ -238,12 +266,7 @@ fn open_files_are_bounded_whatever_the_number_of_logs() {
         }
     }
     assert!(fixture.directory.open_files() <= 10);
-    let under = dir.path().join("t-");
-    let open = std::fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
-        .filter(|target| target.to_string_lossy().starts_with(&*under.to_string_lossy()))
-        .count();
+    let open = open_segments(dir.path());
     assert!(open <= 10, "{open}");
     for log in &logs {
         assert_eq!(read_all(log, 1).len(), 3);
