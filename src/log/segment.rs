@@ -163,6 +163,15 @@ impl Segment {
         Ok(opened)
     }
 
+    /// A descriptor of its own, for work in the background that reads from end to end.
+    pub fn file_behind(&self) -> io::Result<OpenFile> {
+        let _held = self.file.lock();
+        if self.retired.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.folder.disk().open(&self.path(names::LOG), OpenMode::ReadBehind)
+    }
+
     pub fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Acquire)
     }

@@ -10,6 +10,9 @@ use std::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OpenMode {
     Read,
+    /// As `Read`, for work in the background: the disk is asked for no more than what is read, and the page cache is left to
+    /// those who are served.
+    ReadBehind,
     /// Read and write an existing file.
     Write,
     /// Read and write; made when missing.

@@ -264,7 +264,11 @@ struct Handle {
 
 impl Handle {
     fn check_writable(&self) -> io::Result<()> {
-        if self.mode == OpenMode::Read { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+        if matches!(self.mode, OpenMode::Read | OpenMode::ReadBehind) {
+            Err(io::ErrorKind::PermissionDenied.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn check_aligned(&self, bytes: &[u8], position: u64) -> io::Result<()> {

@@ -1,10 +1,12 @@
 //! Clock, chance and disk: everything a test or a simulation must be able to replace.
+mod background_file;
 mod chance;
 mod clock;
 mod disk;
 mod memory_disk;
 mod patience;
 mod real_disk;
+mod scheduling;
 pub mod seeded;
 mod stderr;
 mod wakeup;
@@ -15,5 +17,6 @@ pub use disk::{Disk, DiskFile, Entry, OpenMode, is_direct_refused};
 pub use memory_disk::{Fault, FaultEffect, MemoryDisk, Operation, OperationKind};
 pub use patience::{hurried, is_hurried};
 pub use real_disk::RealDisk;
+pub use scheduling::make_way;
 pub use stderr::say;
 pub use wakeup::WakeupLimit;

@@ -1,5 +1,6 @@
 //! The machine's own filesystem.
 use super::{
+    background_file::BackgroundFile,
     disk::{Disk, DiskFile, Entry, OpenMode},
     patience::is_hurried,
 };
@@ -25,10 +26,10 @@ pub struct RealDisk;
 impl Disk for RealDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         // Without it, the first read after each write would change the inode, which costs a fetch more than the read.
-        match open(path, mode, OFlags::NOATIME) {
+        match opened(path, mode, OFlags::NOATIME) {
             // Files of another owner refuse the flag.
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error()) => {
-                open(path, mode, OFlags::empty())
+                opened(path, mode, OFlags::empty())
             }
             other => other,
         }
@@ -97,12 +98,19 @@ impl Disk for RealDisk {
     }
 }
 
+fn opened(path: &Path, mode: OpenMode, flags: OFlags) -> io::Result<Arc<dyn DiskFile>> {
+    match mode {
+        OpenMode::ReadBehind => Ok(Arc::new(BackgroundFile::open(path, flags)?)),
+        mode => Ok(Arc::new(open(path, mode, flags)?)),
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one door to the filesystem")]
-fn open(path: &Path, mode: OpenMode, flags: OFlags) -> io::Result<Arc<dyn DiskFile>> {
+pub(super) fn open(path: &Path, mode: OpenMode, flags: OFlags) -> io::Result<RealFile> {
     let mut options = OpenOptions::new();
     options.read(true);
     let flags = match mode {
-        OpenMode::Read => flags,
+        OpenMode::Read | OpenMode::ReadBehind => flags,
         OpenMode::Write => {
             options.write(true);
             flags
@@ -121,13 +129,13 @@ fn open(path: &Path, mode: OpenMode, flags: OFlags) -> io::Result<Arc<dyn DiskFi
         }
     };
     options.custom_flags(flags.bits() as i32);
-    Ok(Arc::new(RealFile(options.open(path)?)))
+    Ok(RealFile(options.open(path)?))
 }
 
 /// Slices that one `pwritev` takes at most (Linux: UIO_MAXIOV).
 const SLICES_PER_CALL_MAX: usize = 1024;
 
-struct RealFile(File);
+pub(super) struct RealFile(File);
 
 impl RealFile {
     fn write_slices(&self, mut slices: &mut [IoSlice<'_>], mut position: u64, flags: ReadWriteFlags) -> io::Result<()> {
@@ -154,8 +162,12 @@ impl RealFile {
 }
 
 impl RealFile {
+    pub(super) fn file(&self) -> &File {
+        &self.0
+    }
+
     /// One read; of the page cache alone where the thread must not wait.
-    fn read_some(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    pub(super) fn read_some(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         if is_hurried() {
             match rustix::io::preadv2(&self.0, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
                 // Filesystems without RWF_NOWAIT: read as always.

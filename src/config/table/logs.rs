@@ -25,7 +25,7 @@ settings! {
     Double "log.cleaner.io.buffer.load.factor" = Some("0.9"), Any, Medium, ClusterWide, Honoured,
         "How full compaction may fill its table of keys.";
     Int "log.cleaner.io.buffer.size" = Some("524288"), AtLeast(0), Medium, ClusterWide, Honoured,
-        "Memory for what compaction reads and writes, all threads together.";
+        "Memory for what compaction reads, all threads together; past the page cache as much again.";
     Double "log.cleaner.io.max.bytes.per.second" = Some("1.7976931348623157E308"), Any, Medium, ClusterWide, Honoured,
         "Bytes per second that compaction may read and write.";
     Long "log.cleaner.max.compaction.lag.ms" = Some("9223372036854775807"), AtLeast(1), Medium, ClusterWide, Honoured,

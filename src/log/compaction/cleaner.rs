@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     log::{Log, LogDir, LogDirError, Yielding},
-    platform::Clock,
+    platform::{Clock, make_way},
     types::TopicId,
 };
 use arc_swap::ArcSwap;
@@ -123,7 +123,10 @@ impl Cleaner {
         let mut threads = self.threads.lock();
         for index in 0..self.settings.load().threads {
             let cleaner = self.clone();
-            let body = move || cleaner.work(generation);
+            let body = move || {
+                make_way();
+                cleaner.work(generation);
+            };
             threads.push(std::thread::Builder::new().name(format!("log-cleaner-{index}")).spawn(body)?);
         }
         Ok(())
@@ -257,8 +260,8 @@ impl Cleaner {
         let resources = Resources {
             map_bytes: share(settings.map_bytes),
             map_load: settings.map_load,
-            // Half for reading; what is kept is written from there.
-            buffer_bytes: share(settings.buffer_bytes) / 2,
+            // All of it for reading: what is kept is written from there.
+            buffer_bytes: share(settings.buffer_bytes),
             spend: &spend,
         };
         let (end, figures) = Cleaning::new(log, &resources).run(&plan)?;

@@ -164,7 +164,7 @@ impl<'a> Cleaning<'a> {
             if segment.base() >= plan.end {
                 break;
             }
-            let file = segment.file().map_err(|source| self.io(source))?;
+            let file = segment.file_behind().map_err(|source| self.io(source))?;
             let from = if at == first { self.position_of(segment, plan.first_dirty)? } else { 0 };
             self.reader.begin(from, segment.bytes());
             while let Some((position, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
@@ -281,7 +281,7 @@ impl<'a> Cleaning<'a> {
         if !self.log.shared().space.has_room(staying) {
             return Err(CleanError::DiskFull { needed_bytes: staying });
         }
-        let file = segment.file().map_err(|source| self.io(source))?;
+        let file = segment.file_behind().map_err(|source| self.io(source))?;
         let (mut made, mut pieces) = (BytesMut::new(), Vec::new());
         for range in wanted {
             self.reader.begin(range.start, range.end);

@@ -86,7 +86,7 @@ impl Log {
             is_known_aborted: &known,
         };
         let mut unknown_aborts = 0;
-        let damages = match segment.file().and_then(|file| examine(&*file, 0..bytes, &expected, spend)) {
+        let damages = match segment.file_behind().and_then(|file| examine(&*file, 0..bytes, &expected, spend)) {
             Ok(None) => return Ok(0),
             Ok(Some(found)) => {
                 unknown_aborts = found.unknown_aborts;

@@ -1,7 +1,7 @@
 //! The thread that slowly looks at all stored records, so that damage is found while there are copies of what it took (LOG-15).
 use crate::{
     log::{LogDir, compaction::Pace, shared::Alarm},
-    platform::Clock,
+    platform::{Clock, make_way},
 };
 use parking_lot::Mutex;
 use std::{
@@ -59,6 +59,7 @@ impl Scrubber {
         }
         let scrubber = self.clone();
         let body = move || {
+            make_way();
             let mut wait = FIRST_AFTER;
             while scrubber.alarm.wait(wait) && scrubber.pass() {
                 wait = PASS_EVERY;
