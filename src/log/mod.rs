@@ -28,6 +28,7 @@ mod moving;
 mod names;
 mod old_segments;
 mod opening;
+mod opening_notes;
 mod partition_dirs;
 mod producer_snapshot;
 mod producer_state;

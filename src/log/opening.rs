@@ -4,13 +4,13 @@ use crate::{
     log::{
         LogConfig,
         aborted::AbortedIndex,
-        as_it_is, checkpoint,
+        as_it_is,
         epoch_cache::EpochCache,
         folder::Folder,
         index::{self, IndexEntry, LiveIndex},
         known::Known,
         log::{Loaded, LogError, Writer},
-        names, producer_snapshot,
+        names,
         producer_state::{Completed, ProducerStates},
         reindex::Lost,
         scan::{self, BadBatch, Scan, Step},
@@ -39,6 +39,7 @@ pub(in crate::log) struct Opening<'a> {
     pub snapshots: Vec<Offset>,
     pub unsynced_snapshots: Vec<Offset>,
     pub epochs: EpochCache,
+    /// As the checkpoint tells them, before a batch was looked at.
     pub noted_epochs: EpochCache,
     pub epoch: Option<LeaderEpoch>,
     pub since_index: u64,
@@ -356,54 +357,6 @@ impl<'a> Opening<'a> {
     fn start_by_epochs(&self, segments: &[Arc<Segment>]) -> Option<Offset> {
         let is_in_first = |start: Offset| segments.get(1).is_none_or(|second| start <= second.base());
         self.epochs.first_start().filter(|start| is_in_first(*start) || self.is_made_here())
-    }
-
-    /// True when there was a checkpoint and it cannot be believed, or is gone: whatever has records that are synced has one.
-    fn load_epochs(&mut self, listing: &[Entry]) -> io::Result<bool> {
-        let mut lost = self.known.recovery_point > Some(Offset::ZERO);
-        if listing.iter().any(|file| file.name == names::EPOCH_CHECKPOINT) {
-            let bytes = self.folder.disk().read(&self.folder.file(names::EPOCH_CHECKPOINT))?;
-            lost = false;
-            match checkpoint::read_epochs(&bytes) {
-                Ok(epochs) => self.noted_epochs = EpochCache::loaded(epochs),
-                Err(error) => {
-                    tracing::warn!(log = %self.folder.path().display(), "the epoch checkpoint is damaged and is made again from the batches: {error}");
-                    lost = true;
-                }
-            }
-        }
-        (self.epochs, self.epoch) = (self.noted_epochs.clone(), self.noted_epochs.latest());
-        Ok(lost)
-    }
-
-    /// Finds the snapshots. True when there were some and none can be believed.
-    fn load_snapshot(&mut self, listing: &[Entry]) -> io::Result<bool> {
-        self.snapshots = listing.iter().filter_map(|file| names::offset_of(&file.name, names::SNAPSHOT)).collect();
-        self.snapshots.sort_unstable();
-        let had_some = !self.snapshots.is_empty();
-        Ok(!self.load_newest_snapshot()? && had_some)
-    }
-
-    /// The newest snapshot that can be believed; those that cannot are removed. False when none is left: then nothing is
-    /// known of producers before the first batch.
-    pub fn load_newest_snapshot(&mut self) -> io::Result<bool> {
-        (self.producers, self.producers_from) = (ProducerStates::default(), Offset::ZERO);
-        while let Some(newest) = self.snapshots.last().copied() {
-            let path = self.folder.file(names::of_offset(newest, names::SNAPSHOT));
-            match producer_snapshot::read(&self.folder.disk().read(&path)?) {
-                Ok(producers) => {
-                    (self.producers, self.producers_from) = (producers, newest);
-                    return Ok(true);
-                }
-                Err(error) => {
-                    tracing::warn!(file = %path.display(), "a producer snapshot is damaged and is not used: {error}");
-                    self.remove(&path)?;
-                    self.snapshots.pop();
-                    self.tidied = true;
-                }
-            }
-        }
-        Ok(false)
     }
 
     /// Where the last checkpoint left the end: nothing is behind the recovery point, and a snapshot of the producers there. A log that

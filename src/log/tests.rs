@@ -7,6 +7,7 @@ pub mod crash;
 pub mod crash_points;
 mod cuts;
 mod damage;
+mod damaged_times;
 mod direct;
 mod failed_sync;
 mod fault_sites;

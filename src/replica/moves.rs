@@ -2,7 +2,7 @@
 use super::{Partition, Unavailable};
 use crate::{
     log::{LogDir, MoveError, Pace, Progress},
-    platform::Clock,
+    platform::{Clock, make_way},
     types::{Offset, TopicId},
 };
 use parking_lot::{Condvar, Mutex};
@@ -70,6 +70,7 @@ impl Moves {
     pub fn start(self: &Arc<Self>) -> io::Result<()> {
         let moves = self.clone();
         let body = move || {
+            make_way();
             while let Some(wanted) = moves.next() {
                 moves.carry_out(&wanted);
             }
