@@ -87,6 +87,7 @@ impl LogDir {
             }
         }
         self.sync(&work).map_err(LogDirError::io("sync the segments in", self.path()))?;
+        work.iter().for_each(|done| done.log.writer.lock().syncing_snapshots.clear());
         if let Err(source) = self.note(&work, covered) {
             return Err(self.put_off(work, "write the checkpoints of", source));
         }
@@ -114,6 +115,12 @@ impl LogDir {
             work.into_iter().for_each(Work::put_back);
         }
         error
+    }
+
+    /// A checkpoint that has come so far and syncs nothing yet.
+    #[cfg(test)]
+    pub(in crate::log) fn begin_checkpoint_in_test(&self, log: &Arc<Log>) {
+        assert!(self.prepare(&mut Work::of(log.clone())).unwrap());
     }
 
     /// Writes the checkpoint files. Entries of the write-ahead log below `covered` are in the synced segments.
@@ -192,6 +199,7 @@ impl LogDir {
         writer.active.save_indexes(false, &log.config())?;
         log.write_snapshot(&mut writer)?;
         work.snapshots = std::mem::take(&mut writer.unsynced_snapshots);
+        writer.syncing_snapshots = work.snapshots.clone();
         work.has_snapshots = !writer.snapshots.is_empty();
         let snapshots = work.snapshots.iter().map(|at| log.folder.file(names::of_offset(*at, names::SNAPSHOT)));
         work.files.extend(snapshots);
@@ -402,6 +410,7 @@ impl Work {
                 writer.sealed_dirty.push(segment);
             }
         }
+        writer.syncing_snapshots.clear();
         writer.unsynced_snapshots.extend(self.snapshots);
         writer.new_folder |= self.new_folder;
         if self.new_epochs {

@@ -135,6 +135,8 @@ pub(in crate::log) struct Writer {
     pub snapshots: Vec<Offset>,
     /// Those that no checkpoint has synced yet.
     pub unsynced_snapshots: Vec<Offset>,
+    /// Those that a checkpoint has taken from there and may not have synced yet.
+    pub syncing_snapshots: Vec<Offset>,
     pub unflushed_records: u64,
     /// The newest cut that the write-ahead log has and no checkpoint covers: a crash does it once more.
     pub cut: Option<WalSequence>,

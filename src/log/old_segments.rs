@@ -83,13 +83,14 @@ impl Log {
 
     /// The producers at the new beginning are durable before what they follow from goes (RET-5).
     fn secure_snapshot(&self, writer: &mut Writer, at: Offset) -> io::Result<()> {
-        let Some(unsynced) = writer.unsynced_snapshots.iter().position(|unsynced| *unsynced == at) else {
+        // One that a checkpoint is about to sync is not there before it has.
+        if !writer.unsynced_snapshots.contains(&at) && !writer.syncing_snapshots.contains(&at) {
             return Ok(());
-        };
+        }
         let path = self.folder.file(names::of_offset(at, names::SNAPSHOT));
         self.shared().disk.open(&path, OpenMode::Write)?.sync_data()?;
         self.shared().disk.sync_dir(&self.path())?;
-        writer.unsynced_snapshots.remove(unsynced);
+        writer.unsynced_snapshots.retain(|unsynced| *unsynced != at);
         Ok(())
     }
 

@@ -113,6 +113,7 @@ impl<'a> Opening<'a> {
             recovery_point: recovery,
             snapshots: self.snapshots.clone(),
             unsynced_snapshots: self.unsynced_snapshots.clone(),
+            syncing_snapshots: Vec::new(),
             unflushed_records: 0,
             cut: None,
             closed: None,

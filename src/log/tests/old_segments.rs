@@ -1,7 +1,7 @@
 //! Retention of many logs in one round: what it asks of the disk, and what a failure or a crash within it leaves.
 use super::*;
 use crate::{
-    log::{SyncPolicy, delete_old_segments},
+    log::{SyncPolicy, delete_old_segments, names},
     platform::{Fault, OperationKind, SeededChance},
 };
 use std::path::PathBuf;
@@ -67,6 +67,25 @@ fn ret_4_the_names_of_all_logs_of_a_round_are_given_up_before_the_first_is_synce
     assert!(names.clone().count() >= LOGS as usize);
     assert!(names.into_iter().all(|(_, path)| path.extension().is_some_and(|end| end == "snapshot")), "{done:?}");
     assert!(delete_of(&logs).iter().all(|one| *one == Ok(0)));
+}
+
+#[test]
+fn ret_5_producers_at_the_new_beginning_are_durable_also_where_a_checkpoint_is_about_to_sync_them() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.directory.open_log(&id(0), Arc::new(config())).unwrap();
+    (0..RECORDS).for_each(|at| _ = append_synced(&log, produced(7, 0, at as i32, 1)));
+    log.advance_high(Offset::new(RECORDS));
+    fixture.directory.begin_checkpoint_in_test(&log);
+    log.update_config(Arc::new(LogConfig { retention_bytes: Some(600), ..config() }));
+    let before = disk.operations().len();
+    assert!(log.delete_old_segments().unwrap() > 1);
+    let name = names::of_offset(log.bounds().start(), names::SNAPSHOT);
+    let done = done_to_logs(&disk, before);
+    let synced = done.iter().position(|(kind, path)| *kind == OperationKind::Sync && path.ends_with(&name));
+    let renamed = done.iter().position(|(kind, _)| *kind == OperationKind::Rename);
+    assert!(synced.is_some() && synced < renamed, "{name}: {done:?}");
 }
 
 #[test]
