@@ -284,11 +284,13 @@ impl LogDir {
     /// The two newest snapshots stay, and those that segments begin with.
     fn drop_old_snapshots(&self, log: &Arc<Log>) {
         let bases: Vec<Offset> = log.segments.read().iter().map(|segment| segment.base()).collect();
+        // Segments may be begun from here on: what they begin with stays.
+        let newest = bases.last().copied().unwrap_or_default();
+        let is_old = |at: &Offset| *at < newest && bases.binary_search(at).is_err();
         let old: Vec<Offset> = {
             let mut writer = log.writer.lock();
             let old = writer.snapshots.len().saturating_sub(2);
-            let gone: Vec<Offset> =
-                writer.snapshots[..old].iter().copied().filter(|at| bases.binary_search(at).is_err()).collect();
+            let gone: Vec<Offset> = writer.snapshots[..old].iter().copied().filter(is_old).collect();
             writer.snapshots.retain(|at| gone.binary_search(at).is_err());
             gone
         };

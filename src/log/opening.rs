@@ -136,7 +136,8 @@ impl<'a> Opening<'a> {
             self.known.log_start = self.start_by_epochs(&segments);
         }
         let snapshot_lost = self.load_snapshot(listing).map_err(self.io("read the producers of"))?;
-        let unclean_from = self.known.recovery_point.unwrap_or_default().max(first_base);
+        let synced_to = self.known.recovery_point.unwrap_or_default().max(first_base);
+        let unclean_from = self.secured(&segments).map_err(self.io("read the producers of"))?.max(synced_to);
         // What is synced stays synced, whatever became of the notes about it: it is walked again, and damage in it told.
         let notes_lost = epochs_lost || snapshot_lost;
         let end = match self.known.undisturbed && self.known.recovery_point.is_some() && !notes_lost {
@@ -150,7 +151,7 @@ impl<'a> Opening<'a> {
                 let from = if notes_lost { first_base } else { unclean_from };
                 self.epochs.truncate_end(from);
                 self.epoch = self.epochs.latest();
-                let end = self.recover(&mut segments, from, self.known.safe(unclean_from))?;
+                let end = self.recover(&mut segments, from, self.known.safe(synced_to))?;
                 if from <= first_base && has_first_epoch {
                     // Compaction may have left no record of the first epoch's beginning.
                     self.epochs.begin_by(first_base);

@@ -1,12 +1,13 @@
 //! What a log has noted beside its segments of epochs and producers, and whether it can be believed.
 use crate::{
     log::{
-        checkpoint, epoch_cache::EpochCache, names, opening::Opening, producer_snapshot, producer_state::ProducerStates,
+        checkpoint, epoch_cache::EpochCache, names, opening::Opening, producer_snapshot,
+        producer_state::ProducerStates, segment::Segment,
     },
     platform::Entry,
     types::Offset,
 };
-use std::io;
+use std::{io, sync::Arc};
 
 impl Opening<'_> {
     /// True when there was a checkpoint and it cannot be believed, or is gone: whatever has records that are synced has one.
@@ -33,6 +34,21 @@ impl Opening<'_> {
         self.snapshots.sort_unstable();
         let had_some = !self.snapshots.is_empty();
         Ok(!self.load_newest_snapshot()? && had_some)
+    }
+
+    /// Where the segment begins that the log's start is in, if retention was about to leave the log with it: it made the producers there
+    /// durable before the first name went, and a power loss may have left no older ones that what is left of the segments before
+    /// goes on from (RET-5). Nobody asks for those.
+    pub fn secured(&self, segments: &[Arc<Segment>]) -> io::Result<Offset> {
+        let start = self.known.log_start.max(self.known.dropped_to).filter(|_| !self.known.cut);
+        let bases = segments.iter().map(|segment| segment.base());
+        let Some(base) = bases.take_while(|base| Some(*base) <= start).last() else { return Ok(Offset::ZERO) };
+        if !self.snapshots.contains(&base) {
+            return Ok(Offset::ZERO);
+        }
+        let path = self.folder.file(names::of_offset(base, names::SNAPSHOT));
+        let is_whole = producer_snapshot::read(&self.folder.disk().read(&path)?).is_ok();
+        Ok(if is_whole { base } else { Offset::ZERO })
     }
 
     /// The newest snapshot that can be believed; those that cannot are removed. False when none is left: then nothing is

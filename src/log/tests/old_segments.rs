@@ -1,8 +1,10 @@
 //! Retention of many logs in one round: what it asks of the disk, and what a failure or a crash within it leaves.
-use super::*;
+use super::{transactions::transactional, *};
 use crate::{
-    log::{SyncPolicy, delete_old_segments, names},
-    platform::{Fault, OperationKind, SeededChance},
+    log::{ProducerView, SyncPolicy, delete_old_segments, names},
+    platform::{Fault, OpenMode, OperationKind, SeededChance},
+    record::{EndTransactionMarker, TransactionResult},
+    types::{ProducerEpoch, ProducerId},
 };
 use std::path::PathBuf;
 
@@ -86,6 +88,54 @@ fn ret_5_producers_at_the_new_beginning_are_durable_also_where_a_checkpoint_is_a
     let synced = done.iter().position(|(kind, path)| *kind == OperationKind::Sync && path.ends_with(&name));
     let renamed = done.iter().position(|(kind, _)| *kind == OperationKind::Rename);
     assert!(synced.is_some() && synced < renamed, "{name}: {done:?}");
+}
+
+#[test]
+fn ret_5_a_power_loss_within_retention_leaves_the_producers_of_the_new_beginning() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.directory.open_log(&id(0), Arc::new(config())).unwrap();
+    let append = |batch| _ = log.append(batch, LeaderEpoch::ZERO, AppendOrigin::Replication).unwrap();
+    append(transactional(1, 0, 0));
+    (0..10).for_each(|at| append(produced(7, 0, at, 1)));
+    let marker = EndTransactionMarker { result: TransactionResult::Abort, coordinator_epoch: 0 };
+    let (producer, epoch) = (ProducerId::from_wire(1).unwrap(), ProducerEpoch::from_wire(1).unwrap());
+    append(marker.batch(producer, epoch, NOW_MS));
+    (10..30).for_each(|at| append(produced(7, 0, at, 1)));
+    let end = log.bounds().end();
+    wait_synced(&log, end);
+    log.advance_high(end);
+    log.advance_start(Some(Offset::new(end.get() - 2))).unwrap().wait().unwrap();
+    let (producers, start) = (log.producers(), log.bounds().start());
+    // The names of the first segments have gone, and of the snapshots that nobody has synced the content is lost.
+    let left = disk.killed();
+    let folder = Path::new("/data/t-0");
+    let of = |suffix| {
+        let files = left.list(folder).unwrap().into_iter();
+        files.filter_map(|file| names::offset_of(&file.name, suffix)).collect::<Vec<_>>()
+    };
+    let (bases, snapshots) = (of(names::LOG), of(names::SNAPSHOT));
+    let at = bases.iter().rposition(|base| *base <= start).unwrap();
+    assert!(at > 2 && bases[at - 1].get() > 12 && snapshots[0].get() < 11 && snapshots.contains(&bases[at]));
+    for base in &bases[..at - 1] {
+        for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
+            let _ = left.remove_file(&folder.join(names::of_offset(*base, suffix)));
+        }
+    }
+    for lost in snapshots.iter().filter(|snapshot| **snapshot > snapshots[0] && **snapshot < bases[at]) {
+        let path = folder.join(names::of_offset(*lost, names::SNAPSHOT));
+        left.open(&path, OpenMode::Write).unwrap().set_len(0).unwrap();
+    }
+    drop((log, fixture));
+    let fixture = Fixture::open(Arc::new(left), Path::new(PATH));
+    let log = fixture.directory.open_log(&id(0), Arc::new(config())).unwrap();
+    fixture.directory.finish_recovery().unwrap();
+    assert_eq!(log.bounds().start(), start);
+    let of = |producers: &[ProducerView]| {
+        producers.iter().map(|one| (one.id, one.epoch, one.transaction_start)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&log.producers()), of(&producers));
 }
 
 #[test]
