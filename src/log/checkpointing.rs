@@ -425,7 +425,7 @@ impl Work {
 
     /// Retention took the segment since it was listed.
     fn is_retired(&self, segment: &Arc<Segment>) -> bool {
-        !self.log.segments.read().iter().any(|kept| Arc::ptr_eq(kept, segment))
+        !self.log.has_segment(segment)
     }
 
     /// Retention took the producer snapshot at `path` since it was listed.

@@ -77,6 +77,9 @@ impl Log {
     fn prove_times(&self, segment: &Arc<Segment>) -> io::Result<()> {
         let Some(from) = segment.times_unproven_from() else { return Ok(()) };
         let bytes = from..self.visible_bytes(segment);
+        if segment.health().is_whole(&bytes) {
+            return Ok(());
+        }
         let first = scan::header_at(&*segment.file()?, bytes.start, bytes.end)?.and_then(|header| header.base());
         self.looking_closer(segment, || self.must_be_whole(segment, bytes.clone(), first.unwrap_or(segment.base())))
     }

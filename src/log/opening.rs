@@ -137,7 +137,8 @@ impl<'a> Opening<'a> {
         }
         let snapshot_lost = self.load_snapshot(listing).map_err(self.io("read the producers of"))?;
         let synced_to = self.known.recovery_point.unwrap_or_default().max(first_base);
-        let unclean_from = self.secured(&segments).map_err(self.io("read the producers of"))?.max(synced_to);
+        let unclean_from =
+            self.secured(&segments, synced_to).map_err(self.io("read the producers of"))?.unwrap_or(synced_to);
         // What is synced stays synced, whatever became of the notes about it: it is walked again, and damage in it told.
         let notes_lost = epochs_lost || snapshot_lost;
         let end = match self.known.undisturbed && self.known.recovery_point.is_some() && !notes_lost {

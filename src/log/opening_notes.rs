@@ -36,19 +36,19 @@ impl Opening<'_> {
         Ok(!self.load_newest_snapshot()? && had_some)
     }
 
-    /// Where the segment begins that the log's start is in, if retention was about to leave the log with it: it made the producers there
-    /// durable before the first name went, and a power loss may have left no older ones that what is left of the segments before
-    /// goes on from (RET-5). Nobody asks for those.
-    pub fn secured(&self, segments: &[Arc<Segment>]) -> io::Result<Offset> {
+    /// Where the segment begins that the log's start is in, if that is behind `synced_to` and retention was about to leave the log with
+    /// it: it made the producers there durable before the first name went, and a power loss may have left no older ones that what is
+    /// left of the segments before goes on from (RET-5). Nobody asks for those.
+    pub fn secured(&self, segments: &[Arc<Segment>], synced_to: Offset) -> io::Result<Option<Offset>> {
         let start = self.known.log_start.max(self.known.dropped_to).filter(|_| !self.known.cut);
         let bases = segments.iter().map(|segment| segment.base());
-        let Some(base) = bases.take_while(|base| Some(*base) <= start).last() else { return Ok(Offset::ZERO) };
-        if !self.snapshots.contains(&base) {
-            return Ok(Offset::ZERO);
-        }
+        let base = bases.take_while(|base| Some(*base) <= start).last();
+        let Some(base) = base.filter(|base| *base > synced_to && self.snapshots.contains(base)) else {
+            return Ok(None);
+        };
         let path = self.folder.file(names::of_offset(base, names::SNAPSHOT));
         let is_whole = producer_snapshot::read(&self.folder.disk().read(&path)?).is_ok();
-        Ok(if is_whole { base } else { Offset::ZERO })
+        Ok(is_whole.then_some(base))
     }
 
     /// The newest snapshot that can be believed; those that cannot are removed. False when none is left: then nothing is

@@ -20,9 +20,6 @@ use crate::{
 };
 use std::{io, sync::Arc};
 
-/// A batch does not say in which leader epoch it was written.
-const NO_EPOCH: i32 = -1;
-
 impl Opening<'_> {
     /// Checks every batch from `from` on, cuts a torn tail behind `safe`, and makes the indexes again.
     pub(in crate::log) fn recover(
@@ -382,7 +379,7 @@ impl Opening<'_> {
         // A checkpoint notes the epochs before the recovery point.
         let is_noted = !self.known.notes_lost && self.known.recovery_point > header.base();
         let noted = self.noted_epochs.at(header.base()?).filter(|_| is_noted);
-        if let Some(noted) = noted.filter(|noted| epoch != noted.get() && epoch != NO_EPOCH) {
+        if let Some(noted) = noted.filter(|noted| epoch != noted.get() && epoch != BatchHeader::NO_EPOCH) {
             return Some(BadBatch::OtherEpoch { epoch, noted: noted.get() });
         }
         let before = self.epoch.filter(|_| expected.is_some())?;

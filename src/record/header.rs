@@ -94,6 +94,8 @@ impl BatchHeader {
     pub const LOG_APPEND_TIME: i16 = 0x08;
     pub const CODEC_MASK: i16 = 0x07;
     pub const DELETE_HORIZON: i16 = 0x40;
+    /// The batch does not say in which leader epoch it was written.
+    pub const NO_EPOCH: i32 = -1;
 
     /// Reads the first 61 bytes. Length and magic are checked because every later field depends on them; whether
     /// `length` bytes are there is the caller's question.
@@ -164,6 +166,11 @@ impl BatchHeader {
         } else {
             TimestampType::CreateTime
         }
+    }
+
+    /// It has a record for each of its offsets: compaction has taken none.
+    pub fn is_dense(&self) -> bool {
+        i64::from(self.record_count) == i64::from(self.last_offset_delta) + 1
     }
 
     /// Written by the broker itself: transaction markers, leader changes.

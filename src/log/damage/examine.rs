@@ -66,8 +66,6 @@ pub struct Examined {
 
 /// Bytes searched at a time for the next batch.
 const SEARCH_BYTES: usize = 1 << 20;
-/// A batch does not say in which leader epoch it was written.
-const NO_EPOCH: i32 = -1;
 
 /// Looks at `bytes` of the file. `spend` is told of every piece; `None` when it says that this is to end.
 pub fn examine(
@@ -164,11 +162,11 @@ impl Examining<'_> {
         }
         let epoch = header.partition_leader_epoch;
         let known = (self.expected.epoch)(base).map(LeaderEpoch::get);
-        let is_sure = epoch != NO_EPOCH && base < self.expected.epochs_known_to;
+        let is_sure = epoch != BatchHeader::NO_EPOCH && base < self.expected.epochs_known_to;
         if let Some(known) = known.filter(|known| epoch != *known && is_sure) {
             return Some(format!("the batch's leader epoch {epoch} is not the {known} that is noted of its offset"));
         }
-        let before = self.last.map_or(NO_EPOCH, |last| last.epoch);
+        let before = self.last.map_or(BatchHeader::NO_EPOCH, |last| last.epoch);
         let is_lower = epoch >= 0 && epoch < before;
         (is_lower && known != Some(epoch))
             .then(|| format!("the batch's leader epoch {epoch} is below the {before} before it"))

@@ -10,7 +10,6 @@ use std::ops::Range;
 
 /// A batch has no more offsets, and a segment neither.
 pub const OFFSETS_MAX: i64 = i32::MAX as i64 + 1;
-const NO_EPOCH: i32 = -1;
 
 /// What takes the place of lost records, in the epochs that they were written in. Markers that the transaction index knows to have
 /// stood there do so again: without one, its producer's records behind it would be taken for rolled back, too (OFF-4).
@@ -35,7 +34,7 @@ fn abort_marker(marker: &LostMarker, epoch: Option<LeaderEpoch>) -> Vec<u8> {
 }
 
 fn number(epoch: Option<LeaderEpoch>) -> i32 {
-    epoch.map_or(NO_EPOCH, LeaderEpoch::get)
+    epoch.map_or(BatchHeader::NO_EPOCH, LeaderEpoch::get)
 }
 
 /// One batch for each epoch, more where one cannot have as many offsets.

@@ -241,10 +241,9 @@ impl<'a> Folder<'a> {
         let mut scan = Scan::headers(&*file, 0, file.len()?);
         let (mut due, mut is_behind_gap) = (Some(base), false);
         while let Step::Batch { header, .. } = scan.next_step()? {
-            let has_all = i64::from(header.record_count) == i64::from(header.last_offset_delta) + 1;
             // One without any records and of no producer is a repair's.
             let is_filling = header.record_count == 0 && header.producer_id < 0;
-            if !(has_all || is_filling) || (is_behind_gap && header.base() == due) {
+            if !(header.is_dense() || is_filling) || (is_behind_gap && header.base() == due) {
                 return Ok(true);
             }
             is_behind_gap = header.base() > due;
@@ -320,8 +319,7 @@ impl<'a> Folder<'a> {
             let mut head = [0; HEADER_BYTES];
             let filled = file.read_at(&mut head, last.bytes.start)?;
             let said = head.get(..filled).and_then(|head| BatchHeader::parse(head).ok());
-            let is_dense = |said: &BatchHeader| i64::from(said.record_count) == i64::from(said.last_offset_delta) + 1;
-            let said = said.filter(|said| said.base() == Some(from) && is_dense(said));
+            let said = said.filter(|said| said.base() == Some(from) && said.is_dense());
             let end = synced.or(said.and_then(|said| said.last()).map(Offset::next));
             last.offsets.end = last.offsets.end.max(end.unwrap_or(from));
         } else if let (Some(due), Some(synced)) = (found.next, synced)

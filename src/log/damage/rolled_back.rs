@@ -39,7 +39,7 @@ impl OpenProducers {
             let was_open = self.ids.remove(&header.producer_id);
             return Ok(was_open && marker()?.is_some_and(|marker| marker.result == TransactionResult::Abort));
         }
-        if i64::from(header.record_count) == i64::from(header.last_offset_delta) + 1 {
+        if header.is_dense() {
             self.ids.insert(header.producer_id);
         }
         Ok(false)

@@ -23,6 +23,14 @@ fn config() -> LogConfig {
     }
 }
 
+/// A log in a new directory.
+fn begun(disk: &MemoryDisk) -> (Fixture, Arc<Log>) {
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.directory.open_log(&id(0), Arc::new(config())).unwrap();
+    (fixture, log)
+}
+
 /// Logs of the same records of a producer, so that each segment begins with a snapshot; all synced and noted.
 fn written(disk: &MemoryDisk) -> (Fixture, Vec<Arc<Log>>) {
     let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
@@ -74,9 +82,7 @@ fn ret_4_the_names_of_all_logs_of_a_round_are_given_up_before_the_first_is_synce
 #[test]
 fn ret_5_producers_at_the_new_beginning_are_durable_also_where_a_checkpoint_is_about_to_sync_them() {
     let disk = MemoryDisk::new();
-    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
-    fixture.directory.finish_recovery().unwrap();
-    let log = fixture.directory.open_log(&id(0), Arc::new(config())).unwrap();
+    let (fixture, log) = begun(&disk);
     (0..RECORDS).for_each(|at| _ = append_synced(&log, produced(7, 0, at as i32, 1)));
     log.advance_high(Offset::new(RECORDS));
     fixture.directory.begin_checkpoint_in_test(&log);
@@ -93,9 +99,7 @@ fn ret_5_producers_at_the_new_beginning_are_durable_also_where_a_checkpoint_is_a
 #[test]
 fn ret_5_a_power_loss_within_retention_leaves_the_producers_of_the_new_beginning() {
     let disk = MemoryDisk::new();
-    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new(PATH));
-    fixture.directory.finish_recovery().unwrap();
-    let log = fixture.directory.open_log(&id(0), Arc::new(config())).unwrap();
+    let (fixture, log) = begun(&disk);
     let append = |batch| _ = log.append(batch, LeaderEpoch::ZERO, AppendOrigin::Replication).unwrap();
     append(transactional(1, 0, 0));
     (0..10).for_each(|at| append(produced(7, 0, at, 1)));
