@@ -361,13 +361,19 @@ fn ret_1_old_segments_go_while_the_log_moves() {
     assert!(life.directories.iter().all(|directory| directory.failure().is_none()));
 }
 
-#[test]
-fn cmp_11_what_is_told_of_a_copy_does_not_count_what_was_never_copied() {
+/// Thirty records of two keys, to be compacted.
+fn with_two_keys() -> Life {
     let life = Life::begin_with(&MemoryDisk::new(), settings(), compacted());
     for at in 0..30u8 {
         append_synced(&life.log, BatchBuilder::new(NOW_MS).record(Some(&[at % 2]), Some(&[at; 60])).build());
     }
     settled(&life.log);
+    life
+}
+
+#[test]
+fn cmp_11_what_is_told_of_a_copy_does_not_count_what_was_never_copied() {
+    let life = with_two_keys();
     life.directories[0].checkpoint().unwrap();
     // More segments than files may be open.
     let old = life.log.all_segments();
@@ -466,11 +472,7 @@ fn log_15_a_log_whose_first_file_is_lost_can_move() {
 
 #[test]
 fn cmp_11_how_far_a_log_is_clean_is_noted_where_it_has_moved_meanwhile() {
-    let life = Life::begin_with(&MemoryDisk::new(), settings(), compacted());
-    for at in 0..30u8 {
-        append_synced(&life.log, BatchBuilder::new(NOW_MS).record(Some(&[at % 2]), Some(&[at; 60])).build());
-    }
-    settled(&life.log);
+    let life = with_two_keys();
     // Slow enough for the move to come while it looks for keys.
     let limits = CleanerSettings { bytes_per_second: life.log.size_bytes() as f64, ..CleanerSettings::default() };
     let cleaner = Cleaner::new(life.directories.clone(), Arc::new(SystemClock::new()), limits);
