@@ -84,7 +84,7 @@ pub struct LogDir {
     pub(in crate::log) naming: Mutex<()>,
     pub(in crate::log) names_given: AtomicU64,
     /// Held while a log is opened, so that no two threads recover one log; several, so that many are opened at once.
-    opening: [Mutex<()>; 16],
+    opening: [Mutex<()>; 64],
     pub(in crate::log) thread: Mutex<Option<JoinHandle<()>>>,
     /// One checkpoint at a time.
     pub(in crate::log) checkpointing: Mutex<()>,
@@ -161,7 +161,7 @@ impl LogDir {
             earlier: OnceLock::new(),
             naming: Mutex::default(),
             names_given: AtomicU64::new(0),
-            opening: Default::default(),
+            opening: std::array::from_fn(|_| Mutex::new(())),
             thread: Mutex::new(None),
             checkpointing: Mutex::default(),
             _lock: lock,

@@ -231,6 +231,10 @@ impl LogDir {
     /// The listing of the log's directory when it is there; when not, it is made.
     pub(in crate::log) fn found_or_made(&self, id: &LogId, path: &Path) -> Result<Option<Vec<Entry>>, LogError> {
         let name = names::of_partition(&id.topic, id.partition);
+        // Nearly all are where they should be. Those of a start are looked at side by side: each waits for the disk.
+        if let Some((listing, _)) = self.look(id, &name, path)?.filter(|(_, is)| *is == Some(id.topic_id)) {
+            return Ok(Some(listing));
+        }
         let _naming = self.naming.lock();
         let at = id.topic_partition();
         match self.existing(id, &name, path)? {
@@ -261,12 +265,11 @@ impl LogDir {
         }
     }
 
-    /// The listing of the log's directory, when it is there and belongs to this topic. One of an earlier topic of the
-    /// same name is never adopted (LOG-27).
-    fn existing(&self, id: &LogId, name: &str, path: &Path) -> Result<Place, LogError> {
+    /// What is in the directory of that name, and whose it is.
+    fn look(&self, id: &LogId, name: &str, path: &Path) -> Result<Option<(Vec<Entry>, Option<TopicId>)>, LogError> {
         let listing = match self.shared.disk.list(path) {
             Ok(listing) => listing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::Empty),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(LogError::io("list", path)(error)),
         };
         let known = self.topic_ids.lock().get(name).copied();
@@ -274,10 +277,17 @@ impl LogDir {
             Some(topic_id) => Some(topic_id),
             None => self.topic_id_of(path).map_err(LogError::io("read", path))?,
         };
+        if topic_id == Some(TopicId::METADATA) && topic_id == Some(id.topic_id) {
+            self.say_whose_again(path).map_err(LogError::io("write", path))?;
+        }
+        Ok(Some((listing, topic_id)))
+    }
+
+    /// The listing of the log's directory, when it is there and belongs to this topic. One of an earlier topic of the
+    /// same name is never adopted (LOG-27).
+    fn existing(&self, id: &LogId, name: &str, path: &Path) -> Result<Place, LogError> {
+        let Some((listing, topic_id)) = self.look(id, name, path)? else { return Ok(Place::Empty) };
         if topic_id == Some(id.topic_id) {
-            if id.topic_id == TopicId::METADATA {
-                self.say_whose_again(path).map_err(LogError::io("write", path))?;
-            }
             return Ok(Place::Held(listing));
         }
         let has_records = listing.iter().any(|file| file.name.ends_with(names::LOG) && file.len > 0);

@@ -44,6 +44,11 @@ impl Disk for RealDisk {
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
+            // The listing says so itself: a log directory has as many as it has partitions, and their inodes are all over the disk.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                entries.push(Entry { name, is_dir: true, len: 0 });
+                continue;
+            }
             let about = match followed(&entry) {
                 Ok(about) => about,
                 // Removed between listing and asking.

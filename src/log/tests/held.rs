@@ -114,6 +114,23 @@ fn log_27_a_directory_that_is_being_made_is_not_taken_for_a_nameless_one() {
     });
 }
 
+#[test]
+fn a_log_that_is_where_it_should_be_is_opened_while_another_gets_its_name() {
+    let disk = two_logs();
+    let fixture = open(&disk);
+    let directory = &fixture.directory;
+    std::thread::scope(|scope| {
+        let naming = directory.naming.lock();
+        let (tell, told) = std::sync::mpsc::channel();
+        let fixture = &fixture;
+        scope.spawn(move || tell.send(open_log(fixture, 0).is_ok()));
+        // A start opens a hundred thousand, and each waits for the disk.
+        let opened = told.recv_timeout(std::time::Duration::from_secs(10));
+        drop(naming);
+        assert_eq!(opened, Ok(true), "one directory is looked at after the other");
+    });
+}
+
 /// Killed with two records of partition 0 checkpointed and out of the write-ahead log, and two more in its segment only.
 fn with_tail_behind_a_checkpoint() -> MemoryDisk {
     let disk = MemoryDisk::new();
