@@ -151,7 +151,11 @@ fn read_all(scans: &[FileScan<'_>]) -> Vec<Result<Scanned, WalError>> {
             let _ = slots[at].set(scans[at].read());
         }
     };
-    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    std::thread::scope(|scope| {
+        // One of them is this thread: a system that has no more lets it do all.
+        (1..threads).for_each(|_| drop(std::thread::Builder::new().spawn_scoped(scope, work)));
+        work();
+    });
     slots
         .into_iter()
         .map(|slot| slot.into_inner().expect("each file was read, or its thread's panic came here"))
