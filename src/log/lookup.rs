@@ -80,13 +80,19 @@ impl Log {
         if segment.health().is_whole(&bytes) {
             return Ok(());
         }
+        let is_known = || segment.health().damaged_from(bytes.start).is_some_and(|damaged| damaged < bytes.end);
+        if is_known() {
+            return Err(damaged());
+        }
         let first = scan::header_at(&*segment.file()?, bytes.start, bytes.end)?.and_then(|header| header.base());
-        self.looking_closer(segment, || self.must_be_whole(segment, bytes.clone(), first.unwrap_or(segment.base())))
+        let first = first.unwrap_or(segment.base());
+        self.looking_closer(segment, is_known, || self.must_be_whole(segment, bytes.clone(), first))
     }
 
     /// The batch that holds `from`, or the first behind it, if all between is what was written. `end`: of the segment's records.
     fn whole_batch(&self, segment: &Arc<Segment>, from: Offset, end: Offset) -> io::Result<Option<Located>> {
-        self.looking_closer(segment, || {
+        let is_known = || segment.health().damage_of(from).is_some();
+        self.looking_closer(segment, is_known, || {
             let found = segment.locate(from, self.visible_bytes(segment))?;
             let next = found.and_then(|batch| batch.header.base()).unwrap_or(end);
             if let Some(damage) = segment.health().damage_between(from, next) {
@@ -106,13 +112,18 @@ impl Log {
         if self.is_whole(segment, bytes, from)? {
             return Ok(());
         }
-        Err(io::Error::new(io::ErrorKind::InvalidData, "the records are damaged"))
+        Err(damaged())
     }
 
-    /// What else of a segment with damage can be read is found out once.
-    fn looking_closer<T>(&self, segment: &Arc<Segment>, look: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    /// What else of a segment with damage can be read is found out once: who asks again is not to have all of it read again.
+    fn looking_closer<T>(
+        &self,
+        segment: &Arc<Segment>,
+        is_known: impl Fn() -> bool,
+        look: impl Fn() -> io::Result<T>,
+    ) -> io::Result<T> {
         match look() {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData && !is_known() => {
                 self.examine_segment(segment, &mut |_| true)?;
                 look()
             }
@@ -142,6 +153,10 @@ impl Log {
         }
         Ok(None)
     }
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the records are damaged")
 }
 
 pub(in crate::log) fn search_time(log: &Log, look: &Look, timestamp_ms: i64) -> io::Result<Option<TimestampedOffset>> {

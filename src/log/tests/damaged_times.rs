@@ -2,7 +2,7 @@
 use super::{damage::read_around, *};
 use crate::{
     log::{ReadError, SyncPolicy},
-    platform::MemoryDisk,
+    platform::{Fault, MemoryDisk, OperationKind},
 };
 
 fn config() -> LogConfig {
@@ -78,4 +78,24 @@ fn log_15_off_7_what_is_damaged_is_not_told_by_time_nor_passed_over() {
         assert_eq!(fixture.directory.failure(), None);
     }
     assert!(judged >= 18, "{judged}");
+}
+
+/// A client asks again and again after KAFKA_STORAGE_ERROR.
+#[test]
+fn log_15_off_7_who_asks_for_damage_by_time_again_has_the_segment_read_once() {
+    for is_sealed in [true, false] {
+        let disk = timed(is_sealed);
+        let size = batch_at(NOW_MS, 2, &[0; 40]).header().size() as u64;
+        disk.flip_bit(&first_file(&disk), 4 * size + 100, 0).unwrap();
+        let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+        let log = fixture.try_log(config()).unwrap();
+        fixture.directory.finish_recovery().unwrap();
+        let ask = |at: i64| log.offset_for_timestamp(NOW_MS + at * 1_000, ReadLimit::High);
+        let is_refused = |asked: Result<_, ReadError>| matches!(asked, Err(ReadError::Damaged { .. }));
+        assert!(is_refused(ask(4)), "sealed {is_sealed}");
+        // A closer look opens the file once more, past the page cache.
+        disk.inject(Fault::once(OperationKind::Open, ".log").for_ever());
+        assert!(is_refused(ask(4)), "sealed {is_sealed}");
+        assert_eq!(fixture.directory.failure(), None);
+    }
 }
