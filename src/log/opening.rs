@@ -191,6 +191,7 @@ impl<'a> Opening<'a> {
         let mut writer = self.writer(active, end, recovery, new_names, unlogged);
         let sealed = segments.iter().take(segments.len() - 1);
         writer.sealed_dirty = sealed.filter(|segment| segment.is_dirty()).cloned().collect();
+        self.stand_in(&mut segments, bounds.start()).map_err(self.io("read the indexes of"))?;
         if let Some(begins) = lost {
             // In the place of a file that is gone: who reads there is told.
             segments.insert(0, Segment::stand_in(self.folder.clone(), begins));
@@ -280,14 +281,7 @@ impl<'a> Opening<'a> {
                 self.remove(&self.folder.file(name))?;
             }
         }
-        for file in listing {
-            let mut base = names::INDEXES.into_iter().filter_map(|suffix| names::offset_of(&file.name, suffix));
-            if let Some(base) = base.next()
-                && !bases.iter().any(|(other, _)| *other == base)
-            {
-                self.remove(&self.folder.file(&file.name))?;
-            }
-        }
+        self.tidy_indexes(listing, &bases)?;
         bases.sort_unstable();
         let with = |suffix| -> BTreeSet<Offset> {
             let name = |file: &Entry| names::offset_of(file.name.trim_end_matches(names::SWAP), suffix);
