@@ -241,6 +241,35 @@ fn ret_4_a_crash_at_every_step_of_a_round_leaves_every_log_whole_from_its_start(
     assert!(crashes > 200, "{crashes}");
 }
 
+/// Retention is what makes room on a full disk; a kill before the next checkpoint must not have what it took be missed.
+#[test]
+fn ret_4_what_goes_while_the_write_ahead_log_has_no_room_is_not_told_as_damage() {
+    let disk = MemoryDisk::new();
+    let (fixture, logs) = written(&disk);
+    disk.limit_capacity(Some(disk.used_bytes() + (64 << 10)));
+    let is_full = (0..10_000).any(|_| {
+        let moved = logs[0].advance_start(Some(Offset::new(1)));
+        moved.and_then(crate::log::StartMove::wait).is_err()
+    });
+    assert!(is_full);
+    let deleted = delete_of(&logs);
+    assert!(deleted.iter().all(|one| one.as_ref().is_ok_and(|segments| *segments > 1)), "{deleted:?}");
+    let starts: Vec<Offset> = logs.iter().map(|log| log.all_segments()[0].base()).collect();
+    drop((logs, fixture));
+    let chance = SeededChance::new(7);
+    for (at, left) in [disk.killed(), disk.crash(), disk.crash_in_any_order(&chance)].into_iter().enumerate() {
+        left.limit_capacity(None);
+        let fixture = Fixture::open(Arc::new(left.clone()), Path::new(PATH));
+        for (partition, start) in starts.iter().enumerate() {
+            let log = fixture.directory.open_log(&id(partition as i32), Arc::new(config())).unwrap();
+            assert_eq!(log.bounds().start(), *start, "image {at}");
+        }
+        assert_eq!(fixture.directory.damages(), 0, "image {at}");
+        drop(fixture);
+        check(&left, "after a full disk");
+    }
+}
+
 #[test]
 fn a_rest_comes_after_every_segment() {
     let disk = MemoryDisk::new();
