@@ -166,6 +166,7 @@ impl LogDir {
             checkpointing: Mutex::default(),
             _lock: lock,
         });
+        let _ = directory.shared.directory.set(Arc::downgrade(&directory));
         directory.look_at_space();
         directory.start_background()?;
         Ok(directory)
@@ -283,7 +284,6 @@ impl LogDir {
             known.take_files(listing.as_deref().unwrap_or_default());
         }
         let opening = Opening::new(&folder, &config, known, self.shared.clock.wall_ms());
-        let fresh = listing.is_none();
         let loaded = match &listing {
             Some(listing) => opening.load(listing)?,
             None => opening.fresh(Default::default()),
@@ -295,7 +295,7 @@ impl LogDir {
         let log = Log::assemble(id.clone(), self.shared.clone(), folder, config, loaded);
         log.tell_lost_beginning().map_err(LogError::io("read", &path))?;
         if let Some((pending, entries)) = pending {
-            log.replay(&pending.recovered, entries, fresh, cuts_done)?;
+            log.replay(&pending.recovered, entries, listing.is_none(), cuts_done)?;
         }
         log.settle(pending.is_some(), self.is_recovered())?;
         let mut checkpoints = self.checkpoints.lock();

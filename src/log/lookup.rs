@@ -41,7 +41,10 @@ impl Log {
         let segments = self.segments.read();
         // Under that lock: no segment is replaced between the two.
         let bounds = self.bounds();
-        Look { segments: segments.clone(), start: bounds.start(), end: limit.of(&bounds) }
+        // Of records that are lost in the middle, who comes there is told.
+        let known = segments.iter().enumerate().filter(|(at, segment)| *at == 0 || !segment.is_stand_in());
+        let segments = known.map(|(_, segment)| segment.clone()).collect();
+        Look { segments, start: bounds.start(), end: limit.of(&bounds) }
     }
 
     /// The record with the largest timestamp of all (OFF-6, timestamp -3); the

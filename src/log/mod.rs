@@ -24,6 +24,7 @@ mod log_dir;
 mod log_dir_error;
 mod lookup;
 mod lost_notes;
+mod lost_segments;
 mod moving;
 mod names;
 mod old_segments;

@@ -4,6 +4,7 @@ use crate::{
     log::{
         LogConfig,
         log::{Log, LogError, Writer},
+        log_dir_error::LogDirError,
         names,
         segment::Segment,
         trimming::Waiter,
@@ -13,7 +14,10 @@ use crate::{
     types::Offset,
 };
 use parking_lot::MutexGuard;
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, Weak},
+};
 
 /// What of one log goes. Nobody else reshapes the log meanwhile.
 struct Leaving<'a> {
@@ -65,8 +69,10 @@ impl Log {
         let reach: Arc<dyn Committed> = waiter.clone();
         let noted = match self.shared().wal.append(&self.entry(EntryKind::LogStart, start), &[], Some((&reach, start)))
         {
-            // What is deleted here may be what makes room: then the new segment's name is made durable instead.
+            // What is deleted here may be what makes room: then the checkpoint file takes the new start, if it finds any, and the new
+            // segment's name is made durable.
             Err(WalError::DiskFull { .. }) => {
+                self.note_first(first)?;
                 self.shared().disk.sync_dir(&self.path()).map_err(LogError::io("sync", self.path()))?;
                 None
             }
@@ -79,6 +85,19 @@ impl Log {
         };
         let snapshots = Vec::new();
         Ok(Some(Leaving { log: self, _reshaping: reshaping, config, segments, first, start, noted, snapshots }))
+    }
+
+    /// The first segment will begin here: what is missing before is none that was lost. The log's start itself may be behind, and is noted as
+    /// ever. Of a log without a recovery point nothing may be noted: all of it is in the write-ahead log.
+    fn note_first(&self, first: Offset) -> Result<(), LogError> {
+        let Some(directory) = self.shared().directory.get().and_then(Weak::upgrade) else { return Ok(()) };
+        match directory.note_first(&self.id.topic_partition(), first) {
+            Err(LogDirError::Full { .. }) => {
+                tracing::warn!(log = %self.id, "the disk has no room for the note of what is deleted to make room: a kill now has it told as missing");
+                Ok(())
+            }
+            noted => noted.map_err(|error| LogError::StorageFailed(error.to_string())),
+        }
     }
 
     /// The producers at the new beginning are durable before what they follow from goes (RET-5).

@@ -38,6 +38,8 @@ pub(in crate::log) struct Opening<'a> {
     pub producers_from: Offset,
     pub snapshots: Vec<Offset>,
     pub unsynced_snapshots: Vec<Offset>,
+    /// Snapshots of what may be cut: they go once it is known what is left.
+    pub outdated_snapshots: Vec<Offset>,
     pub epochs: EpochCache,
     /// As the checkpoint tells them, before a batch was looked at.
     pub noted_epochs: EpochCache,
@@ -68,6 +70,7 @@ impl<'a> Opening<'a> {
             producers_from: Offset::ZERO,
             snapshots: Vec::new(),
             unsynced_snapshots: Vec::new(),
+            outdated_snapshots: Vec::new(),
             epochs: EpochCache::default(),
             noted_epochs: EpochCache::default(),
             epoch: None,
@@ -131,14 +134,13 @@ impl<'a> Opening<'a> {
             return self.without_first(&segments, listing);
         };
         let epochs_lost = self.load_epochs(listing).map_err(self.io("read the epochs of"))?;
-        let has_first_epoch = epochs_lost || self.epochs.first_start().is_some_and(|start| start <= first_base);
+        let has_first_epoch = self.epochs.first_start().is_some_and(|start| start <= first_base);
         if self.known.start_lost {
             self.known.log_start = self.start_by_epochs(&segments);
         }
         let snapshot_lost = self.load_snapshot(listing).map_err(self.io("read the producers of"))?;
         let synced_to = self.known.recovery_point.unwrap_or_default().max(first_base);
-        let unclean_from =
-            self.secured(&segments, synced_to).map_err(self.io("read the producers of"))?.unwrap_or(synced_to);
+        let unclean_from = self.unclean_from(&segments, synced_to).map_err(self.io("read the producers of"))?;
         // What is synced stays synced, whatever became of the notes about it: it is walked again, and damage in it told.
         let notes_lost = epochs_lost || snapshot_lost;
         let end = match self.known.undisturbed && self.known.recovery_point.is_some() && !notes_lost {
@@ -149,18 +151,20 @@ impl<'a> Opening<'a> {
         let end = match end {
             Some(end) => end,
             None => {
-                let from = if notes_lost { first_base } else { unclean_from };
+                let asked = self.asked_from(&segments).unwrap_or(first_base);
+                let from = if notes_lost { asked.min(unclean_from) } else { unclean_from };
                 self.epochs.truncate_end(from);
                 self.epoch = self.epochs.latest();
                 let end = self.recover(&mut segments, from, self.known.safe(synced_to))?;
-                if from <= first_base && has_first_epoch {
+                if epochs_lost || (from <= first_base && has_first_epoch) {
                     // Compaction may have left no record of the first epoch's beginning.
-                    self.epochs.begin_by(first_base);
+                    self.epochs.begin_by(from);
                 }
                 unlogged = end > unclean_from || self.known.recovery_point.is_none();
                 end
             }
         };
+        self.doubt_snapshots(synced_to);
         self.epochs.truncate_end(end);
         let lost = self.known.begins.filter(|begins| *begins < first_base);
         let start = lost.unwrap_or(first_base).max(self.known.log_start.unwrap_or_default());
@@ -187,6 +191,7 @@ impl<'a> Opening<'a> {
         let mut writer = self.writer(active, end, recovery, new_names, unlogged);
         let sealed = segments.iter().take(segments.len() - 1);
         writer.sealed_dirty = sealed.filter(|segment| segment.is_dirty()).cloned().collect();
+        self.stand_in(&mut segments, bounds.start()).map_err(self.io("read the indexes of"))?;
         if let Some(begins) = lost {
             // In the place of a file that is gone: who reads there is told.
             segments.insert(0, Segment::stand_in(self.folder.clone(), begins));
@@ -276,14 +281,7 @@ impl<'a> Opening<'a> {
                 self.remove(&self.folder.file(name))?;
             }
         }
-        for file in listing {
-            let mut base = names::INDEXES.into_iter().filter_map(|suffix| names::offset_of(&file.name, suffix));
-            if let Some(base) = base.next()
-                && !bases.iter().any(|(other, _)| *other == base)
-            {
-                self.remove(&self.folder.file(&file.name))?;
-            }
-        }
+        self.tidy_indexes(listing, &bases)?;
         bases.sort_unstable();
         let with = |suffix| -> BTreeSet<Offset> {
             let name = |file: &Entry| names::offset_of(file.name.trim_end_matches(names::SWAP), suffix);

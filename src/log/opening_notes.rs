@@ -1,8 +1,14 @@
 //! What a log has noted beside its segments of epochs and producers, and whether it can be believed.
 use crate::{
     log::{
-        checkpoint, epoch_cache::EpochCache, names, opening::Opening, producer_snapshot,
-        producer_state::ProducerStates, segment::Segment,
+        checkpoint,
+        epoch_cache::EpochCache,
+        names,
+        opening::Opening,
+        producer_snapshot,
+        producer_state::ProducerStates,
+        scan::{Scan, Step},
+        segment::Segment,
     },
     platform::Entry,
     types::Offset,
@@ -36,19 +42,50 @@ impl Opening<'_> {
         Ok(!self.load_newest_snapshot()? && had_some)
     }
 
-    /// Where the segment begins that the log's start is in, if that is behind `synced_to` and retention was about to leave the log with
-    /// it: it made the producers there durable before the first name went, and a power loss may have left no older ones that what is
-    /// left of the segments before goes on from (RET-5). Nobody asks for those.
-    pub fn secured(&self, segments: &[Arc<Segment>], synced_to: Offset) -> io::Result<Option<Offset>> {
+    /// Up to where nothing needs a look, `synced_to` or later. A segment behind it that retention was about to leave the log with: it made
+    /// the producers there durable before the first name went, and a power loss may have left no older ones that what is left of the
+    /// segments before goes on from (RET-5). Nobody asks for those. The start may have moved on since: of what is behind, nobody has
+    /// synced the producers yet.
+    pub fn unclean_from(&self, segments: &[Arc<Segment>], synced_to: Offset) -> io::Result<Offset> {
+        let asked = self.asked_from(segments);
+        let mut bases = segments.iter().map(|segment| segment.base());
+        let behind = bases.clone().rev().filter(|base| *base > synced_to && Some(*base) <= asked);
+        for base in behind.filter(|base| self.snapshots.contains(base)) {
+            let path = self.folder.file(names::of_offset(base, names::SNAPSHOT));
+            if producer_snapshot::read(&self.folder.disk().read(&path)?).is_ok() {
+                return Ok(base);
+            }
+        }
+        // A log that had no producers there.
+        match bases.find(|base| *base > synced_to && Some(*base) == asked) {
+            Some(begin) if !self.reaches(segments, synced_to)? => Ok(begin),
+            _ => Ok(synced_to),
+        }
+    }
+
+    /// Where the segment begins that the log's start is in: nobody asks for those before, and retention may have taken the names of some.
+    /// A log that was cut may have begun anew before its start.
+    pub fn asked_from(&self, segments: &[Arc<Segment>]) -> Option<Offset> {
         let start = self.known.log_start.max(self.known.dropped_to).filter(|_| !self.known.cut);
-        let bases = segments.iter().map(|segment| segment.base());
-        let base = bases.take_while(|base| Some(*base) <= start).last();
-        let Some(base) = base.filter(|base| *base > synced_to && self.snapshots.contains(base)) else {
-            return Ok(None);
-        };
-        let path = self.folder.file(names::of_offset(base, names::SNAPSHOT));
-        let is_whole = producer_snapshot::read(&self.folder.disk().read(&path)?).is_ok();
-        Ok(is_whole.then_some(base))
+        segments.iter().map(|segment| segment.base()).take_while(|base| Some(*base) <= start).last()
+    }
+
+    /// What is synced up to `offset` is in a file still: only retention gives up the name of one.
+    fn reaches(&self, segments: &[Arc<Segment>], offset: Offset) -> io::Result<bool> {
+        let at = segments.partition_point(|segment| segment.base() <= offset);
+        let Some(holds) = at.checked_sub(1).map(|at| &segments[at]) else { return Ok(true) };
+        let file = holds.file()?;
+        let (mut scan, mut end) = (Scan::headers(&*file, 0, holds.bytes()), holds.base());
+        while let Step::Batch { header, .. } = scan.next_step()? {
+            end = header.last().map_or(end, Offset::next);
+        }
+        Ok(end >= offset || self.gaps_allowed(end.get()))
+    }
+
+    /// Of snapshots that were found behind `synced_to` no checkpoint has said that they are synced.
+    pub fn doubt_snapshots(&mut self, synced_to: Offset) {
+        let kept = self.snapshots.iter().filter(|at| **at > synced_to && !self.unsynced_snapshots.contains(at));
+        self.unsynced_snapshots = kept.chain(&self.unsynced_snapshots).copied().collect();
     }
 
     /// The newest snapshot that can be believed; those that cannot are removed. False when none is left: then nothing is

@@ -33,7 +33,11 @@ pub enum SnapshotError {
 
 /// Writes the snapshot of the producers at `at`. Not synced here.
 pub fn save(folder: &Folder, at: Offset, states: &ProducerStates) -> io::Result<()> {
-    let file = folder.disk().open(&folder.file(names::of_offset(at, names::SNAPSHOT)), OpenMode::Create)?;
+    save_as(folder, &names::of_offset(at, names::SNAPSHOT), states)
+}
+
+pub fn save_as(folder: &Folder, name: &str, states: &ProducerStates) -> io::Result<()> {
+    let file = folder.disk().open(&folder.file(name), OpenMode::Create)?;
     file.set_len(0)?;
     file.write_all_at(&write(states), 0)
 }

@@ -29,7 +29,11 @@ impl Opening<'_> {
         safe: Offset,
     ) -> Result<Offset, LogError> {
         let failed = LogError::io("recover", self.folder.path());
-        self.recover_segments(segments, from, safe).map_err(|error| match error {
+        let recovered = self.recover_segments(segments, from, safe).and_then(|end| {
+            self.settle_snapshots()?;
+            Ok(end)
+        });
+        recovered.map_err(|error| match error {
             Failure::Io(source) => failed(source),
             Failure::Log(error) => error,
         })
@@ -103,7 +107,7 @@ impl Opening<'_> {
 
     /// Only compaction leaves gaps between batches, now or before the topic's policy was changed; elsewhere one is a sign
     /// of bytes that were lost.
-    fn gaps_allowed(&self, at: i64) -> bool {
+    pub(in crate::log) fn gaps_allowed(&self, at: i64) -> bool {
         let cleaned = self.known.cleaned.is_some_and(|cleaned| at < cleaned.get());
         (cleaned || self.is_unknown(at) || self.config.compact) && !self.gaps_are_told(at)
     }
@@ -159,14 +163,10 @@ impl Opening<'_> {
         self.snapshots = kept;
         if !above.is_empty() {
             // Snapshots of what may be cut now: the newest at or below is taken instead.
-            for at in &above {
-                self.remove(&self.folder.file(names::of_offset(*at, names::SNAPSHOT)))?;
-            }
-            // Nor may their names come back once other records stand there.
-            self.tidied = true;
             self.load_newest_snapshot()?;
         }
-        let none_left = self.snapshots.is_empty() && above.is_empty() && !self.known.cut;
+        self.outdated_snapshots = above;
+        let none_left = self.snapshots.is_empty() && self.outdated_snapshots.is_empty() && !self.known.cut;
         if none_left && self.known.recovery_point.is_some() && from > segments[0].base() {
             if self.known.has_snapshots {
                 tracing::warn!(log = %self.folder.path().display(), "the snapshots of its producers are gone: they are made again from all of the log");
@@ -195,9 +195,25 @@ impl Opening<'_> {
         if self.producers.is_empty() || base < self.producers_from || self.snapshots.last() >= Some(&base) {
             return Ok(());
         }
-        producer_snapshot::save(self.folder, base, &self.producers)?;
+        producer_snapshot::save_as(self.folder, &passing(base), &self.producers)?;
         self.snapshots.push(base);
         self.unsynced_snapshots.push(base);
+        Ok(())
+    }
+
+    /// The snapshots made on the way take the place of those that were there. Not before the log is found to be whole: where damage ends
+    /// the walk, they are all that is known of its producers.
+    fn settle_snapshots(&mut self) -> io::Result<()> {
+        let outdated = std::mem::take(&mut self.outdated_snapshots);
+        // Nor may their names come back once other records stand there.
+        self.tidied |= !outdated.is_empty();
+        for at in outdated.iter().filter(|at| !self.unsynced_snapshots.contains(at)) {
+            self.remove(&self.folder.file(names::of_offset(*at, names::SNAPSHOT)))?;
+        }
+        for at in &self.unsynced_snapshots {
+            let (made, place) = (self.folder.file(passing(*at)), names::of_offset(*at, names::SNAPSHOT));
+            self.folder.disk().rename(&made, &self.folder.file(place))?;
+        }
         Ok(())
     }
 
@@ -277,6 +293,10 @@ impl Opening<'_> {
     /// Of the aborted transactions those whose markers are not looked at again: they were synced with the snapshot that the
     /// producers come from. Those behind it come again with their markers.
     fn recover_aborted(&self, segment: &Arc<Segment>) -> io::Result<()> {
+        if segment.base() >= self.producers_from {
+            segment.set_aborted(AbortedIndex::empty());
+            return Ok(());
+        }
         let (entries, _) = segment.confirmed_aborted(self.producers_from)?;
         segment.set_aborted(AbortedIndex::loaded(entries));
         Ok(())
@@ -385,6 +405,11 @@ impl Opening<'_> {
         let before = self.epoch.filter(|_| expected.is_some())?;
         (epoch >= 0 && epoch < before.get()).then_some(BadBatch::Epoch { epoch, before: before.get() })
     }
+}
+
+/// The name of a snapshot until the log is found to be whole.
+fn passing(at: Offset) -> String {
+    format!("{}.tmp", names::of_offset(at, names::SNAPSHOT))
 }
 
 enum Failure {

@@ -21,6 +21,8 @@ pub(in crate::log) struct Lost {
     pub bare: BTreeSet<Offset>,
     /// The producers at the beginning of a segment, as they came out when the one before it was looked through.
     carried: Option<(Offset, ProducerStates)>,
+    /// Transaction indexes in the middle of the log whose records are not there.
+    pub without_records: Vec<Offset>,
     /// Of the segment walked last.
     pub has_markers: bool,
 }

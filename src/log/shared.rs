@@ -1,6 +1,8 @@
 //! What all logs of one directory share: disk, clock, write-ahead log, space left, and whether the directory failed.
 use crate::{
-    log::{Closed, Log, direct_pace::DirectPace, failed_sync, file_cache::FileCache, folder::IndexCache, wal::Wal},
+    log::{
+        Closed, Log, LogDir, direct_pace::DirectPace, failed_sync, file_cache::FileCache, folder::IndexCache, wal::Wal,
+    },
     platform::{Clock, Disk},
     types::TopicId,
 };
@@ -10,7 +12,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
@@ -24,6 +26,8 @@ pub struct Shared {
     pub files: Arc<FileCache>,
     pub indexes: Arc<IndexCache>,
     pub path: PathBuf,
+    /// For logs that have something to be noted at once.
+    pub directory: OnceLock<Weak<LogDir>>,
     pub space: Space,
     /// Room is kept for the next start.
     pub reserved: AtomicBool,
@@ -83,6 +87,7 @@ impl Shared {
             clock,
             wal,
             path,
+            directory: OnceLock::new(),
             // The write-ahead log makes its files ahead of their use.
             space: Space::new(settings.disk_headroom_bytes.saturating_add(settings.wal.file_bytes)),
             reserved: AtomicBool::new(false),

@@ -18,6 +18,7 @@ mod full;
 mod gaps;
 mod held;
 mod last_stop;
+mod left_names;
 mod mixed;
 mod moving;
 mod old_segments;

@@ -46,8 +46,13 @@ impl Log {
     fn batch_boundary(&self, offset: Offset) -> io::Result<Offset> {
         let segment = {
             let segments = self.segments.read();
-            let after = segments.partition_point(|segment| segment.base() <= offset);
-            segments[after.saturating_sub(1)].clone()
+            let before = &segments[..segments.partition_point(|segment| segment.base() <= offset).max(1)];
+            let lost = before.iter().rev().take_while(|segment| segment.is_stand_in());
+            if let Some(lost) = lost.last() {
+                // Nothing is left there that could be cut within.
+                return Ok(lost.base().min(offset));
+            }
+            before[before.len() - 1].clone()
         };
         let found = segment.locate(offset, segment.bytes())?;
         Ok(found.and_then(|found| found.header.base()).map_or(offset, |base| base.min(offset)))

@@ -2,7 +2,7 @@
 use super::core::{Cleanable, CleaningRules, LogView, SegmentView, cleanable};
 use crate::{
     log::{log::Log, log_dir::LogDir, log_dir_error::LogDirError, scan, segment::Segment},
-    types::Offset,
+    types::{Offset, TopicPartition},
 };
 use std::sync::Arc;
 
@@ -103,6 +103,18 @@ impl LogDir {
     /// It may have moved, or been deleted, since somebody found it here.
     pub(in crate::log) fn has_open(&self, log: &Arc<Log>) -> bool {
         self.shared.logs.lock().get(&log.id().key()).is_some_and(|held| Arc::ptr_eq(held, log))
+    }
+
+    /// Notes where the first segment of a log begins, durably.
+    pub(in crate::log) fn note_first(&self, at: &TopicPartition, first: Offset) -> Result<(), LogDirError> {
+        {
+            let mut checkpoints = self.checkpoints.lock();
+            if checkpoints.recovery.get(at).is_none() || checkpoints.starts.get(at) >= Some(first) {
+                return Ok(());
+            }
+            checkpoints.starts.set(at, Some(first));
+        }
+        self.write_checkpoints_now()
     }
 
     fn write_checkpoints_now(&self) -> Result<(), LogDirError> {

@@ -170,7 +170,7 @@ impl Moving {
             let shown = self.log.shown.lock();
             (shown.tail.segment().clone(), shown.tail.bytes(), shown.bounds.end())
         };
-        // A first file that is lost here is lost there, too: the checkpoints tell where the log began.
+        // A file that is lost here is lost there, too: the checkpoints tell where the log began.
         let is_copied = |segment: &Arc<Segment>| segment.base() <= tail.base() && !segment.is_stand_in();
         let segments: Vec<_> = self.log.all_segments().into_iter().filter(is_copied).collect();
         self.drop_replaced(&segments)?;

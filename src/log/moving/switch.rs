@@ -66,6 +66,10 @@ impl Moving {
         }
         self.round(&mut |_| true)?;
         self.copy_indexes(&writer.active)?;
+        // Theirs are all that is left of segments that are lost.
+        for lost in log.all_segments().iter().filter(|segment| segment.is_stand_in()) {
+            self.copy_indexes(lost)?;
+        }
         for at in &writer.snapshots {
             self.copy_small(&names::of_offset(*at, names::SNAPSHOT))?;
         }

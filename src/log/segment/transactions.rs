@@ -30,7 +30,8 @@ pub(in crate::log) fn producers_at(
         }
         from -= 1;
     };
-    for before in &segments[from..at] {
+    // What a lost one had nobody knows.
+    for before in segments[from..at].iter().filter(|before| !before.is_stand_in()) {
         producers = before.aborted_after(producers)?.1;
     }
     Ok(producers)

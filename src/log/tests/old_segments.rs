@@ -96,8 +96,41 @@ fn ret_5_producers_at_the_new_beginning_are_durable_also_where_a_checkpoint_is_a
     assert!(synced.is_some() && synced < renamed, "{name}: {done:?}");
 }
 
+/// Kept by a start, and not noted as synced: as little is known of them as of those that were just written.
+#[test]
+fn ret_5_producers_at_the_new_beginning_are_durable_also_where_a_start_found_them() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = begun(&disk);
+    (0..RECORDS).for_each(|at| _ = append_synced(&log, produced(7, 0, at as i32, 1)));
+    log.advance_high(Offset::new(RECORDS));
+    log.advance_start(Some(Offset::new(RECORDS - 2))).unwrap().wait().unwrap();
+    let left = disk.killed();
+    drop((log, fixture));
+    let fixture = Fixture::open(Arc::new(left.clone()), Path::new(PATH));
+    let log = fixture.directory.open_log(&id(0), Arc::new(config())).unwrap();
+    log.advance_high(Offset::new(RECORDS));
+    let before = left.operations().len();
+    assert!(log.delete_old_segments().unwrap() > 1);
+    let first = log.all_segments()[0].base();
+    let name = names::of_offset(first, names::SNAPSHOT);
+    let done = done_to_logs(&left, before);
+    let synced = done.iter().position(|(kind, path)| *kind == OperationKind::Sync && path.ends_with(&name));
+    let renamed = done.iter().position(|(kind, _)| *kind == OperationKind::Rename);
+    assert!(synced.is_some() && synced < renamed, "{name}: {done:?}");
+}
+
 #[test]
 fn ret_5_a_power_loss_within_retention_leaves_the_producers_of_the_new_beginning() {
+    within_retention(false);
+}
+
+/// Records are deleted while the names that retention gives up are not synced yet.
+#[test]
+fn ret_5_a_power_loss_within_retention_leaves_the_producers_also_where_the_start_has_moved_on() {
+    within_retention(true);
+}
+
+fn within_retention(has_moved_on: bool) {
     let disk = MemoryDisk::new();
     let (fixture, log) = begun(&disk);
     let append = |batch| _ = log.append(batch, LeaderEpoch::ZERO, AppendOrigin::Replication).unwrap();
@@ -111,6 +144,15 @@ fn ret_5_a_power_loss_within_retention_leaves_the_producers_of_the_new_beginning
     wait_synced(&log, end);
     log.advance_high(end);
     log.advance_start(Some(Offset::new(end.get() - 2))).unwrap().wait().unwrap();
+    // Retention is about to leave the log with the segment that holds this.
+    let secured = log.bounds().start();
+    if has_moved_on {
+        (30..40).for_each(|at| append(produced(7, 0, at, 1)));
+        let end = log.bounds().end();
+        wait_synced(&log, end);
+        log.advance_high(end);
+        log.advance_start(Some(Offset::new(end.get() - 2))).unwrap().wait().unwrap();
+    }
     let (producers, start) = (log.producers(), log.bounds().start());
     // The names of the first segments have gone, and of the snapshots that nobody has synced the content is lost.
     let left = disk.killed();
@@ -120,14 +162,15 @@ fn ret_5_a_power_loss_within_retention_leaves_the_producers_of_the_new_beginning
         files.filter_map(|file| names::offset_of(&file.name, suffix)).collect::<Vec<_>>()
     };
     let (bases, snapshots) = (of(names::LOG), of(names::SNAPSHOT));
-    let at = bases.iter().rposition(|base| *base <= start).unwrap();
+    let at = bases.iter().rposition(|base| *base <= secured).unwrap();
+    assert_eq!(bases.get(at + 1).is_some_and(|next| *next <= start), has_moved_on);
     assert!(at > 2 && bases[at - 1].get() > 12 && snapshots[0].get() < 11 && snapshots.contains(&bases[at]));
     for base in &bases[..at - 1] {
         for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::TXN_INDEX] {
             let _ = left.remove_file(&folder.join(names::of_offset(*base, suffix)));
         }
     }
-    for lost in snapshots.iter().filter(|snapshot| **snapshot > snapshots[0] && **snapshot < bases[at]) {
+    for lost in snapshots.iter().filter(|snapshot| **snapshot > snapshots[0] && **snapshot != bases[at]) {
         let path = folder.join(names::of_offset(*lost, names::SNAPSHOT));
         left.open(&path, OpenMode::Write).unwrap().set_len(0).unwrap();
     }
@@ -196,6 +239,35 @@ fn ret_4_a_crash_at_every_step_of_a_round_leaves_every_log_whole_from_its_start(
         }
     }
     assert!(crashes > 200, "{crashes}");
+}
+
+/// Retention is what makes room on a full disk; a kill before the next checkpoint must not have what it took be missed.
+#[test]
+fn ret_4_what_goes_while_the_write_ahead_log_has_no_room_is_not_told_as_damage() {
+    let disk = MemoryDisk::new();
+    let (fixture, logs) = written(&disk);
+    disk.limit_capacity(Some(disk.used_bytes() + (64 << 10)));
+    let is_full = (0..10_000).any(|_| {
+        let moved = logs[0].advance_start(Some(Offset::new(1)));
+        moved.and_then(crate::log::StartMove::wait).is_err()
+    });
+    assert!(is_full);
+    let deleted = delete_of(&logs);
+    assert!(deleted.iter().all(|one| one.as_ref().is_ok_and(|segments| *segments > 1)), "{deleted:?}");
+    let starts: Vec<Offset> = logs.iter().map(|log| log.all_segments()[0].base()).collect();
+    drop((logs, fixture));
+    let chance = SeededChance::new(7);
+    for (at, left) in [disk.killed(), disk.crash(), disk.crash_in_any_order(&chance)].into_iter().enumerate() {
+        left.limit_capacity(None);
+        let fixture = Fixture::open(Arc::new(left.clone()), Path::new(PATH));
+        for (partition, start) in starts.iter().enumerate() {
+            let log = fixture.directory.open_log(&id(partition as i32), Arc::new(config())).unwrap();
+            assert_eq!(log.bounds().start(), *start, "image {at}");
+        }
+        assert_eq!(fixture.directory.damages(), 0, "image {at}");
+        drop(fixture);
+        check(&left, "after a full disk");
+    }
 }
 
 #[test]

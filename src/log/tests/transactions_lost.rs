@@ -1,12 +1,12 @@
 //! Transaction indexes that are lost with the other index files, or cut short: made again from the batches, by a start that
 //! looks no further back than it has to.
 use super::{
-    transactions::{append_in, end, paged},
+    transactions::{append_in, end, paged, producer},
     *,
 };
 use crate::{
-    log::AbortedEntry,
-    platform::{Fault, MemoryDisk, OperationKind, SeededChance},
+    log::{AbortedEntry, ReadError, names},
+    platform::{Disk, Fault, MemoryDisk, OperationKind, SeededChance},
     record::TransactionResult,
 };
 use std::{fs, path::PathBuf};
@@ -225,4 +225,73 @@ fn off_3_a_power_loss_while_a_log_is_cut_takes_nothing_from_the_index_of_what_is
         }
     }
     assert!(images > 200, "{images}");
+}
+
+/// Records of a transaction in one segment, the marker that rolled it back in a later one, whose file is lost.
+#[test]
+fn off_4_what_was_rolled_back_stays_so_where_the_file_with_the_marker_is_lost() {
+    let config = LogConfig { segment_bytes: 300, ..paged() };
+    let path = |base: Offset, suffix| Path::new("/data/t-0").join(names::of_offset(base, suffix));
+    for orderly in [true, false] {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = started(&disk, config.clone());
+        let first = append_in(&log, 7, 0, 0).unwrap().base;
+        (0..4).for_each(|_| _ = append(&log, batch(1, &[7; 60])).unwrap());
+        let marker = end(&log, 7, 1, TransactionResult::Abort).base;
+        (0..6).for_each(|_| _ = append(&log, batch(1, &[7; 60])).unwrap());
+        let bases: Vec<Offset> = log.all_segments().iter().map(|segment| segment.base()).collect();
+        let at = bases.iter().rposition(|base| *base <= marker).unwrap();
+        assert!(at > 1 && at + 2 < bases.len(), "{bases:?}");
+        if orderly {
+            fixture.directory.close().unwrap()
+        } else {
+            fixture.directory.checkpoint().unwrap()
+        }
+        drop((log, fixture));
+        let left = disk.killed();
+        left.remove_file(&path(bases[at], names::LOG)).unwrap();
+        for start in 0..3 {
+            let (fixture, log) = started(&left, config.clone());
+            let read = log.read(first, ReadLimit::Stable, 1, true).unwrap();
+            let told: Vec<_> = read.aborted.iter().map(|one| (one.producer.get(), one.first)).collect();
+            assert_eq!(told, [(7, first)], "orderly {orderly}, start {start}");
+            let lost = log.read(marker, ReadLimit::Stable, 1, true);
+            assert!(matches!(lost, Err(ReadError::Damaged { .. })), "{lost:?}");
+            assert!(log.read(bases[at + 1], ReadLimit::Stable, 1, true).is_ok());
+            assert!(log.offset_for_timestamp(NOW_MS + 1, ReadLimit::High).unwrap().is_none());
+            // A cut behind what is lost, and one within it.
+            match start {
+                0 => {}
+                1 => log.truncate_to(bases[at + 2]).unwrap(),
+                _ => log.truncate_to(bases[at].next()).unwrap(),
+            }
+            assert_eq!(log.bounds().end() == bases[at], start == 2);
+            fixture.directory.checkpoint().unwrap();
+        }
+    }
+}
+
+/// An index that a deletion has left, of records that nobody asks for, or that others have the place of.
+#[test]
+fn log_17_a_transaction_index_without_records_goes_where_none_are_missing() {
+    let config = LogConfig { segment_bytes: 300, ..paged() };
+    let path = |base: Offset| Path::new("/data/t-0").join(names::of_offset(base, names::TXN_INDEX));
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, config.clone());
+    append_in(&log, 7, 0, 0).unwrap();
+    end(&log, 7, 1, TransactionResult::Abort);
+    (0..10).for_each(|_| _ = append(&log, batch(1, &[7; 60])).unwrap());
+    let (bases, end) = (log.all_segments(), log.bounds().end());
+    fixture.directory.close().unwrap();
+    // Within a segment, and behind all.
+    for at in [bases[1].base().next(), end.next()] {
+        let (last, mut bytes) = (at.next(), Vec::new());
+        let entry = AbortedEntry { producer: producer(9), first: Offset::ZERO, last, stable: last.next() };
+        entry.write(&mut bytes);
+        disk.write_atomic(&path(at), &bytes).unwrap();
+    }
+    drop((log, fixture));
+    let (fixture, log) = started(&disk.killed(), config);
+    assert_eq!((log.all_segments().len(), all(&log).len()), (bases.len(), 1));
+    assert_eq!(fixture.directory.damages(), 0);
 }

@@ -1,0 +1,133 @@
+//! Names that retention gave up, and of which a power loss brought some back: what stands from the log's start on is whole, and opened.
+use super::*;
+use crate::{
+    log::{ProducerView, SyncPolicy, names},
+    platform::OpenMode,
+    types::{ProducerEpoch, ProducerId},
+};
+use std::path::PathBuf;
+
+const FOLDER: &str = "/data/t-0";
+
+/// Segments of two batches.
+fn config() -> LogConfig {
+    LogConfig {
+        sync: SyncPolicy::Wal,
+        segment_bytes: 300,
+        index_interval_bytes: 100,
+        retention_ms: None,
+        file_delete_delay_ms: 0,
+        ..LogConfig::default()
+    }
+}
+
+fn append_plain(log: &Log, batches: usize) {
+    (0..batches).for_each(|_| _ = append_synced(log, batch(1, &[7; 60])));
+    log.advance_high(log.bounds().end());
+}
+
+fn of(disk: &MemoryDisk, suffix: &str) -> Vec<Offset> {
+    let files = disk.list(Path::new(FOLDER)).unwrap().into_iter();
+    files.filter_map(|file| names::offset_of(&file.name, suffix)).collect()
+}
+
+fn path(base: Offset, suffix: &str) -> PathBuf {
+    Path::new(FOLDER).join(names::of_offset(base, suffix))
+}
+
+fn remove_segment(disk: &MemoryDisk, base: Offset) {
+    disk.remove_file(&path(base, names::LOG)).unwrap();
+    for suffix in names::INDEXES {
+        let _ = disk.remove_file(&path(base, suffix));
+    }
+}
+
+fn empty(disk: &MemoryDisk, file: &Path) {
+    disk.open(file, OpenMode::Write).unwrap().set_len(0).unwrap();
+}
+
+/// The log is opened, from `start` to `end`, and all of it is read.
+fn is_whole(disk: &MemoryDisk, start: Offset, end: Offset, why: &str) -> (Fixture, Arc<Log>) {
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.try_log(config()).unwrap_or_else(|error| panic!("{why}: {error}"));
+    fixture.directory.finish_recovery().unwrap();
+    assert_eq!((log.bounds().start(), log.bounds().end()), (start, end), "{why}");
+    let found: Vec<i64> = read_all(&log, 1).iter().map(|header| header.base_offset).collect();
+    assert_eq!(found, (start.get()..end.get()).collect::<Vec<_>>(), "{why}");
+    assert_eq!(fixture.directory.damages(), 0, "{why}");
+    (fixture, log)
+}
+
+/// A log without producers, of which retention was to take the first segments: the epochs are lost or not, and one file's name in
+/// the middle has gone alone.
+#[test]
+fn log_18_a_start_with_lost_epochs_begins_where_the_logs_start_is() {
+    for (at, epochs_lost) in [(1, false), (2, false), (1, true), (2, true)] {
+        for behind in [0, 8] {
+            let disk = MemoryDisk::new();
+            let (fixture, log) = started(&disk, config());
+            append_plain(&log, 9 + usize::from(behind == 0) * 8);
+            fixture.directory.checkpoint().unwrap();
+            let noted = log.bounds().end();
+            append_plain(&log, behind);
+            // Into a segment behind the recovery point, or far below it.
+            let start = Offset::new(if behind == 0 { 9 } else { 13 });
+            log.advance_start(Some(start)).unwrap().wait().unwrap();
+            append_plain(&log, behind / 4);
+            let (end, left) = (log.bounds().end(), disk.killed());
+            assert_eq!(start > noted, behind > 0);
+            let bases = of(&left, names::LOG);
+            // Of those below the start; with the second, where the start is behind it, the one that holds the recovery point.
+            let holds_start = bases.iter().rposition(|base| *base <= start).unwrap();
+            let below = &bases[..holds_start];
+            let gone = if at == 1 { below[1] } else { *below.iter().rfind(|base| **base < noted).unwrap() };
+            assert!(below.len() > 3, "{bases:?}");
+            remove_segment(&left, gone);
+            if epochs_lost {
+                empty(&left, &Path::new(FOLDER).join(names::EPOCH_CHECKPOINT));
+            }
+            drop((log, fixture));
+            let why = format!("{behind} behind, without {gone} of {bases:?}, epochs lost: {epochs_lost}");
+            drop(is_whole(&left, start, end, &why));
+            is_whole(&left.killed(), start, end, &format!("{why}, again"));
+        }
+    }
+}
+
+/// What producers and their transactions are known by.
+fn known(log: &Log) -> Vec<(ProducerId, Option<ProducerEpoch>, Option<i32>, Option<Offset>)> {
+    let one = |one: &ProducerView| (one.id, one.epoch, one.last_sequence, one.transaction_start);
+    log.producers().iter().map(one).collect()
+}
+
+#[test]
+fn ret_5_a_start_that_is_refused_takes_no_snapshot_away() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, config());
+    for at in 0..16 {
+        append_synced(&log, produced(7, 0, at, 1));
+    }
+    fixture.directory.checkpoint().unwrap();
+    let producers = known(&log);
+    drop((log, fixture));
+    let left = disk.killed();
+    let (bases, snapshots) = (of(&left, names::LOG), of(&left, names::SNAPSHOT));
+    let content = |disk: &MemoryDisk| {
+        let read = |at: &Offset| disk.read(&path(*at, names::SNAPSHOT)).unwrap();
+        of(disk, names::SNAPSHOT).iter().map(read).collect::<Vec<_>>()
+    };
+    let before = content(&left);
+    assert!(bases.len() > 4 && snapshots.len() > 4);
+    empty(&left, &Path::new(FOLDER).join(names::EPOCH_CHECKPOINT));
+    // Damage below what was synced: two segments are looked at before it is met.
+    let epochs = left.read(&path(bases[2], names::LOG)).unwrap();
+    left.flip_bit(&path(bases[2], names::LOG), 80, 1).unwrap();
+    let fixture = Fixture::open(Arc::new(left.clone()), Path::new("/data"));
+    assert!(fixture.try_log(config()).is_err());
+    drop(fixture);
+    assert_eq!(of(&left, names::SNAPSHOT), snapshots);
+    assert_eq!(content(&left), before);
+    left.open(&path(bases[2], names::LOG), OpenMode::Write).unwrap().write_all_at(&epochs, 0).unwrap();
+    let (_fixture, log) = started(&left, config());
+    assert_eq!(known(&log), producers);
+}
