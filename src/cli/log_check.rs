@@ -78,7 +78,9 @@ fn show(report: &SegmentReport, output: &mut Output) -> Result<(), CliError> {
         output.line(&format!("  {damage}"))?;
     }
     match &report.torn {
-        Some(torn) => output.line(&format!("  never synced, cut by the next start: {torn}")),
+        Some(torn) => output.line(&format!(
+            "  behind the last checkpoint, cut by the next start and written again from the write-ahead log: {torn}"
+        )),
         None => Ok(()),
     }
 }
