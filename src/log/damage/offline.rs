@@ -153,12 +153,16 @@ pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineE
     }
     let whole = beside(".repaired");
     let bytes = copy(disk, source.as_deref(), &pieces, &whole).map_err(OfflineError::io("write", &whole))?;
+    let taken_over = folder.take_over_markers(base, &report.damages)?;
     for suffix in [names::INDEX, names::TIME_INDEX] {
         // They are made again.
         let _ = disk.remove_file(&folder.path.join(names::of_offset(base, suffix)));
     }
     disk.rename(&whole, path).map_err(OfflineError::io("rename", &whole))?;
     disk.sync_dir(&folder.path).map_err(OfflineError::io("sync", &folder.path))?;
+    for index in taken_over {
+        let _ = disk.remove_file(&index);
+    }
     Ok(Some(Repaired { report, kept, bytes, restored }))
 }
 

@@ -108,3 +108,43 @@ fn log_14_without_a_write_ahead_log_or_without_notes_a_repair_keeps_what_is_whol
     let report = repair(&disk, &path).unwrap().unwrap().report;
     assert_eq!((report.batches, report.damages.len(), report.torn.is_some()), (7, 1, true));
 }
+
+#[test]
+fn off_4_a_repair_of_a_lost_file_knows_the_markers_that_stood_in_it() {
+    use super::transactions::{append_in, end};
+    use crate::record::TransactionResult;
+    let disk = MemoryDisk::new();
+    let config = LogConfig { segment_bytes: 900, ..LogConfig::default() };
+    let (fixture, log) = started(&disk, config.clone());
+    // The records, their marker, and what comes behind it: each in a file of its own.
+    append_in(&log, 7, 3, 0).unwrap();
+    append(&log, batch(1, &[0; 700])).unwrap();
+    end(&log, 7, 4, TransactionResult::Abort);
+    append(&log, batch(1, &[1; 700])).unwrap();
+    let last = append(&log, batch(1, &[2; 700])).unwrap().base;
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    let disk = disk.killed();
+    let folder = Path::new("/data/t-0");
+    let names: Vec<String> = disk.list(folder).unwrap().into_iter().map(|file| file.name).collect();
+    let index = names.iter().find(|name| name.ends_with(".txnindex")).unwrap();
+    assert_eq!(index, "00000000000000000002.txnindex");
+    assert_eq!(last, Offset::new(4));
+    let lost = folder.join(index).with_extension("log");
+    disk.remove_file(&lost).unwrap();
+    repair(&disk, &lost).unwrap().unwrap();
+    let is_left = disk.exists(&folder.join(index));
+    assert!(verify(&disk, folder).unwrap().iter().all(|report| report.damages.is_empty()));
+    for _ in 0..2 {
+        let (fixture, log) = started(&disk, config.clone());
+        let read = log.read(Offset::ZERO, ReadLimit::Stable, 1 << 20, true).unwrap();
+        let told: Vec<_> = read.aborted.iter().map(|aborted| (aborted.producer.get(), aborted.first.get())).collect();
+        assert_eq!(told, [(7, 0)]);
+        let (found, refused) = read_around(&log, 1 << 20);
+        let marker = found.iter().find(|header| header.base() == Some(Offset::new(2))).unwrap();
+        assert!(marker.is_control() && refused.is_empty(), "{marker:?}");
+        assert_eq!((marker.producer_id, marker.producer_epoch), (7, 3));
+        fixture.directory.close().unwrap();
+    }
+    assert!(!is_left, "the index of the file that the marker stands in now has it");
+}
