@@ -148,3 +148,21 @@ fn off_4_a_repair_of_a_lost_file_knows_the_markers_that_stood_in_it() {
     }
     assert!(!is_left, "the index of the file that the marker stands in now has it");
 }
+
+#[test]
+fn ret_2_a_repaired_file_without_records_is_as_old_as_the_one_behind_it() {
+    let disk = MemoryDisk::new();
+    let config = LogConfig { segment_bytes: 3 * 130, retention_ms: Some(3_600_000), ..LogConfig::default() };
+    let (fixture, log) = started(&disk, config.clone());
+    (0..BATCHES).for_each(|at| _ = append_synced(&log, batch_at(NOW_MS - at % 2, 1, &[at as u8; 60])));
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    let disk = disk.killed();
+    let lost = Path::new("/data/t-0/00000000000000000000.log");
+    disk.remove_file(lost).unwrap();
+    repair(&disk, lost).unwrap().unwrap();
+    let (fixture, log) = started(&disk, config);
+    assert_eq!(log.delete_old_segments().unwrap(), 0, "the records behind it are young");
+    fixture.clock.advance(std::time::Duration::from_secs(3_700));
+    assert!(log.delete_old_segments().unwrap() > 1);
+}
