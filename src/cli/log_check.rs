@@ -29,7 +29,8 @@ pub struct VerifyArgs {
 Stop the broker first. The whole batches of the file are written anew, with batches without records in the place of those
 that are damaged: their records are lost, unless the file is restored from a copy instead. Where only a batch's length, magic or
 leader epoch is wrong, which are in no checksum, they are put right. The damaged file is kept beside it
-as .log.damaged-0. A file that is gone may be named, too: its records are given up.")]
+as .log.damaged-0. A file that is gone may be named, too: its records are given up. After a kill, what came behind the last
+checkpoint is left to the next start, which writes it again from the write-ahead log.")]
 pub struct RepairArgs {
     /// Damaged .log files
     #[arg(required = true, value_name = "FILE")]
@@ -78,7 +79,9 @@ fn show(report: &SegmentReport, output: &mut Output) -> Result<(), CliError> {
         output.line(&format!("  {damage}"))?;
     }
     match &report.torn {
-        Some(torn) => output.line(&format!("  never synced, cut by the next start: {torn}")),
+        Some(torn) => output.line(&format!(
+            "  behind the last checkpoint, cut by the next start and written again from the write-ahead log: {torn}"
+        )),
         None => Ok(()),
     }
 }

@@ -148,7 +148,8 @@ impl Log {
         Ok(leaving)
     }
 
-    /// Is the first of these segments too old? One whose file is lost is so when the next one is: it was written before.
+    /// Is the first of these segments too old? One whose file is lost, or was made anew without records by a repair, is so when the next
+    /// one is: it was written before.
     fn is_too_old(&self, segments: &[Arc<Segment>], config: &LogConfig, now_ms: i64) -> io::Result<bool> {
         let (Some(retention_ms), Some((segment, later))) = (config.retention_ms, segments.split_first()) else {
             return Ok(false);
@@ -158,6 +159,9 @@ impl Log {
             largest => largest?,
         };
         let largest = largest.map(|largest| largest.timestamp_ms).filter(|at| *at >= 0);
+        if largest.is_none() && segment.bytes() > 0 && !later.is_empty() && !segment.has_records()? {
+            return self.is_too_old(later, config, now_ms);
+        }
         let newest_ms = match largest {
             Some(largest) => Some(largest),
             // Records without times are as old as their file. One that compaction left nothing of must not hold back what

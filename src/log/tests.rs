@@ -26,6 +26,7 @@ mod producers;
 mod put_back;
 mod read;
 mod recovery;
+mod repairs;
 mod starts;
 mod tails;
 mod transactions;

@@ -241,12 +241,21 @@ impl Examining<'_> {
         Ok(self.fitting(&mut Scan::checked(self.file, place, self.end), due)?.is_some())
     }
 
-    /// Whole, and another one behind it, or the end: a record may hold a batch, which nobody has appended here.
+    /// Whole, and another one behind it, or the end: a record may hold a batch, which nobody has appended here. Of the one behind it
+    /// the header is enough where it goes on at the very next offset: that batch may be damaged itself.
     fn goes_on_at(&self, place: u64) -> io::Result<bool> {
         let mut scan = Scan::checked(self.file, place, self.end);
         let due = self.due.unwrap_or(self.expected.base);
         let Some(first) = self.fitting(&mut scan, due)? else { return Ok(false) };
-        Ok(scan.position() == self.end || self.fitting(&mut scan, first.next())?.is_some())
+        let behind = scan.position();
+        if behind == self.end || self.fitting(&mut scan, first.next())?.is_some() {
+            return Ok(true);
+        }
+        let mut head = [0; HEADER_BYTES];
+        let filled =
+            self.file.read_at(&mut head, behind)?.min(usize::try_from(self.end - behind).unwrap_or(usize::MAX));
+        let header = head.get(..filled).and_then(|head| BatchHeader::parse(head).ok());
+        Ok(header.is_some_and(|header| header.base() == Some(first.next())))
     }
 
     /// The last offset of the next batch, if that is whole and may stand behind what was due.

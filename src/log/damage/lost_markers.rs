@@ -13,6 +13,10 @@ use crate::{
     record::BatchHeader,
     types::{Offset, ProducerEpoch, ProducerId},
 };
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// A marker to be written again. What the index does not have of it is as in the producer's batch next to it.
 pub struct LostMarker {
@@ -22,13 +26,54 @@ pub struct LostMarker {
     pub timestamp_ms: i64,
 }
 
+fn is_lost(entry: &AbortedEntry, damages: &[Damage]) -> bool {
+    damages.iter().any(|damage| damage.offsets.contains(&entry.last))
+}
+
 impl Folder<'_> {
     pub fn lost_markers(&self, base: Offset, damages: &[Damage]) -> Result<Vec<LostMarker>, OfflineError> {
-        let index = self.disk.read(&self.path.join(names::of_offset(base, names::TXN_INDEX))).unwrap_or_default();
-        let (entries, _) = aborted::parse(&index).unwrap_or_default();
-        let is_lost = |at: Offset| damages.iter().any(|damage| damage.offsets.contains(&at));
-        let lost = entries.into_iter().filter(|entry| is_lost(entry.last));
-        lost.map(|entry| self.lost_marker(&entry, base, damages)).collect()
+        let mut lost = Vec::new();
+        for path in self.indexes_from(base)? {
+            let index = self.disk.read(&path).unwrap_or_default();
+            let (entries, _) = aborted::parse(&index).unwrap_or_default();
+            lost.extend(entries.into_iter().filter(|entry| is_lost(entry, damages)));
+        }
+        lost.iter().map(|entry| self.lost_marker(entry, base, damages)).collect()
+    }
+
+    /// The transaction indexes of what the segment takes the place of: its own, and those whose records are lost. In their order.
+    fn indexes_from(&self, base: Offset) -> Result<Vec<PathBuf>, OfflineError> {
+        let names = self.disk.list(&self.path).map_err(OfflineError::io("list", &self.path))?;
+        let next = self.bases.iter().copied().find(|other| *other > base);
+        let indexes = names.iter().filter_map(|file| names::offset_of(&file.name, names::TXN_INDEX));
+        let mut indexes: Vec<Offset> = indexes.filter(|at| *at >= base && next.is_none_or(|next| *at < next)).collect();
+        indexes.sort_unstable();
+        Ok(indexes.into_iter().map(|at| self.path.join(names::of_offset(at, names::TXN_INDEX))).collect())
+    }
+
+    /// The segment's own index has all the markers that stand in it now, durable. Answers the others, which nobody needs any more once
+    /// the segment is there. One that is damaged is not added to: it is made again from the batches.
+    pub fn take_over_markers(&self, base: Offset, damages: &[Damage]) -> Result<Vec<PathBuf>, OfflineError> {
+        let own = self.path.join(names::of_offset(base, names::TXN_INDEX));
+        let others: Vec<PathBuf> = self.indexes_from(base)?.into_iter().filter(|path| *path != own).collect();
+        let read = |path: &Path| match self.disk.read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(OfflineError::io("read", path)),
+        };
+        let Some((mut entries, false)) = aborted::parse(&read(&own)?) else { return Ok(Vec::new()) };
+        let had = entries.len();
+        for other in &others {
+            let (more, _) = aborted::parse(&read(other)?).unwrap_or_default();
+            // Those of a repair that was interrupted are there already.
+            let known = entries.last().map(|entry| entry.last);
+            entries.extend(more.into_iter().filter(|entry| Some(entry.last) > known && is_lost(entry, damages)));
+        }
+        if entries.len() > had {
+            let mut bytes = Vec::new();
+            entries.iter().for_each(|entry| entry.write(&mut bytes));
+            self.disk.write_atomic(&own, &bytes).map_err(OfflineError::io("write", &own))?;
+        }
+        Ok(others)
     }
 
     fn lost_marker(&self, entry: &AbortedEntry, base: Offset, damages: &[Damage]) -> Result<LostMarker, OfflineError> {

@@ -17,25 +17,75 @@ pub struct Notes {
     pub begins: Option<Offset>,
     /// The last stop was in order: the write-ahead log has nothing to add.
     pub is_clean: bool,
+    /// There is a write-ahead log, which has what came behind the last checkpoint.
+    pub is_logged: bool,
+    /// No checkpoint knows of the log yet.
+    is_unsaved: bool,
+}
+
+/// One of the files of notes.
+enum NoteFile {
+    Absent,
+    Lost,
+    Read(Noted),
 }
 
 impl Notes {
-    pub fn read(disk: &dyn Disk, directory: &Path, at: &TopicPartition) -> Notes {
-        let noted = |name| disk.read(&directory.join(name)).ok().and_then(|bytes| Noted::read(&bytes).ok());
-        let offset = |noted: &Option<Noted>| noted.as_ref().and_then(|noted| noted.get(at));
-        let starts = noted(names::LOG_STARTS);
-        let was_cleaned = starts.as_ref().is_some_and(|starts| starts.is_marked(at));
-        let recovery = offset(&noted(names::RECOVERY_POINTS));
+    /// `folder` is the partition's.
+    pub fn read(disk: &dyn Disk, directory: &Path, folder: &Path, at: &TopicPartition) -> Notes {
+        let read = |name| NoteFile::read(disk, &directory.join(name));
+        let (starts, points, cleaned) =
+            (read(names::LOG_STARTS), read(names::RECOVERY_POINTS), read(names::CLEANER_OFFSETS));
+        let highs = read(names::HIGH_WATERMARKS);
+        let recovery = points.get(at);
+        let is_logged = disk.list(&directory.join(names::WAL)).is_ok_and(|files| !files.is_empty());
+        // The starts are noted before anything is written, the epochs by a log's first checkpoint. Files that are lost prove nothing.
+        let has_epochs = disk.read(&folder.join(names::EPOCH_CHECKPOINT)).is_ok_and(|bytes| !bytes.is_empty());
+        let is_begun = match &points {
+            NoteFile::Absent => matches!(highs, NoteFile::Absent),
+            NoteFile::Lost => false,
+            NoteFile::Read(_) => true,
+        };
+        let is_silent = [&starts, &points, &highs, &cleaned].into_iter().all(|file| file.is_silent_of(at));
         Notes {
-            cleaned: offset(&noted(names::CLEANER_OFFSETS)).or(recovery.filter(|_| was_cleaned)),
+            cleaned: cleaned.get(at).or(recovery.filter(|_| starts.is_marked(at))),
             recovery,
-            begins: offset(&starts),
+            begins: starts.get(at),
             is_clean: disk.exists(&directory.join(names::CLEAN_SHUTDOWN)),
+            is_logged,
+            is_unsaved: is_begun && is_silent && !has_epochs && matches!(starts, NoteFile::Read(_)),
         }
     }
 
-    /// What stands from here on may never have been synced: then it is no damage that it is torn.
+    /// What stands from here on came behind the last checkpoint: a start cuts what is torn of it, and writes it again from the
+    /// write-ahead log.
     pub fn torn_from(&self) -> Option<Offset> {
-        self.recovery.filter(|_| !self.is_clean)
+        let unsaved = (self.is_unsaved && self.is_logged).then_some(Offset::ZERO);
+        self.recovery.or(unsaved).filter(|_| !self.is_clean)
+    }
+}
+
+impl NoteFile {
+    fn read(disk: &dyn Disk, path: &Path) -> NoteFile {
+        match disk.read(path) {
+            Ok(bytes) => Noted::read(&bytes).map_or(NoteFile::Lost, NoteFile::Read),
+            Err(_) if disk.exists(path) => NoteFile::Lost,
+            Err(_) => NoteFile::Absent,
+        }
+    }
+
+    fn get(&self, at: &TopicPartition) -> Option<Offset> {
+        match self {
+            NoteFile::Read(noted) => noted.get(at),
+            NoteFile::Absent | NoteFile::Lost => None,
+        }
+    }
+
+    fn is_marked(&self, at: &TopicPartition) -> bool {
+        matches!(self, NoteFile::Read(noted) if noted.is_marked(at))
+    }
+
+    fn is_silent_of(&self, at: &TopicPartition) -> bool {
+        !matches!(self, NoteFile::Lost) && self.get(at).is_none()
     }
 }

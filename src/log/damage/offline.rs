@@ -36,7 +36,7 @@ pub enum OfflineError {
     NoSegments { path: PathBuf },
     #[error("a broker uses {}: stop it first", path.display())]
     InUse { path: PathBuf },
-    #[error("{} is a part of the log's end that a crash has torn: the next start cuts it", path.display())]
+    #[error("what is torn of {} came behind the last checkpoint: the next start cuts it, and writes it again from the write-ahead log", path.display())]
     Torn { path: PathBuf },
     #[error("{}: offsets {} to {} are lost, more than a repair takes", path.display(), lost.start, lost.end)]
     TooMany { path: PathBuf, lost: Range<Offset> },
@@ -57,7 +57,7 @@ pub struct SegmentReport {
     pub batches: u64,
     pub records: u64,
     pub damages: Vec<Damage>,
-    /// Behind everything that was synced: no damage, the next start cuts it.
+    /// Behind the last checkpoint, up to the file's end: no damage, the next start cuts it and writes it again from the write-ahead log.
     pub torn: Option<Damage>,
 }
 
@@ -153,12 +153,16 @@ pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineE
     }
     let whole = beside(".repaired");
     let bytes = copy(disk, source.as_deref(), &pieces, &whole).map_err(OfflineError::io("write", &whole))?;
+    let taken_over = folder.take_over_markers(base, &report.damages)?;
     for suffix in [names::INDEX, names::TIME_INDEX] {
         // They are made again.
         let _ = disk.remove_file(&folder.path.join(names::of_offset(base, suffix)));
     }
     disk.rename(&whole, path).map_err(OfflineError::io("rename", &whole))?;
     disk.sync_dir(&folder.path).map_err(OfflineError::io("sync", &folder.path))?;
+    for index in taken_over {
+        let _ = disk.remove_file(&index);
+    }
     Ok(Some(Repaired { report, kept, bytes, restored }))
 }
 
@@ -202,7 +206,9 @@ impl<'a> Folder<'a> {
         let name = absolute.file_name().and_then(|name| name.to_str()).and_then(names::partition_of);
         // Before the files are listed: a broker may be writing more.
         let notes = match (name, absolute.parent()) {
-            (Some((topic, partition)), Some(parent)) => Notes::read(disk, parent, &TopicPartition { topic, partition }),
+            (Some((topic, partition)), Some(parent)) => {
+                Notes::read(disk, parent, path, &TopicPartition { topic, partition })
+            }
             _ => Notes::default(),
         };
         let names = disk.list(path).map_err(OfflineError::io("list", path))?;
@@ -294,7 +300,10 @@ impl<'a> Folder<'a> {
         };
         let found = examine(&*file, 0..bytes, &expected, &mut |_| true).map_err(read)?;
         let mut found = found.unwrap_or_default();
-        let torn = if end.is_none() { self.look_at_end(&*file, bytes, &mut found).map_err(read)? } else { None };
+        if end.is_none() {
+            self.look_at_end(&*file, bytes, &mut found).map_err(read)?;
+        }
+        let torn = self.take_torn(&mut found.damages, bytes, end.is_none());
         Ok(SegmentReport { path, bytes, batches: found.batches, records: found.records, damages: found.damages, torn })
     }
 
@@ -306,11 +315,32 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// No later file says where the last one ends: the notes do. Answers what is only torn.
-    fn look_at_end(&self, file: &dyn DiskFile, bytes: u64, found: &mut Examined) -> io::Result<Option<Damage>> {
+    /// Of the damages those behind the last checkpoint: what a repair put there the start would take for what was written, and leave
+    /// out what the write-ahead log has. One that reaches over the checkpoint is one only up to there.
+    fn take_torn(&self, damages: &mut Vec<Damage>, bytes: u64, is_last: bool) -> Option<Damage> {
+        let from = self.notes.torn_from()?;
+        if !self.notes.is_logged {
+            // Nobody has what stands behind it but the file.
+            return damages.pop_if(|last| is_last && last.offsets.start >= from);
+        }
+        let at = damages.iter().position(|damage| damage.offsets.end > from || damage.offsets.start >= from)?;
+        let end = damages.last().map_or(from, |last| last.offsets.end);
+        let mut rest = damages.drain(at..);
+        let first = rest.next()?;
+        drop(rest);
+        let mut torn = Damage { bytes: first.bytes.start..bytes, offsets: first.offsets.start..end, ..first.clone() };
+        if first.offsets.start < from {
+            (torn.bytes.start, torn.offsets.start) = (first.bytes.end, from);
+            damages.push(Damage { offsets: first.offsets.start..from, ..first });
+        }
+        Some(torn)
+    }
+
+    /// No later file says where the last one ends: the notes do.
+    fn look_at_end(&self, file: &dyn DiskFile, bytes: u64, found: &mut Examined) -> io::Result<()> {
         let is_torn = |last: &Damage| self.notes.torn_from().is_some_and(|from| last.offsets.start >= from);
         if found.damages.last().is_some_and(is_torn) {
-            return Ok(found.damages.pop());
+            return Ok(());
         }
         let synced = self.notes.recovery;
         if let Some(last) = found.damages.last_mut().filter(|last| last.bytes.end == bytes) {
@@ -328,7 +358,7 @@ impl<'a> Folder<'a> {
             let what = "records are missing".to_owned();
             found.damages.push(Damage { bytes: bytes..bytes, offsets: due..synced, what });
         }
-        Ok(None)
+        Ok(())
     }
 
     /// The segment without its damage.
@@ -349,7 +379,9 @@ impl<'a> Folder<'a> {
             let filled = || self.filled(base, damage, &markers);
             made.pieces.push(Piece::New(restored.map_or_else(filled, Ok)?));
         }
-        made.pieces.push(Piece::Kept(from..report.bytes));
+        // Behind a damage that reaches over the last checkpoint the file ends, so that the start goes on there.
+        let is_torn_from_here = report.torn.as_ref().is_some_and(|torn| torn.bytes.start == from);
+        made.pieces.push(Piece::Kept(from..if is_torn_from_here { from } else { report.bytes }));
         Ok(made)
     }
 

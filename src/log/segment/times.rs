@@ -3,6 +3,7 @@ use super::{REBUILT_INTERVAL_BYTES, Segment, unless_damaged};
 use crate::{
     log::{
         names, reindex,
+        scan::{Scan, Step},
         time_index::{self, TimeEntry, TimestampedOffset},
     },
     types::Offset,
@@ -22,6 +23,19 @@ impl Segment {
             (times.largest, times.known) = (largest, true);
         }
         Ok(times.largest.map(|entry| self.absolute(entry)))
+    }
+
+    /// Does any batch have a record? What cannot be read may.
+    pub fn has_records(self: &Arc<Self>) -> io::Result<bool> {
+        let file = self.file()?;
+        let mut scan = Scan::headers(&*file, 0, self.bytes());
+        loop {
+            match scan.next_step()? {
+                Step::End => return Ok(false),
+                Step::Batch { header, .. } if header.record_count == 0 => {}
+                Step::Batch { .. } | Step::Bad { .. } => return Ok(true),
+            }
+        }
     }
 
     /// Where headers begin that the largest timestamp is known from, and nothing else.

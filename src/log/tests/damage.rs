@@ -357,6 +357,31 @@ fn log_14_a_batch_within_a_damaged_record_is_no_batch_of_the_log() {
     assert_eq!((found, report.batches), (vec![(bytes, Offset::new(1)..Offset::new(3))], 3));
 }
 
+#[test]
+fn log_14_a_whole_batch_between_two_damaged_ones_is_read_and_kept() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, LogConfig { segment_bytes: 1 << 20, ..config() });
+    (0..6).for_each(|at| _ = append(&log, batch(1, &[at; 60])).unwrap());
+    let written = read_all(&log, 1);
+    fixture.directory.close().unwrap();
+    drop((log, fixture));
+    let disk = disk.killed();
+    let (path, size) = (files(&disk)[0].0.clone(), written[0].size() as u64);
+    // Of the first nothing tells its length.
+    let damage = |disk: &MemoryDisk| {
+        disk.flip_bit(&path, size + 11, 4).unwrap();
+        disk.flip_bit(&path, 3 * size + 90, 1).unwrap();
+    };
+    let running = disk.killed();
+    let (_fixture, log) = opened(&running);
+    damage(&running);
+    assert_eq!(check(&log, &written, 1 << 20, "between"), [1, 3].into());
+    damage(&disk);
+    let repaired = repair(&disk, &path).unwrap().unwrap();
+    let lost: Vec<_> = repaired.report.damages.iter().map(|damage| damage.offsets.start.get()).collect();
+    assert_eq!((lost, repaired.report.batches, repaired.restored.len()), (vec![1, 3], 4, 1));
+}
+
 /// A partition's directory of its own: names of segments, and batches with two records each.
 fn alone(segments: &[(i64, &[i64])]) -> (MemoryDisk, Vec<PathBuf>) {
     let disk = MemoryDisk::new();
