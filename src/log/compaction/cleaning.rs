@@ -5,6 +5,7 @@ use super::{
         Aborted, AbortedRange, Cleanable, Filter, FilterError, Full, Group, LastRecord, Next, OffsetMap, Ongoing,
         Outcome, Stretches, collect,
     },
+    in_place::InPlace,
     output::{Cleaned, Output},
     reader::{BatchReader, ReadFault},
     undecided::aborted_from,
@@ -13,6 +14,7 @@ use crate::{
     log::{
         aborted::AbortedEntry,
         append::is_disk_full,
+        damage::Damage,
         log::{Log, LogError},
         lookup::DECOMPRESSED_BYTES_MAX,
         segment::{SEGMENT_BYTES_MAX, Segment},
@@ -47,6 +49,8 @@ pub enum CleanError {
     MapTooSmall { log: String, offset: Offset },
     #[error("{log}: a transaction below the last stable offset has no end, compaction stops at {offset}")]
     Undecided { log: String, offset: Offset },
+    #[error("{log}: {damage}")]
+    Damaged { log: String, damage: Damage },
     #[error(transparent)]
     Log(LogError),
 }
@@ -95,6 +99,7 @@ pub struct Cleaning<'a> {
     reader: BatchReader,
     figures: CleanFigures,
     stretches: Stretches,
+    in_place: InPlace,
 }
 
 /// What is known of transactions from one group to the next.
@@ -121,13 +126,17 @@ impl Piece {
 impl<'a> Cleaning<'a> {
     pub fn new(log: &'a Arc<Log>, resources: &'a Resources<'a>) -> Cleaning<'a> {
         let reader = BatchReader::new(resources.buffer_bytes);
-        Cleaning { log, resources, reader, figures: CleanFigures::default(), stretches: Stretches::default() }
+        let in_place = InPlace::new(log.epochs.lock().clone());
+        Cleaning { log, resources, reader, figures: CleanFigures::default(), stretches: Stretches::default(), in_place }
     }
 
     /// Cleans up to the answered offset, which is what the next run begins with.
     pub fn run(mut self, plan: &Cleanable) -> Result<(Offset, CleanFigures), CleanError> {
         let segments = self.log.segments.read().clone();
-        let (map, aborted) = self.collect(&segments, plan)?;
+        let below = segments.partition_point(|segment| segment.base() < plan.end);
+        self.is_undamaged(&segments[..below])?;
+        let (map, aborted) =
+            self.collect(&segments, plan).map_err(|error| self.unless_changed(error, &segments[..below]))?;
         self.figures.keys = map.keys() as u64;
         let end = map.end();
         if end <= plan.first_dirty {
@@ -140,8 +149,10 @@ impl<'a> Cleaning<'a> {
         while first < count {
             let next_of = |at: usize| segments.get(at + 1).map_or(end, |next| next.base());
             let last_of = |at: usize| next_of(at).get() - 1;
-            let (members, cleaned) =
-                self.clean_group(&segments[first..count], &|at| last_of(first + at), &map, &aborted, &mut carried)?;
+            let rest = &segments[first..count];
+            let (members, cleaned) = self
+                .clean_group(rest, &|at| last_of(first + at), &map, &aborted, &mut carried)
+                .map_err(|error| self.unless_changed(error, rest))?;
             let old = &segments[first..first + members];
             first += members;
             let clean_to = (first == count).then_some(end);
@@ -152,6 +163,20 @@ impl<'a> Cleaning<'a> {
             self.figures.segments_after += 1;
         }
         Ok((end, self.figures))
+    }
+
+    /// What is known to be damaged stays as it is: written anew it would count as whole.
+    fn is_undamaged(&self, segments: &[Arc<Segment>]) -> Result<(), CleanError> {
+        let damage_of = |one: &Arc<Segment>| one.health().damage_between(Offset::ZERO, Offset::MAX);
+        match segments.iter().find_map(damage_of) {
+            Some(damage) => Err(CleanError::Damaged { log: self.log.id().to_string(), damage }),
+            None => Ok(()),
+        }
+    }
+
+    /// Where these are no longer the log's segments, another file was read than it seemed.
+    fn unless_changed(&self, error: CleanError, segments: &[Arc<Segment>]) -> CleanError {
+        if error.is_of_log() && !self.log.holds(segments) { CleanError::Aborted } else { error }
     }
 
     /// The last offset of every key of the dirty part, as far as there is memory.
@@ -167,6 +192,7 @@ impl<'a> Cleaning<'a> {
             let file = segment.file_behind().map_err(|source| self.io(source))?;
             let from = if at == first { self.position_of(segment, plan.first_dirty)? } else { 0 };
             self.reader.begin(from, segment.bytes());
+            self.in_place.begin(segment.base(), segments.get(at + 1).map_or(Offset::MAX, |next| next.base()));
             while let Some((position, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
                 if !(self.resources.spend)(chunk.len() as u64) {
                     return Err(CleanError::Aborted);
@@ -174,6 +200,7 @@ impl<'a> Cleaning<'a> {
                 self.figures.read_bytes += chunk.len() as u64;
                 for batch in walk(chunk).flatten() {
                     let header = &batch.header;
+                    self.in_place.take(header).map_err(|fault| bad_batch(self.log, fault))?;
                     if header.is_transactional() && !std::mem::replace(&mut walked, true) {
                         let place = position + batch.position as u64;
                         aborted =
@@ -183,7 +210,7 @@ impl<'a> Cleaning<'a> {
                     let decompressed = DECOMPRESSED_BYTES_MAX;
                     let full = is_open
                         || collect(&mut map, header, batch.bytes, plan.first_dirty, &aborted, decompressed)
-                            .map_err(|fault| CleanError::Batch { log: self.log.id().to_string(), fault })?
+                            .map_err(|fault| bad_batch(self.log, fault))?
                             == Err(Full);
                     if full && map.end() <= plan.first_dirty && !is_open {
                         let offset = header.base().unwrap_or_default();
@@ -247,6 +274,7 @@ impl<'a> Cleaning<'a> {
             if members > 0 && !group.fits(&Next { bytes, staying_bytes, last: last_of(members) }, segment_bytes) {
                 break;
             }
+            self.in_place.begin(segment.base(), Offset::new(last_of(members)).next());
             members += 1;
             if let Err(error) = self.clean_segment(segment, &segments[..members], &mut filter, &mut output) {
                 output.discard();
@@ -290,8 +318,8 @@ impl<'a> Cleaning<'a> {
                     return Err(CleanError::Aborted);
                 }
                 let before = output.bytes();
-                filter_chunk(chunk, filter, output, &mut left, &mut made, &mut pieces)
-                    .map_err(|fault| CleanError::Batch { log: self.log.id().to_string(), fault })?;
+                filter_chunk(chunk, &mut self.in_place, filter, output, &mut left, &mut made, &mut pieces)
+                    .map_err(|fault| bad_batch(self.log, fault))?;
                 // The disk is asked once in a while only, and what is kept back is not for this.
                 if !self.log.shared().space.take_beside(pieces.iter().map(Piece::bytes).sum()) {
                     return Err(CleanError::DiskFull { needed_bytes: staying });
@@ -353,6 +381,10 @@ fn io_fault(log: &Log, source: io::Error) -> CleanError {
     }
 }
 
+fn bad_batch(log: &Log, fault: FilterError) -> CleanError {
+    CleanError::Batch { log: log.id().to_string(), fault }
+}
+
 fn read_fault(log: &Log, fault: ReadFault) -> CleanError {
     match fault {
         ReadFault::Io(source) => io_fault(log, source),
@@ -363,6 +395,7 @@ fn read_fault(log: &Log, fault: ReadFault) -> CleanError {
 /// Judges the batches of a chunk; what stays is told as pieces, in order, and noted in the output's indexes.
 fn filter_chunk(
     chunk: &[u8],
+    in_place: &mut InPlace,
     filter: &mut Filter<'_>,
     output: &mut Output,
     left: &mut u64,
@@ -373,6 +406,7 @@ fn filter_chunk(
     pieces.clear();
     let mut position = output.bytes();
     for batch in walk(chunk).flatten() {
+        in_place.take(&batch.header)?;
         let size = batch.bytes.len();
         *left = left.saturating_sub(size as u64);
         // Whatever is made anew, the rest of its segment still fits behind it as it stands.
