@@ -15,9 +15,12 @@ use crate::{
         aborted::AbortedEntry,
         append::is_disk_full,
         damage::Damage,
+        file_cache::OpenFile,
         log::{Log, LogError},
         lookup::DECOMPRESSED_BYTES_MAX,
+        names,
         segment::{SEGMENT_BYTES_MAX, Segment},
+        shared::Shared,
     },
     record::walk,
     types::Offset,
@@ -27,6 +30,7 @@ use std::{
     collections::BTreeMap,
     io::{self, IoSlice},
     ops::Range,
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -51,6 +55,8 @@ pub enum CleanError {
     Undecided { log: String, offset: Offset },
     #[error("{log}: {damage}")]
     Damaged { log: String, damage: Damage },
+    #[error("{} is missing", path.display())]
+    Missing { path: PathBuf },
     #[error(transparent)]
     Log(LogError),
 }
@@ -100,6 +106,8 @@ pub struct Cleaning<'a> {
     figures: CleanFigures,
     stretches: Stretches,
     in_place: InPlace,
+    /// Of the directory that the log was in before what is open now was opened.
+    home: Arc<Shared>,
 }
 
 /// What is known of transactions from one group to the next.
@@ -127,7 +135,8 @@ impl<'a> Cleaning<'a> {
     pub fn new(log: &'a Arc<Log>, resources: &'a Resources<'a>) -> Cleaning<'a> {
         let reader = BatchReader::new(resources.buffer_bytes);
         let in_place = InPlace::new(log.epochs.lock().clone());
-        Cleaning { log, resources, reader, figures: CleanFigures::default(), stretches: Stretches::default(), in_place }
+        let (figures, stretches, home) = (CleanFigures::default(), Stretches::default(), Arc::clone(&log.shared()));
+        Cleaning { log, resources, reader, figures, stretches, in_place, home }
     }
 
     /// Cleans up to the answered offset, which is what the next run begins with.
@@ -189,11 +198,14 @@ impl<'a> Cleaning<'a> {
             if segment.base() >= plan.end {
                 break;
             }
-            let file = segment.file_behind().map_err(|source| self.io(source))?;
+            self.home = Arc::clone(&self.log.shared());
+            let file = self.open(segment)?;
             let from = if at == first { self.position_of(segment, plan.first_dirty)? } else { 0 };
             self.reader.begin(from, segment.bytes());
             self.in_place.begin(segment.base(), segments.get(at + 1).map_or(Offset::MAX, |next| next.base()));
-            while let Some((position, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
+            while let Some((position, chunk)) =
+                self.reader.next(&file).map_err(|fault| read_fault(self.log, &self.home, fault))?
+            {
                 if !(self.resources.spend)(chunk.len() as u64) {
                     return Err(CleanError::Aborted);
                 }
@@ -203,8 +215,8 @@ impl<'a> Cleaning<'a> {
                     self.in_place.take(header).map_err(|fault| bad_batch(self.log, fault))?;
                     if header.is_transactional() && !std::mem::replace(&mut walked, true) {
                         let place = position + batch.position as u64;
-                        aborted =
-                            aborted_from(self.log, segments, at, place).map_err(|source| io_fault(self.log, source))?;
+                        aborted = aborted_from(self.log, segments, at, place)
+                            .map_err(|source| io_fault(self.log, &self.home, source))?;
                     }
                     let is_open = aborted.first_open().is_some_and(|open| header.last() >= Some(open));
                     let decompressed = DECOMPRESSED_BYTES_MAX;
@@ -262,6 +274,7 @@ impl<'a> Cleaning<'a> {
         filter.ongoing = std::mem::take(&mut carried.ongoing);
         filter.aborted_kept = std::mem::take(&mut carried.aborted);
         let base = segments[0].base();
+        self.home = Arc::clone(&self.log.shared());
         let mut output =
             Output::create(self.log.folder.clone(), base, config.index_interval_bytes, config.segment_index_bytes)
                 .map_err(|source| self.io(source))?;
@@ -309,11 +322,13 @@ impl<'a> Cleaning<'a> {
         if !self.log.shared().space.has_room(staying) {
             return Err(CleanError::DiskFull { needed_bytes: staying });
         }
-        let file = segment.file_behind().map_err(|source| self.io(source))?;
+        let file = self.open(segment)?;
         let (mut made, mut pieces) = (BytesMut::new(), Vec::new());
         for range in wanted {
             self.reader.begin(range.start, range.end);
-            while let Some((_, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
+            while let Some((_, chunk)) =
+                self.reader.next(&file).map_err(|fault| read_fault(self.log, &self.home, fault))?
+            {
                 if !self.log.holds(group) {
                     return Err(CleanError::Aborted);
                 }
@@ -324,7 +339,7 @@ impl<'a> Cleaning<'a> {
                 if !self.log.shared().space.take_beside(pieces.iter().map(Piece::bytes).sum()) {
                     return Err(CleanError::DiskFull { needed_bytes: staying });
                 }
-                write_pieces(chunk, &made, &pieces, output).map_err(|source| io_fault(self.log, source))?;
+                write_pieces(chunk, &made, &pieces, output).map_err(|source| io_fault(self.log, &self.home, source))?;
                 self.figures.read_bytes += chunk.len() as u64;
                 if !(self.resources.spend)(chunk.len() as u64 + output.bytes() - before) {
                     return Err(CleanError::Aborted);
@@ -344,8 +359,17 @@ impl<'a> Cleaning<'a> {
         producers.collect()
     }
 
+    fn open(&self, segment: &Arc<Segment>) -> Result<OpenFile, CleanError> {
+        segment.file_behind().map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound if self.log.is_lost_for_good(segment) => {
+                CleanError::Missing { path: segment.path(names::LOG) }
+            }
+            _ => self.io(source),
+        })
+    }
+
     fn io(&self, source: io::Error) -> CleanError {
-        io_fault(self.log, source)
+        io_fault(self.log, &self.home, source)
     }
 }
 
@@ -366,18 +390,17 @@ fn aborted_still(
     Ok(still)
 }
 
-fn io_fault(log: &Log, source: io::Error) -> CleanError {
+fn io_fault(log: &Log, home: &Shared, source: io::Error) -> CleanError {
     match source.kind() {
         // Deleted by retention or with its topic.
         io::ErrorKind::NotFound => CleanError::Aborted,
+        // It has moved: the error is of the disk that it was on.
+        _ if !log.judge_in(home, &source) => CleanError::Aborted,
         _ if is_disk_full(&source) => {
-            log.shared().space.refresh(0);
+            home.space.refresh(0);
             CleanError::DiskFull { needed_bytes: 0 }
         }
-        _ => {
-            log.shared().judge(&source);
-            CleanError::Log(LogError::io("compact", log.path())(source))
-        }
+        _ => CleanError::Log(LogError::io("compact", log.path())(source)),
     }
 }
 
@@ -385,9 +408,9 @@ fn bad_batch(log: &Log, fault: FilterError) -> CleanError {
     CleanError::Batch { log: log.id().to_string(), fault }
 }
 
-fn read_fault(log: &Log, fault: ReadFault) -> CleanError {
+fn read_fault(log: &Log, home: &Shared, fault: ReadFault) -> CleanError {
     match fault {
-        ReadFault::Io(source) => io_fault(log, source),
+        ReadFault::Io(source) => io_fault(log, home, source),
         fault => CleanError::Read { log: log.id().to_string(), fault },
     }
 }

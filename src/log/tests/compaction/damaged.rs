@@ -56,3 +56,32 @@ fn log_14_what_compaction_wrote_hides_no_damage() {
         }
     }
 }
+
+#[test]
+fn cmp_2_a_log_with_a_lost_file_is_told_and_not_read_again_and_again() {
+    for (at, lost_at_start) in [(0, true), (0, false), (1, false)] {
+        let (disk, ..) = written(true);
+        let lost = |log: Option<&Arc<Log>>| {
+            let mut files = disk.list(Path::new("/data/t-0")).unwrap();
+            files.retain(|file| file.name.ends_with(".log"));
+            assert!(files.len() > 2);
+            disk.remove_file(&Path::new("/data/t-0").join(&files[at].name)).unwrap();
+            log.into_iter().for_each(|log| log.all_segments().iter().for_each(|segment| segment.close_file()));
+        };
+        if lost_at_start {
+            lost(None);
+        }
+        let fixture = directory(Arc::new(disk.clone()), Path::new("/data"));
+        let log = fixture.log(compacted());
+        (0..6).for_each(|_| _ = put(&log, "key1", Some("newer")));
+        seal(&log);
+        if !lost_at_start {
+            lost(Some(&log));
+        }
+        let (cleaner, why) = (cleaner(&fixture), format!("file {at}, before the start: {lost_at_start}"));
+        assert!(cleaner.clean_dirtiest(), "{why}");
+        fixture.clock.advance(DAY);
+        assert!(!cleaner.clean_dirtiest(), "{why}");
+        assert_eq!((cleaner.totals().failures, cleaner.totals().uncleanable), (1, 1), "{why}");
+    }
+}

@@ -37,7 +37,8 @@ fn cmp_11_what_compaction_replaced_is_copied_before_appends_wait() {
     append_synced(&life.log, BatchBuilder::new(NOW_MS).record(Some(b"last"), None).producer(7, 0, 1).build());
     let (before, kept) = (disk.operations().len(), read_all(&life.log, 1));
     moving.finish().unwrap();
-    assert_eq!(written_under_lock(&disk, before), [std::path::PathBuf::new(); 0]);
+    let written = written_under_lock(&disk, before);
+    assert!(written.is_empty(), "{written:?}");
     assert_eq!(read_all(&life.log, 1), kept);
 }
 
@@ -60,4 +61,49 @@ fn cmp_11_a_move_that_is_far_behind_compaction_holds_nothing_up() {
         again += 1;
     }
     assert!(again > 0 && life.log.path() == Path::new("/b/t-0"));
+}
+
+#[test]
+fn log_15_a_file_that_is_there_after_all_is_not_told_as_missing() {
+    let disk = written();
+    let life = Life::begin(&disk);
+    let segment = life.log.all_segments()[1].clone();
+    // Its path was taken before the move gave the directory another name, and opened behind.
+    let gone = FaultEffect::Error(std::io::ErrorKind::NotFound);
+    disk.inject(Fault::once(OperationKind::Open, &segment.path(crate::log::names::LOG).to_string_lossy()).with(gone));
+    assert_eq!(life.log.examine_segment(&segment, &mut go_on).unwrap(), 0);
+    assert_eq!(disk.struck().len(), 1);
+    assert_eq!((segment.health().damage_of(segment.base()), life.directories[0].damages()), (None, 0));
+}
+
+/// The log moves at the first piece, and the disk that it was on fails then.
+fn fails_behind<'a>(disk: &'a MemoryDisk, life: &'a Life) -> impl FnMut(u64) -> bool + 'a {
+    meanwhile(|| {
+        let mut moving = life.moving(0).unwrap();
+        moving.catch_up(&mut go_on).and_then(|()| moving.finish()).unwrap();
+        disk.inject(Fault { times: u64::MAX, ..Fault::once(OperationKind::Read, "/a/") });
+    })
+}
+
+#[test]
+fn ops_2_a_disk_that_a_log_has_left_fails_no_other() {
+    for compacts in [true, false] {
+        let disk = MemoryDisk::new();
+        // A segment takes more than one read.
+        let life = with_keys(&disk, 15, 300_000, 4_000_000);
+        let kept = read_all(&life.log, 1);
+        let fails = std::cell::RefCell::new(fails_behind(&disk, &life));
+        let spend = |bytes| (fails.borrow_mut())(bytes);
+        if compacts {
+            let cleaned = clean_in_test(&life.log, &spend);
+            assert!(matches!(&cleaned, Err(error) if !error.is_of_log()), "{cleaned:?}");
+        } else {
+            let segment = life.log.all_segments()[0].clone();
+            let looked = life.log.examine_segment(&segment, &mut |bytes| spend(bytes));
+            assert!(matches!(looked, Ok(0)), "{looked:?}");
+        }
+        assert!(!disk.struck().is_empty());
+        assert_eq!(life.directories[1].failure(), None, "compacts: {compacts}");
+        assert_eq!(read_all(&life.log, 1), kept);
+    }
 }
