@@ -154,12 +154,19 @@ impl Partition {
             let _placing = self.placing.lock();
             Moving::begin(log, from, to.clone(), progress.clone())?
         };
-        let moved = moving.catch_up(spend).and_then(|()| {
+        let mut take_place = || {
+            moving.catch_up(spend)?;
             let _placing = self.placing.lock();
             moving.finish()?;
             self.directory.store(Some(to.clone()));
             Ok(())
-        });
+        };
+        let moved = loop {
+            match take_place() {
+                Err(MoveError::Behind) => {}
+                moved => break moved,
+            }
+        };
         if moved.is_err() && (progress.is_called_off() || !keeps_copy()) {
             moving.abandon();
         }

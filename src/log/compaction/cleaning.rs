@@ -5,6 +5,7 @@ use super::{
         Aborted, AbortedRange, Cleanable, Filter, FilterError, Full, Group, LastRecord, Next, OffsetMap, Ongoing,
         Outcome, Stretches, collect,
     },
+    in_place::InPlace,
     output::{Cleaned, Output},
     reader::{BatchReader, ReadFault},
     undecided::aborted_from,
@@ -13,9 +14,13 @@ use crate::{
     log::{
         aborted::AbortedEntry,
         append::is_disk_full,
+        damage::Damage,
+        file_cache::OpenFile,
         log::{Log, LogError},
         lookup::DECOMPRESSED_BYTES_MAX,
+        names,
         segment::{SEGMENT_BYTES_MAX, Segment},
+        shared::Shared,
     },
     record::walk,
     types::Offset,
@@ -25,6 +30,7 @@ use std::{
     collections::BTreeMap,
     io::{self, IoSlice},
     ops::Range,
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -47,6 +53,10 @@ pub enum CleanError {
     MapTooSmall { log: String, offset: Offset },
     #[error("{log}: a transaction below the last stable offset has no end, compaction stops at {offset}")]
     Undecided { log: String, offset: Offset },
+    #[error("{log}: {damage}")]
+    Damaged { log: String, damage: Damage },
+    #[error("{} is missing", path.display())]
+    Missing { path: PathBuf },
     #[error(transparent)]
     Log(LogError),
 }
@@ -95,6 +105,9 @@ pub struct Cleaning<'a> {
     reader: BatchReader,
     figures: CleanFigures,
     stretches: Stretches,
+    in_place: InPlace,
+    /// Of the directory that the log was in before what is open now was opened.
+    home: Arc<Shared>,
 }
 
 /// What is known of transactions from one group to the next.
@@ -121,13 +134,18 @@ impl Piece {
 impl<'a> Cleaning<'a> {
     pub fn new(log: &'a Arc<Log>, resources: &'a Resources<'a>) -> Cleaning<'a> {
         let reader = BatchReader::new(resources.buffer_bytes);
-        Cleaning { log, resources, reader, figures: CleanFigures::default(), stretches: Stretches::default() }
+        let in_place = InPlace::new(log.epochs.lock().clone());
+        let (figures, stretches, home) = (CleanFigures::default(), Stretches::default(), Arc::clone(&log.shared()));
+        Cleaning { log, resources, reader, figures, stretches, in_place, home }
     }
 
     /// Cleans up to the answered offset, which is what the next run begins with.
     pub fn run(mut self, plan: &Cleanable) -> Result<(Offset, CleanFigures), CleanError> {
         let segments = self.log.segments.read().clone();
-        let (map, aborted) = self.collect(&segments, plan)?;
+        let below = segments.partition_point(|segment| segment.base() < plan.end);
+        self.is_undamaged(&segments[..below])?;
+        let (map, aborted) =
+            self.collect(&segments, plan).map_err(|error| self.unless_changed(error, &segments[..below]))?;
         self.figures.keys = map.keys() as u64;
         let end = map.end();
         if end <= plan.first_dirty {
@@ -140,8 +158,10 @@ impl<'a> Cleaning<'a> {
         while first < count {
             let next_of = |at: usize| segments.get(at + 1).map_or(end, |next| next.base());
             let last_of = |at: usize| next_of(at).get() - 1;
-            let (members, cleaned) =
-                self.clean_group(&segments[first..count], &|at| last_of(first + at), &map, &aborted, &mut carried)?;
+            let rest = &segments[first..count];
+            let (members, cleaned) = self
+                .clean_group(rest, &|at| last_of(first + at), &map, &aborted, &mut carried)
+                .map_err(|error| self.unless_changed(error, rest))?;
             let old = &segments[first..first + members];
             first += members;
             let clean_to = (first == count).then_some(end);
@@ -154,6 +174,20 @@ impl<'a> Cleaning<'a> {
         Ok((end, self.figures))
     }
 
+    /// What is known to be damaged stays as it is: written anew it would count as whole.
+    fn is_undamaged(&self, segments: &[Arc<Segment>]) -> Result<(), CleanError> {
+        let damage_of = |one: &Arc<Segment>| one.health().damage_between(Offset::ZERO, Offset::MAX);
+        match segments.iter().find_map(damage_of) {
+            Some(damage) => Err(CleanError::Damaged { log: self.log.id().to_string(), damage }),
+            None => Ok(()),
+        }
+    }
+
+    /// Where these are no longer the log's segments, another file was read than it seemed.
+    fn unless_changed(&self, error: CleanError, segments: &[Arc<Segment>]) -> CleanError {
+        if error.is_of_log() && !self.log.holds(segments) { CleanError::Aborted } else { error }
+    }
+
     /// The last offset of every key of the dirty part, as far as there is memory.
     fn collect(&mut self, segments: &[Arc<Segment>], plan: &Cleanable) -> Result<(OffsetMap, Aborted), CleanError> {
         let mut map = OffsetMap::new(self.resources.map_bytes, self.resources.map_load);
@@ -164,26 +198,31 @@ impl<'a> Cleaning<'a> {
             if segment.base() >= plan.end {
                 break;
             }
-            let file = segment.file_behind().map_err(|source| self.io(source))?;
+            self.home = Arc::clone(&self.log.shared());
+            let file = self.open(segment)?;
             let from = if at == first { self.position_of(segment, plan.first_dirty)? } else { 0 };
             self.reader.begin(from, segment.bytes());
-            while let Some((position, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
+            self.in_place.begin(segment.base(), segments.get(at + 1).map_or(Offset::MAX, |next| next.base()));
+            while let Some((position, chunk)) =
+                self.reader.next(&file).map_err(|fault| read_fault(self.log, &self.home, fault))?
+            {
                 if !(self.resources.spend)(chunk.len() as u64) {
                     return Err(CleanError::Aborted);
                 }
                 self.figures.read_bytes += chunk.len() as u64;
                 for batch in walk(chunk).flatten() {
                     let header = &batch.header;
+                    self.in_place.take(header).map_err(|fault| bad_batch(self.log, fault))?;
                     if header.is_transactional() && !std::mem::replace(&mut walked, true) {
                         let place = position + batch.position as u64;
-                        aborted =
-                            aborted_from(self.log, segments, at, place).map_err(|source| io_fault(self.log, source))?;
+                        aborted = aborted_from(self.log, segments, at, place)
+                            .map_err(|source| io_fault(self.log, &self.home, source))?;
                     }
                     let is_open = aborted.first_open().is_some_and(|open| header.last() >= Some(open));
                     let decompressed = DECOMPRESSED_BYTES_MAX;
                     let full = is_open
                         || collect(&mut map, header, batch.bytes, plan.first_dirty, &aborted, decompressed)
-                            .map_err(|fault| CleanError::Batch { log: self.log.id().to_string(), fault })?
+                            .map_err(|fault| bad_batch(self.log, fault))?
                             == Err(Full);
                     if full && map.end() <= plan.first_dirty && !is_open {
                         let offset = header.base().unwrap_or_default();
@@ -235,6 +274,7 @@ impl<'a> Cleaning<'a> {
         filter.ongoing = std::mem::take(&mut carried.ongoing);
         filter.aborted_kept = std::mem::take(&mut carried.aborted);
         let base = segments[0].base();
+        self.home = Arc::clone(&self.log.shared());
         let mut output =
             Output::create(self.log.folder.clone(), base, config.index_interval_bytes, config.segment_index_bytes)
                 .map_err(|source| self.io(source))?;
@@ -247,6 +287,7 @@ impl<'a> Cleaning<'a> {
             if members > 0 && !group.fits(&Next { bytes, staying_bytes, last: last_of(members) }, segment_bytes) {
                 break;
             }
+            self.in_place.begin(segment.base(), Offset::new(last_of(members)).next());
             members += 1;
             if let Err(error) = self.clean_segment(segment, &segments[..members], &mut filter, &mut output) {
                 output.discard();
@@ -281,22 +322,24 @@ impl<'a> Cleaning<'a> {
         if !self.log.shared().space.has_room(staying) {
             return Err(CleanError::DiskFull { needed_bytes: staying });
         }
-        let file = segment.file_behind().map_err(|source| self.io(source))?;
+        let file = self.open(segment)?;
         let (mut made, mut pieces) = (BytesMut::new(), Vec::new());
         for range in wanted {
             self.reader.begin(range.start, range.end);
-            while let Some((_, chunk)) = self.reader.next(&file).map_err(|fault| read_fault(self.log, fault))? {
+            while let Some((_, chunk)) =
+                self.reader.next(&file).map_err(|fault| read_fault(self.log, &self.home, fault))?
+            {
                 if !self.log.holds(group) {
                     return Err(CleanError::Aborted);
                 }
                 let before = output.bytes();
-                filter_chunk(chunk, filter, output, &mut left, &mut made, &mut pieces)
-                    .map_err(|fault| CleanError::Batch { log: self.log.id().to_string(), fault })?;
+                filter_chunk(chunk, &mut self.in_place, filter, output, &mut left, &mut made, &mut pieces)
+                    .map_err(|fault| bad_batch(self.log, fault))?;
                 // The disk is asked once in a while only, and what is kept back is not for this.
                 if !self.log.shared().space.take_beside(pieces.iter().map(Piece::bytes).sum()) {
                     return Err(CleanError::DiskFull { needed_bytes: staying });
                 }
-                write_pieces(chunk, &made, &pieces, output).map_err(|source| io_fault(self.log, source))?;
+                write_pieces(chunk, &made, &pieces, output).map_err(|source| io_fault(self.log, &self.home, source))?;
                 self.figures.read_bytes += chunk.len() as u64;
                 if !(self.resources.spend)(chunk.len() as u64 + output.bytes() - before) {
                     return Err(CleanError::Aborted);
@@ -316,8 +359,17 @@ impl<'a> Cleaning<'a> {
         producers.collect()
     }
 
+    fn open(&self, segment: &Arc<Segment>) -> Result<OpenFile, CleanError> {
+        segment.file_behind().map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound if self.log.is_lost_for_good(segment) => {
+                CleanError::Missing { path: segment.path(names::LOG) }
+            }
+            _ => self.io(source),
+        })
+    }
+
     fn io(&self, source: io::Error) -> CleanError {
-        io_fault(self.log, source)
+        io_fault(self.log, &self.home, source)
     }
 }
 
@@ -338,24 +390,27 @@ fn aborted_still(
     Ok(still)
 }
 
-fn io_fault(log: &Log, source: io::Error) -> CleanError {
+fn io_fault(log: &Log, home: &Shared, source: io::Error) -> CleanError {
     match source.kind() {
         // Deleted by retention or with its topic.
         io::ErrorKind::NotFound => CleanError::Aborted,
+        // It has moved: the error is of the disk that it was on.
+        _ if !log.judge_in(home, &source) => CleanError::Aborted,
         _ if is_disk_full(&source) => {
-            log.shared().space.refresh(0);
+            home.space.refresh(0);
             CleanError::DiskFull { needed_bytes: 0 }
         }
-        _ => {
-            log.shared().judge(&source);
-            CleanError::Log(LogError::io("compact", log.path())(source))
-        }
+        _ => CleanError::Log(LogError::io("compact", log.path())(source)),
     }
 }
 
-fn read_fault(log: &Log, fault: ReadFault) -> CleanError {
+fn bad_batch(log: &Log, fault: FilterError) -> CleanError {
+    CleanError::Batch { log: log.id().to_string(), fault }
+}
+
+fn read_fault(log: &Log, home: &Shared, fault: ReadFault) -> CleanError {
     match fault {
-        ReadFault::Io(source) => io_fault(log, source),
+        ReadFault::Io(source) => io_fault(log, home, source),
         fault => CleanError::Read { log: log.id().to_string(), fault },
     }
 }
@@ -363,6 +418,7 @@ fn read_fault(log: &Log, fault: ReadFault) -> CleanError {
 /// Judges the batches of a chunk; what stays is told as pieces, in order, and noted in the output's indexes.
 fn filter_chunk(
     chunk: &[u8],
+    in_place: &mut InPlace,
     filter: &mut Filter<'_>,
     output: &mut Output,
     left: &mut u64,
@@ -373,6 +429,7 @@ fn filter_chunk(
     pieces.clear();
     let mut position = output.bytes();
     for batch in walk(chunk).flatten() {
+        in_place.take(&batch.header)?;
         let size = batch.bytes.len();
         *left = left.saturating_sub(size as u64);
         // Whatever is made anew, the rest of its segment still fits behind it as it stands.

@@ -2,6 +2,7 @@
 mod cleaner;
 mod cleaning;
 mod core;
+mod in_place;
 mod output;
 mod reader;
 mod replacing;

@@ -177,7 +177,7 @@ impl Cleaned {
             LiveTimeIndex::with_written(self.time_entries, self.largest),
             self.largest,
         );
-        // Written just now, from batches that were looked at.
+        // Written just now, from batches each of which was looked at.
         segment.health().set_whole(0..self.bytes);
         segment
     }

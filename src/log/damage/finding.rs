@@ -1,7 +1,7 @@
 //! A log looks at its segments: what a reader gets is looked at once since the start, a segment with damage as a whole.
 use super::{Damage, Expected, MISSING, examine};
 use crate::{
-    log::{log::Log, names, segment::Segment},
+    log::{log::Log, names, segment::Segment, shared::Shared},
     types::Offset,
 };
 use std::{io, ops::Range, sync::Arc};
@@ -86,19 +86,19 @@ impl Log {
             is_known_aborted: &known,
         };
         let mut unknown_aborts = 0;
+        let shared = Arc::clone(&self.shared());
         let damages = match segment.file_behind().and_then(|file| examine(&*file, 0..bytes, &expected, spend)) {
             Ok(None) => return Ok(0),
             Ok(Some(found)) => {
                 unknown_aborts = found.unknown_aborts;
                 found.damages
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.has(segment) => {
-                vec![Damage { bytes: 0..bytes, offsets: base..end, what: MISSING.into() }]
-            }
-            Err(error) => {
-                self.shared().judge(&error);
-                return Err(error);
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.is_lost_for_good(segment) {
+                true => vec![Damage { bytes: 0..bytes, offsets: base..end, what: MISSING.into() }],
+                false => return Ok(0),
+            },
+            // Not if the log has left that disk.
+            Err(error) => return if self.judge_in(&shared, &error) { Err(error) } else { Ok(0) },
         };
         // Cut, replaced or deleted meanwhile: then it was another file that was looked at.
         if !self.has(segment) || self.extent_of(segment).is_none_or(|(now, _)| now < bytes) {
@@ -123,6 +123,22 @@ impl Log {
         }
         self.shared().count_damages(news.len());
         Ok(news.len())
+    }
+
+    /// The log has this segment, and no file of it. One that was not found may have moved between the look for its path and its opening:
+    /// `has` waits for the end of that.
+    pub(in crate::log) fn is_lost_for_good(&self, segment: &Arc<Segment>) -> bool {
+        self.has(segment) && !segment.is_retired() && segment.is_missing()
+    }
+
+    /// An error of a file that was opened since the log was in the directory `shared`. It says nothing of the one that the log has moved
+    /// to meanwhile; false then, and where the file is of which of the two nobody knows.
+    pub(in crate::log) fn judge_in(&self, shared: &Shared, error: &io::Error) -> bool {
+        let is_there = self.path().starts_with(&shared.path);
+        if is_there {
+            shared.judge(error);
+        }
+        is_there
     }
 
     /// The file is gone that the log began with: its records are quarantined, and who looks at them is told.

@@ -29,6 +29,8 @@ const CHUNK_BYTES: u64 = 1 << 20;
 const REST_BYTES_MAX: u64 = 1 << 20;
 /// A log that is written faster than it is copied takes its place at some time all the same.
 const ROUNDS_MAX: usize = 64;
+/// How often it goes back to copying for what compaction replaces.
+const BEHIND_MAX: u32 = 8;
 
 /// Why a log has not moved. It is served from where it was, unless its directory failed.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +49,9 @@ pub enum MoveError {
     Gone,
     #[error("the move was called off")]
     CalledOff,
+    /// So much was replaced in the log since it was copied that everybody would wait for it: to be copied first.
+    #[error("compaction replaced much of what was copied")]
+    Behind,
     #[error("the log is in {} already", path.display())]
     Here { path: PathBuf },
 }
@@ -115,6 +120,8 @@ pub struct Moving {
     pub(super) future: PathBuf,
     copied: BTreeMap<Offset, Copied>,
     progress: Arc<Progress>,
+    /// How often it was behind at its end.
+    behind: u32,
 }
 
 impl Moving {
@@ -142,7 +149,7 @@ impl Moving {
         }
         let future = to.future_path(log.id());
         *progress.copy.lock() = Some(future.clone());
-        let moving = Moving { log, from, to, future, copied: BTreeMap::new(), progress };
+        let moving = Moving { log, from, to, future, copied: BTreeMap::new(), progress, behind: 0 };
         moving.make().inspect_err(|error| moving.judge(error))?;
         Ok(moving)
     }
@@ -194,6 +201,18 @@ impl Moving {
         }
         self.progress.set_reached(end);
         Ok(total)
+    }
+
+    /// Compaction has put much in place since the last round, which is not for those to wait for who wait for the end of the move. A
+    /// log that is compacted all the time takes its place at some time all the same.
+    pub(super) fn is_behind(&mut self) -> bool {
+        let tail = self.log.shown.lock().tail.segment().base();
+        let is_copied = |one: &Segment| self.copied.get(&one.base()).is_some_and(|copied| copied.id == one.id());
+        let segments = self.log.all_segments();
+        let missing = segments.iter().filter(|one| one.base() < tail && !one.is_stand_in() && !is_copied(one));
+        let is_behind = missing.map(|one| one.bytes()).sum::<u64>() > REST_BYTES_MAX && self.behind < BEHIND_MAX;
+        self.behind += u32::from(is_behind);
+        is_behind
     }
 
     /// What compaction replaced, retention deleted or a cut removed is copied anew, or not at all.

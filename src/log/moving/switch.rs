@@ -18,7 +18,7 @@ use std::{path::Path, sync::Arc};
 
 impl Moving {
     /// Appends wait, the rest is copied, and the log is in its new directory when this returns. On an error before the copy has
-    /// the name nothing has changed.
+    /// the name nothing has changed; with [`MoveError::Behind`] there is more to copy before, which is for `catch_up`.
     pub fn finish(&mut self) -> Result<(), MoveError> {
         self.take_over().inspect_err(|error| self.judge(error))
     }
@@ -32,11 +32,16 @@ impl Moving {
         let (first, second) = if from.path() < to.path() { (&from, &to) } else { (&to, &from) };
         let _one = first.checkpointing.lock();
         let _other = second.checkpointing.lock();
+        // Compaction may have held it until now.
         let _reshaping = log.reshaping.lock();
-        let mut writer = log.writer.lock();
-        if writer.closed.is_some() || from.failure().is_some() || to.failure().is_some() {
-            return Err(MoveError::Gone);
+        self.may_go_on(&log.writer.lock())?;
+        if self.is_behind() {
+            return Err(MoveError::Behind);
         }
+        // From here on nothing is replaced: under the append lock there is the tail alone.
+        self.round(&mut |_| true)?;
+        let mut writer = log.writer.lock();
+        self.may_go_on(&writer)?;
         self.complete(&mut writer)?;
         self.note_in_new(&writer)?;
         let taken = self.take_place(&mut writer);
@@ -51,6 +56,11 @@ impl Moving {
         tracing::info!(log = %log.id(), from = %from.path().display(), to = %to.path().display(), "the log has moved");
         log.committed.committed(end);
         Ok(())
+    }
+
+    fn may_go_on(&self, writer: &Writer) -> Result<(), MoveError> {
+        let is_over = writer.closed.is_some() || self.from.failure().is_some() || self.to.failure().is_some();
+        if is_over { Err(MoveError::Gone) } else { Ok(()) }
     }
 
     /// The copy has all that the log has, and it is synced.

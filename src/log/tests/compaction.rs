@@ -1,6 +1,7 @@
 //! Compaction of whole logs.
 mod changes;
 mod crash;
+mod damaged;
 mod full;
 mod lost;
 mod transactions;

@@ -1,11 +1,13 @@
 //! A log goes to another directory while it is served: nothing is lost, whatever ends the move.
+mod beside;
+
 use super::*;
 use crate::{
     log::{
         Cleaner, CleanerSettings, Closed, LogError, MoveError, Moving, Progress, ReadError, SyncPolicy,
         settle_duplicates,
     },
-    platform::{Fault, FaultEffect, MemoryDisk, OpenMode, OperationKind, SeededChance, SystemClock},
+    platform::{Fault, FaultEffect, MemoryDisk, OpenMode, Operation, OperationKind, SeededChance, SystemClock},
     types::LogBounds,
 };
 

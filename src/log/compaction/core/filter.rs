@@ -24,6 +24,8 @@ pub enum FilterError {
     Write { base: i64, source: io::Error },
     #[error("the batch at offset {base} has an impossible offset")]
     Offset { base: i64 },
+    #[error("the leader epoch {epoch} of the batch at offset {base} is not the one that is noted of it")]
+    Epoch { base: i64, epoch: i32 },
 }
 
 /// What a living producer wrote last (CMP-7).
@@ -99,6 +101,10 @@ impl<'a> Filter<'a> {
         let (Some(first), Some(last)) = (header.base(), header.last()) else {
             return Err(FilterError::Offset { base });
         };
+        if header.crc != BatchHeader::crc_of(bytes) {
+            // Whatever becomes of it: what is dropped may not be what was written, and a new segment must not vouch for damage.
+            return Err(FilterError::Checksum { base });
+        }
         if first >= self.map.end() {
             self.records_kept += header.record_count.max(0) as u64;
             return Ok(Outcome::Kept);
@@ -129,7 +135,7 @@ impl<'a> Filter<'a> {
         let max_timestamp = found.max_timestamp.unwrap_or(header.max_timestamp);
         let kept = Kept { body: set.body(), ranges: &self.ranges, count: found.kept, max_timestamp };
         let horizon_ms = needs_horizon.then(|| self.horizon_ms());
-        self.made(header, bytes, &kept, horizon_ms, room, out)
+        self.made(header, &kept, horizon_ms, room, out)
     }
 
     /// A marker stays until its transaction has no batch left, and then for as long as a tombstone does (CMP-6).
@@ -160,23 +166,18 @@ impl<'a> Filter<'a> {
             count: header.record_count,
             max_timestamp: header.max_timestamp,
         };
-        self.made(header, bytes, &kept, Some(self.horizon_ms()), usize::MAX, out)
+        self.made(header, &kept, Some(self.horizon_ms()), usize::MAX, out)
     }
 
     fn made(
         &self,
         header: &BatchHeader,
-        bytes: &[u8],
         kept: &Kept<'_>,
         horizon_ms: Option<i64>,
         room: usize,
         out: &mut BytesMut,
     ) -> Result<Outcome, FilterError> {
         let base = header.base_offset;
-        if header.crc != BatchHeader::crc_of(bytes) {
-            // A new checksum must not vouch for damage.
-            return Err(FilterError::Checksum { base });
-        }
         let start = out.len();
         let made =
             rewriting::rewrite(header, kept, horizon_ms, out).map_err(|source| FilterError::Write { base, source })?;
