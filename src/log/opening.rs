@@ -13,7 +13,7 @@ use crate::{
         names,
         producer_state::{Completed, ProducerStates},
         reindex::Lost,
-        scan::{self, BadBatch, Scan, Step},
+        scan::{self, BadBatch, Scan},
         segment::Segment,
         time_index::{self, LiveTimeIndex, TimeEntry},
         transactions::Unstable,
@@ -345,12 +345,7 @@ impl<'a> Opening<'a> {
             return Ok(end);
         }
         let file = self.folder.disk().open(&passing(names::LOG), OpenMode::Read)?;
-        let mut scan = Scan::headers(&*file, 0, bytes);
-        let mut end = base.next();
-        while let Step::Batch { header, .. } = scan.next_step()? {
-            end = header.last().map_or(end, Offset::next);
-        }
-        Ok(end)
+        scan::end_of_records(&*file, bytes, base.next())
     }
 
     /// Where the first epoch begins, there the log does: deleted records do not come back (LOG-18). Others may have begun the epochs

@@ -1,14 +1,8 @@
 //! What a log has noted beside its segments of epochs and producers, and whether it can be believed.
 use crate::{
     log::{
-        checkpoint,
-        epoch_cache::EpochCache,
-        names,
-        opening::Opening,
-        producer_snapshot,
-        producer_state::ProducerStates,
-        scan::{Scan, Step},
-        segment::Segment,
+        checkpoint, epoch_cache::EpochCache, names, opening::Opening, producer_snapshot,
+        producer_state::ProducerStates, scan, segment::Segment,
     },
     platform::Entry,
     types::Offset,
@@ -74,11 +68,7 @@ impl Opening<'_> {
     fn reaches(&self, segments: &[Arc<Segment>], offset: Offset) -> io::Result<bool> {
         let at = segments.partition_point(|segment| segment.base() <= offset);
         let Some(holds) = at.checked_sub(1).map(|at| &segments[at]) else { return Ok(true) };
-        let file = holds.file()?;
-        let (mut scan, mut end) = (Scan::headers(&*file, 0, holds.bytes()), holds.base());
-        while let Step::Batch { header, .. } = scan.next_step()? {
-            end = header.last().map_or(end, Offset::next);
-        }
+        let end = scan::end_of_records(&*holds.file()?, holds.bytes(), holds.base())?;
         Ok(end >= offset || self.gaps_allowed(end.get()))
     }
 

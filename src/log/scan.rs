@@ -2,6 +2,7 @@
 use crate::{
     platform::DiskFile,
     record::{BatchHeader, EndTransactionMarker, HEADER_BYTES, HeaderError},
+    types::Offset,
 };
 use std::io;
 
@@ -149,6 +150,15 @@ fn marker_at(file: &dyn DiskFile, position: u64, header: &BatchHeader) -> io::Re
     let mut bytes = vec![0; header.size()];
     let filled = file.read_at(&mut bytes, position)?;
     Ok(bytes.get(..filled).and_then(|batch| EndTransactionMarker::of(header, batch)))
+}
+
+/// Where the whole batches of a segment of `bytes` bytes end, by their headers; `empty` when there is none.
+pub fn end_of_records(file: &dyn DiskFile, bytes: u64, empty: Offset) -> io::Result<Offset> {
+    let (mut scan, mut end) = (Scan::headers(file, 0, bytes), empty);
+    while let Step::Batch { header, .. } = scan.next_step()? {
+        end = header.last().map_or(end, Offset::next);
+    }
+    Ok(end)
 }
 
 /// The header at `position`, by one small read; `None` when there is no batch.

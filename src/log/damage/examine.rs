@@ -204,11 +204,7 @@ impl Examining<'_> {
 
     /// Where the next whole batch begins: behind this one, if its length is right, or wherever one is found.
     fn next_whole(&self, position: u64) -> io::Result<Option<u64>> {
-        let mut head = [0; HEADER_BYTES];
-        let filled = self.file.read_at(&mut head, position)?;
-        if filled == HEADER_BYTES
-            && let Ok(header) = BatchHeader::parse(&head)
-        {
+        if let Some(header) = self.header_at(position)? {
             let behind = position + header.size() as u64;
             if behind == self.end || (behind < self.end && self.is_whole_at(behind)?) {
                 return Ok(Some(behind));
@@ -251,11 +247,17 @@ impl Examining<'_> {
         if behind == self.end || self.fitting(&mut scan, first.next())?.is_some() {
             return Ok(true);
         }
+        Ok(self.header_at(behind)?.is_some_and(|header| header.base() == Some(first.next())))
+    }
+
+    /// The header there, of a batch whose length may be wrong.
+    fn header_at(&self, position: u64) -> io::Result<Option<BatchHeader>> {
         let mut head = [0; HEADER_BYTES];
-        let filled =
-            self.file.read_at(&mut head, behind)?.min(usize::try_from(self.end - behind).unwrap_or(usize::MAX));
-        let header = head.get(..filled).and_then(|head| BatchHeader::parse(head).ok());
-        Ok(header.is_some_and(|header| header.base() == Some(first.next())))
+        let is_there = position + HEADER_BYTES as u64 <= self.end;
+        if !is_there || self.file.read_at(&mut head, position)? < HEADER_BYTES {
+            return Ok(None);
+        }
+        Ok(BatchHeader::parse(&head).ok())
     }
 
     /// The last offset of the next batch, if that is whole and may stand behind what was due.

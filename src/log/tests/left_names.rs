@@ -1,25 +1,13 @@
 //! Names that retention gave up, and of which a power loss brought some back: what stands from the log's start on is whole, and opened.
-use super::*;
+use super::{old_segments::config, *};
 use crate::{
-    log::{ProducerView, SyncPolicy, names},
+    log::{ProducerView, names},
     platform::OpenMode,
     types::{ProducerEpoch, ProducerId},
 };
 use std::path::PathBuf;
 
 const FOLDER: &str = "/data/t-0";
-
-/// Segments of two batches.
-fn config() -> LogConfig {
-    LogConfig {
-        sync: SyncPolicy::Wal,
-        segment_bytes: 300,
-        index_interval_bytes: 100,
-        retention_ms: None,
-        file_delete_delay_ms: 0,
-        ..LogConfig::default()
-    }
-}
 
 fn append_plain(log: &Log, batches: usize) {
     (0..batches).for_each(|_| _ = append_synced(log, batch(1, &[7; 60])));

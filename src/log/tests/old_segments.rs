@@ -12,7 +12,8 @@ const PATH: &str = "/data";
 const LOGS: i32 = 3;
 const RECORDS: i64 = 20;
 
-fn config() -> LogConfig {
+/// Segments of a few batches; what retention takes is gone at once.
+pub fn config() -> LogConfig {
     LogConfig {
         sync: SyncPolicy::Wal,
         segment_bytes: 300,
@@ -87,13 +88,7 @@ fn ret_5_producers_at_the_new_beginning_are_durable_also_where_a_checkpoint_is_a
     log.advance_high(Offset::new(RECORDS));
     fixture.directory.begin_checkpoint_in_test(&log);
     log.update_config(Arc::new(LogConfig { retention_bytes: Some(600), ..config() }));
-    let before = disk.operations().len();
-    assert!(log.delete_old_segments().unwrap() > 1);
-    let name = names::of_offset(log.bounds().start(), names::SNAPSHOT);
-    let done = done_to_logs(&disk, before);
-    let synced = done.iter().position(|(kind, path)| *kind == OperationKind::Sync && path.ends_with(&name));
-    let renamed = done.iter().position(|(kind, _)| *kind == OperationKind::Rename);
-    assert!(synced.is_some() && synced < renamed, "{name}: {done:?}");
+    secures_the_snapshot_first(&disk, &log);
 }
 
 /// Kept by a start, and not noted as synced: as little is known of them as of those that were just written.
@@ -109,11 +104,15 @@ fn ret_5_producers_at_the_new_beginning_are_durable_also_where_a_start_found_the
     let fixture = Fixture::open(Arc::new(left.clone()), Path::new(PATH));
     let log = fixture.directory.open_log(&id(0), Arc::new(config())).unwrap();
     log.advance_high(Offset::new(RECORDS));
-    let before = left.operations().len();
+    secures_the_snapshot_first(&left, &log);
+}
+
+/// Retention syncs the producers at the new beginning before the first name goes.
+fn secures_the_snapshot_first(disk: &MemoryDisk, log: &Log) {
+    let before = disk.operations().len();
     assert!(log.delete_old_segments().unwrap() > 1);
-    let first = log.all_segments()[0].base();
-    let name = names::of_offset(first, names::SNAPSHOT);
-    let done = done_to_logs(&left, before);
+    let name = names::of_offset(log.all_segments()[0].base(), names::SNAPSHOT);
+    let done = done_to_logs(disk, before);
     let synced = done.iter().position(|(kind, path)| *kind == OperationKind::Sync && path.ends_with(&name));
     let renamed = done.iter().position(|(kind, _)| *kind == OperationKind::Rename);
     assert!(synced.is_some() && synced < renamed, "{name}: {done:?}");
