@@ -37,12 +37,18 @@ impl Noted {
         Ok(Noted { offsets, marks, sealed, changed: false })
     }
 
-    /// What another broker did not mark counts as marked.
+    /// What another broker did not mark counts as marked, where anything is said of it.
     pub fn marked_unless_sealed(mut self) -> Noted {
         if !self.sealed {
-            self.marks = self.offsets.keys().cloned().collect();
+            let said = self.offsets.iter().filter(|(_, offset)| **offset > Offset::ZERO);
+            self.marks = said.map(|(at, _)| at.clone()).collect();
         }
         self
+    }
+
+    /// Nothing but its beginning is noted of a partition, and it is marked.
+    pub fn is_begun(&self, at: &TopicPartition) -> bool {
+        self.get(at) == Some(Offset::ZERO) && self.is_marked(at)
     }
 
     pub fn print(&self) -> String {

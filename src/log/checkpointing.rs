@@ -72,7 +72,11 @@ impl LogDir {
         // Asked first: what is replayed from now on is not covered by this checkpoint.
         let may_release = !self.is_pending();
         let covered = self.shared.wal.next_sequence();
-        let mut dirty = std::mem::take(&mut *self.shared.dirty.lock()).into_iter();
+        let dirty = std::mem::take(&mut *self.shared.dirty.lock());
+        if let Err(source) = self.note_begun(&dirty) {
+            return Err(self.put_off(dirty.into_iter().map(Work::of).collect(), "write the checkpoints of", source));
+        }
+        let mut dirty = dirty.into_iter();
         let mut work = Vec::with_capacity(dirty.len());
         while let Some(log) = dirty.next() {
             let mut one = Work::of(log);
@@ -134,7 +138,8 @@ impl LogDir {
             checkpoints.cuts.keep(|done| done > Offset::new(self.shared.wal.released_durably().get() as i64));
             for done in work.iter().filter(|done| is_open(&done.log)) {
                 checkpoints.recovery.set(&done.log.id.topic_partition(), Some(done.end));
-                checkpoints.recovery.mark(&done.log.id.topic_partition(), done.has_snapshots);
+                let has_own_epochs = done.end == Offset::ZERO && done.log.epochs.lock().is_on_file();
+                checkpoints.recovery.mark(&done.log.id.topic_partition(), done.has_snapshots || has_own_epochs);
                 if let Some(cleaned) = done.log.cleaned() {
                     checkpoints.cleaned.set(&done.log.id.topic_partition(), Some(cleaned));
                 }

@@ -29,6 +29,16 @@ impl EpochCache {
         cache
     }
 
+    /// The checkpoint file says nothing that can be believed.
+    pub fn damaged() -> EpochCache {
+        EpochCache { on_file: true, ..EpochCache::default() }
+    }
+
+    /// There is a checkpoint file, whatever it says.
+    pub fn is_on_file(&self) -> bool {
+        self.on_file
+    }
+
     pub fn latest(&self) -> Option<LeaderEpoch> {
         self.entries.last().map(|entry| entry.epoch)
     }

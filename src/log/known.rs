@@ -1,11 +1,12 @@
 //! What is known of a log before its files are looked at: from the directory's checkpoints, and from the write-ahead log.
 use crate::{
     log::{
+        log_dir::Checkpoints,
         names,
         wal::{EntryKind, RecoveredEntry, WalSequence},
     },
     platform::Entry,
-    types::Offset,
+    types::{Offset, TopicPartition},
 };
 
 /// What the directory's checkpoints know of a log.
@@ -28,6 +29,8 @@ pub(in crate::log) struct Known {
     pub high: Option<Offset>,
     /// Where compaction ended last: below, records may be missing between others.
     pub cleaned: Option<Offset>,
+    /// Its first checkpoint has begun, and was not noted.
+    pub begun: bool,
     /// It was compacted once, as far as that may be.
     pub was_cleaned: bool,
     /// The log was cut since the last checkpoint: snapshots of its producers may be gone that there were.
@@ -50,6 +53,36 @@ pub(in crate::log) fn are_left(entries: &mut Vec<RecoveredEntry>) -> bool {
     let dropped = entries.iter().rposition(|entry| entry.head.kind == EntryKind::Drop);
     entries.drain(..dropped.map_or(0, |at| at + 1));
     !entries.is_empty()
+}
+
+impl Checkpoints {
+    /// What the checkpoints say of a log. `undisturbed`: as in `Known`.
+    pub fn known(&self, at: &TopicPartition, undisturbed: bool) -> Known {
+        let log_start = self.starts.get(at);
+        let begun = self.recovery_sealed && self.recovery.is_begun(at);
+        // To say that it has begun is no checkpoint.
+        let recovery_point = self.recovery.get(at).filter(|_| !begun || log_start.is_some());
+        Known {
+            clean: false,
+            undisturbed,
+            recovery_point,
+            has_snapshots: !begun && self.recovery.is_marked(at),
+            log_start,
+            begins: log_start,
+            start_lost: self.starts_lost,
+            high: self.highs.get(at),
+            cleaned: self.cleaned.get(at),
+            begun,
+            was_cleaned: self.starts.is_marked(at),
+            // With the starts those of how far it is synced may have been lost, and written anew by a start that was killed then.
+            notes_lost: (self.recovery_lost || self.starts_lost) && self.recovery.get(at).is_none(),
+            gaps_told_from: recovery_point.filter(|_| self.recovery_sealed),
+            cut: false,
+            unsaved_from: None,
+            dropped_to: None,
+            foreign_from: None,
+        }
+    }
 }
 
 impl Known {
@@ -83,14 +116,15 @@ impl Known {
     }
 
     /// Where the write-ahead log has nothing of it. Where the notes know of no record either, it is a new log, nothing of which was
-    /// ever durable; or one that was moved here, or put back, by hand: that one has the epochs that a checkpoint has left. An orderly
+    /// ever durable; or one that was moved here, or put back, by hand: that one has the epochs that a checkpoint has left, and no note
+    /// that its first checkpoint was about to leave them. An orderly
     /// stop leaves nothing behind the recovery point: what is there is another log's, and so are the notes.
     pub fn take_files(&mut self, files: &[Entry]) {
         let has_epochs = files.iter().any(|file| file.name == names::EPOCH_CHECKPOINT && file.len > 0);
         let noted = self.recovery_point.unwrap_or_default();
         let begins_behind = |file: &Entry| names::offset_of(&file.name, names::LOG) > Some(noted);
         let is_another = self.clean && files.iter().any(begins_behind);
-        if (noted == Offset::ZERO && has_epochs) || self.is_noted_elsewhere() || is_another {
+        if (noted == Offset::ZERO && has_epochs && !self.begun) || self.is_noted_elsewhere() || is_another {
             self.gaps_told_from = None;
             self.notes_lost = true;
         } else if self.clean {

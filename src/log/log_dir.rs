@@ -5,8 +5,7 @@ use crate::{
         checkpoint::Noted,
         failed_sync,
         folder::Folder,
-        known::{self, Known},
-        last_stop,
+        known, last_stop,
         log::{Log, LogError, LogId},
         log_dir_error::LogDirError,
         lost_notes, names,
@@ -35,7 +34,8 @@ use std::{
 /// What the five checkpoint files say, and what they should say next.
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
-    /// Logs that have snapshots of their producers are marked.
+    /// Logs that have snapshots of their producers are marked; and those of which nothing is synced yet, once they have epochs of their
+    /// own (see `first_checkpoint`).
     pub recovery: Noted,
     /// At the start of this process it was as this broker writes it, not as Kafka does.
     pub recovery_sealed: bool,
@@ -273,7 +273,9 @@ impl LogDir {
         let folder = Folder::new(path.clone(), self.shared.files.clone(), self.shared.indexes.clone());
         let as_it_is = self.takes_as_it_is(id, listing.as_deref().unwrap_or_default(), pending.is_some())?;
         let pending = pending.filter(|_| !as_it_is);
-        let mut known = self.known(id, listing.is_some() && pending.is_none() && !as_it_is);
+        let undisturbed = listing.is_some() && pending.is_none() && !as_it_is;
+        let mut known = self.checkpoints.lock().known(&id.topic_partition(), undisturbed);
+        known.clean = self.clean && undisturbed;
         known.notes_lost |= as_it_is;
         known.take_policy(config.compact);
         let cuts_done = self.checkpoints.lock().cuts.get(&id.topic_partition());
@@ -308,32 +310,6 @@ impl LogDir {
             log.close_marks(Closed::StorageFailed);
         }
         Ok(self.shared.logs.lock().entry(id.key()).or_insert(log).clone())
-    }
-
-    /// What the checkpoints say of a log.
-    fn known(&self, id: &LogId, undisturbed: bool) -> Known {
-        let at = id.topic_partition();
-        let checkpoints = self.checkpoints.lock();
-        Known {
-            clean: self.clean && undisturbed,
-            undisturbed,
-            recovery_point: checkpoints.recovery.get(&at),
-            has_snapshots: checkpoints.recovery.is_marked(&at),
-            log_start: checkpoints.starts.get(&at),
-            begins: checkpoints.starts.get(&at),
-            start_lost: checkpoints.starts_lost,
-            high: checkpoints.highs.get(&at),
-            cleaned: checkpoints.cleaned.get(&at),
-            was_cleaned: checkpoints.starts.is_marked(&at),
-            // With the starts those of how far it is synced may have been lost, and written anew by a start that was killed then.
-            notes_lost: (checkpoints.recovery_lost || checkpoints.starts_lost)
-                && checkpoints.recovery.get(&at).is_none(),
-            gaps_told_from: checkpoints.recovery.get(&at).filter(|_| checkpoints.recovery_sealed),
-            cut: false,
-            unsaved_from: None,
-            dropped_to: None,
-            foreign_from: None,
-        }
     }
 
     pub(in crate::log) fn forget(&self, at: TopicPartition) {

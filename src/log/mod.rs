@@ -12,6 +12,7 @@ mod direct_pace;
 mod epoch_cache;
 mod failed_sync;
 mod file_cache;
+mod first_checkpoint;
 mod folder;
 mod following;
 mod hints;

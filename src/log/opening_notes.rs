@@ -20,6 +20,7 @@ impl Opening<'_> {
                 Ok(epochs) => self.noted_epochs = EpochCache::loaded(epochs),
                 Err(error) => {
                     tracing::warn!(log = %self.folder.path().display(), "the epoch checkpoint is damaged and is made again from the batches: {error}");
+                    self.noted_epochs = EpochCache::damaged();
                     lost = true;
                 }
             }

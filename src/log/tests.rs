@@ -11,6 +11,7 @@ mod damaged_times;
 mod direct;
 mod failed_sync;
 mod fault_sites;
+mod first_checkpoint;
 mod flips;
 mod flips_of_notes;
 mod following;

@@ -1,0 +1,113 @@
+//! A power loss during a log's first checkpoint leaves its epochs, and no record that is synced: it is no log that was moved here.
+use super::*;
+use crate::{
+    log::{checkpoint::Noted, log_dir::Checkpoints, names},
+    platform::{Entry, OpenMode},
+    types::TopicPartition,
+};
+
+const EPOCHS: &str = "/data/t-0/leader-epoch-checkpoint";
+
+fn at() -> TopicPartition {
+    id(0).topic_partition()
+}
+
+/// As a start would read them.
+fn recovery_points(disk: &MemoryDisk) -> Noted {
+    let bytes = disk.read(&Path::new("/data").join(names::RECOVERY_POINTS));
+    bytes.map_or_else(|_| Noted::absent(), |bytes| Noted::read(&bytes).unwrap())
+}
+
+fn has_epochs(disk: &MemoryDisk) -> bool {
+    disk.read(Path::new(EPOCHS)).is_ok_and(|bytes| !bytes.is_empty())
+}
+
+#[test]
+fn log_13_epochs_are_noted_as_the_logs_own_before_they_are_there() {
+    // The first one notes that the log is there; it may come before or after the records.
+    for empty_first in [true, false] {
+        let mut seen = 0;
+        for changes in 1.. {
+            let disk = MemoryDisk::new();
+            let (fixture, log) = started(&disk, LogConfig::default());
+            if empty_first {
+                fixture.directory.checkpoint().unwrap();
+                assert!(!recovery_points(&disk).is_begun(&at()), "there are no epochs yet");
+            }
+            (0..3).for_each(|sequence| _ = append_synced(&log, produced(7, 0, sequence, 1)));
+            disk.power_off_after(changes);
+            let done = fixture.directory.checkpoint().is_ok();
+            if has_epochs(&disk.killed()) {
+                seen += 1;
+                let points = recovery_points(&disk.crash());
+                let is_told = points.is_begun(&at()) || points.get(&at()) > Some(Offset::ZERO);
+                assert!(is_told, "empty first {empty_first}, {changes} changes");
+            }
+            if done {
+                assert_eq!(recovery_points(&disk.killed()).get(&at()), Some(Offset::new(3)));
+                break;
+            }
+        }
+        assert!(seen > 1, "empty first {empty_first}");
+    }
+}
+
+#[test]
+fn log_13_the_epochs_of_a_log_that_was_cut_to_nothing_are_its_own() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, LogConfig::default());
+    append_synced(&log, produced(7, 0, 0, 3));
+    fixture.directory.checkpoint().unwrap();
+    log.truncate_to(Offset::ZERO).unwrap();
+    fixture.directory.checkpoint().unwrap();
+    assert!(has_epochs(&disk.killed()) && recovery_points(&disk.killed()).is_begun(&at()));
+}
+
+#[test]
+fn log_13_a_log_that_was_moved_here_with_its_epochs_is_not_taken_for_begun_here() {
+    for epochs in [&b"0\n1\n0 0\n"[..], b"not legible"] {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = started(&disk, LogConfig::default());
+        append_synced(&log, produced(7, 0, 0, 3));
+        fixture.directory.close().unwrap();
+        let other = Fixture::open(Arc::new(disk.clone()), Path::new("/other"));
+        other.directory.close().unwrap();
+        disk.rename(Path::new("/data/t-0"), Path::new("/other/t-0")).unwrap();
+        let file = disk.open(Path::new("/other/t-0/leader-epoch-checkpoint"), OpenMode::Write).unwrap();
+        file.set_len(0).unwrap();
+        file.write_all_at(epochs, 0).unwrap();
+        for changes in 1.. {
+            let left = disk.killed();
+            let other = Fixture::open(Arc::new(left.clone()), Path::new("/other"));
+            let log = other.log(LogConfig::default());
+            left.power_off_after(changes);
+            let done = other.directory.checkpoint().is_ok();
+            drop((other, log));
+            let points = left.killed().read(&Path::new("/other").join(names::RECOVERY_POINTS)).unwrap_or_default();
+            assert!(!Noted::read(&points).is_ok_and(|points| points.is_begun(&at())), "{changes} changes");
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn log_13_what_a_first_checkpoint_left_is_asked_for_its_gaps() {
+    let epochs = [Entry { name: names::EPOCH_CHECKPOINT.to_owned(), len: 8, is_dir: false }];
+    let known = |marked: bool, log_start: Option<Offset>| {
+        let mut checkpoints = Checkpoints { recovery_sealed: true, ..Checkpoints::default() };
+        checkpoints.recovery.set(&at(), Some(Offset::ZERO));
+        checkpoints.recovery.mark(&at(), marked);
+        checkpoints.starts.set(&at(), log_start);
+        let mut known = checkpoints.known(&at(), true);
+        assert!(!known.has_snapshots);
+        known.take_files(&epochs);
+        (known.recovery_point, known.notes_lost, known.gaps_told_from)
+    };
+    let zero = Some(Offset::ZERO);
+    assert_eq!(known(true, None), (None, false, zero));
+    assert_eq!(known(true, zero), (zero, false, zero));
+    // Put back where a new log was made in its place.
+    assert_eq!(known(false, zero), (zero, true, None));
+}
