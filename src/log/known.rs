@@ -40,7 +40,7 @@ pub(in crate::log) struct Known {
     /// All from here on was written by this broker since it noted how far the log is synced: the write-ahead log tells of each
     /// gap. `None` also where the notes were lost: then nobody knows how far the log is compacted.
     pub gaps_told_from: Option<Offset>,
-    /// No checkpoint was ever taken of the log: the write-ahead log has all of it, from here on.
+    /// No checkpoint was ever taken of the log: the write-ahead log has all of it that was ever durable, from here on.
     pub unsaved_from: Option<Offset>,
     /// Where the write-ahead log has the log's start move to: below, nothing is asked for.
     pub dropped_to: Option<Offset>,
@@ -99,7 +99,7 @@ impl Known {
     pub fn take_entries(&mut self, entries: &[RecoveredEntry], cuts_done: WalSequence) {
         let mut appended = entries.iter().filter(|entry| matches!(entry.head.kind, EntryKind::Append | EntryKind::Gap));
         let first = appended.next().map(|first| first.head.offset);
-        if (self.recovery_point, self.high, self.log_start) == (None, None, None) {
+        if self.is_silent() {
             self.unsaved_from = first;
             self.gaps_told_from = first;
         }
@@ -132,6 +132,9 @@ impl Known {
             self.foreign_from = Some(noted);
         } else if noted == Offset::ZERO && !self.notes_lost {
             self.gaps_told_from = Some(Offset::ZERO);
+            if self.is_silent() {
+                self.unsaved_from = Some(Offset::ZERO);
+            }
         }
     }
 
@@ -139,6 +142,11 @@ impl Known {
     /// come to this log: one that does notes this of it, too, whatever else it notes.
     fn is_noted_elsewhere(&self) -> bool {
         self.recovery_point.is_none() && (self.high, self.log_start, self.cleaned) != (None, None, None)
+    }
+
+    /// No checkpoint was ever noted.
+    fn is_silent(&self) -> bool {
+        (self.recovery_point, self.high, self.log_start) == (None, None, None)
     }
 
     fn take_entry(&mut self, kind: EntryKind, offset: Offset, done: bool) {

@@ -203,7 +203,8 @@ impl<'a> Opening<'a> {
     /// there are later ones, unless the log's start has moved there.
     fn first_base(&self, segments: &[Arc<Segment>]) -> Option<Offset> {
         let is_dropped = |base| self.known.dropped_to.is_some_and(|to| to >= base);
-        let is_behind_lost = |base| self.known.unsaved_from.is_some_and(|from| from < base) && !is_dropped(base);
+        let is_behind = |base| self.known.unsaved_from.is_some_and(|from| from < base) && !is_dropped(base);
+        let is_behind_lost = |base| is_behind(base) && self.is_made_here();
         segments.first().map(|first| first.base()).filter(|base| !is_behind_lost(*base))
     }
 

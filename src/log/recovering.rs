@@ -86,6 +86,10 @@ impl Opening<'_> {
             if keep > at {
                 segment.cut(position)?;
             }
+            if keep < segments.len() && segments[keep - 1].base() == end {
+                // An empty one, whose name alone tells where the log goes on: it is there before those go that tell it, too.
+                self.folder.disk().sync_dir(&self.folder.path())?;
+            }
             for later in segments.drain(keep..) {
                 self.remove_segment(&later)?;
             }

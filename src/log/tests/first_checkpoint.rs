@@ -111,3 +111,20 @@ fn log_13_what_a_first_checkpoint_left_is_asked_for_its_gaps() {
     // Put back where a new log was made in its place.
     assert_eq!(known(false, zero), (zero, true, None));
 }
+
+/// Nothing of it was ever durable, and of its names that of the first segment did not get through: it begins anew.
+#[test]
+fn log_13_segments_behind_a_first_one_that_is_missing_are_not_the_log() {
+    let disk = MemoryDisk::new();
+    let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
+    fixture.directory.finish_recovery().unwrap();
+    let log = fixture.log(LogConfig::default());
+    let disk = disk.killed();
+    drop((fixture, log));
+    disk.rename(Path::new("/data/t-0/00000000000000000000.log"), Path::new("/data/t-0/00000000000000000005.log"))
+        .unwrap();
+    let (_, log) = started(&disk, LogConfig::default());
+    assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::ZERO, Offset::ZERO));
+    let files = disk.list(Path::new("/data/t-0")).unwrap();
+    assert!(!files.iter().any(|file| file.name == "00000000000000000005.log"));
+}

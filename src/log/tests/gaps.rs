@@ -69,6 +69,38 @@ fn log_5_the_power_may_go_while_a_cut_in_a_gap_is_noted() {
 }
 
 #[test]
+fn log_5_a_start_after_a_cut_to_a_gap_leaves_the_name_where_the_log_goes_on() {
+    let before = MemoryDisk::new();
+    let (fixture, log) = open(&before, false);
+    follow_synced(&log, &[(684, 0, 1), (1_000, 0, 1)]);
+    fixture.directory.close().unwrap();
+    for first in 1.. {
+        let disk = before.killed();
+        let (_fixture, log) = open(&disk, false);
+        log.truncate_to(Offset::new(64)).unwrap();
+        follow_synced(&log, &[(64, 1, 3)]);
+        disk.power_off_after(first);
+        let cut = log.truncate_to(Offset::new(40)).is_ok();
+        for second in 1.. {
+            let once = disk.killed();
+            let cut_short = start_until(&once, false, second);
+            let chance = SeededChance::new(first * 1_000 + second);
+            for _ in 0..3 {
+                let left = standing(&open(&once.crash_in_any_order(&chance), false).1);
+                let is_right = left.is_empty() || (!cut && left == [(64, 1, 66)]);
+                assert!(is_right, "cut short after {first}, then after {second}: {left:?}");
+            }
+            if !cut_short {
+                break;
+            }
+        }
+        if cut {
+            break;
+        }
+    }
+}
+
+#[test]
 fn log_5_a_cut_is_done_again_where_the_logs_start_was_moved_behind_it() {
     let disk = MemoryDisk::new();
     let (fixture, log) = open(&disk, false);
