@@ -63,9 +63,9 @@ differences: ## Ask both brokers the same of every API at every version and repo
 crash: build ## Kill the broker at 200 random moments under load (ROUNDS=1000): nothing acknowledged may be lost; then fill a small disk
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_KILL_ROUNDS=$(ROUNDS) $(CARGO) test --locked -p protocol-tests --test kill --test kill_groups --test kill_transactions --test transaction_compaction -- --nocapture --test-threads 1 $(ARGS)
 	OTTLA_BIN=$(CURDIR)/target/release/ottla OTTLA_FULL_DISK_CYCLES=20 $(CARGO) test --locked -p protocol-tests --test full_disk -- --nocapture
-	OTTLA_CRASH_POINTS=20000 $(CARGO) test --locked --lib -- --nocapture log_13_every_moment log_14_each_bit_of_the_notes
-	OTTLA_CRASH_POINTS=2000 $(CARGO) test --locked --lib -- --nocapture every_moment_of_the_coordinators
-	OTTLA_FAULT_SITES=100000 $(CARGO) test --locked --lib every_operation_can_fail -- --nocapture
+	OTTLA_CRASH_POINTS=20000 $(CARGO) test --locked --profile crash -p ottla --lib -- --nocapture log_13_every_moment log_14_each_bit_of_the_notes
+	OTTLA_CRASH_POINTS=2000 $(CARGO) test --locked --profile crash -p ottla --lib -- --nocapture every_moment_of_the_coordinators
+	OTTLA_FAULT_SITES=100000 $(CARGO) test --locked --profile crash -p ottla --lib every_operation_can_fail -- --nocapture
 
 mutants: ## Build the broker with faults on purpose and prove that the checker finds each (ROUNDS=20 kills a run)
 	ROUNDS=$(if $(filter file,$(origin ROUNDS)),20,$(ROUNDS)) protocol-tests/mutants.sh $(ARGS)

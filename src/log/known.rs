@@ -172,6 +172,13 @@ impl Known {
         }
     }
 
+    /// Nothing below is asked for any more, and all that is has an entry in the write-ahead log: the log's start was moved to its recovery
+    /// point, or behind it.
+    pub fn logged_from(&self) -> Option<Offset> {
+        let is_left = |synced: &Offset| self.dropped_to >= Some(*synced) && !self.cut && !self.notes_lost;
+        self.recovery_point.filter(is_left)
+    }
+
     /// Everything below was synced and is still asked for: less is damage (LOG-14). After a cut that is done again by every start
     /// until it is noted, all files may be gone, where the log's start was moved to the cut or behind it later.
     pub fn safe(&self, unclean_from: Offset) -> Offset {

@@ -130,6 +130,9 @@ impl<'a> Opening<'a> {
     /// From the directory's listing.
     pub fn load(mut self, listing: &[Entry]) -> Result<Loaded, LogError> {
         let mut segments = self.segments_of(listing).map_err(self.io("tidy"))?;
+        if let Some(from) = self.lost_behind(&segments).map_err(self.io("read"))? {
+            return self.begin_logged(from, &segments, listing);
+        }
         let Some(first_base) = self.first_base(&segments) else {
             return self.without_first(&segments, listing);
         };
@@ -232,6 +235,19 @@ impl<'a> Opening<'a> {
         self.folder.disk().sync_dir(&self.folder.path()).map_err(self.io("sync"))?;
         self.remove_segment(last).map_err(self.io("clear"))?;
         Ok(self.fresh(start))
+    }
+
+    /// The log begins anew at its recovery point, with the producers of there: what the write-ahead log has follows.
+    fn begin_logged(mut self, from: Offset, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Loaded, LogError> {
+        segments.iter().try_for_each(|segment| self.remove_segment(segment)).map_err(self.io("clear"))?;
+        let snapshots = listing.iter().filter_map(|file| names::offset_of(&file.name, names::SNAPSHOT));
+        let (kept, above): (Vec<_>, Vec<_>) = snapshots.partition(|at| *at <= from);
+        let outdated = above.into_iter().map(|at| self.folder.file(names::of_offset(at, names::SNAPSHOT)));
+        outdated.into_iter().try_for_each(|path| self.remove(&path)).map_err(self.io("clear"))?;
+        self.snapshots = kept;
+        self.snapshots.sort_unstable();
+        self.load_newest_snapshot().map_err(self.io("read the producers of"))?;
+        Ok(self.fresh(from))
     }
 
     /// The log begins anew without what is left of it: also snapshots of its producers would tell of records that are not there.

@@ -65,6 +65,19 @@ impl Opening<'_> {
         segments.iter().map(|segment| segment.base()).take_while(|base| Some(*base) <= start).last()
     }
 
+    /// Names come to the disk in any order: after a retention that left the log with a segment that was begun behind the last checkpoint,
+    /// those before may be there, or later ones, and that one not. Answers from where on the write-ahead log has all that is asked for.
+    pub fn lost_behind(&self, segments: &[Arc<Segment>]) -> io::Result<Option<Offset>> {
+        let logged_from = self.known.logged_from().filter(|from| self.gaps_are_told(from.get()));
+        let Some(from) = logged_from else { return Ok(None) };
+        let is_whole = match segments.iter().rfind(|segment| segment.base() <= from) {
+            _ if self.asked_from(segments) > Some(from) => true,
+            None => false,
+            Some(holds) => scan::end_of_records(&*holds.file()?, holds.bytes(), holds.base())? >= from,
+        };
+        Ok((!is_whole).then_some(from))
+    }
+
     /// What is synced up to `offset` is in a file still: only retention gives up the name of one.
     fn reaches(&self, segments: &[Arc<Segment>], offset: Offset) -> io::Result<bool> {
         let at = segments.partition_point(|segment| segment.base() <= offset);

@@ -149,7 +149,7 @@ impl Opening<'_> {
     /// Here nothing is compacted before a checkpoint has synced it, and what a follower took with gaps is in the write-ahead log
     /// (LOG-5): behind the recovery point even a compacted log's files have gaps only where bytes were lost. Others' brokers
     /// compact more.
-    fn gaps_are_told(&self, at: i64) -> bool {
+    pub(in crate::log) fn gaps_are_told(&self, at: i64) -> bool {
         let told = self.known.gaps_told_from.is_some_and(|from| at >= from.get());
         told && self.config.sync == SyncPolicy::Wal && self.is_made_here()
     }

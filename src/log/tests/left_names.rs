@@ -119,3 +119,43 @@ fn ret_5_a_start_that_is_refused_takes_no_snapshot_away() {
     let (_fixture, log) = started(&left, config());
     assert_eq!(known(&log), producers);
 }
+
+/// Retention, or DeleteRecords, leaves the log with a segment that was begun behind the last checkpoint. Of the names any may have got
+/// through: what stands there is in the write-ahead log.
+#[test]
+fn log_13_any_names_may_be_left_of_a_log_whose_start_moved_to_its_recovery_point() {
+    let mut seen = 0;
+    for noted in 4..12 {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = started(&disk, config());
+        (0..noted).for_each(|at| _ = append_synced(&log, produced(7, 0, at, 1)));
+        fixture.directory.checkpoint().unwrap();
+        let recovery_point = log.bounds().end();
+        (noted..20).for_each(|at| _ = append_synced(&log, produced(7, 0, at, 1)));
+        let (end, producers) = (log.bounds().end(), known(&log));
+        log.advance_high(end);
+        log.advance_start(Some(recovery_point)).unwrap().wait().unwrap();
+        drop((log, fixture));
+        let left = disk.killed();
+        let bases = of(&left, names::LOG);
+        let Ok(begins) = bases.binary_search(&recovery_point) else { continue };
+        let last = bases.len() - 1;
+        assert!(begins > 1 && begins + 2 < last, "{bases:?}");
+        seen += 1;
+        let below_alone = |at: usize| at == 0;
+        let behind_alone = |at: usize| at > begins;
+        let one_behind = |at: usize| at == begins + 1;
+        let none = |_: usize| false;
+        let both = |at: usize| at == 0 || at > begins;
+        let kept: [&dyn Fn(usize) -> bool; 5] = [&below_alone, &behind_alone, &one_behind, &none, &both];
+        for (which, kept) in kept.into_iter().enumerate() {
+            let one = left.killed();
+            bases.iter().enumerate().filter(|(at, _)| !kept(*at)).for_each(|(_, base)| remove_segment(&one, *base));
+            let why = format!("{recovery_point} noted, {bases:?}, kept as in {which}");
+            let (_fixture, log) = is_whole(&one, recovery_point, end, &why);
+            assert_eq!(known(&log), producers, "{why}");
+            is_whole(&one.killed(), recovery_point, end, &format!("{why}, again"));
+        }
+    }
+    assert!(seen > 1);
+}
