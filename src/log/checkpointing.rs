@@ -138,8 +138,7 @@ impl LogDir {
             checkpoints.cuts.keep(|done| done > Offset::new(self.shared.wal.released_durably().get() as i64));
             for done in work.iter().filter(|done| is_open(&done.log)) {
                 checkpoints.recovery.set(&done.log.id.topic_partition(), Some(done.end));
-                let has_own_epochs = done.end == Offset::ZERO && done.log.epochs.lock().is_on_file();
-                checkpoints.recovery.mark(&done.log.id.topic_partition(), done.has_snapshots || has_own_epochs);
+                checkpoints.recovery.mark(&done.log.id.topic_partition(), done.has_snapshots);
                 if let Some(cleaned) = done.log.cleaned() {
                     checkpoints.cleaned.set(&done.log.id.topic_partition(), Some(cleaned));
                 }
@@ -156,7 +155,11 @@ impl LogDir {
                 checkpoints.take(log);
             });
         }
-        self.write_checkpoints(&mut checkpoints)
+        checkpoints.starts_taken |= self.is_recovered();
+        self.write_checkpoints(&mut checkpoints)?;
+        let empty = work.iter().filter(|done| done.end == Offset::ZERO);
+        empty.for_each(|done| done.log.epochs.lock().set_own());
+        Ok(())
     }
 
     pub(in crate::log) fn write_checkpoints(&self, checkpoints: &mut Checkpoints) -> io::Result<()> {
@@ -168,8 +171,8 @@ impl LogDir {
             });
             gone.iter().for_each(|at| checkpoints.recovery.set(at, None));
         }
-        // Notes of starts that are lost stay so until all logs were opened: a start may be refused before.
-        let stay_lost = checkpoints.starts_lost && !self.is_recovered();
+        // Notes of starts that are lost stay so until all logs were opened, and asked: a start may be refused before.
+        let stay_lost = checkpoints.starts_lost && !checkpoints.starts_taken;
         let is_due = |name: &str, file: &Noted| file.changed && !(stay_lost && name == names::LOG_STARTS);
         // The cuts behind the recovery points: those of before a cut that is not done again would have gaps taken for compaction's
         // where bytes were lost of what came in the place of what was cut. A cut that is not noted yet is done again, and all that

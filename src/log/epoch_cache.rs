@@ -16,6 +16,8 @@ pub struct EpochCache {
     changed: bool,
     /// There is a checkpoint file.
     on_file: bool,
+    /// It was there when the log was found, and had something in it.
+    found: bool,
 }
 
 impl EpochCache {
@@ -26,17 +28,23 @@ impl EpochCache {
             cache.assign(entry.epoch, entry.start);
         }
         (cache.changed, cache.on_file) = (false, true);
+        cache.found = !cache.entries.is_empty();
         cache
     }
 
     /// The checkpoint file says nothing that can be believed.
     pub fn damaged() -> EpochCache {
-        EpochCache { on_file: true, ..EpochCache::default() }
+        EpochCache { on_file: true, found: true, ..EpochCache::default() }
     }
 
-    /// There is a checkpoint file, whatever it says.
-    pub fn is_on_file(&self) -> bool {
-        self.on_file
+    /// Somebody may have put the checkpoint file there.
+    pub fn is_found(&self) -> bool {
+        self.found
+    }
+
+    /// The log was noted to have no record: whatever epochs come are its own.
+    pub fn set_own(&mut self) {
+        self.found = false;
     }
 
     pub fn latest(&self) -> Option<LeaderEpoch> {

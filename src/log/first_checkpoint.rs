@@ -21,7 +21,7 @@ impl LogDir {
                 if !is_open
                     || checkpoints.recovery.get(&at).unwrap_or_default() > Offset::ZERO
                     || checkpoints.recovery.is_begun(&at)
-                    || log.epochs.lock().is_on_file()
+                    || log.epochs.lock().is_found()
                 {
                     continue;
                 }

@@ -9,6 +9,9 @@ use crate::{
     types::{Offset, TopicPartition},
 };
 
+/// The epochs of a log without records, which was cut to nothing say.
+const NO_EPOCHS: &str = "0\n0\n";
+
 /// What the directory's checkpoints know of a log.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::log) struct Known {
@@ -42,6 +45,8 @@ pub(in crate::log) struct Known {
     pub gaps_told_from: Option<Offset>,
     /// No checkpoint was ever taken of the log: the write-ahead log has all of it that was ever durable, from here on.
     pub unsaved_from: Option<Offset>,
+    /// The write-ahead log has nothing of it either.
+    pub never_durable: bool,
     /// Where the write-ahead log has the log's start move to: below, nothing is asked for.
     pub dropped_to: Option<Offset>,
     /// What stands from here on is of another log than the notes.
@@ -79,6 +84,7 @@ impl Checkpoints {
             gaps_told_from: recovery_point.filter(|_| self.recovery_sealed),
             cut: false,
             unsaved_from: None,
+            never_durable: false,
             dropped_to: None,
             foreign_from: None,
         }
@@ -120,7 +126,8 @@ impl Known {
     /// that its first checkpoint was about to leave them. An orderly
     /// stop leaves nothing behind the recovery point: what is there is another log's, and so are the notes.
     pub fn take_files(&mut self, files: &[Entry]) {
-        let has_epochs = files.iter().any(|file| file.name == names::EPOCH_CHECKPOINT && file.len > 0);
+        let has_epochs =
+            files.iter().any(|file| file.name == names::EPOCH_CHECKPOINT && file.len > NO_EPOCHS.len() as u64);
         let noted = self.recovery_point.unwrap_or_default();
         let begins_behind = |file: &Entry| names::offset_of(&file.name, names::LOG) > Some(noted);
         let is_another = self.clean && files.iter().any(begins_behind);
@@ -134,6 +141,7 @@ impl Known {
             self.gaps_told_from = Some(Offset::ZERO);
             if self.is_silent() {
                 self.unsaved_from = Some(Offset::ZERO);
+                self.never_durable = true;
             }
         }
     }

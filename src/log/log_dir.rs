@@ -34,8 +34,8 @@ use std::{
 /// What the five checkpoint files say, and what they should say next.
 #[derive(Default)]
 pub(in crate::log) struct Checkpoints {
-    /// Logs that have snapshots of their producers are marked; and those of which nothing is synced yet, once they have epochs of their
-    /// own (see `first_checkpoint`).
+    /// Logs that have snapshots of their producers are marked; and those of which nothing is synced yet, while the first
+    /// checkpoint goes on that leaves them epochs (see `first_checkpoint`).
     pub recovery: Noted,
     /// At the start of this process it was as this broker writes it, not as Kafka does.
     pub recovery_sealed: bool,
@@ -45,6 +45,8 @@ pub(in crate::log) struct Checkpoints {
     pub starts: Noted,
     /// There was a file of log starts before this process, and it is gone or could not be read.
     pub starts_lost: bool,
+    /// All logs have told theirs since.
+    pub starts_taken: bool,
     pub highs: Noted,
     pub cleaned: Noted,
     /// Of logs that were cut: entries of the write-ahead log below are in the segments. Numbers of entries, not offsets.

@@ -3,6 +3,7 @@ mod aborted;
 mod append;
 mod as_it_is;
 mod background;
+mod beginning_anew;
 mod checkpoint;
 mod checkpointing;
 mod compaction;

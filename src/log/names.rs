@@ -10,6 +10,8 @@ pub const INDEXES: [&str; 3] = [INDEX, TIME_INDEX, TXN_INDEX];
 pub const OF_SEGMENT: [&str; 4] = [LOG, INDEX, TIME_INDEX, TXN_INDEX];
 pub const SNAPSHOT: &str = ".snapshot";
 pub const DELETED: &str = ".deleted";
+/// Ours: behind the name of a file of records that a start has set aside, and before the time.
+pub const LEFT: &str = ".left";
 pub const CLEANED: &str = ".cleaned";
 pub const SWAP: &str = ".swap";
 /// Beside a cleaned segment until it is in place: where those end that it replaces.

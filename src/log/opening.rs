@@ -2,9 +2,8 @@
 //! a handful of system calls; otherwise everything from the recovery point on is checked (LOG-13, LOG-16).
 use crate::{
     log::{
-        LogConfig,
+        LogConfig, SyncPolicy,
         aborted::AbortedIndex,
-        as_it_is,
         epoch_cache::EpochCache,
         folder::Folder,
         index::{self, IndexEntry, LiveIndex},
@@ -123,7 +122,7 @@ impl<'a> Opening<'a> {
         }
     }
 
-    fn io(&self, action: &'static str) -> impl FnOnce(io::Error) -> LogError {
+    pub fn io(&self, action: &'static str) -> impl FnOnce(io::Error) -> LogError {
         LogError::io(action, self.folder.path())
     }
 
@@ -207,54 +206,10 @@ impl<'a> Opening<'a> {
     fn first_base(&self, segments: &[Arc<Segment>]) -> Option<Offset> {
         let is_dropped = |base| self.known.dropped_to.is_some_and(|to| to >= base);
         let is_behind = |base| self.known.unsaved_from.is_some_and(|from| from < base) && !is_dropped(base);
-        let is_behind_lost = |base| is_behind(base) && self.is_made_here();
+        // Of others' logs, and of those that are written without the write-ahead log, nobody knows what there was.
+        let is_sure = || !self.known.never_durable || (self.config.sync == SyncPolicy::Wal && self.is_made_here());
+        let is_behind_lost = |base| is_behind(base) && is_sure();
         segments.first().map(|first| first.base()).filter(|base| !is_behind_lost(*base))
-    }
-
-    /// Nothing is left, nothing was ever written, or the write-ahead log has it all. What is known to be synced is not
-    /// forgotten (LOG-14).
-    fn without_first(self, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Loaded, LogError> {
-        let start = self.known.log_start.unwrap_or_default();
-        let begins = self.known.begins.unwrap_or(start);
-        let lost = self.known.recovery_point.filter(|synced| !self.known.cut && *synced > begins.max(start));
-        if let Some(synced) = lost.filter(|_| segments.is_empty()) {
-            let (path, position) = (self.folder.path(), 0);
-            let way_out = as_it_is::way_out(&path);
-            let what = format!("all its segments are missing, it was synced up to offset {synced}; {way_out}");
-            return Err(LogError::Damaged { path, position, what });
-        }
-        self.clear(segments, listing).map_err(self.io("tidy"))?;
-        Ok(self.fresh(start))
-    }
-
-    fn restart_at(self, start: Offset, segments: &[Arc<Segment>]) -> Result<Loaded, LogError> {
-        tracing::warn!(log = %self.folder.path().display(), "nothing is left of the log below its start {start}; it begins there anew");
-        let (last, before) = segments.split_last().expect("not empty");
-        before.iter().try_for_each(|segment| self.remove_segment(segment)).map_err(self.io("clear"))?;
-        // The last one alone is what a crash may leave; without it the others would seem to have lost their end.
-        self.folder.disk().sync_dir(&self.folder.path()).map_err(self.io("sync"))?;
-        self.remove_segment(last).map_err(self.io("clear"))?;
-        Ok(self.fresh(start))
-    }
-
-    /// The log begins anew at its recovery point, with the producers of there: what the write-ahead log has follows.
-    fn begin_logged(mut self, from: Offset, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Loaded, LogError> {
-        segments.iter().try_for_each(|segment| self.remove_segment(segment)).map_err(self.io("clear"))?;
-        let snapshots = listing.iter().filter_map(|file| names::offset_of(&file.name, names::SNAPSHOT));
-        let (kept, above): (Vec<_>, Vec<_>) = snapshots.partition(|at| *at <= from);
-        let outdated = above.into_iter().map(|at| self.folder.file(names::of_offset(at, names::SNAPSHOT)));
-        outdated.into_iter().try_for_each(|path| self.remove(&path)).map_err(self.io("clear"))?;
-        self.snapshots = kept;
-        self.snapshots.sort_unstable();
-        self.load_newest_snapshot().map_err(self.io("read the producers of"))?;
-        Ok(self.fresh(from))
-    }
-
-    /// The log begins anew without what is left of it: also snapshots of its producers would tell of records that are not there.
-    fn clear(&self, segments: &[Arc<Segment>], listing: &[Entry]) -> io::Result<()> {
-        segments.iter().try_for_each(|segment| self.remove_segment(segment))?;
-        let is_snapshot = |file: &&Entry| names::offset_of(&file.name, names::SNAPSHOT).is_some();
-        listing.iter().filter(is_snapshot).try_for_each(|file| self.remove(&self.folder.file(&file.name)))
     }
 
     pub fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {
@@ -329,6 +284,8 @@ impl<'a> Opening<'a> {
         bases: &mut Vec<(Offset, u64)>,
     ) -> io::Result<()> {
         let end = self.covered_end(base, bytes)?;
+        // Where only the process was killed the passing names may not have come to the disk yet.
+        self.folder.disk().sync_dir(&self.folder.path())?;
         for (covered, _) in bases.iter().filter(|(other, _)| *other >= base && *other < end) {
             for suffix in names::OF_SEGMENT {
                 self.remove(&self.folder.file(names::of_offset(*covered, suffix)))?;

@@ -109,7 +109,9 @@ impl LogDir {
     pub(in crate::log) fn note_first(&self, at: &TopicPartition, first: Offset) -> Result<(), LogDirError> {
         {
             let mut checkpoints = self.checkpoints.lock();
-            if checkpoints.recovery.get(at).is_none() || checkpoints.starts.get(at) >= Some(first) {
+            // That a first checkpoint has begun is no recovery point.
+            let is_saved = checkpoints.recovery.get(at).is_some() && !checkpoints.recovery.is_begun(at);
+            if !is_saved || checkpoints.starts.get(at) >= Some(first) {
                 return Ok(());
             }
             checkpoints.starts.set(at, Some(first));

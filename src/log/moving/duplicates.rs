@@ -21,6 +21,9 @@ pub fn settle_duplicates(
             let paths: Vec<PathBuf> = places.iter().map(folder).collect();
             return Err(LogDirError::Twice { log: id.to_string(), paths });
         };
+        // A kill may have come before the name in the new place was durable: it is before the other one goes.
+        let path = directories[kept].path();
+        directories[kept].shared.disk.sync_dir(path).map_err(LogDirError::io("sync", path))?;
         for at in places.iter().copied().filter(|at| *at != kept) {
             tracing::warn!(log = %id, kept = %folder(&kept).display(), removed = %folder(&at).display(), "a move was interrupted after its end");
             let left = directories[at].delete_closed(id, 0);

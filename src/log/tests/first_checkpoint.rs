@@ -1,7 +1,7 @@
 //! A power loss during a log's first checkpoint leaves its epochs, and no record that is synced: it is no log that was moved here.
 use super::*;
 use crate::{
-    log::{checkpoint::Noted, log_dir::Checkpoints, names},
+    log::{SyncPolicy, checkpoint::Noted, log_dir::Checkpoints, names},
     platform::{Entry, OpenMode},
     types::TopicPartition,
 };
@@ -60,7 +60,26 @@ fn log_13_the_epochs_of_a_log_that_was_cut_to_nothing_are_its_own() {
     fixture.directory.checkpoint().unwrap();
     log.truncate_to(Offset::ZERO).unwrap();
     fixture.directory.checkpoint().unwrap();
-    assert!(has_epochs(&disk.killed()) && recovery_points(&disk.killed()).is_begun(&at()));
+    assert!(has_epochs(&disk.killed()));
+    // Nobody takes them for those of a log that was moved here; and the next ones are noted as its own again.
+    let (_, again) = started(&disk.killed(), LogConfig::default());
+    assert_eq!(again.bounds().end(), Offset::ZERO);
+    append_synced(&log, produced(7, 0, 0, 3));
+    for changes in 1.. {
+        let disk = disk.killed();
+        let (fixture, log) = started(&disk, LogConfig::default());
+        disk.power_off_after(changes);
+        let done = fixture.directory.checkpoint().is_ok();
+        drop((fixture, log));
+        let left = disk.crash();
+        let epochs = left.read(Path::new(EPOCHS)).unwrap_or_default();
+        let points = recovery_points(&left);
+        let is_told = points.is_begun(&at()) || points.get(&at()) > Some(Offset::ZERO);
+        assert!(epochs.len() <= 4 || is_told, "{changes} changes");
+        if done {
+            break;
+        }
+    }
 }
 
 #[test]
@@ -112,19 +131,39 @@ fn log_13_what_a_first_checkpoint_left_is_asked_for_its_gaps() {
     assert_eq!(known(false, zero), (zero, true, None));
 }
 
-/// Nothing of it was ever durable, and of its names that of the first segment did not get through: it begins anew.
-#[test]
-fn log_13_segments_behind_a_first_one_that_is_missing_are_not_the_log() {
+/// A new log of two segments and more, killed without its first one; the write-ahead log has nothing of it.
+fn without_first(sync: SyncPolicy) -> (MemoryDisk, LogConfig, Offset) {
+    let config = LogConfig { sync: SyncPolicy::PageCache, segment_bytes: 300, ..LogConfig::default() };
     let disk = MemoryDisk::new();
     let fixture = Fixture::open(Arc::new(disk.clone()), Path::new("/data"));
     fixture.directory.finish_recovery().unwrap();
-    let log = fixture.log(LogConfig::default());
+    let log = fixture.log(config.clone());
+    (0..6).for_each(|_| _ = append(&log, batch(1, &[7; 100])).unwrap());
     let disk = disk.killed();
     drop((fixture, log));
-    disk.rename(Path::new("/data/t-0/00000000000000000000.log"), Path::new("/data/t-0/00000000000000000005.log"))
-        .unwrap();
-    let (_, log) = started(&disk, LogConfig::default());
-    assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::ZERO, Offset::ZERO));
+    disk.remove_file(Path::new("/data/t-0/00000000000000000000.log")).unwrap();
     let files = disk.list(Path::new("/data/t-0")).unwrap();
-    assert!(!files.iter().any(|file| file.name == "00000000000000000005.log"));
+    let second = files.iter().filter_map(|file| names::offset_of(&file.name, names::LOG)).min().unwrap();
+    (disk, LogConfig { sync, ..config }, second)
+}
+
+/// Nothing of it was ever durable, and of its names that of the first segment did not get through: it begins anew, and what is there is
+/// kept for whoever may have put it there.
+#[test]
+fn log_13_segments_behind_a_first_one_that_is_missing_are_not_the_log() {
+    let (disk, config, second) = without_first(SyncPolicy::Wal);
+    let path = format!("/data/t-0/{second:020}.log", second = second.get());
+    let before = disk.read(Path::new(&path)).unwrap();
+    let (_, log) = started(&disk, config);
+    assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::ZERO, Offset::ZERO));
+    assert!(!disk.exists(Path::new(&path)));
+    assert_eq!(disk.read(Path::new(&format!("{path}.left-{NOW_MS}"))).unwrap(), before);
+}
+
+#[test]
+fn log_7_a_log_that_is_not_written_ahead_begins_where_its_files_do() {
+    let (disk, config, second) = without_first(SyncPolicy::PageCache);
+    let (_, log) = started(&disk, config);
+    assert_eq!((log.bounds().start(), log.bounds().end()), (second, Offset::new(6)));
+    assert_eq!(read_all(&log, 1).len() as i64, 6 - second.get());
 }

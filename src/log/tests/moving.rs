@@ -1,5 +1,6 @@
 //! A log goes to another directory while it is served: nothing is lost, whatever ends the move.
 mod beside;
+mod killed;
 
 use super::*;
 use crate::{

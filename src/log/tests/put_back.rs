@@ -18,6 +18,11 @@ fn copied(disk: &MemoryDisk) -> Vec<(String, Vec<u8>)> {
 
 /// Five records are in the backup, of twelve that were acknowledged; the rest as an orderly stop or a kill leaves it.
 fn with_backup(orderly: bool) -> MemoryDisk {
+    with_backup_of(orderly, None)
+}
+
+/// As `with_backup`; the log's start was moved there before the kill.
+fn with_backup_of(orderly: bool, start: Option<Offset>) -> MemoryDisk {
     let disk = MemoryDisk::new();
     let (fixture, log) = started(&disk, config());
     (0..5).for_each(|sequence| _ = append_synced(&log, produced(7, 0, sequence, 1)));
@@ -28,6 +33,9 @@ fn with_backup(orderly: bool) -> MemoryDisk {
     (5..9).for_each(|sequence| _ = append_synced(&log, produced(7, 0, sequence, 1)));
     fixture.directory.checkpoint().unwrap();
     (9..12).for_each(|sequence| _ = append_synced(&log, produced(7, 0, sequence, 1)));
+    if let Some(start) = start {
+        log.advance_start(Some(start)).unwrap().wait().unwrap();
+    }
     if orderly {
         fixture.directory.close().unwrap();
     }
@@ -99,4 +107,18 @@ fn log_14_a_crash_while_a_log_is_taken_as_it_is_leaves_it_so() {
             assert_eq!((log.bounds().end(), read_all(&log, 1_000).len()), (Offset::new(5), 5), "{what}");
         }
     }
+}
+
+/// Nothing of the backup is asked for any more: the log is as it was, and the backup's records are kept beside it.
+#[test]
+fn log_14_a_backup_below_a_start_that_was_moved_is_set_aside() {
+    let disk = with_backup_of(false, Some(Offset::new(9)));
+    let first = disk.read(&at("00000000000000000000.log")).unwrap();
+    assert!(!first.is_empty());
+    for _ in 0..2 {
+        let (_, log) = started(&disk, config());
+        assert_eq!((log.bounds().start(), log.bounds().end()), (Offset::new(9), Offset::new(12)));
+        assert_eq!(read_all(&log, 1).len(), 3);
+    }
+    assert_eq!(disk.read(&at(&format!("00000000000000000000.log.left-{NOW_MS}"))).unwrap(), first);
 }

@@ -206,6 +206,33 @@ fn log_18_deleted_records_stay_deleted_when_the_notes_of_starts_are_gone() {
     }
 }
 
+/// The first checkpoint of a new log is noted before anything is asked of the others.
+#[test]
+fn log_18_starts_that_were_lost_are_not_noted_before_the_logs_told_theirs() {
+    let disk = MemoryDisk::new();
+    with_meta(&disk);
+    let (fixture, log) = open(&disk, SyncPolicy::Wal);
+    write_ten(&log);
+    log.advance_start(Some(Offset::new(7))).unwrap().wait().unwrap();
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    disk.remove_file(&Path::new(PATH).join("log-start-offset-checkpoint")).unwrap();
+    for changes in 1.. {
+        let one = disk.killed();
+        let fixture = Fixture::open(Arc::new(one.clone()), Path::new(PATH));
+        let log = fixture.log(small(SyncPolicy::Wal));
+        let other = fixture.directory.open_log(&id(1), Arc::new(LogConfig::default())).unwrap();
+        one.power_off_after(changes);
+        // Takes the first checkpoint, too.
+        let done = fixture.directory.finish_recovery().is_ok();
+        drop((fixture, log, other));
+        assert_eq!(bounds(&open(&one.killed(), SyncPolicy::Wal).1), (7, 10), "killed after {changes} changes");
+        if done {
+            break;
+        }
+    }
+}
+
 #[test]
 fn log_18_a_directory_that_never_had_notes_of_starts_lost_none() {
     // Killed before its first checkpoint, when nothing but the metadata has a log.

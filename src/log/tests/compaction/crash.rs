@@ -98,15 +98,58 @@ fn cmp_13_a_crash_at_every_step_leaves_one_whole_set() {
     assert!(crashes > 100, "{crashes}");
 }
 
+fn swaps(disk: &MemoryDisk) -> usize {
+    let files = disk.list(&Path::new(PATH).join("t-0")).unwrap();
+    files.iter().filter(|file| file.name.ends_with(".log.swap")).count()
+}
+
+/// A start that the power ends after so many changes of the disk.
+fn start_until(disk: &MemoryDisk, changes: u64) {
+    disk.power_off_after(changes);
+    let settings = LogDirSettings { disk_headroom_bytes: 0, ..settings() };
+    let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
+    if let Ok(directory) = LogDir::open(Arc::new(disk.clone()), clock, Path::new(PATH), settings) {
+        let _ = directory.open_log(&id(0), Arc::new(config()));
+    }
+}
+
+/// Killed before the passing name is durable, which is one moment of the many of a run.
+fn killed_in_swap() -> (MemoryDisk, Vec<(i64, Option<String>, Option<String>)>) {
+    // Threads of the directory change the disk as well: no number of changes is that moment each time.
+    for step in (1..60).cycle().take(60 * 50) {
+        let disk = MemoryDisk::new();
+        let (fixture, log) = written(&disk);
+        let before = contents(&log);
+        disk.power_off_after(step);
+        clean_all(&fixture);
+        drop((log, fixture));
+        if swaps(&disk.killed()) > 0 && swaps(&disk.crash()) == 0 {
+            return (disk, before);
+        }
+    }
+    panic!("no run stopped at that moment");
+}
+
+/// A start goes by the passing name, and must not take the old ones away before it is durable.
+#[test]
+fn log_17_a_swap_that_a_kill_left_is_durable_before_the_next_start_goes_by_it() {
+    let (disk, before) = killed_in_swap();
+    let chance = SeededChance::new(5);
+    for second in 1..60 {
+        let left = disk.killed();
+        start_until(&left, second);
+        for _ in 0..8 {
+            check(&left.crash_in_any_order(&chance), &before, &format!("second crash at {second}"));
+        }
+    }
+}
+
 #[test]
 fn log_17_a_swap_that_recovery_did_not_finish_is_finished_by_the_next() {
     let disk = MemoryDisk::new();
     let (fixture, log) = written(&disk);
     let before = contents(&log);
     // The moment the cleaned segment counts: its directory was synced under the passing name.
-    let swaps = |disk: &MemoryDisk| {
-        disk.list(&Path::new(PATH).join("t-0")).unwrap().iter().filter(|file| file.name.ends_with(".log.swap")).count()
-    };
     let steps = (1..).find(|step| {
         let disk = MemoryDisk::new();
         let (fixture, _log) = written(&disk);
@@ -122,12 +165,7 @@ fn log_17_a_swap_that_recovery_did_not_finish_is_finished_by_the_next() {
         cleaner(&fixture).clean_dirtiest();
         drop((log, fixture));
         let disk = disk.crash();
-        disk.power_off_after(second);
-        let settings = LogDirSettings { disk_headroom_bytes: 0, ..settings() };
-        let clock = Arc::new(ManualClock::at_wall_ms(NOW_MS));
-        if let Ok(directory) = LogDir::open(Arc::new(disk.clone()), clock, Path::new(PATH), settings) {
-            let _ = directory.open_log(&id(0), Arc::new(config()));
-        }
+        start_until(&disk, second);
         let chance = SeededChance::new(second + chance_base());
         check(&disk.crash(), &before, &format!("second crash at {second}"));
         check(&disk.crash_with(&chance), &before, &format!("second crash at {second}, with parts"));
