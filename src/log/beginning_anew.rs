@@ -16,6 +16,9 @@ impl Opening<'_> {
     /// Nothing is left, nothing was ever written, or the write-ahead log has it all. What is known to be synced is not
     /// forgotten (LOG-14).
     pub fn without_first(self, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Loaded, LogError> {
+        if let Some(from) = self.lost_behind(segments).map_err(self.io("read"))? {
+            return self.begin_logged(from, segments, listing);
+        }
         let start = self.known.log_start.unwrap_or_default();
         let begins = self.known.begins.unwrap_or(start);
         let lost = self.known.recovery_point.filter(|synced| !self.known.cut && *synced > begins.max(start));
@@ -40,12 +43,7 @@ impl Opening<'_> {
     }
 
     /// The log begins anew at its recovery point, with the producers of there: what the write-ahead log has follows.
-    pub fn begin_logged(
-        mut self,
-        from: Offset,
-        segments: &[Arc<Segment>],
-        listing: &[Entry],
-    ) -> Result<Loaded, LogError> {
+    fn begin_logged(mut self, from: Offset, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Loaded, LogError> {
         self.set_aside(segments).map_err(self.io("clear"))?;
         let snapshots = listing.iter().filter_map(|file| names::offset_of(&file.name, names::SNAPSHOT));
         let (kept, above): (Vec<_>, Vec<_>) = snapshots.partition(|at| *at <= from);

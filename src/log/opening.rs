@@ -129,10 +129,7 @@ impl<'a> Opening<'a> {
     /// From the directory's listing.
     pub fn load(mut self, listing: &[Entry]) -> Result<Loaded, LogError> {
         let mut segments = self.segments_of(listing).map_err(self.io("tidy"))?;
-        if let Some(from) = self.lost_behind(&segments).map_err(self.io("read"))? {
-            return self.begin_logged(from, &segments, listing);
-        }
-        let Some(first_base) = self.first_base(&segments) else {
+        let Some(first_base) = self.first_base(&segments).map_err(self.io("read"))? else {
             return self.without_first(&segments, listing);
         };
         let epochs_lost = self.load_epochs(listing).map_err(self.io("read the epochs of"))?;
@@ -203,13 +200,16 @@ impl<'a> Opening<'a> {
 
     /// Where the log begins in its files. Names come to the disk in any order: that of the first segment may be missing while
     /// there are later ones, unless the log's start has moved there.
-    fn first_base(&self, segments: &[Arc<Segment>]) -> Option<Offset> {
+    fn first_base(&self, segments: &[Arc<Segment>]) -> io::Result<Option<Offset>> {
+        if self.lost_behind(segments)?.is_some() {
+            return Ok(None);
+        }
         let is_dropped = |base| self.known.dropped_to.is_some_and(|to| to >= base);
         let is_behind = |base| self.known.unsaved_from.is_some_and(|from| from < base) && !is_dropped(base);
         // Of others' logs, and of those that are written without the write-ahead log, nobody knows what there was.
         let is_sure = || !self.known.never_durable || (self.config.sync == SyncPolicy::Wal && self.is_made_here());
         let is_behind_lost = |base| is_behind(base) && is_sure();
-        segments.first().map(|first| first.base()).filter(|base| !is_behind_lost(*base))
+        Ok(segments.first().map(|first| first.base()).filter(|base| !is_behind_lost(*base)))
     }
 
     pub fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {

@@ -21,7 +21,7 @@ fn log_17_the_place_that_a_log_moved_to_is_durable_before_a_start_gives_up_the_o
         let left = disk.killed();
         both += usize::from(PATHS.iter().all(|path| left.exists(&Path::new(path).join("t-0"))));
         let life = Life::begin(&left);
-        life.directories.iter().for_each(|directory| _ = directory.remove_left(Duration::MAX));
+        life.directories.iter().for_each(|directory| directory.remove_left(Duration::MAX));
         let chance = SeededChance::new(changes);
         for _ in 0..6 {
             let image = left.crash_in_any_order(&chance);
