@@ -293,7 +293,8 @@ impl Log {
         let written = ahead.and_then(|()| match bytes {
             Bytes::Slices(slices) => {
                 let file = active.file()?;
-                file.write_slices_at(&mut slices.map(IoSlice::new), position)
+                file.write_slices_at(&mut slices.map(IoSlice::new), position)?;
+                active.begin_writeback(position + len)
             }
             Bytes::LaidOut(body, direct) => {
                 let (shared, began) = (self.shared(), self.shared().clock.monotonic());

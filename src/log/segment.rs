@@ -60,6 +60,8 @@ pub struct Segment {
     bytes: AtomicU64,
     /// Blocks were asked for up to here.
     allocated: AtomicU64,
+    /// What stands before was told to go to the disk.
+    written_back: AtomicU64,
     index: Mutex<LiveIndex>,
     times: Mutex<Times>,
     aborted: Mutex<AbortedIndex>,
@@ -112,6 +114,7 @@ impl Segment {
             dirty: AtomicBool::new(false),
             bytes: AtomicU64::new(bytes),
             allocated: AtomicU64::new(0),
+            written_back: AtomicU64::new(bytes),
             index: Mutex::default(),
             times: Mutex::default(),
             aborted: Mutex::new(AbortedIndex::InFile),
@@ -213,6 +216,7 @@ impl Segment {
         self.health.cut(bytes);
         self.bytes.store(bytes, Ordering::Release);
         self.allocated.store(0, Ordering::Relaxed);
+        self.written_back.fetch_min(bytes, Ordering::Relaxed);
         self.set_dirty(true);
         self.folder.indexes().forget(self.id);
         Ok(())

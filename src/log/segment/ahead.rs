@@ -10,6 +10,9 @@ use std::{
 const FROM_BYTES: u64 = 4 << 20;
 /// What is asked for at once, and so the most that lies idle behind the end of one segment after a crash.
 const AHEAD_BYTES_MAX: u64 = 16 << 20;
+/// Written bytes begin their way to the disk in pieces of this size: what a checkpoint finds in the page cache goes at once, and the
+/// commits of the write-ahead log wait behind it.
+const WRITEBACK_BYTES: u64 = 1 << 20;
 /// With less space than this on the disk it is left to those who write.
 pub(in crate::log) const SPACE_BYTES_MIN: u64 = 1 << 30;
 
@@ -33,6 +36,16 @@ impl Segment {
         if let Some((from, len)) = due(position, len, self.allocated.load(Ordering::Relaxed), segment_bytes) {
             self.file()?.allocate_behind(from, len);
             self.allocated.store(from + len, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Everything up to `end` is in the page cache. A hint as well.
+    pub(in crate::log) fn begin_writeback(self: &Arc<Self>, end: u64) -> io::Result<()> {
+        let from = self.written_back.load(Ordering::Relaxed);
+        if end.saturating_sub(from) >= WRITEBACK_BYTES {
+            self.file()?.start_writeback(from, end - from);
+            self.written_back.store(end, Ordering::Relaxed);
         }
         Ok(())
     }
