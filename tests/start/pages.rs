@@ -125,23 +125,33 @@ fn health_and_readiness_are_told_and_the_figures_are_true() {
     child.stop();
 }
 
+/// A broker that is starting, and the port of its pages; `None` where it has ended.
+fn serving_pages(directory: &std::path::Path) -> Option<(std::process::Child, u16)> {
+    let (port, http) = (free_port(), free_port());
+    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{port}");
+    let pages = format!("ottla.http.listen=127.0.0.1:{http}");
+    let arguments = ["serve", "-o", &listeners, "-o", "log.dirs=data", "-o", &pages];
+    let mut process = command(directory, &arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while TcpStream::connect(("127.0.0.1", http)).is_err() {
+        assert!(begun.elapsed().as_secs() < 10, "the pages are not served");
+        if process.try_wait().unwrap().is_some() {
+            return None;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    Some((process, http))
+}
+
 /// A directory's own file that nobody fills holds the start up for as long as the test likes.
 #[test]
 fn while_a_broker_starts_it_is_alive_and_not_ready() {
     let directory = tempfile::tempdir().unwrap();
-    let (port, http) = (free_port(), free_port());
     std::fs::create_dir(directory.path().join("data")).unwrap();
     let pipe = directory.path().join("data/meta.properties");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{port}");
-    let pages = format!("ottla.http.listen=127.0.0.1:{http}");
-    let arguments = ["serve", "-o", &listeners, "-o", "log.dirs=data", "-o", &pages];
-    let mut process = command(directory.path(), &arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
-    let begun = std::time::Instant::now();
-    while TcpStream::connect(("127.0.0.1", http)).is_err() {
-        assert!(begun.elapsed().as_secs() < 10, "the pages are not served");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    // Another test may take a port that was free a moment ago.
+    let (mut process, http) = (0..3).find_map(|_| serving_pages(directory.path())).expect("the pages are not served");
     let told = ["/healthz", "/readyz", "/metrics"].map(|path| get(http, path));
     process.kill().unwrap();
     process.wait().unwrap();
