@@ -45,12 +45,10 @@ impl Opening<'_> {
     /// The log begins anew at its recovery point, with the producers of there: what the write-ahead log has follows.
     fn begin_logged(mut self, from: Offset, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Loaded, LogError> {
         self.set_aside(segments).map_err(self.io("clear"))?;
-        let snapshots = listing.iter().filter_map(|file| names::offset_of(&file.name, names::SNAPSHOT));
-        let (kept, above): (Vec<_>, Vec<_>) = snapshots.partition(|at| *at <= from);
-        let outdated = above.into_iter().map(|at| self.folder.file(names::of_offset(at, names::SNAPSHOT)));
-        outdated.into_iter().try_for_each(|path| self.remove(&path)).map_err(self.io("clear"))?;
+        let (mut kept, above): (Vec<_>, Vec<_>) = snapshots_of(listing).partition(|at| *at <= from);
+        self.remove_snapshots(above).map_err(self.io("clear"))?;
+        kept.sort_unstable();
         self.snapshots = kept;
-        self.snapshots.sort_unstable();
         self.load_newest_snapshot().map_err(self.io("read the producers of"))?;
         Ok(self.fresh(from))
     }
@@ -58,8 +56,11 @@ impl Opening<'_> {
     /// The log begins anew without what is left of it: also snapshots of its producers would tell of records that are not there.
     fn clear(&self, segments: &[Arc<Segment>], listing: &[Entry]) -> io::Result<()> {
         self.set_aside(segments)?;
-        let is_snapshot = |file: &&Entry| names::offset_of(&file.name, names::SNAPSHOT).is_some();
-        listing.iter().filter(is_snapshot).try_for_each(|file| self.remove(&self.folder.file(&file.name)))
+        self.remove_snapshots(snapshots_of(listing))
+    }
+
+    fn remove_snapshots(&self, gone: impl IntoIterator<Item = Offset>) -> io::Result<()> {
+        gone.into_iter().try_for_each(|at| self.remove(&self.folder.file(names::of_offset(at, names::SNAPSHOT))))
     }
 
     /// What a power loss has left cannot be told from what somebody has put there: the records stay, under names that no start reads.
@@ -73,4 +74,8 @@ impl Opening<'_> {
         }
         segments.iter().try_for_each(|segment| self.remove_segment(segment))
     }
+}
+
+fn snapshots_of(listing: &[Entry]) -> impl Iterator<Item = Offset> {
+    listing.iter().filter_map(|file| names::offset_of(&file.name, names::SNAPSHOT))
 }

@@ -12,23 +12,16 @@ impl LogDir {
     pub(in crate::log) fn note_begun(&self, dirty: &[Arc<Log>]) -> io::Result<()> {
         let mut checkpoints = self.checkpoints.lock();
         let mut noted = false;
-        {
-            let logs = self.shared.logs.lock();
-            for log in dirty {
-                let at = log.id.topic_partition();
-                // A log that was deleted since must leave nothing to a new one of its name.
-                let is_open = logs.get(&log.id.key()).is_some_and(|open| Arc::ptr_eq(open, log));
-                if !is_open
-                    || checkpoints.recovery.get(&at).unwrap_or_default() > Offset::ZERO
-                    || checkpoints.recovery.is_begun(&at)
-                    || log.epochs.lock().is_found()
-                {
-                    continue;
-                }
-                checkpoints.recovery.set(&at, Some(Offset::ZERO));
-                checkpoints.recovery.mark(&at, true);
-                noted = true;
+        // A log that was deleted since must leave nothing to a new one of its name.
+        for log in dirty.iter().filter(|log| self.has_open(log)) {
+            let at = log.id.topic_partition();
+            let is_noted = checkpoints.recovery.get(&at) > Some(Offset::ZERO) || checkpoints.recovery.is_begun(&at);
+            if is_noted || log.epochs.lock().is_found() {
+                continue;
             }
+            checkpoints.recovery.set(&at, Some(Offset::ZERO));
+            checkpoints.recovery.mark(&at, true);
+            noted = true;
         }
         if noted { self.write_checkpoints(&mut checkpoints) } else { Ok(()) }
     }

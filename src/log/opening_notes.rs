@@ -70,20 +70,13 @@ impl Opening<'_> {
     pub fn lost_behind(&self, segments: &[Arc<Segment>]) -> io::Result<Option<Offset>> {
         let logged_from = self.known.logged_from().filter(|from| self.gaps_are_told(from.get()));
         let Some(from) = logged_from else { return Ok(None) };
-        let is_whole = match segments.iter().rfind(|segment| segment.base() <= from) {
-            _ if self.asked_from(segments) > Some(from) => true,
-            None => false,
-            Some(holds) => scan::end_of_records(&*holds.file()?, holds.bytes(), holds.base())? >= from,
-        };
+        let is_whole = self.asked_from(segments) > Some(from) || end_in(segments, from)? >= Some(from);
         Ok((!is_whole).then_some(from))
     }
 
     /// What is synced up to `offset` is in a file still: only retention gives up the name of one.
     fn reaches(&self, segments: &[Arc<Segment>], offset: Offset) -> io::Result<bool> {
-        let at = segments.partition_point(|segment| segment.base() <= offset);
-        let Some(holds) = at.checked_sub(1).map(|at| &segments[at]) else { return Ok(true) };
-        let end = scan::end_of_records(&*holds.file()?, holds.bytes(), holds.base())?;
-        Ok(end >= offset || self.gaps_allowed(end.get()))
+        Ok(end_in(segments, offset)?.is_none_or(|end| end >= offset || self.gaps_allowed(end.get())))
     }
 
     /// Of snapshots that were found behind `synced_to` no checkpoint has said that they are synced.
@@ -113,4 +106,10 @@ impl Opening<'_> {
         }
         Ok(false)
     }
+}
+
+/// Where the records end of the segment that `offset` is in, or would be. `None`: all begin behind it.
+fn end_in(segments: &[Arc<Segment>], offset: Offset) -> io::Result<Option<Offset>> {
+    let holds = segments.iter().rfind(|segment| segment.base() <= offset);
+    holds.map(|holds| scan::end_of_records(&*holds.file()?, holds.bytes(), holds.base())).transpose()
 }
