@@ -152,13 +152,17 @@ fn marker_at(file: &dyn DiskFile, position: u64, header: &BatchHeader) -> io::Re
     Ok(bytes.get(..filled).and_then(|batch| EndTransactionMarker::of(header, batch)))
 }
 
-/// Where the whole batches of a segment of `bytes` bytes end, by their headers; `empty` when there is none.
+/// Where the whole batches of a segment of `bytes` bytes end, by their headers; `empty` when there is none. A header that goes back is
+/// no batch: with the sectors of its beginning missing, one that was torn says offset 0.
 pub fn end_of_records(file: &dyn DiskFile, bytes: u64, empty: Offset) -> io::Result<Offset> {
-    let (mut scan, mut end) = (Scan::headers(file, 0, bytes), empty);
+    let (mut scan, mut end) = (Scan::headers(file, 0, bytes), None);
     while let Step::Batch { header, .. } = scan.next_step()? {
-        end = header.last().map_or(end, Offset::next);
+        if header.base() < end {
+            break;
+        }
+        end = header.last().map(Offset::next).or(end);
     }
-    Ok(end)
+    Ok(end.unwrap_or(empty))
 }
 
 /// The header at `position`, by one small read; `None` when there is no batch.

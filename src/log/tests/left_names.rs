@@ -120,6 +120,37 @@ fn ret_5_a_start_that_is_refused_takes_no_snapshot_away() {
     assert_eq!(known(&log), producers);
 }
 
+/// DeleteRecords went to the recovery point within a segment, and a power loss left of the batch behind it a header without its first
+/// sector, which says offset 0; the start that was to tidy up had put away the snapshots when it was killed. What is synced is there.
+#[test]
+fn log_13_a_torn_header_behind_the_recovery_point_does_not_hide_what_is_synced() {
+    let disk = MemoryDisk::new();
+    let wide = LogConfig { segment_bytes: 1 << 20, ..config() };
+    let (fixture, log) = started(&disk, wide.clone());
+    (0..4).for_each(|at| _ = append_synced(&log, produced(7, 0, at, 1)));
+    fixture.directory.checkpoint().unwrap();
+    let recovery_point = log.bounds().end();
+    let synced = disk.read(&path(Offset::ZERO, names::LOG)).unwrap();
+    log.advance_high(recovery_point);
+    log.advance_start(Some(recovery_point)).unwrap().wait().unwrap();
+    append_synced(&log, produced(8, 0, 0, 1));
+    let (end, producers) = (log.bounds().end(), known(&log));
+    drop((log, fixture));
+    let left = disk.killed();
+    let segment = left.open(&path(Offset::ZERO, names::LOG), OpenMode::Write).unwrap();
+    let first = BatchHeader::parse(&synced).unwrap();
+    segment.write_all_at(&synced[..first.size()], synced.len() as u64).unwrap();
+    empty(&left, &Path::new(FOLDER).join(names::EPOCH_CHECKPOINT));
+    for at in of(&left, names::SNAPSHOT) {
+        left.remove_file(&path(at, names::SNAPSHOT)).unwrap();
+    }
+    let fixture = Fixture::open(Arc::new(left.clone()), Path::new("/data"));
+    let log = fixture.log(wide);
+    fixture.directory.finish_recovery().unwrap();
+    assert_eq!((log.bounds().start(), log.bounds().end()), (recovery_point, end));
+    assert_eq!(known(&log), producers);
+}
+
 /// Retention, or DeleteRecords, leaves the log with a segment that was begun behind the last checkpoint. Of the names any may have got
 /// through: what stands there is in the write-ahead log.
 #[test]
