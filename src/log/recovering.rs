@@ -49,7 +49,7 @@ impl Opening<'_> {
         // begun behind it has come to the disk.
         let begins = |segment: &Arc<Segment>| segment.base() < from || (segment.base() == from && !self.known.cut);
         let holds = segments.partition_point(begins).saturating_sub(1);
-        self.replay_producers(segments, holds, from)?;
+        self.replay_producers(segments, holds, from, safe)?;
         let mut end = segments[holds].base();
         for at in holds..segments.len() {
             let segment = segments[at].clone();
@@ -160,10 +160,17 @@ impl Opening<'_> {
         metadata.is_ok_and(|bytes| properties::is_metadata_sealed(&bytes))
     }
 
-    /// Brings the producers from their snapshot to the batch where checking begins.
-    fn replay_producers(&mut self, segments: &[Arc<Segment>], holds: usize, from: Offset) -> io::Result<()> {
+    /// Brings the producers from their snapshot to the batch where checking begins. Where more is checked than has to be, a snapshot of
+    /// what is `safe` is taken still: of some producers compaction has left no batch to make them again from (CMP-7).
+    fn replay_producers(
+        &mut self,
+        segments: &[Arc<Segment>],
+        holds: usize,
+        from: Offset,
+        safe: Offset,
+    ) -> io::Result<()> {
         let snapshots = std::mem::take(&mut self.snapshots);
-        let (kept, above): (Vec<_>, Vec<_>) = snapshots.into_iter().partition(|at| *at <= from);
+        let (kept, above): (Vec<_>, Vec<_>) = snapshots.into_iter().partition(|at| *at <= from.max(safe));
         self.snapshots = kept;
         if !above.is_empty() {
             // Snapshots of what may be cut now: the newest at or below is taken instead.

@@ -4,8 +4,8 @@ use super::{
     *,
 };
 use crate::{
-    log::AbortedEntry,
-    platform::{Chance, MemoryDisk, SeededChance},
+    log::{AbortedEntry, names},
+    platform::{Chance, MemoryDisk, OpenMode, SeededChance},
     record::TransactionResult,
 };
 use std::collections::BTreeMap;
@@ -241,4 +241,38 @@ fn log_17_a_swap_never_loses_the_list_of_aborted_transactions() {
         }
     }
     assert!(crashes > 60, "{crashes}");
+}
+
+/// The last batch of a producer was cut away, and compaction had removed the one before for it: only snapshots tell of the producer.
+#[test]
+fn cmp_7_a_start_that_checks_all_knows_a_producer_of_which_no_batch_is_left() {
+    let disk = MemoryDisk::new();
+    let config = LogConfig { sync: SyncPolicy::Wal, ..compacted() };
+    let (fixture, log) = started(&disk, config.clone());
+    let sent = |sequence, key: &str| {
+        let batch = BatchBuilder::new(NOW_MS).producer(4, 0, sequence);
+        append_synced(&log, batch.record(Some(key.as_bytes()), Some(b"x")).build());
+    };
+    let last_sequences = |log: &Log| log.producers().iter().map(|one| one.last_sequence).collect::<Vec<_>>();
+    sent(0, "a");
+    put(&log, "a", Some("newer"));
+    seal(&log);
+    let kept = log.bounds().end();
+    fixture.directory.checkpoint().unwrap();
+    sent(1, "b");
+    log.advance_high(log.bounds().end());
+    fixture.directory.checkpoint().unwrap();
+    assert!(cleaner(&fixture).clean_dirtiest());
+    log.truncate_to(kept).unwrap();
+    assert!(read_all(&log, 1).iter().all(|header| header.producer_id != 4));
+    assert_eq!(last_sequences(&log), [Some(0)]);
+    fixture.directory.checkpoint().unwrap();
+    drop((log, fixture));
+    let left = disk.killed();
+    let epochs = Path::new("/data/t-0").join(names::EPOCH_CHECKPOINT);
+    left.open(&epochs, OpenMode::Write).unwrap().set_len(0).unwrap();
+    for life in [&left, &left.killed()] {
+        let (_fixture, log) = started(life, config.clone());
+        assert_eq!((log.bounds().end(), last_sequences(&log)), (kept, vec![Some(0)]));
+    }
 }
