@@ -9,7 +9,7 @@ use crate::{
         segment::Segment,
         tail::Tail,
         transactions::Unstable,
-        wal::{Committed, EntryHead, EntryKind, WalError},
+        wal::{Committed, EntryHead, EntryKind, HeldCommits, WalError},
     },
     types::{LogBounds, Offset},
 };
@@ -263,6 +263,7 @@ pub(in crate::log) struct Waiter {
 
 impl Waiter {
     pub fn wait(&self) -> Result<(), WalError> {
+        HeldCommits::let_go();
         let mut done = self.done.lock();
         loop {
             if let Some(result) = done.take() {

@@ -255,10 +255,11 @@ impl Partition {
                 return Err(Unavailable::UnknownEpoch);
             }
         }
-        if leadership.leader != Some(self.this_node) {
-            return Err(Unavailable::NotLeader);
-        }
-        Ok(leadership.epoch)
+        self.leads(&leadership)
+    }
+
+    fn leads(&self, leadership: &Leadership) -> Result<LeaderEpoch, Unavailable> {
+        if leadership.leader == Some(self.this_node) { Ok(leadership.epoch) } else { Err(Unavailable::NotLeader) }
     }
 
     /// No other replica has to have what is committed.
@@ -273,9 +274,9 @@ impl Partition {
         acks: Acks,
         terms: impl Into<AppendTerms>,
     ) -> Result<Appended, ProduceError> {
-        let epoch = self.check_leader(None)?;
+        let leadership = self.leadership.load();
+        let epoch = self.leads(&leadership)?;
         if acks == Acks::All {
-            let leadership = self.leadership.load();
             let in_sync = leadership.in_sync.len();
             // No more can be asked for than there are replicas (Kafka's `effectiveMinIsr`).
             let minimum = self.settings.load().in_sync_replicas_min.min(leadership.replicas.len());

@@ -3,6 +3,7 @@ mod crash;
 mod damage;
 mod failure;
 mod gone;
+mod held;
 mod laid_out;
 mod load;
 mod recycling;

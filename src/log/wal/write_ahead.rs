@@ -7,6 +7,7 @@ use super::{
     files::{Directory, file_bytes_for},
     format::{BATCH_UNCHECKED_BYTES, BLOCK_BYTES, in_blocks},
     group::Group,
+    held,
     laid_out::LaidOut,
     newest::NewestNote,
     replay::Recovered,
@@ -120,6 +121,16 @@ impl Shared {
         let _state = self.state.lock();
         self.work.notify_all();
         self.room.notify_all();
+    }
+
+    /// The committing thread, where it sleeps although what it waits for is there.
+    pub fn wake_if_due(&self) {
+        let mut state = self.state.lock();
+        let filled = state.filling.entries();
+        if state.wakes_at.take_if(|entries| filled >= *entries).is_some() {
+            drop(state);
+            self.work.notify_one();
+        }
     }
 }
 
@@ -249,8 +260,12 @@ impl Wal {
         if let Some((log, offset)) = reach {
             state.filling.reach(log, offset);
         }
-        let filled = state.filling.entries();
-        let wake = state.wakes_at.take_if(|entries| filled >= *entries).is_some();
+        let (filled, bytes) = (state.filling.entries(), state.filling.padded_bytes());
+        let is_due = state.wakes_at.is_some_and(|entries| filled >= entries);
+        let wake = is_due && !held::holds(&self.shared, filled, bytes);
+        if wake {
+            state.wakes_at = None;
+        }
         drop(guard);
         if wake {
             self.shared.work.notify_one();
@@ -370,6 +385,12 @@ impl Wal {
     #[cfg(test)]
     pub(super) fn memory_bytes(&self) -> usize {
         self.shared.state.lock().pool.bytes()
+    }
+
+    /// The committing thread waits for entries.
+    #[cfg(test)]
+    pub(super) fn is_asleep(&self) -> bool {
+        self.shared.state.lock().wakes_at.is_some()
     }
 
     /// Commits what is buffered and stops the threads. Idempotent: later calls give the same answer.
