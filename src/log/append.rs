@@ -294,18 +294,22 @@ impl Log {
             Bytes::Slices(slices) => {
                 let file = active.file()?;
                 file.write_slices_at(&mut slices.map(IoSlice::new), position)?;
-                active.begin_writeback(position + len)
+                Ok(Some(file))
             }
             Bytes::LaidOut(body, direct) => {
                 let (shared, began) = (self.shared(), self.shared().clock.monotonic());
                 active.write_laid_out(body, direct, position)?;
                 let now = shared.clock.monotonic();
                 shared.direct.took(now.saturating_sub(began), now);
-                Ok(())
+                Ok(None)
             }
         });
-        if let Err(source) = written {
-            return Err(self.take_back(&active, position, source));
+        let buffered = written.map_err(|source| self.take_back(&active, position, source))?;
+        if let Some(Err(source)) = buffered.map(|file| active.begin_writeback(&*file, position + len)) {
+            // Also of what was acknowledged nobody knows now whether it is in the file.
+            let why = format!("{} could not be written back: {source}", active.path(names::LOG).display());
+            self.shared().fail(why.clone());
+            return Err(AppendError::StorageFailed(why));
         }
         active.set_dirty(true);
         // The file may have been made by this write.

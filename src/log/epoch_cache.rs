@@ -42,6 +42,11 @@ impl EpochCache {
         self.found
     }
 
+    /// It was there, whatever became of the file.
+    pub fn set_found(&mut self) {
+        self.found = true;
+    }
+
     /// The log was noted to have no record: whatever epochs come are its own.
     pub fn set_own(&mut self) {
         self.found = false;

@@ -148,7 +148,7 @@ impl Known {
 
     /// Only the note of how far it is synced is lost, maybe in an earlier life, and the file was begun anew by a checkpoint that did not
     /// come to this log: one that does notes this of it, too, whatever else it notes.
-    fn is_noted_elsewhere(&self) -> bool {
+    pub fn is_noted_elsewhere(&self) -> bool {
         self.recovery_point.is_none() && (self.high, self.log_start, self.cleaned) != (None, None, None)
     }
 

@@ -47,8 +47,13 @@ impl Log {
     fn note_start(&self) -> Step<'_> {
         let config = self.config();
         let reshaping = self.reshaping.lock();
+        // Before appends have to wait: times that nobody has asked for since the start are read from the disk, whole index files of them.
+        let looked = self.deletable(&config);
         let mut writer = self.writer.lock();
         if writer.closed.is_some() {
+            return Ok(None);
+        }
+        if looked.map_err(LogError::io("read", self.path()))?.is_empty() {
             return Ok(None);
         }
         let segments = self.deletable(&config).map_err(LogError::io("read", self.path()))?;

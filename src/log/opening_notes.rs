@@ -26,6 +26,10 @@ impl Opening<'_> {
             }
         }
         (self.epochs, self.epoch) = (self.noted_epochs.clone(), self.noted_epochs.latest());
+        if self.known.notes_lost || self.known.is_noted_elsewhere() {
+            // Its first checkpoint was long ago, and whatever gaps it has are of then.
+            self.epochs.set_found();
+        }
         Ok(lost)
     }
 

@@ -119,7 +119,9 @@ impl DiskFile for BackgroundFile {
         Err(io::ErrorKind::PermissionDenied.into())
     }
 
-    fn start_writeback(&self, _position: u64, _len: u64) {}
+    fn start_writeback(&self, _position: u64, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.cached.fd()

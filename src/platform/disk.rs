@@ -107,8 +107,11 @@ pub trait DiskFile: Send + Sync {
         Ok(None)
     }
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// Asks the kernel to begin writing this range to disk, without waiting (`sync_file_range`); a hint.
-    fn start_writeback(&self, position: u64, len: u64);
+    /// Asks the kernel to begin writing this range to disk, without waiting (`sync_file_range`); one that knows none may pass over it.
+    ///
+    /// # Errors
+    /// As those of a sync (LOG-9): what was to be written may be gone, and no later sync need tell of it.
+    fn start_writeback(&self, position: u64, len: u64) -> io::Result<()>;
     /// Asks for blocks for this range behind the end, whose place stays where it is; a hint.
     fn allocate_behind(&self, _position: u64, _len: u64) {}
     /// Gives back blocks behind `len`, the file's length.

@@ -355,7 +355,15 @@ impl DiskFile for Handle {
         Ok(())
     }
 
-    fn start_writeback(&self, _position: u64, _len: u64) {}
+    fn start_writeback(&self, _position: u64, _len: u64) -> io::Result<()> {
+        let state = &mut *self.disk.state.lock();
+        let checked = state.faults.check(OperationKind::Writeback, state.contents[self.place].path());
+        if checked.is_err() && !state.faults.is_off() {
+            // What the filesystem had no place for is dropped, and of that no sync tells.
+            state.contents[self.place].lose_pending();
+        }
+        checked
+    }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None

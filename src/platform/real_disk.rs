@@ -238,13 +238,29 @@ impl DiskFile for RealFile {
         self.0.set_len(len)
     }
 
-    fn start_writeback(&self, position: u64, len: u64) {
-        let (Ok(position), Ok(len)) = (i64::try_from(position), i64::try_from(len)) else { return };
+    fn start_writeback(&self, position: u64, len: u64) -> io::Result<()> {
+        let (Ok(position), Ok(len)) = (i64::try_from(position), i64::try_from(len)) else { return Ok(()) };
         // SAFETY: the descriptor is open for as long as `self` lives, and the call takes no pointer.
         let answer = unsafe { libc::sync_file_range(self.0.as_raw_fd(), position, len, libc::SYNC_FILE_RANGE_WRITE) };
-        // A hint: a filesystem that knows no write-back (tmpfs) may refuse, and an error of the device is told to
-        // the next sync of this file, which is the one that counts (LOG-9).
-        let _ = answer;
+        if answer == 0 {
+            return Ok(());
+        }
+        // What the device says of it later is told to the next sync of this file. What the filesystem itself could not do, place blocks
+        // for one, is told here alone: ext4 drops the pages, and the sync finds nothing to write. Some know no write-back, or have no
+        // memory for it right now: then all is as it was.
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(
+                libc::EINVAL
+                | libc::ESPIPE
+                | libc::ENOSYS
+                | libc::EOPNOTSUPP
+                | libc::ENOMEM
+                | libc::EINTR
+                | libc::EAGAIN,
+            ) => Ok(()),
+            _ => Err(error),
+        }
     }
 
     fn allocate_behind(&self, position: u64, len: u64) {

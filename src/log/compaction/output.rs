@@ -74,7 +74,7 @@ impl Output {
         self.file.write_slices_at(slices, self.bytes)?;
         self.bytes += bytes;
         if self.bytes - self.written_back >= WRITEBACK_BYTES {
-            self.file.start_writeback(self.written_back, self.bytes - self.written_back);
+            self.file.start_writeback(self.written_back, self.bytes - self.written_back)?;
             self.written_back = self.bytes;
         }
         Ok(())
@@ -106,7 +106,7 @@ impl Output {
         if let Some(largest) = self.largest {
             self.times.push(largest);
         }
-        self.file.start_writeback(self.written_back, self.bytes - self.written_back);
+        self.file.start_writeback(self.written_back, self.bytes - self.written_back)?;
         let mut transactions = Vec::new();
         aborted.iter().for_each(|entry| entry.write(&mut transactions));
         // Where the file that it replaces had one it has one, too: then a crash between the two is seen by the names.
@@ -126,7 +126,7 @@ impl Output {
             let file = self.folder.disk().open(&path, OpenMode::Create)?;
             file.set_len(0)?;
             file.write_all_at(&bytes, 0)?;
-            file.start_writeback(0, bytes.len() as u64);
+            file.start_writeback(0, bytes.len() as u64)?;
             written.push(file);
         }
         written.iter().try_for_each(|file| file.sync_data())?;

@@ -68,12 +68,13 @@ impl Moving {
         let log = self.log.clone();
         let written = writer.active.write_indexes(false).and_then(|()| log.write_snapshot(writer));
         written.map_err(MoveError::io("write the indexes of", &log.path()))?;
-        // A marker that a crash left says something about another move.
+        // A marker that a crash left says something about another move. So does that of the move that brought the log here: it is
+        // gone, but a power loss could have it back, beside the one of this move.
         let stale = log.folder.file(names::MOVED);
         if self.disk().exists(&stale) {
             self.disk().remove_file(&stale).map_err(MoveError::io("remove", &stale))?;
-            self.disk().sync_dir(&log.path()).map_err(MoveError::io("sync", &log.path()))?;
         }
+        self.disk().sync_dir(&log.path()).map_err(MoveError::io("sync", &log.path()))?;
         self.round(&mut |_| true)?;
         self.copy_indexes(&writer.active)?;
         // Theirs are all that is left of segments that are lost.

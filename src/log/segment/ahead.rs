@@ -1,6 +1,7 @@
 //! Blocks of the disk that an active segment has ahead of its end: a write into them costs the filesystem less than one that
 //! must first find its blocks, page by page.
 use super::Segment;
+use crate::platform::DiskFile;
 use std::{
     io,
     sync::{Arc, atomic::Ordering},
@@ -40,11 +41,11 @@ impl Segment {
         Ok(())
     }
 
-    /// Everything up to `end` is in the page cache. A hint as well.
-    pub(in crate::log) fn begin_writeback(self: &Arc<Self>, end: u64) -> io::Result<()> {
+    /// Everything up to `end` is in the page cache, of which this is the file. An error means that of a failed sync (LOG-9).
+    pub(in crate::log) fn begin_writeback(&self, file: &dyn DiskFile, end: u64) -> io::Result<()> {
         let from = self.written_back.load(Ordering::Relaxed);
         if end.saturating_sub(from) >= WRITEBACK_BYTES {
-            self.file()?.start_writeback(from, end - from);
+            file.start_writeback(from, end - from)?;
             self.written_back.store(end, Ordering::Relaxed);
         }
         Ok(())

@@ -49,3 +49,22 @@ fn log_9_what_others_have_put_beside_the_logs_is_not_written_again() {
     let (_fixture, log) = started(&disk, config(OperationKind::Sync));
     assert_eq!(log.bounds().end(), Offset::new(12));
 }
+
+/// A filesystem that has no place for what is written back drops it, and tells nobody but who asked for it.
+#[test]
+fn log_9_a_write_back_that_failed_is_a_failed_sync() {
+    let wide = LogConfig { segment_bytes: 8 << 20, ..LogConfig::default() };
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, wide.clone());
+    (0..9).for_each(|_| _ = append_synced(&log, batch(1, &[7; 100_000])));
+    let due = read_all(&log, 1);
+    disk.inject(Fault::once(OperationKind::Writeback, ".log"));
+    let told = (0..6).find_map(|_| append(&log, batch(1, &[7; 100_000])).err()).unwrap();
+    assert!(matches!(told, AppendError::StorageFailed(_)), "{told:?}");
+    assert!(fixture.directory.failure().is_some() && fixture.directory.checkpoint().is_err());
+    let (fixture, log) = started(&disk.killed(), wide.clone());
+    assert!(read_all(&log, 1).starts_with(&due));
+    drop((log, fixture));
+    let (_fixture, log) = started(&disk.crash(), wide);
+    assert!(read_all(&log, 1).starts_with(&due));
+}

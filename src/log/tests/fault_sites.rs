@@ -92,7 +92,9 @@ fn allowed(on: OperationKind, path: &Path, way: Way) -> &'static [Came] {
         // Never tried again, never covered by a later one.
         _ if is_synced => &[Failed, StartRefused, StopTold],
         // A short write of a file that is shorter is none.
-        OperationKind::Write if way == Way::Device => &[Refused, Failed, StartRefused, StopTold],
+        OperationKind::Write | OperationKind::Writeback if way == Way::Device => {
+            &[Refused, Failed, StartRefused, StopTold]
+        }
         _ => ANY,
     }
 }
@@ -408,9 +410,11 @@ fn count(on: OperationKind) -> u64 {
 
 #[test]
 fn log_3_log_9_ops_2_ops_3_every_operation_can_fail() {
-    use OperationKind::{Create, List, Open, Read, Remove, Rename, SetLen, Sync, SyncDir, SyncFilesystem, Write};
+    use OperationKind::{
+        Create, List, Open, Read, Remove, Rename, SetLen, Sync, SyncDir, SyncFilesystem, Write, Writeback,
+    };
     let wanted = std::env::var("OTTLA_FAULT_SITES").map_or(SITES, |sites| sites.parse().expect("a number"));
-    let kinds = [Write, Sync, SyncDir, SyncFilesystem, Create, SetLen, Rename, Remove, Open, Read, List];
+    let kinds = [Write, Writeback, Sync, SyncDir, SyncFilesystem, Create, SetLen, Rename, Remove, Open, Read, List];
     let all: Vec<_> = kinds
         .into_iter()
         .flat_map(|on| (0..count(on)).flat_map(move |after| Way::of(on).into_iter().map(move |way| (on, after, way))))

@@ -167,3 +167,33 @@ fn log_7_a_log_that_is_not_written_ahead_begins_where_its_files_do() {
     assert_eq!((log.bounds().start(), log.bounds().end()), (second, Offset::new(6)));
     assert_eq!(read_all(&log, 1).len() as i64, 6 - second.get());
 }
+
+/// The notes of how far it is synced and of its epochs are lost: it is no new log for that, and its gaps are of a time that nobody knows of.
+#[test]
+fn log_18_a_log_whose_notes_are_lost_is_not_noted_as_begun() {
+    let config = LogConfig { compact: true, delete: false, segment_bytes: 300, ..LogConfig::default() };
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, config.clone());
+    super::following::follow(&log, &[(0, 0, 1), (5, 0, 1), (9, 0, 1)], 9).unwrap();
+    log.advance_high(log.bounds().end());
+    log.advance_start(Some(Offset::new(5))).unwrap().wait().unwrap();
+    let due = super::following::standing(&log);
+    fixture.directory.close().unwrap();
+    drop((fixture, log));
+    for file in ["/data/recovery-point-offset-checkpoint", EPOCHS] {
+        disk.remove_file(Path::new(file)).unwrap();
+    }
+    for changes in 1.. {
+        let left = disk.killed();
+        let fixture = Fixture::open(Arc::new(left.clone()), Path::new("/data"));
+        let log = fixture.log(config.clone());
+        left.power_off_after(changes);
+        let done = fixture.directory.finish_recovery().is_ok() && fixture.directory.checkpoint().is_ok();
+        drop((fixture, log));
+        let (_fixture, log) = started(&left.killed(), config.clone());
+        assert_eq!(super::following::standing(&log), due, "killed after {changes} changes");
+        if done {
+            break;
+        }
+    }
+}

@@ -278,3 +278,27 @@ fn a_rest_comes_after_every_segment() {
     let deleted = delete_old_segments(&logs, &mut || rests += 1);
     assert_eq!(rests, deleted.into_iter().map(Result::unwrap).sum::<usize>());
 }
+
+/// After a restart nobody has asked how old its segments are: what tells it is read before the log is held.
+#[test]
+fn ret_1_the_times_of_segments_that_go_are_read_while_appends_go_on() {
+    let disk = MemoryDisk::new();
+    let (fixture, logs) = written(&disk);
+    fixture.directory.close().unwrap();
+    drop((fixture, logs));
+    let (fixture, log) = started(&disk, LogConfig { retention_ms: Some(1_000), ..config() });
+    fixture.clock.advance(std::time::Duration::from_secs(2));
+    log.advance_high(log.bounds().end());
+    let reads = || disk.asked(OperationKind::Open) + disk.asked(OperationKind::Read);
+    let (before, held) = (reads(), log.writer.lock());
+    std::thread::scope(|scope| {
+        let gone = scope.spawn(|| log.delete_old_segments().unwrap());
+        let seen = (0..5_000).any(|_| {
+            parking_lot::Condvar::new()
+                .wait_for(&mut parking_lot::Mutex::new(()).lock(), std::time::Duration::from_millis(1));
+            reads() >= before + 10
+        });
+        drop(held);
+        assert!(gone.join().unwrap() > 4 && seen);
+    });
+}

@@ -17,6 +17,8 @@ pub enum OperationKind {
     Sync,
     SyncDir,
     SyncFilesystem,
+    /// A write-back that was asked for.
+    Writeback,
     Rename,
     Remove,
 }
