@@ -222,7 +222,7 @@ fn ops_2_log_17_a_partition_moves_under_load_and_kills() {
     let (stop, written, address) = (AtomicBool::new(false), AtomicI64::new(0), rig.broker.address());
     let seed = number("OTTLA_KILL_SEED", now_ms() as u64);
     println!("OTTLA_KILL_SEED={seed}");
-    let (mut random, mut met) = (Random::new(seed), 0);
+    let (mut random, mut met, mut forgotten) = (Random::new(seed), 0, 0);
     std::thread::scope(|scope| {
         let end = End(&stop);
         scope.spawn(|| write(address, &topic, producer, &stop, &written));
@@ -245,25 +245,27 @@ fn ops_2_log_17_a_partition_moves_under_load_and_kills() {
             let to = usize::from(!in_first.is_empty());
             assert_eq!(rig.move_to(to, &topic), 0);
             pause_ms(random.below(700) as u64);
-            let is_met = rig.held(&topic).1;
-            met += u64::from(is_met);
+            met += u64::from(rig.held(&topic).1);
             rig.again(|_, _| {});
-            if !is_met {
-                // A fault still: a wish is forgotten by a kill that comes before its copy has a name. Apache Kafka gives it one before it answers.
-                assert_eq!(rig.move_to(to, &topic), 0);
-            }
-            // What the kill has interrupted begins anew, and comes to its end.
+            // What the kill has interrupted begins anew, and comes to its end. (In the moment that it does, an answer of several
+            // directories may have the partition twice, or not at all.)
             until("the move ends", || {
                 let (held, moves) = rig.held(&topic);
-                assert_eq!(held.concat(), [0], "in one directory");
-                held[to] == [0] && !moves
+                if held.concat() == [0] && held[to] != [0] && !moves {
+                    // A fault still: the wish is forgotten by a kill that comes before its copy has a name, some milliseconds after the
+                    // answer. Apache Kafka gives it one before it answers.
+                    forgotten += 1;
+                    assert_eq!(rig.move_to(to, &topic), 0);
+                }
+                held.concat() == [0] && held[to] == [0] && !moves
             });
         }
         drop(end);
         assert!(reader.join().expect("the reader goes on") > 0);
     });
     let end = written.load(SeqCst);
-    println!("{end} records, {met} kills met a copy on its way");
+    println!("{end} records, {met} kills met a copy on its way, {forgotten} one that had no name yet");
+    assert!(forgotten < number("OTTLA_KILL_ROUNDS", ROUNDS), "no move that a kill interrupts begins anew");
     // One more may be there of which no answer came.
     assert!([end, end + 1].contains(&steps::end_offset(&mut rig.connect(), &topic)));
     assert_eq!(read_on(&mut rig.connect(), &topic, 0, end), Some(end));
