@@ -205,9 +205,8 @@ async fn committed(
     timeout: Duration,
 ) -> ProduceResponse {
     let began = cx.broker.clock.monotonic();
-    let mut now = Some(began);
     for wait in waiting {
-        let Err(code) = outcome(&*cx.broker.clock, wait.commit, began, now.take(), timeout).await else { continue };
+        let Err(code) = outcome(&*cx.broker.clock, wait.commit, began, timeout).await else { continue };
         // As in Kafka's `DelayedProduce` its place stays: the batch is in the log.
         response.responses[wait.topic].partition_responses[wait.partition].error_code = cx.error(code);
     }
@@ -215,22 +214,14 @@ async fn committed(
 }
 
 /// No timer of its own: the connection asks again from time to time while writes wait, which is exact enough for a timeout
-/// and costs nothing for the many that are committed at once. `now` spares whoever knows it one more look at the clock.
-async fn outcome(
-    clock: &dyn Clock,
-    mut commit: Commit,
-    began: Duration,
-    mut now: Option<Duration>,
-    timeout: Duration,
-) -> Result<(), ErrorCode> {
+/// and costs nothing for the many that are committed at once.
+async fn outcome(clock: &dyn Clock, mut commit: Commit, began: Duration, timeout: Duration) -> Result<(), ErrorCode> {
     let patience = if commit.is_own { timeout.max(OWN_COMMIT) } else { timeout };
     let deadline = began.saturating_add(patience);
     std::future::poll_fn(|task| match Pin::new(&mut commit.reached).poll(task) {
         Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
         Poll::Ready(Err(closed)) => Poll::Ready(Err(errors::closed(closed))),
-        Poll::Pending if now.take().unwrap_or_else(|| clock.monotonic()) >= deadline => {
-            Poll::Ready(Err(ErrorCode::RequestTimedOut))
-        }
+        Poll::Pending if clock.monotonic() >= deadline => Poll::Ready(Err(ErrorCode::RequestTimedOut)),
         Poll::Pending => Poll::Pending,
     })
     .await
@@ -324,7 +315,7 @@ mod tests {
         let clock = ManualClock::at_wall_ms(0);
         let mark = Watermark::new(Offset::new(4));
         let commit = Commit { reached: mark.reached(Offset::new(5)), is_own };
-        let mut waiting = std::pin::pin!(outcome(&clock, commit, clock.monotonic(), None, timeout));
+        let mut waiting = std::pin::pin!(outcome(&clock, commit, clock.monotonic(), timeout));
         let mut task = Task::from_waker(std::task::Waker::noop());
         clock.advance(after);
         waiting.as_mut().poll(&mut task)
@@ -354,7 +345,7 @@ mod tests {
             let mark = Watermark::new(Offset::ZERO);
             let commit = Commit { reached: mark.reached(Offset::new(1)), is_own: true };
             mark.close(why);
-            let mut waiting = std::pin::pin!(outcome(&clock, commit, Duration::ZERO, None, Duration::ZERO));
+            let mut waiting = std::pin::pin!(outcome(&clock, commit, Duration::ZERO, Duration::ZERO));
             let answered = waiting.as_mut().poll(&mut Task::from_waker(std::task::Waker::noop()));
             assert_eq!(answered, Poll::Ready(Err(code)));
         }

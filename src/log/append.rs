@@ -255,11 +255,14 @@ impl Log {
         match error {
             WalError::DiskFull { .. } => self.disk_full(),
             WalError::Closed => AppendError::Stopping,
-            error => {
-                self.shared().fail(error.to_string());
-                AppendError::StorageFailed(error.to_string())
-            }
+            error => self.storage_failed(error.to_string()),
         }
+    }
+
+    /// What is on the disk is not known any more: the directory takes nothing from now on (LOG-9).
+    fn storage_failed(&self, why: String) -> AppendError {
+        self.shared().fail(why.clone());
+        AppendError::StorageFailed(why)
     }
 
     /// The batch as it can be written past the page cache, where that is worth it: nobody reads this log, so that its pages
@@ -308,8 +311,7 @@ impl Log {
         if let Some(Err(source)) = buffered.map(|file| active.begin_writeback(&*file, position + len)) {
             // Also of what was acknowledged nobody knows now whether it is in the file.
             let why = format!("{} could not be written back: {source}", active.path(names::LOG).display());
-            self.shared().fail(why.clone());
-            return Err(AppendError::StorageFailed(why));
+            return Err(self.storage_failed(why));
         }
         active.set_dirty(true);
         // The file may have been made by this write.
@@ -333,8 +335,7 @@ impl Log {
             && !(position == 0 && error.kind() == io::ErrorKind::NotFound)
         {
             let why = format!("a write to {log} failed ({source}) and could not be taken back ({error})");
-            self.shared().fail(why.clone());
-            return AppendError::StorageFailed(why);
+            return self.storage_failed(why);
         }
         if is_disk_full(&source) {
             self.shared().space.refresh(0);
@@ -406,8 +407,7 @@ impl Log {
         for segment in sealed {
             if let Err(error) = segment.file().and_then(|file| file.sync_data()) {
                 let why = format!("a segment of {} could not be synced: {error}", self.id);
-                self.shared().fail(why.clone());
-                return Err(AppendError::StorageFailed(why));
+                return Err(self.storage_failed(why));
             }
         }
         let names = if writer.new_folder || !writer.sealed_dirty.is_empty() {
@@ -422,8 +422,7 @@ impl Log {
         };
         if let Err(error) = names {
             let why = format!("the directory of {} could not be synced: {error}", self.id);
-            self.shared().fail(why.clone());
-            return Err(AppendError::StorageFailed(why));
+            return Err(self.storage_failed(why));
         }
         writer.unlogged = false;
         writer.unflushed_records = 0;
