@@ -5,7 +5,7 @@
 use super::{Context, Reply, Response};
 use crate::{
     log::LogDir,
-    replica::Partition,
+    replica::{Future, Partition},
     types::ErrorCode,
     wire::{StrBytes, encode_log_dirs},
 };
@@ -32,9 +32,9 @@ pub fn handle(cx: &Context, request: DescribeLogDirsRequest) -> Reply<Response> 
     Reply::later(async move {
         // Sizes of logs that are not open are asked of the disk.
         let described = tokio::task::spawn_blocking(move || {
-            let partitions = &cx.broker.partitions;
+            let (partitions, held) = (&cx.broker.partitions, Held::now(&cx, &wanted));
             let offline = partitions.offline().iter().map(|path| failed(&cx, path));
-            partitions.directories().iter().map(|one| describe(&cx, one, &wanted)).chain(offline).collect()
+            partitions.directories().iter().map(|one| describe(&cx, one, &held)).chain(offline).collect()
         });
         let response = DescribeLogDirsResponse::default().with_results(described.await.unwrap_or_default());
         let is_cordoned = |path: &str| {
@@ -49,13 +49,13 @@ pub fn handle(cx: &Context, request: DescribeLogDirsRequest) -> Reply<Response> 
     })
 }
 
-fn describe(cx: &Context, directory: &Arc<LogDir>, wanted: &Wanted) -> DescribeLogDirsResult {
+fn describe(cx: &Context, directory: &Arc<LogDir>, held: &Held) -> DescribeLogDirsResult {
     let path = directory.path();
     if directory.failure().is_some() {
         return failed(cx, path);
     }
     let room = if cx.version >= 4 { directory.room() } else { Ok((-1, -1)) };
-    let sizes = room.and_then(|room| Ok((room, topics(cx, directory, wanted)?)));
+    let sizes = room.and_then(|room| Ok((room, held.topics_of(directory)?)));
     match sizes {
         Ok(((total, usable), topics)) => {
             blank(path).with_topics(topics).with_total_bytes(total).with_usable_bytes(usable)
@@ -77,36 +77,57 @@ fn failed(cx: &Context, path: &Path) -> DescribeLogDirsResult {
     blank(path).with_error_code(cx.error(ErrorCode::KafkaStorageError))
 }
 
-fn topics(cx: &Context, directory: &Arc<LogDir>, wanted: &Wanted) -> std::io::Result<Vec<DescribeLogDirsTopic>> {
-    let mut sizes: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
-    for topic in cx.broker.partitions.topics() {
-        let name = topic.name.as_str();
-        let is_here = |partition: &&Arc<Partition>| {
-            let key = || (name.to_owned(), partition.id().partition);
-            partition.is_in(directory) && wanted.as_ref().is_none_or(|all| all.contains(&key()))
+/// What is where, of all directories at one moment: a partition that moves meanwhile is in one of them.
+struct Held {
+    partitions: Vec<(Arc<Partition>, Arc<LogDir>)>,
+    futures: Vec<Future>,
+}
+
+impl Held {
+    fn now(cx: &Context, wanted: &Wanted) -> Held {
+        let is_wanted = |partition: &Arc<Partition>| {
+            let key = || (partition.id().topic.to_string(), partition.id().partition);
+            wanted.as_ref().is_none_or(|all| all.contains(&key()))
         };
-        for partition in topic.partitions.iter().flatten().filter(is_here) {
-            // The current log of its partition, and the leader's own, lags behind nothing.
-            let described = DescribeLogDirsPartition::default()
-                .with_partition_index(partition.id().partition)
-                .with_partition_size(i64::try_from(directory.size_of(partition.id())?).unwrap_or(i64::MAX));
-            sizes.entry(name.to_owned()).or_default().push(described);
-        }
+        let topics = cx.broker.partitions.topics();
+        let all = topics.iter().flat_map(|topic| topic.partitions.iter().flatten()).filter(|one| is_wanted(one));
+        let partitions = all.filter_map(|one| Some((one.clone(), one.directory()?))).collect();
+        // After the directories: what has come to its end meanwhile is still where it was.
+        let futures = cx.broker.partitions.moves().map(|moves| moves.futures()).unwrap_or_default();
+        Held { partitions, futures: futures.into_iter().filter(|future| is_wanted(&future.partition)).collect() }
     }
-    for future in cx.broker.partitions.moves().map(|moves| moves.futures_in(directory)).unwrap_or_default() {
-        let (name, index) = (future.partition.id().topic.as_str().to_owned(), future.partition.id().partition);
-        if wanted.as_ref().is_none_or(|all| all.contains(&(name.clone(), index))) {
+
+    fn topics_of(&self, directory: &Arc<LogDir>) -> std::io::Result<Vec<DescribeLogDirsTopic>> {
+        let mut topics: BTreeMap<&str, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+        let described = |partition: &Partition, bytes: u64| {
+            DescribeLogDirsPartition::default()
+                .with_partition_index(partition.id().partition)
+                .with_partition_size(i64::try_from(bytes).unwrap_or(i64::MAX))
+        };
+        let is_here = |place: &Arc<LogDir>| Arc::ptr_eq(place, directory);
+        let mut here = BTreeSet::new();
+        for (partition, _) in self.partitions.iter().filter(|(_, place)| is_here(place)) {
+            let bytes = match partition.opened() {
+                Some(log) => log.size_bytes(),
+                None => directory.size_of(partition.id())?,
+            };
+            here.insert(partition.id());
+            // The current log of its partition, and the leader's own, lags behind nothing.
+            topics.entry(partition.id().topic.as_str()).or_default().push(described(partition, bytes));
+        }
+        // A copy that has taken its place may still be known as one.
+        let is_copy = |future: &&Future| is_here(&future.to) && !here.contains(future.partition.id());
+        for future in self.futures.iter().filter(is_copy) {
             let end = future.partition.opened().map_or(future.reached, |log| log.bounds().end());
-            let described = DescribeLogDirsPartition::default()
-                .with_partition_index(index)
-                .with_partition_size(i64::try_from(future.bytes).unwrap_or(i64::MAX))
+            let described = described(&future.partition, future.bytes)
                 .with_offset_lag((end.get() - future.reached.get()).max(0))
                 .with_is_future_key(true);
-            sizes.entry(name).or_default().push(described);
+            topics.entry(future.partition.id().topic.as_str()).or_default().push(described);
         }
+        let topic = |(name, partitions): (&str, _)| {
+            let name = TopicName(StrBytes::from_string(name.to_owned()));
+            DescribeLogDirsTopic::default().with_name(name).with_partitions(partitions)
+        };
+        Ok(topics.into_iter().map(topic).collect())
     }
-    let topic = |(name, partitions)| {
-        DescribeLogDirsTopic::default().with_name(TopicName(StrBytes::from_string(name))).with_partitions(partitions)
-    };
-    Ok(sizes.into_iter().map(topic).collect())
 }

@@ -13,7 +13,7 @@ use crate::{
     types::{Offset, TopicId, TopicName, TopicPartition},
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     io,
     path::{Path, PathBuf},
@@ -45,7 +45,7 @@ enum Place {
 #[derive(Default)]
 pub(in crate::log) struct Leftovers {
     nameless: BTreeSet<(TopicName, i32)>,
-    unfinished: Vec<LogId>,
+    unfinished: BTreeMap<LogId, PathBuf>,
 }
 
 /// Whether a log directory has one of any partition but the metadata log's.
@@ -70,7 +70,7 @@ impl LogDir {
             if let Some((topic, partition)) = names::future_of(&entry.name) {
                 // Those of later are this life's own.
                 if !self.is_recovered() {
-                    self.drop_copy(path, topic, partition);
+                    self.take_copy(path, topic, partition);
                 }
                 continue;
             }
@@ -143,17 +143,20 @@ impl LogDir {
         self.leftovers.lock().nameless.iter().cloned().collect()
     }
 
-    /// Partitions that were on their way to this directory when the broker last stopped, or was stopped.
-    pub fn unfinished(&self) -> Vec<LogId> {
+    /// Partitions that were on their way to this directory when the broker last stopped, or was stopped, and their copies.
+    pub fn unfinished(&self) -> BTreeMap<LogId, PathBuf> {
         self.leftovers.lock().unfinished.clone()
     }
 
-    /// A copy that a stop has left is not completed but made anew.
-    fn drop_copy(&self, path: PathBuf, topic: TopicName, partition: i32) {
-        if let Ok(Some(topic_id)) = self.topic_id_of(&path) {
-            self.leftovers.lock().unfinished.push(LogId { topic, topic_id, partition });
+    /// A copy that a stop has left is not completed but made anew. Its directory stays for that: a kill may come again before.
+    fn take_copy(&self, path: PathBuf, topic: TopicName, partition: i32) {
+        let superfluous = match self.topic_id_of(&path) {
+            Ok(Some(topic_id)) => self.leftovers.lock().unfinished.insert(LogId { topic, topic_id, partition }, path),
+            _ => Some(path),
+        };
+        if let Some(path) = superfluous {
+            self.shared.remove_later(path, true, 0);
         }
-        self.shared.remove_later(path, true, 0);
     }
 
     /// A new name for a copy of this log.
@@ -165,7 +168,7 @@ impl LogDir {
     }
 
     /// A copy that nobody wants any more loses the name by which the next start would know it.
-    pub(in crate::log) fn leave_copy(&self, path: &Path) -> io::Result<()> {
+    pub fn leave_copy(&self, path: &Path) -> io::Result<()> {
         let Some(name) = path.file_name().and_then(OsStr::to_str) else { return Ok(()) };
         let left = match self.set_aside(name, names::DELETE_DIR) {
             // It never was, or has taken its log's place.

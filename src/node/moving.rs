@@ -13,11 +13,13 @@ pub(super) fn begin_moves(parts: &NodeParts, partitions: &Arc<Partitions>) -> Re
     let moves = Moves::new(parts.clock.clone(), parts.config.log.move_bytes_per_second);
     partitions.set_moves(moves.clone());
     for directory in partitions.directories() {
-        for id in directory.unfinished() {
+        for (id, copy) in directory.unfinished() {
             let topic = partitions.topic_by_id(id.topic_id);
             if let Some(partition) = topic.and_then(|topic| topic.partition(id.partition).cloned()) {
                 tracing::info!(partition = %id, to = %directory.path().display(), "a move that was interrupted begins anew");
-                let _ = moves.want(&partition, directory);
+                moves.go_on(&partition, directory, copy);
+            } else if let Err(error) = directory.leave_copy(&copy) {
+                tracing::warn!(directory = %copy.display(), %error, "the copy of a log that is not here any more cannot be removed");
             }
         }
     }

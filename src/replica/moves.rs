@@ -1,12 +1,12 @@
 //! Partitions on their way to another log directory (AlterReplicaLogDirs): one after the other, by one thread.
 use super::{Partition, Unavailable};
 use crate::{
-    log::{LogDir, MoveError, Pace, Progress},
+    log::{LogDir, LogId, MoveError, Pace, Progress},
     platform::{Clock, make_way},
     types::{Offset, TopicId},
 };
 use parking_lot::{Condvar, Mutex};
-use std::{collections::BTreeMap, io, sync::Arc, thread::JoinHandle};
+use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc, thread::JoinHandle};
 
 type Key = (TopicId, i32);
 
@@ -28,6 +28,7 @@ impl Wanted {
 #[derive(Clone)]
 pub struct Future {
     pub partition: Arc<Partition>,
+    pub to: Arc<LogDir>,
     pub bytes: u64,
     pub reached: Offset,
 }
@@ -89,8 +90,28 @@ impl Moves {
     }
 
     /// The partition is to be in `to`. Where it is there already, or on its way, nothing changes but that another move of it is
-    /// called off: when this returns, that is not begun anew by any start either.
+    /// called off: when this returns, that is not begun anew by any start either, and this wish is.
     pub fn want(&self, partition: &Arc<Partition>, to: &Arc<LogDir>) -> Result<(), Unavailable> {
+        self.want_by(partition, to, |id| Progress::begin(to, id))
+    }
+
+    /// What the last stop has left in `copy` goes on, unless nobody wants it there.
+    pub fn go_on(&self, partition: &Arc<Partition>, to: &Arc<LogDir>, copy: PathBuf) {
+        let progress = Progress::again(copy);
+        let wish = self.want_by(partition, to, |_| Ok(progress.clone()));
+        let is_wanted = |now: Wanted| Arc::ptr_eq(&now.progress, &progress);
+        if wish.is_err() || !self.wanted(partition).is_some_and(is_wanted) {
+            // What cannot be removed is found by the next start again.
+            let _ = progress.call_off(to);
+        }
+    }
+
+    fn want_by(
+        &self,
+        partition: &Arc<Partition>,
+        to: &Arc<LogDir>,
+        begin: impl FnOnce(&LogId) -> Result<Arc<Progress>, MoveError>,
+    ) -> Result<(), Unavailable> {
         let _wishing = self.wishing.lock();
         if to.failure().is_some() {
             return Err(Unavailable::StorageFailed);
@@ -102,7 +123,11 @@ impl Moves {
         };
         let here = here.filter(|here| here.failure().is_none()).ok_or(Unavailable::StorageFailed)?;
         if !Arc::ptr_eq(&here, to) {
-            let wanted = Wanted { partition: partition.clone(), to: to.clone(), progress: Arc::default() };
+            let progress = begin(partition.id()).map_err(|error| {
+                tracing::error!(partition = %partition.id(), to = %to.path().display(), "no move begins: {error}");
+                Unavailable::StorageFailed
+            })?;
+            let wanted = Wanted { partition: partition.clone(), to: to.clone(), progress };
             self.state.lock().wanted.insert(partition.id().key(), wanted);
             self.changed.notify_all();
         }
@@ -140,16 +165,15 @@ impl Moves {
         }
     }
 
-    /// What is on its way to a directory.
-    pub fn futures_in(&self, directory: &Arc<LogDir>) -> Vec<Future> {
-        let state = self.state.lock();
-        let here = state.wanted.values().filter(|wanted| Arc::ptr_eq(&wanted.to, directory));
+    /// All that is on its way.
+    pub fn futures(&self) -> Vec<Future> {
         let future = |wanted: &Wanted| Future {
             partition: wanted.partition.clone(),
+            to: wanted.to.clone(),
             bytes: wanted.progress.bytes(),
             reached: wanted.progress.reached(),
         };
-        here.map(future).collect()
+        self.state.lock().wanted.values().map(future).collect()
     }
 
     /// Waits for a wish. `None` when stopped.

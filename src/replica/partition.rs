@@ -147,13 +147,22 @@ impl Partition {
         spend: &mut dyn FnMut(u64) -> bool,
         keeps_copy: &dyn Fn() -> bool,
     ) -> Result<(), MoveError> {
+        let moved = self.copy_to(to, progress, spend);
+        if moved.is_err() && (progress.is_called_off() || !keeps_copy()) {
+            progress.abandon(to);
+        }
+        moved
+    }
+
+    fn copy_to(
+        self: &Arc<Self>,
+        to: &Arc<LogDir>,
+        progress: &Arc<Progress>,
+        spend: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), MoveError> {
         let from = self.directory().ok_or(MoveError::Gone)?;
         let log = self.log().map_err(|_| MoveError::Gone)?.clone();
-        let mut moving = {
-            // Who calls it off holds this: there is no copy yet, or it is known.
-            let _placing = self.placing.lock();
-            Moving::begin(log, from, to.clone(), progress.clone())?
-        };
+        let mut moving = Moving::begin(log, from, to.clone(), progress.clone())?;
         let mut take_place = || {
             moving.catch_up(spend)?;
             let _placing = self.placing.lock();
@@ -161,16 +170,12 @@ impl Partition {
             self.directory.store(Some(to.clone()));
             Ok(())
         };
-        let moved = loop {
+        loop {
             match take_place() {
                 Err(MoveError::Behind) => {}
-                moved => break moved,
+                moved => return moved,
             }
-        };
-        if moved.is_err() && (progress.is_called_off() || !keeps_copy()) {
-            moving.abandon();
         }
-        moved
     }
 
     /// Nobody wants a move of it to `to` any more, unless it has ended by itself; answers where the partition is and stays.

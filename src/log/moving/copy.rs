@@ -1,26 +1,23 @@
 //! The copy of a log that is on its way to another directory: whole files, and what is appended to the last of them meanwhile.
+use super::Progress;
 use crate::{
     log::{
         append::is_disk_full,
         log::{Log, LogError},
         log_dir::LogDir,
         log_dir_error::LogDirError,
-        names, properties,
+        names,
         segment::Segment,
         wal::WalError,
     },
     platform::{Disk, OpenMode},
     types::Offset,
 };
-use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 /// Bytes copied at a time.
@@ -61,43 +58,14 @@ impl MoveError {
         let path = path.to_owned();
         move |source| MoveError::Io { action, path, source }
     }
-}
 
-/// How far a copy is, for who asks meanwhile, and whether anybody wants it.
-#[derive(Default, Debug)]
-pub struct Progress {
-    bytes: AtomicU64,
-    reached: AtomicI64,
-    called_off: AtomicBool,
-    /// The copy's directory once there is one.
-    copy: Mutex<Option<PathBuf>>,
-}
-
-impl Progress {
-    /// Of the batches that were copied.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// The copy holds every record below.
-    pub fn reached(&self) -> Offset {
-        Offset::new(self.reached.load(Ordering::Relaxed))
-    }
-
-    /// Nobody wants the copy any more: when this returns, no start takes it for a move that goes on. Not between the begin and the end of
-    /// [`Moving::begin`] or [`Moving::finish`].
-    pub fn call_off(&self, to: &LogDir) -> io::Result<()> {
-        self.called_off.store(true, Ordering::Release);
-        let copy = self.copy.lock().take();
-        copy.map_or(Ok(()), |copy| to.leave_copy(&copy)).inspect_err(|error| to.shared.judge(error))
-    }
-
-    pub fn is_called_off(&self) -> bool {
-        self.called_off.load(Ordering::Acquire)
-    }
-
-    fn set_reached(&self, to: Offset) {
-        self.reached.fetch_max(to.get(), Ordering::Relaxed);
+    /// A device that fails ends the use of its directory as anywhere else (LOG-9, OPS-2).
+    pub(super) fn judge<'a>(&self, directories: impl IntoIterator<Item = &'a LogDir>) {
+        if let MoveError::Io { path, source, .. } = self
+            && let Some(of) = directories.into_iter().find(|directory| path.starts_with(directory.path()))
+        {
+            of.shared.judge(source);
+        }
     }
 }
 
@@ -115,17 +83,15 @@ struct Copied {
 pub struct Moving {
     pub(super) log: Arc<Log>,
     pub(super) from: Arc<LogDir>,
-    pub(super) to: Arc<LogDir>,
-    /// The copy's directory as long as it is one.
-    pub(super) future: PathBuf,
+    pub(in crate::log) to: Arc<LogDir>,
     copied: BTreeMap<Offset, Copied>,
-    progress: Arc<Progress>,
+    pub(in crate::log) progress: Arc<Progress>,
     /// How often it was behind at its end.
     behind: u32,
 }
 
 impl Moving {
-    /// Makes an empty copy.
+    /// Empties the copy of what an earlier life has left in it.
     pub fn begin(
         log: Arc<Log>,
         from: Arc<LogDir>,
@@ -144,21 +110,29 @@ impl Moving {
         if progress.is_called_off() {
             return Err(MoveError::CalledOff);
         }
-        if !to.has_room(log.size_bytes()) {
-            return Err(MoveError::Full { path: to.path().to_owned() });
+        let moving = Moving { log, from, to, copied: BTreeMap::new(), progress, behind: 0 };
+        moving.empty().inspect_err(|error| moving.judge(error))?;
+        if !moving.to.has_room(moving.log.size_bytes()) {
+            return Err(moving.full());
         }
-        let future = to.future_path(log.id());
-        *progress.copy.lock() = Some(future.clone());
-        let moving = Moving { log, from, to, future, copied: BTreeMap::new(), progress, behind: 0 };
-        moving.make().inspect_err(|error| moving.judge(error))?;
         Ok(moving)
     }
 
-    fn make(&self) -> Result<(), MoveError> {
-        self.disk().create_dir_all(&self.future).map_err(MoveError::io("create", &self.future))?;
-        let metadata = self.future.join(names::PARTITION_METADATA);
-        let text = properties::print_partition_metadata(self.log.id().topic_id);
-        self.disk().write_atomic(&metadata, text.as_bytes()).map_err(MoveError::io("write", &metadata))
+    fn empty(&self) -> Result<(), MoveError> {
+        let left = self.disk().list(self.future()).map_err(MoveError::io("list", self.future()))?;
+        for file in left.iter().filter(|file| file.name != names::PARTITION_METADATA) {
+            let path = self.future().join(&file.name);
+            self.disk().remove_file(&path).map_err(MoveError::io("remove", &path))?;
+        }
+        if left.len() > 1 {
+            self.to.look_at_space();
+        }
+        Ok(())
+    }
+
+    /// The copy's directory as long as it is one.
+    pub(super) fn future(&self) -> &Path {
+        self.progress.folder()
     }
 
     /// Copies until little is left. `spend` is told of every piece; the move is called off when it says so.
@@ -225,7 +199,7 @@ impl Moving {
             self.copied.iter().filter(|(base, copied)| !is_same(base, copied)).map(|(base, _)| *base).collect();
         for base in gone {
             for suffix in names::OF_SEGMENT {
-                let path = self.future.join(names::of_offset(base, suffix));
+                let path = self.future().join(names::of_offset(base, suffix));
                 match self.disk().remove_file(&path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         return Err(MoveError::io("remove", &path)(error));
@@ -234,7 +208,7 @@ impl Moving {
                 }
             }
             if let Some(copied) = self.copied.remove(&base) {
-                self.progress.bytes.fetch_sub(copied.bytes, Ordering::Relaxed);
+                self.progress.drop_bytes(copied.bytes);
             }
         }
         Ok(())
@@ -247,7 +221,7 @@ impl Moving {
         bytes: std::ops::Range<u64>,
         spend: &mut dyn FnMut(u64) -> bool,
     ) -> Result<u64, MoveError> {
-        let path = self.future.join(names::of_offset(segment.base(), names::LOG));
+        let path = self.future().join(names::of_offset(segment.base(), names::LOG));
         let from = match segment.file() {
             // Deleted or replaced since the round began: the next one knows.
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.log.has_segment(segment) => {
@@ -268,7 +242,7 @@ impl Moving {
             self.take_room(read)?;
             into.write_all_at(&buffer[..read], at).map_err(|error| self.write_error(&path, error))?;
             at += read as u64;
-            self.progress.bytes.fetch_add(read as u64, Ordering::Relaxed);
+            self.progress.add_bytes(read as u64);
             if !spend(read as u64) {
                 return Err(MoveError::CalledOff);
             }
@@ -313,7 +287,7 @@ impl Moving {
     }
 
     pub(super) fn write_small(&self, name: &str, bytes: &[u8]) -> Result<(), MoveError> {
-        let into = self.future.join(name);
+        let into = self.future().join(name);
         let write = || {
             let file = self.disk().open(&into, OpenMode::Create)?;
             file.set_len(0)?;
@@ -328,26 +302,11 @@ impl Moving {
         self.log.shared().disk.clone()
     }
 
-    /// A device that fails here ends the use of its directory as anywhere else (LOG-9, OPS-2).
     pub(super) fn judge(&self, error: &MoveError) {
-        if let MoveError::Io { path, source, .. } = error {
-            let directory = if path.starts_with(self.to.path()) { &self.to } else { &self.from };
-            directory.shared.judge(source);
-        }
+        error.judge([&*self.to, &*self.from]);
     }
 
     pub(super) fn is_called_off(&self) -> bool {
         self.progress.is_called_off()
-    }
-
-    /// The copy is not wanted any more.
-    pub fn abandon(&self) {
-        if let Err(error) = self.disk().remove_dir_all(&self.future)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(directory = %self.future.display(), %error, "the copy of a log that does not move cannot be removed");
-        }
-        // What it took is there again.
-        self.to.look_at_space();
     }
 }

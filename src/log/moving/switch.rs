@@ -87,9 +87,9 @@ impl Moving {
         let epochs = checkpoint::write_epochs(log.epochs.lock().entries());
         self.write_small(names::EPOCH_CHECKPOINT, epochs.as_bytes())?;
         self.write_small(names::MOVED, self.from.path().to_string_lossy().as_bytes())?;
-        let metadata = self.future.join(names::PARTITION_METADATA);
+        let metadata = self.future().join(names::PARTITION_METADATA);
         let synced = self.disk().open(&metadata, OpenMode::Write).and_then(|file| file.sync_data());
-        synced.and_then(|()| self.disk().sync_dir(&self.future)).map_err(MoveError::io("sync", &self.future))
+        synced.and_then(|()| self.disk().sync_dir(self.future())).map_err(MoveError::io("sync", self.future()))
     }
 
     /// The checkpoints of the new directory speak of the log before it is there.
@@ -109,7 +109,7 @@ impl Moving {
         let place = self.to.path().join(&name);
         {
             let _naming = self.to.naming.lock();
-            self.disk().rename(&self.future, &place).map_err(MoveError::io("rename", &self.future))?;
+            self.disk().rename(self.future(), &place).map_err(MoveError::io("rename", self.future()))?;
             self.to.topic_ids.lock().insert(name, log.id().topic_id);
         }
         self.disk().sync_dir(self.to.path()).map_err(MoveError::io("sync", self.to.path()))?;

@@ -55,12 +55,23 @@ impl Life {
 
     fn moving(&self, from: usize) -> Result<Moving, MoveError> {
         let [from, to] = [from, 1 - from].map(|at| self.directories[at].clone());
-        Moving::begin(self.log.clone(), from, to, Arc::<Progress>::default())
+        moving_to(&self.log, from, to)
     }
 
     fn close(self) {
         self.directories.iter().for_each(|directory| directory.close().unwrap());
     }
+}
+
+/// One that does not begin leaves nothing.
+fn moving_to(log: &Arc<Log>, from: Arc<LogDir>, to: Arc<LogDir>) -> Result<Moving, MoveError> {
+    let progress = Progress::begin(&to, log.id())?;
+    let moving = Moving::begin(log.clone(), from, to.clone(), progress.clone());
+    moving.inspect_err(|_| progress.abandon(&to))
+}
+
+fn abandon(moving: &Moving) {
+    moving.progress.abandon(&moving.to);
 }
 
 fn fill(log: &Log, batches: std::ops::Range<u8>) {
@@ -95,9 +106,8 @@ fn go_on(_: u64) -> bool {
 fn ops_2_a_log_moves_while_it_is_written_and_read() {
     let disk = written();
     let life = Life::begin(&disk);
-    let progress = Arc::<Progress>::default();
-    let [from, to] = [0, 1].map(|at| life.directories[at].clone());
-    let mut moving = Moving::begin(life.log.clone(), from, to, progress.clone()).unwrap();
+    let mut moving = life.moving(0).unwrap();
+    let progress = moving.progress.clone();
     moving.catch_up(&mut go_on).unwrap();
     assert_eq!(progress.reached(), life.log.bounds().end());
     // The last segment grows, others follow it; old ones go.
@@ -141,7 +151,7 @@ fn ops_2_a_move_that_is_called_off_or_has_no_room_changes_nothing() {
     let before = read_all(&life.log, 1);
     let mut moving = life.moving(0).unwrap();
     assert!(matches!(moving.catch_up(&mut |_| false), Err(MoveError::CalledOff)));
-    moving.abandon();
+    abandon(&moving);
     let left = disk.killed();
     for on in [OperationKind::Write, OperationKind::Sync, OperationKind::SyncDir, OperationKind::Rename] {
         let disk = left.killed();
@@ -150,7 +160,7 @@ fn ops_2_a_move_that_is_called_off_or_has_no_room_changes_nothing() {
         disk.inject(Fault::once(on, "-future").after(u64::from(on == OperationKind::Rename)));
         let moved = life.moving(0).and_then(|mut moving| {
             let moved = moving.catch_up(&mut go_on).and_then(|()| moving.finish());
-            moving.abandon();
+            abandon(&moving);
             moved
         });
         disk.clear_faults();
@@ -276,7 +286,7 @@ fn readers_and_writers_do_not_notice_a_move() {
         });
         for round in 0..4 {
             let [from, to] = [round % 2, 1 - round % 2].map(|at| directories[at].clone());
-            let mut moving = Moving::begin(log.clone(), from, to, Arc::<Progress>::default()).unwrap();
+            let mut moving = moving_to(&log, from, to).unwrap();
             moving.catch_up(&mut go_on).unwrap();
             moving.finish().unwrap();
         }
@@ -348,9 +358,8 @@ fn ret_1_old_segments_go_while_the_log_moves() {
     let life = Life::begin(&written());
     // More segments than files may be open.
     life.log.all_segments().iter().for_each(|segment| segment.close_file());
-    let [from, to] = [0, 1].map(|at| life.directories[at].clone());
-    let progress = Arc::<Progress>::default();
-    let mut moving = Moving::begin(life.log.clone(), from, to, progress.clone()).unwrap();
+    let mut moving = life.moving(0).unwrap();
+    let progress = moving.progress.clone();
     let mut retention = meanwhile(|| {
         life.log.update_config(Arc::new(LogConfig { retention_bytes: Some(800), ..config() }));
         assert!(life.log.delete_old_segments().unwrap() > 1);
@@ -382,9 +391,8 @@ fn cmp_11_what_is_told_of_a_copy_does_not_count_what_was_never_copied() {
     let old = life.log.all_segments();
     let close = || old.iter().for_each(|segment| segment.close_file());
     close();
-    let [from, to] = [0, 1].map(|at| life.directories[at].clone());
-    let progress = Arc::<Progress>::default();
-    let mut moving = Moving::begin(life.log.clone(), from, to, progress.clone()).unwrap();
+    let mut moving = life.moving(0).unwrap();
+    let progress = moving.progress.clone();
     let size = life.log.size_bytes();
     let mut compaction = meanwhile(|| {
         crate::log::compaction::clean_in_test(&life.log, &go_on).unwrap();
@@ -425,7 +433,7 @@ fn ops_3_a_copy_leaves_what_is_kept_back() {
         let copied = begun.and_then(|mut moving| {
             let copied = moving.catch_up(&mut other);
             assert!(disk.free_bytes(Path::new("/b")).unwrap() >= headroom);
-            moving.abandon();
+            abandon(&moving);
             copied
         });
         assert!(matches!(copied, Err(MoveError::Full { .. })), "{copied:?}");
@@ -440,7 +448,7 @@ fn ops_3_a_copy_leaves_what_is_kept_back() {
         let mut moving = life.moving(0).unwrap();
         let moved = moving.catch_up(&mut go_on).and_then(|()| moving.finish());
         assert!(matches!(moved, Err(MoveError::Full { .. })), "{moved:?}");
-        moving.abandon();
+        abandon(&moving);
         append_synced(&life.log, batch(1, b"goes on"));
         assert!(life.directories.iter().all(|directory| directory.failure().is_none()));
     }

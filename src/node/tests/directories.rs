@@ -189,18 +189,18 @@ fn ops_2_a_partition_moves_and_a_move_that_was_interrupted_begins_anew() {
     let partition = life.partitions("first").into_iter().find(|one| one.id().partition == in_a[0]).unwrap();
     let (a, b) = (life.directory("/a").clone(), life.directory("/b").clone());
     moves.want(&partition, &b).unwrap();
-    let futures = moves.futures_in(&b);
+    let futures = moves.futures();
     assert_eq!((futures.len(), futures[0].bytes, futures[0].reached), (1, 0, Offset::ZERO));
     moves.start().unwrap();
-    wait_until("the partition has moved", || partition.is_in(&b) && moves.futures_in(&b).is_empty());
+    wait_until("the partition has moved", || partition.is_in(&b) && moves.futures().is_empty());
     assert_eq!(produce(&partition, 1), Ok(1));
     // Where it is already it stays; away from a failed directory nothing is copied.
     moves.want(&partition, &b).unwrap();
-    assert!(moves.futures_in(&b).is_empty());
+    assert!(moves.futures().is_empty());
     moves.stop();
     // As a kill leaves it in the middle of a copy.
     moves.want(&partition, &a).unwrap();
-    let (progress, mut once) = (Default::default(), 0);
+    let (progress, mut once) = (crate::log::Progress::begin(&a, partition.id()).unwrap(), 0);
     let mut stops = |_| {
         once += 1;
         once < 1
@@ -210,7 +210,7 @@ fn ops_2_a_partition_moves_and_a_move_that_was_interrupted_begins_anew() {
     life.end();
     let life = Life::begin(&left).unwrap();
     assert!(life.held("first", "/b").contains(&in_a[0]) && life.held("first", "/b").len() == in_b.len() + 1);
-    let unfinished: Vec<i32> = life.directory("/a").unfinished().iter().map(|id| id.partition).collect();
+    let unfinished: Vec<i32> = life.directory("/a").unfinished().keys().map(|id| id.partition).collect();
     assert_eq!(unfinished, [in_a[0]]);
     let partition = life.partitions("first").into_iter().find(|one| one.id().partition == in_a[0]).unwrap();
     assert_eq!(produce(&partition, 2), Ok(2));

@@ -44,11 +44,12 @@ impl Rig {
         self.moves.want(&self.partition, &self.directories[1]).unwrap();
         self.moves.start().unwrap();
         wait_until("some is copied", || self.copied_bytes() > Some(0));
-        assert_eq!(copies(&self.disk), 1);
+        assert_eq!(copies(&self.disk), self.moves.futures().len());
     }
 
     fn copied_bytes(&self) -> Option<u64> {
-        self.moves.futures_in(&self.directories[1]).first().map(|future| future.bytes)
+        let futures = self.moves.futures();
+        futures.iter().find(|one| Arc::ptr_eq(&one.to, &self.directories[1])).map(|one| one.bytes)
     }
 
     /// Nobody waits behind what was called off.
@@ -103,6 +104,39 @@ fn ops_2_a_move_that_was_called_off_is_not_carried_out_by_the_next_start() {
 }
 
 #[test]
+fn ops_2_a_move_that_was_answered_goes_on_whenever_the_broker_is_killed() {
+    let rig = Rig::throttled();
+    // Nobody has begun to carry it out.
+    rig.moves.want(&rig.partition, &rig.directories[1]).unwrap();
+    let number = rig.partition.id().partition;
+    for left in [rig.disk.killed(), rig.disk.crash()] {
+        // Nor does the next start, however that ends.
+        assert_eq!((unfinished(&left), unfinished(&left.killed()), unfinished(&left)), (1, 1, 1));
+        let life = Life::begin(&left).unwrap();
+        let moves = Moves::new(Arc::new(SystemClock::new()), None);
+        let partition = life.partitions("first").into_iter().find(|one| one.id().partition == number).unwrap();
+        let b = life.directory("/b");
+        for (_, copy) in b.unfinished() {
+            left.open(&copy.join("left"), OpenMode::Create).unwrap();
+            moves.go_on(&partition, b, copy);
+        }
+        moves.start().unwrap();
+        wait_until("it moves", || partition.is_in(b) && moves.futures().is_empty());
+        let place = b.path().join(format!("first-{number}"));
+        assert!(copies(&left) == 0 && left.exists(&place) && !left.exists(&place.join("left")));
+        assert_eq!(produce(&partition, 10), Ok(10));
+        // What nobody wants there goes.
+        let copy = b.path().join("first-0.0-future");
+        left.create_dir_all(&copy).unwrap();
+        moves.go_on(&partition, b, copy);
+        assert_eq!((copies(&left), moves.futures().len()), (0, 0));
+        moves.stop();
+        life.end();
+    }
+    rig.end();
+}
+
+#[test]
 fn ops_2_who_waits_behind_a_move_that_is_called_off_goes_on() {
     let rig = Rig::throttled();
     rig.moves.want(&rig.beside, &rig.directories[1]).unwrap();
@@ -138,7 +172,7 @@ fn ops_2_a_move_ends_with_its_topic() {
 fn ops_2_a_move_that_is_called_off_at_its_last_moment_does_not_end_elsewhere() {
     let rig = Rig::begin(None);
     let [a, b] = &rig.directories;
-    let progress = Arc::<Progress>::default();
+    let progress = Progress::begin(b, rig.partition.id()).unwrap();
     let mut last = |_| rig.partition.call_off(b, &progress).unwrap().is_some();
     assert!(rig.partition.move_to(b, &progress, &mut last, &|| true).is_err());
     assert!(rig.partition.is_in(a) && copies(&rig.disk) == 0);
@@ -154,7 +188,7 @@ fn ops_2_a_move_that_is_called_off_at_its_last_moment_does_not_end_elsewhere() {
             std::thread::yield_now();
         }
         rig.moves.want(&rig.partition, a).unwrap();
-        wait_until("all is done", || rig.directories.iter().all(|to| rig.moves.futures_in(to).is_empty()));
+        wait_until("all is done", || rig.moves.futures().is_empty());
         assert!(rig.partition.is_in(a), "{round}");
     }
     assert_eq!(produce(&rig.partition, 10), Ok(10));
