@@ -263,8 +263,9 @@ impl LogDir {
     fn sync(&self, work: &[Work]) -> io::Result<()> {
         let files = |one: &Work| one.segments.len() + one.aborted.len() + one.files.len() + one.directories.len();
         let count: usize = work.iter().map(files).sum();
-        if self.shared.files.take_closed_unsynced() || count > SYNCED_ONE_BY_ONE_MAX {
-            return self.shared.disk.sync_filesystem(self.path());
+        let is_many = self.shared.files.take_closed_unsynced() || count > SYNCED_ONE_BY_ONE_MAX;
+        if is_many && self.filesystem.tells_failed_writes() {
+            return self.filesystem.sync();
         }
         for one in work {
             // Deleted by retention or with its topic meanwhile is no failure of the disk (LOG-24), but no reason to leave

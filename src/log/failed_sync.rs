@@ -2,7 +2,7 @@
 //! it, nor that of the next life (LOG-9). That one writes all of it again before it believes what it reads.
 use crate::{
     log::{log_dir_error::LogDirError, lost_notes::read_noted, names, wal::WalError},
-    platform::{Disk, Entry, OpenMode},
+    platform::{Disk, Entry, Filesystem, OpenMode},
     types::{Offset, TopicPartition},
 };
 use std::{
@@ -30,7 +30,11 @@ pub(in crate::log) fn noted(disk: &dyn Disk, directory: &Path) -> impl Fn(&LogDi
 }
 
 /// Where the last life has left the note: makes durable what may be in memory only.
-pub(in crate::log) fn write_again(disk: &dyn Disk, directory: &Path) -> Result<(), LogDirError> {
+pub(in crate::log) fn write_again(
+    disk: &dyn Disk,
+    directory: &Path,
+    filesystem: &dyn Filesystem,
+) -> Result<(), LogDirError> {
     let note = directory.join(names::SYNC_FAILED);
     if !disk.exists(&note) {
         return Ok(());
@@ -44,8 +48,7 @@ pub(in crate::log) fn write_again(disk: &dyn Disk, directory: &Path) -> Result<(
     for path in doubted {
         rewrite(disk, &path).map_err(LogDirError::io("write again", &path))?;
     }
-    let synced =
-        disk.sync_filesystem(directory).and_then(|()| disk.remove_file(&note)).and_then(|()| disk.sync_dir(directory));
+    let synced = filesystem.sync().and_then(|()| disk.remove_file(&note)).and_then(|()| disk.sync_dir(directory));
     synced.map_err(LogDirError::io("sync", directory))
 }
 

@@ -15,7 +15,7 @@ use crate::{
         shared::Shared,
         wal::{Recovered, RecoveredEntry, Wal, WalSequence},
     },
-    platform::{Clock, Disk},
+    platform::{Clock, Disk, Filesystem},
     types::{TopicId, TopicPartition},
 };
 use parking_lot::Mutex;
@@ -67,6 +67,8 @@ pub(in crate::log) struct Pending {
 pub struct LogDir {
     pub(in crate::log) shared: Arc<Shared>,
     pub(in crate::log) settings: LogDirSettings,
+    /// Held from before anything is written here.
+    pub(in crate::log) filesystem: Arc<dyn Filesystem>,
     meta: OnceLock<MetaProperties>,
     clean: bool,
     previous_broker_epoch: Option<i64>,
@@ -117,7 +119,8 @@ impl LogDir {
         settings: LogDirSettings,
         lock: Box<dyn Send + Sync>,
     ) -> Result<Arc<LogDir>, LogDirError> {
-        failed_sync::write_again(&*disk, path)?;
+        let filesystem = disk.filesystem(path).map_err(LogDirError::io("open", path))?;
+        failed_sync::write_again(&*disk, path, &*filesystem)?;
         let meta = read_meta(&*disk, path)?;
         let bytes = disk.total_bytes(path).map_err(LogDirError::io("ask for the size of", path))?;
         let settings = settings.fitted_to(bytes);
@@ -152,6 +155,7 @@ impl LogDir {
             broker_epoch: AtomicI64::new(-1),
             shared,
             settings,
+            filesystem,
             meta: meta.map(OnceLock::from).unwrap_or_default(),
             checkpoints: Mutex::new(checkpoints),
             pending: Mutex::new(Some(Arc::new(Pending { recovered, by_log }))),

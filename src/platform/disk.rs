@@ -49,8 +49,8 @@ pub trait Disk: Send + Sync {
     fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Makes names created, renamed or removed in this directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Makes everything on this path's filesystem durable (`syncfs`): one call instead of thousands of `sync_data`.
-    fn sync_filesystem(&self, path: &Path) -> io::Result<()>;
+    /// This path's: one call for all of it instead of thousands of `sync_data`.
+    fn filesystem(&self, path: &Path) -> io::Result<Arc<dyn Filesystem>>;
     /// Takes the exclusive lock of `path` (made when missing) for as long as the answer lives; `WouldBlock` when
     /// another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
@@ -81,6 +81,18 @@ pub trait Disk: Send + Sync {
         self.rename(&beside, path)?;
         self.sync_dir(path.parent().unwrap_or(Path::new(".")))
     }
+}
+
+/// The filesystem that a path is on, held from before what is written there.
+pub trait Filesystem: Send + Sync {
+    /// Makes everything on it durable (syncfs).
+    ///
+    /// # Errors
+    /// Also those of what was to be written since this is held, whoever was told of them before: one that is opened for one sync alone
+    /// hears of no error that another process's has taken.
+    fn sync(&self) -> io::Result<()>;
+    /// Whether those are told: Linux has done so since 5.8.
+    fn tells_failed_writes(&self) -> bool;
 }
 
 pub trait DiskFile: Send + Sync {

@@ -9,7 +9,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use super::disk::{Disk, DiskFile, Entry, OpenMode};
+use super::disk::{Disk, DiskFile, Entry, Filesystem, OpenMode};
 use content::{Change, Content};
 use faults::Faults;
 pub use faults::{Fault, FaultEffect, Operation, OperationKind};
@@ -46,6 +46,8 @@ struct State {
     capacity_bytes: Option<u64>,
     ignore_syncs: bool,
     refuse_direct: bool,
+    /// How often a sync of all files has failed.
+    failed_syncs: u64,
 }
 
 impl MemoryDisk {
@@ -217,14 +219,9 @@ impl Disk for MemoryDisk {
         state.names.sync(path, ignore)
     }
 
-    fn sync_filesystem(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state.lock();
-        state.faults.change(OperationKind::SyncFilesystem, path, 0, 0)?;
-        if !state.ignore_syncs {
-            state.contents.iter_mut().for_each(Content::sync);
-            state.names.sync_all();
-        }
-        Ok(())
+    fn filesystem(&self, path: &Path) -> io::Result<Arc<dyn Filesystem>> {
+        let heard = Mutex::new(self.state.lock().failed_syncs);
+        Ok(Arc::new(Held { disk: self.clone(), path: path.to_owned(), heard }))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
@@ -367,5 +364,40 @@ impl DiskFile for Handle {
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+}
+
+/// All of the disk.
+struct Held {
+    disk: MemoryDisk,
+    path: PathBuf,
+    /// Failed syncs that this one has told of, or that were before it.
+    heard: Mutex<u64>,
+}
+
+impl Filesystem for Held {
+    fn sync(&self) -> io::Result<()> {
+        let (mut heard, mut state) = (self.heard.lock(), self.disk.state.lock());
+        let state = &mut *state;
+        let synced = state.faults.change(OperationKind::SyncFilesystem, &self.path, 0, 0);
+        if synced.is_err() && !state.faults.is_off() {
+            // As with one file: what could not be written is called clean.
+            state.contents.iter_mut().for_each(Content::lose_pending);
+            state.failed_syncs += 1;
+        }
+        let is_new = std::mem::replace(&mut *heard, state.failed_syncs) < state.failed_syncs;
+        synced?;
+        if is_new {
+            return Err(io::Error::other("what was written since this was opened is lost"));
+        }
+        if !state.ignore_syncs {
+            state.contents.iter_mut().for_each(Content::sync);
+            state.names.sync_all();
+        }
+        Ok(())
+    }
+
+    fn tells_failed_writes(&self) -> bool {
+        true
     }
 }

@@ -13,7 +13,7 @@ mod wakeup;
 
 pub use chance::{Chance, SeededChance, SystemChance};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use disk::{Disk, DiskFile, Entry, OpenMode, is_direct_refused};
+pub use disk::{Disk, DiskFile, Entry, Filesystem, OpenMode, is_direct_refused};
 pub use memory_disk::{Fault, FaultEffect, MemoryDisk, Operation, OperationKind};
 pub use patience::{hurried, is_hurried};
 pub use real_disk::RealDisk;

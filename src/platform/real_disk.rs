@@ -1,7 +1,7 @@
 //! The machine's own filesystem.
 use super::{
     background_file::BackgroundFile,
-    disk::{Disk, DiskFile, Entry, OpenMode},
+    disk::{Disk, DiskFile, Entry, Filesystem, OpenMode},
     patience::is_hurried,
 };
 use rustix::{
@@ -82,8 +82,8 @@ impl Disk for RealDisk {
         File::open(path)?.sync_all()
     }
 
-    fn sync_filesystem(&self, path: &Path) -> io::Result<()> {
-        Ok(fs::syncfs(File::open(path)?)?)
+    fn filesystem(&self, path: &Path) -> io::Result<Arc<dyn Filesystem>> {
+        Ok(Arc::new(Held { of: File::open(path)?, tells_failed_writes: is_since((5, 8)) }))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
@@ -101,6 +101,34 @@ impl Disk for RealDisk {
         let about = fs::statvfs(path)?;
         Ok(about.f_blocks.saturating_mul(about.f_frsize))
     }
+}
+
+/// A filesystem, by a directory of it.
+struct Held {
+    of: File,
+    tells_failed_writes: bool,
+}
+
+impl Filesystem for Held {
+    fn sync(&self) -> io::Result<()> {
+        Ok(fs::syncfs(&self.of)?)
+    }
+
+    fn tells_failed_writes(&self) -> bool {
+        self.tells_failed_writes
+    }
+}
+
+/// Whether the kernel is of this version or later.
+fn is_since(version: (u32, u32)) -> bool {
+    let name = rustix::system::uname();
+    version_of(&name.release().to_string_lossy()).is_some_and(|running| running >= version)
+}
+
+/// The first two numbers of a kernel's name.
+fn version_of(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|other: char| !other.is_ascii_digit()).map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
 }
 
 fn opened(path: &Path, mode: OpenMode, flags: OFlags) -> io::Result<Arc<dyn DiskFile>> {
@@ -315,6 +343,13 @@ mod tests {
         assert_eq!(told, [("b.log", false, 170), ("t-0", true, 0), ("t-1", false, 12)]);
         RealDisk.remove_dir_all(&here.path().join("t-0")).unwrap();
         assert!(there.path().join("t-0/a.log").exists() && !here.path().join("t-0").exists());
+    }
+
+    #[test]
+    fn a_kernel_s_name_begins_with_its_version() {
+        let names = ["5.8.0-rc1", "4.18.0-553.el8_10.x86_64", "6.18.44-fc", "5.15", "linux", ""];
+        let due = [Some((5, 8)), Some((4, 18)), Some((6, 18)), Some((5, 15)), None, None];
+        assert_eq!(names.map(version_of), due);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     trust::{Marker, Stage, boot_id, judge},
 };
 use crate::{
-    platform::Disk,
+    platform::{Disk, Filesystem},
     types::{Offset, TopicId},
 };
 use parking_lot::Mutex;
@@ -70,9 +70,15 @@ pub struct View {
 
 enum State {
     Unopened,
-    Open(Db, Marker),
+    Open(Open),
     /// Closed, or given up after an error.
     Off,
+}
+
+struct Open {
+    db: Db,
+    marker: Marker,
+    filesystem: Arc<dyn Filesystem>,
 }
 
 impl View {
@@ -172,30 +178,30 @@ impl View {
 
     /// What was to be read from it was read without harm: from now on a death is not its fault.
     pub fn settle(&self) -> Result<(), ViewError> {
-        if let State::Open(_, marker) = &mut *self.state.lock()
-            && marker.stage == Stage::Opening
+        if let State::Open(open) = &mut *self.state.lock()
+            && open.marker.stage == Stage::Opening
         {
-            let settled = Marker { stage: Stage::Open, ..marker.clone() };
+            let settled = Marker { stage: Stage::Open, ..open.marker.clone() };
             settled.write(&*self.disk, &self.folder).map_err(self.io("mark"))?;
-            *marker = settled;
+            open.marker = settled;
         }
         Ok(())
     }
 
     /// Makes everything durable and says so; not used any more. Idempotent.
     pub fn close(&self) -> Result<(), ViewError> {
-        let State::Open(db, marker) = std::mem::replace(&mut *self.state.lock(), State::Off) else { return Ok(()) };
-        db.flush()?;
-        drop(db);
+        let State::Open(open) = std::mem::replace(&mut *self.state.lock(), State::Off) else { return Ok(()) };
+        open.db.flush()?;
+        drop(open.db);
         // sled's own flush does not sync its files.
-        self.disk.sync_filesystem(&self.folder).map_err(self.io("sync"))?;
-        Marker { stage: Stage::Closed, ..marker }.write(&*self.disk, &self.folder).map_err(self.io("mark"))
+        open.filesystem.sync().map_err(self.io("sync"))?;
+        Marker { stage: Stage::Closed, ..open.marker }.write(&*self.disk, &self.folder).map_err(self.io("mark"))
     }
 
     /// After an error: not used any more in this life, and thrown away by the next, which finds it unclosed.
     pub fn give_up(&self) {
-        if let State::Open(_, marker) = std::mem::replace(&mut *self.state.lock(), State::Off) {
-            let doubtful = Marker { stage: Stage::Opening, ..marker };
+        if let State::Open(open) = std::mem::replace(&mut *self.state.lock(), State::Off) {
+            let doubtful = Marker { stage: Stage::Opening, ..open.marker };
             if let Err(error) = doubtful.write(&*self.disk, &self.folder) {
                 tracing::warn!(folder = %self.folder.display(), %error, "the coordinators' view cannot be marked");
             }
@@ -206,16 +212,15 @@ impl View {
         let mut state = self.state.lock();
         if let State::Unopened = &*state {
             *state = State::Off;
-            let (db, marker) = self.open()?;
-            *state = State::Open(db, marker);
+            *state = State::Open(self.open()?);
         }
         match &*state {
-            State::Open(db, _) => Ok(db.clone()),
+            State::Open(open) => Ok(open.db.clone()),
             State::Unopened | State::Off => Err(ViewError::Off),
         }
     }
 
-    fn open(&self) -> Result<(Db, Marker), ViewError> {
+    fn open(&self) -> Result<Open, ViewError> {
         let disk = &*self.disk;
         let sled_folder = self.folder.join(SLED_FOLDER);
         let boot = boot_id(disk);
@@ -229,14 +234,13 @@ impl View {
         })?;
         disk.create_dir_all(&self.folder).map_err(self.io("make"))?;
         marker.write(disk, &self.folder).map_err(self.io("mark"))?;
-        match open_sled(&sled_folder) {
-            Ok(db) => Ok((db, marker)),
-            Err(error) => {
-                tracing::warn!(folder = %self.folder.display(), %error, "the coordinators' view is made anew");
-                disk.remove_dir_all(&sled_folder).map_err(self.io("clear"))?;
-                Ok((open_sled(&sled_folder)?, marker))
-            }
-        }
+        let filesystem = disk.filesystem(&self.folder).map_err(self.io("open"))?;
+        let db = open_sled(&sled_folder).or_else(|error| {
+            tracing::warn!(folder = %self.folder.display(), %error, "the coordinators' view is made anew");
+            disk.remove_dir_all(&sled_folder).map_err(self.io("clear"))?;
+            Ok::<_, ViewError>(open_sled(&sled_folder)?)
+        })?;
+        Ok(Open { db, marker, filesystem })
     }
 
     fn io(&self, action: &'static str) -> impl Fn(io::Error) -> ViewError + use<> {

@@ -50,6 +50,20 @@ fn log_9_what_others_have_put_beside_the_logs_is_not_written_again() {
     assert_eq!(log.bounds().end(), Offset::new(12));
 }
 
+/// Whoever asks the kernel to sync all of a filesystem hears of what failed there, and nobody after that who has not held it before.
+#[test]
+fn log_9_a_failed_sync_that_somebody_else_was_told_of_is_one() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = started(&disk, config(OperationKind::SyncFilesystem));
+    (0..12).for_each(|at| _ = append_synced(&log, produced(7, 0, at, 1)));
+    disk.inject(Fault::once(OperationKind::SyncFilesystem, ""));
+    assert!(disk.filesystem(Path::new("/")).unwrap().sync().is_err());
+    assert!(fixture.directory.checkpoint().is_err() && fixture.directory.failure().is_some());
+    // What was lost before is of an earlier life, which has left a note.
+    let (fixture, _log) = started(&disk.killed(), config(OperationKind::SyncFilesystem));
+    fixture.directory.checkpoint().unwrap();
+}
+
 /// A filesystem that has no place for what is written back drops it, and tells nobody but who asked for it.
 #[test]
 fn log_9_a_write_back_that_failed_is_a_failed_sync() {

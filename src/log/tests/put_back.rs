@@ -45,7 +45,7 @@ fn with_backup_of(orderly: bool, start: Option<Offset>) -> MemoryDisk {
     for (name, bytes) in backup {
         left.open(&at(&name), OpenMode::Create).unwrap().write_all_at(&bytes, 0).unwrap();
     }
-    left.sync_filesystem(Path::new("/data")).unwrap();
+    left.filesystem(Path::new("/data")).unwrap().sync().unwrap();
     left
 }
 
@@ -91,7 +91,7 @@ fn log_14_a_crash_while_a_log_is_taken_as_it_is_leaves_it_so() {
     for orderly in [true, false] {
         let disk = with_backup(orderly);
         disk.open(&at("ottla-as-it-is"), OpenMode::Create).unwrap();
-        disk.sync_filesystem(Path::new("/data")).unwrap();
+        disk.filesystem(Path::new("/data")).unwrap().sync().unwrap();
         for changes in 1..60 {
             let one = disk.killed();
             one.power_off_after(changes);

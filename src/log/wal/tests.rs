@@ -99,7 +99,7 @@ fn open(disk: &MemoryDisk) -> Result<(Arc<Wal>, Recovered), WalError> {
 fn new_disk() -> MemoryDisk {
     let disk = MemoryDisk::new();
     disk.create_dir_all(Path::new("/data")).unwrap();
-    disk.sync_filesystem(Path::new("/")).unwrap();
+    disk.filesystem(Path::new("/")).unwrap().sync().unwrap();
     disk
 }
 

@@ -53,7 +53,7 @@ fn a_renamed_directory_takes_its_files_along() {
     let disk = MemoryDisk::new();
     dir(&disk);
     write(&disk, "/d/a", b"x", true).unwrap();
-    disk.sync_filesystem(Path::new("/")).unwrap();
+    disk.filesystem(Path::new("/")).unwrap().sync().unwrap();
     let open = disk.open(Path::new("/d/a"), OpenMode::Read).unwrap();
     disk.rename(Path::new("/d"), Path::new("/e")).unwrap();
     assert_eq!(read(&disk, "/e/a").as_deref(), Some(&b"x"[..]));

@@ -148,7 +148,7 @@ fn what_an_earlier_life_made_is_opened_ahead_and_nothing_is_made() {
     drop(first);
     let second = view(path.path());
     second.open_ahead().unwrap().join().unwrap();
-    assert!(matches!(&*second.state.lock(), State::Open(_, marker) if marker.stage == Stage::Opening));
+    assert!(matches!(&*second.state.lock(), State::Open(open) if open.marker.stage == Stage::Opening));
     assert_eq!(keys(&second, journal(1)), [(1, "a".into())]);
     second.close().unwrap();
     drop(second);
