@@ -42,15 +42,18 @@ impl Opening<'_> {
         Ok(self.fresh(start))
     }
 
-    /// The log begins anew at its recovery point, with the producers of there: what the write-ahead log has follows.
+    /// The log begins anew at its recovery point, or behind it, with the producers of there: what the write-ahead log has follows.
     fn begin_logged(mut self, from: Offset, segments: &[Arc<Segment>], listing: &[Entry]) -> Result<Loaded, LogError> {
         self.set_aside(segments).map_err(self.io("clear"))?;
-        let (mut kept, above): (Vec<_>, Vec<_>) = snapshots_of(listing).partition(|at| *at <= from);
+        // Of what is missing in a hole the snapshots alone tell who wrote it: retention has one synced where it leaves the log.
+        let known_to = self.known.behind_hole.and(self.known.dropped_to).unwrap_or(from);
+        let (mut kept, above): (Vec<_>, Vec<_>) = snapshots_of(listing).partition(|at| *at <= known_to);
         self.remove_snapshots(above).map_err(self.io("clear"))?;
         kept.sort_unstable();
         self.snapshots = kept;
         self.load_newest_snapshot().map_err(self.io("read the producers of"))?;
-        Ok(self.fresh(from))
+        let begins = from.max(self.producers_from);
+        Ok(self.fresh(begins))
     }
 
     /// The log begins anew without what is left of it: also snapshots of its producers would tell of records that are not there.

@@ -49,6 +49,8 @@ pub(in crate::log) struct Known {
     pub never_durable: bool,
     /// Where the write-ahead log has the log's start move to: below, nothing is asked for.
     pub dropped_to: Option<Offset>,
+    /// Where the write-ahead log goes on behind records that it never had, or has no more.
+    pub behind_hole: Option<Offset>,
     /// What stands from here on is of another log than the notes.
     pub foreign_from: Option<Offset>,
 }
@@ -58,6 +60,25 @@ pub(in crate::log) fn are_left(entries: &mut Vec<RecoveredEntry>) -> bool {
     let dropped = entries.iter().rposition(|entry| entry.head.kind == EntryKind::Drop);
     entries.drain(..dropped.map_or(0, |at| at + 1));
     !entries.is_empty()
+}
+
+/// Where the last records begin before which the write-ahead log does not have those that they follow.
+fn last_hole(entries: &[RecoveredEntry]) -> Option<Offset> {
+    let (mut end, mut behind) = (None, None);
+    for entry in entries {
+        match entry.head.kind {
+            EntryKind::Append | EntryKind::Gap => {
+                if end.is_some_and(|end| entry.head.offset > end) {
+                    behind = Some(entry.head.offset);
+                }
+                // Where a gap leads to is not known here.
+                end = entry.end;
+            }
+            EntryKind::Truncate => (end, behind) = (None, None),
+            EntryKind::LogStart | EntryKind::Drop => {}
+        }
+    }
+    behind
 }
 
 impl Checkpoints {
@@ -86,6 +107,7 @@ impl Checkpoints {
             unsaved_from: None,
             never_durable: false,
             dropped_to: None,
+            behind_hole: None,
             foreign_from: None,
         }
     }
@@ -115,7 +137,9 @@ impl Known {
             // what is between nobody has told.
             self.gaps_told_from = self.gaps_told_from.map(|_| first);
             self.notes_lost = true;
+            self.behind_hole = Some(first);
         }
+        self.behind_hole = last_hole(entries).or(self.behind_hole);
         for entry in entries {
             self.take_entry(entry.head.kind, entry.head.offset, entry.sequence < cuts_done);
         }
@@ -181,10 +205,10 @@ impl Known {
     }
 
     /// Nothing below is asked for any more, and all that is has an entry in the write-ahead log: the log's start was moved to its recovery
-    /// point, or behind it.
+    /// point, or behind it; where the write-ahead log has a hole, behind that.
     pub fn logged_from(&self) -> Option<Offset> {
-        let is_left = |synced: &Offset| self.dropped_to >= Some(*synced) && !self.cut && !self.notes_lost;
-        self.recovery_point.filter(is_left)
+        let from = self.behind_hole.or(self.recovery_point.filter(|_| !self.notes_lost));
+        from.filter(|from| self.dropped_to >= Some(*from) && !self.cut)
     }
 
     /// Everything below was synced and is still asked for: less is damage (LOG-14). After a cut that is done again by every start

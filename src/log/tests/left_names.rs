@@ -1,7 +1,7 @@
 //! Names that retention gave up, and of which a power loss brought some back: what stands from the log's start on is whole, and opened.
 use super::{old_segments::config, *};
 use crate::{
-    log::{ProducerView, names},
+    log::{ProducerView, SyncPolicy, names},
     platform::OpenMode,
     types::{ProducerEpoch, ProducerId},
 };
@@ -149,6 +149,40 @@ fn log_13_a_torn_header_behind_the_recovery_point_does_not_hide_what_is_synced()
     fixture.directory.finish_recovery().unwrap();
     assert_eq!((log.bounds().start(), log.bounds().end()), (recovery_point, end));
     assert_eq!(known(&log), producers);
+}
+
+/// A topic that was written to the page cache for a while has records there that the write-ahead log never had; its start has moved
+/// behind them, and a power loss took all names that it gave up, and those that were not durable yet.
+#[test]
+fn log_13_what_the_write_ahead_log_has_behind_a_hole_is_all_that_is_asked_for() {
+    for before in [0, 5] {
+        for start in [22, 24, 27] {
+            let disk = MemoryDisk::new();
+            let (fixture, log) = started(&disk, config());
+            (0..5).for_each(|at| _ = append_synced(&log, produced(7, 0, at, 1)));
+            fixture.directory.checkpoint().unwrap();
+            (0..before).for_each(|at| _ = append_synced(&log, produced(8, 0, at, 1)));
+            log.update_config(Arc::new(LogConfig { sync: SyncPolicy::PageCache, ..config() }));
+            (0..15 - before).for_each(|at| _ = append(&log, produced(9, 0, at, 1)).unwrap());
+            log.update_config(Arc::new(config()));
+            (0..10).for_each(|at| _ = append_synced(&log, produced(10, 0, at, 1)));
+            let (end, producers) = (log.bounds().end(), known(&log));
+            assert_eq!(end, Offset::new(30));
+            log.advance_high(end);
+            log.advance_start(Some(Offset::new(start))).unwrap().wait().unwrap();
+            log.delete_old_segments().unwrap();
+            drop((log, fixture));
+            let left = disk.killed();
+            for base in of(&left, names::LOG) {
+                // Up to the hole's end all names are durable.
+                assert!(base > Offset::new(20), "{base}");
+                remove_segment(&left, base);
+            }
+            let why = format!("{before} before the hole, from {start}");
+            let (_fixture, log) = is_whole(&left, Offset::new(start), end, &why);
+            assert_eq!(known(&log), producers, "{why}");
+        }
+    }
 }
 
 /// Retention, or DeleteRecords, leaves the log with a segment that was begun behind the last checkpoint. Of the names any may have got
