@@ -82,6 +82,10 @@ fn last_hole(entries: &[RecoveredEntry]) -> Option<Offset> {
 }
 
 impl Checkpoints {
+    pub fn has_recovery_point(&self, at: &TopicPartition) -> bool {
+        self.recovery.get(at).is_some() && !self.recovery.is_begun(at)
+    }
+
     /// What the checkpoints say of a log. `undisturbed`: as in `Known`.
     pub fn known(&self, at: &TopicPartition, undisturbed: bool) -> Known {
         let log_start = self.starts.get(at);

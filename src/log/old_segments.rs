@@ -74,6 +74,9 @@ impl Log {
         let reach: Arc<dyn Committed> = waiter.clone();
         let noted = match self.shared().wal.append(&self.entry(EntryKind::LogStart, start), &[], Some((&reach, start)))
         {
+            // A start would write all of it again, from the write-ahead log, and want room for that: first the next checkpoint, which comes
+            // soon on a full disk.
+            Err(WalError::DiskFull { .. }) if !self.is_noted() => return Ok(None),
             // What is deleted here may be what makes room: then the checkpoint file takes the new start, if it finds any, and the new
             // segment's name is made durable.
             Err(WalError::DiskFull { .. }) => {
@@ -92,8 +95,14 @@ impl Log {
         Ok(Some(Leaving { log: self, _reshaping: reshaping, config, segments, first, start, noted, snapshots }))
     }
 
+    /// Without a recovery point all of it is in the write-ahead log.
+    fn is_noted(&self) -> bool {
+        let directory = self.shared().directory.get().and_then(Weak::upgrade);
+        directory.is_none_or(|directory| directory.is_noted(&self.id.topic_partition()))
+    }
+
     /// The first segment will begin here: what is missing before is none that was lost. The log's start itself may be behind, and is noted as
-    /// ever. Of a log without a recovery point nothing may be noted: all of it is in the write-ahead log.
+    /// ever.
     fn note_first(&self, first: Offset) -> Result<(), LogError> {
         let Some(directory) = self.shared().directory.get().and_then(Weak::upgrade) else { return Ok(()) };
         match directory.note_first(&self.id.topic_partition(), first) {

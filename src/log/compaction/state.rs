@@ -105,13 +105,16 @@ impl LogDir {
         self.shared.logs.lock().get(&log.id().key()).is_some_and(|held| Arc::ptr_eq(held, log))
     }
 
+    /// A checkpoint has noted of it how far it is synced. That a first one has begun is no recovery point.
+    pub(in crate::log) fn is_noted(&self, at: &TopicPartition) -> bool {
+        self.checkpoints.lock().has_recovery_point(at)
+    }
+
     /// Notes where the first segment of a log begins, durably.
     pub(in crate::log) fn note_first(&self, at: &TopicPartition, first: Offset) -> Result<(), LogDirError> {
         {
             let mut checkpoints = self.checkpoints.lock();
-            // That a first checkpoint has begun is no recovery point.
-            let is_saved = checkpoints.recovery.get(at).is_some() && !checkpoints.recovery.is_begun(at);
-            if !is_saved || checkpoints.starts.get(at) >= Some(first) {
+            if !checkpoints.has_recovery_point(at) || checkpoints.starts.get(at) >= Some(first) {
                 return Ok(());
             }
             checkpoints.starts.set(at, Some(first));

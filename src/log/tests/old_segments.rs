@@ -269,6 +269,31 @@ fn ret_4_what_goes_while_the_write_ahead_log_has_no_room_is_not_told_as_damage()
     }
 }
 
+/// Of a log that no checkpoint has come to, a start writes again what the write-ahead log has: all of it.
+#[test]
+fn ret_4_what_no_checkpoint_has_noted_does_not_go_while_the_write_ahead_log_has_no_room() {
+    let disk = MemoryDisk::new();
+    let (fixture, log) = begun(&disk);
+    (0..RECORDS).for_each(|at| _ = append_synced(&log, produced(7, 0, at as i32, 1)));
+    log.advance_high(log.bounds().end());
+    log.update_config(Arc::new(LogConfig { retention_bytes: Some(1), ..config() }));
+    disk.limit_capacity(Some(disk.used_bytes() + (64 << 10)));
+    let is_full = (0..10_000).any(|_| {
+        let moved = log.advance_start(Some(Offset::new(1)));
+        moved.and_then(crate::log::StartMove::wait).is_err()
+    });
+    assert!(is_full);
+    assert_eq!(log.delete_old_segments().unwrap(), 0);
+    // After a kill nothing is set aside and written a second time.
+    let left = disk.killed();
+    left.limit_capacity(None);
+    let again = Fixture::open(Arc::new(left.clone()), Path::new(PATH));
+    assert_eq!(again.try_log(config()).unwrap().bounds().end(), Offset::new(RECORDS));
+    assert!(left.list(Path::new("/data/t-0")).unwrap().iter().all(|file| !file.name.contains(names::LEFT)));
+    fixture.directory.checkpoint().unwrap();
+    assert!(log.delete_old_segments().unwrap() > 1);
+}
+
 #[test]
 fn a_rest_comes_after_every_segment() {
     let disk = MemoryDisk::new();
