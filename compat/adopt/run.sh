@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A mixed log of Ottla's, read by Apache Kafka's dump tool and by Apache Kafka itself, started on copies of the directory. What differs from
 # what Ottla served, and each warning of Kafka's about the data, is a line that begins with FAIL. See README.md. Needs java 17, mvn, python3, kcat.
-#   GIGABYTES=0.2 compat/adopt/run.sh      WAYS="clean unclean whole"      FAULT=flip|drop|index|time|aborted must fail
+#   GIGABYTES=0.2 compat/adopt/run.sh      REPAIR=1 damages the directory and repairs it before      WAYS="clean unclean whole"      FAULT=flip|drop|index|time|aborted must fail
 #   KEEP=1 leaves the directory and says where; FROM=THAT judges it again without the load.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -70,6 +70,16 @@ load() {
     done
 }
 
+# The directory is damaged in many places, and mended with the tool: what is whole is served, by both.
+repair() {
+    "$here/fault.py" several "$work/ottla" || die "the damage"
+    "$ottla" log verify --json "$work/ottla" > "$work/verified" && die "no damage is found"
+    python3 -c 'import json, sys; print(*(one["file"] for one in map(json.loads, sys.stdin) if one["damages"]), sep="\n")' < "$work/verified" > "$work/damaged"
+    xargs "$ottla" log repair < "$work/damaged" || die "the repair"
+    "$ottla" log verify "$work/ottla" > "$work/verified" || { grep -A3 DAMAGED "$work/verified"; die "damaged after the repair"; }
+    say "$(grep -c '' "$work/damaged") segments repaired"
+}
+
 # read TO HOST:PORT
 read_all() { java_class Read "$2" > "$1" 2> "$1.err" || { tail -5 "$1.err"; fail "the reader of $2"; }; }
 # Of which broker is asked: the coordinators' state is that of the whole directory.
@@ -103,6 +113,8 @@ judge_log() { # WAY
     grep -E ' (WARN|ERROR|FATAL) |^[a-z.]+[A-Za-z]+(Exception|Error)' "$log" | grep -vE "$expected" > "$work/told" || true
     while read -r missing; do
         missing=$work/ottla/${missing#"$adopting/"}
+        # A repair takes the indexes away; that of a last segment is made again when it is full.
+        [ -e "$missing.damaged-0" ] && continue
         [ -e "${missing%.log}.index" ] && fail "$1: $missing has an index"
         [ "$(stat -c %s "$missing")" -le 65536 ] || one_batch "$missing" || fail "$1: $missing is too long to have no index"
         [ "$(ls "$(dirname "$missing")"/*.log | tail -1)" = "$missing" ] || fail "$1: $missing is not the last of its log and has no index"
@@ -171,6 +183,11 @@ else
     end TERM || die "the orderly stop"
     serve log.cleaner.enable=false
     java_class Load finish "$broker" > "$work/finish" 2>&1 || { tail "$work/finish"; die "the finish"; }
+    if [ -n "${REPAIR:-}" ]; then
+        end TERM || die "the orderly stop"
+        repair
+        serve log.cleaner.enable=false
+    fi
     read_all "$work/ottla.read" "$broker"
     grep 'cannot be read' "$work/ottla.read" && die "Ottla"
     end TERM || die "the orderly stop"
