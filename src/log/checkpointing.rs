@@ -139,9 +139,6 @@ impl LogDir {
             for done in work.iter().filter(|done| is_open(&done.log)) {
                 checkpoints.recovery.set(&done.log.id.topic_partition(), Some(done.end));
                 checkpoints.recovery.mark(&done.log.id.topic_partition(), done.has_snapshots);
-                if let Some(cleaned) = done.log.cleaned() {
-                    checkpoints.cleaned.set(&done.log.id.topic_partition(), Some(cleaned));
-                }
                 // Not `covered`: numbers behind the cut may be of entries that are not durable yet. A crash takes them back, and
                 // gives them to others, cuts perhaps, which would count as done.
                 if let Some(cut) = done.cut.filter(|cut| *cut < covered) {
@@ -379,12 +376,23 @@ impl Checkpoints {
         let sure = self.recovery.get(&at).map(|synced| synced.max(self.starts.get(&at).unwrap_or_default()));
         self.starts.set(&at, Some(sure.map_or(bounds.start(), |sure| sure.min(bounds.start()))));
         self.highs.set(&at, Some(bounds.high()));
-        self.cleaned.set(&at, log.cleaned());
-        if log.cleaned().is_some() {
-            self.starts.mark(&at, true);
-        }
+        self.take_compaction(log);
         if bounds.high() < bounds.end() {
             self.behind.insert(log.id.key(), log.clone());
+        }
+    }
+}
+
+impl Checkpoints {
+    /// How far it is compacted, and that it was. A mark says that a run is under way, or was when the broker ended: then what is synced may
+    /// have gaps behind that, too.
+    pub(in crate::log) fn take_compaction(&mut self, log: &Log) {
+        let (at, gaps_to) = (log.id.topic_partition(), log.gaps_to());
+        let cleaned = log.cleaned().or(gaps_to.map(|_| log.bounds().start()));
+        self.cleaned.set(&at, cleaned);
+        self.cleaned.mark(&at, gaps_to > cleaned);
+        if cleaned.is_some() {
+            self.starts.mark(&at, true);
         }
     }
 }

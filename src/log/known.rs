@@ -32,6 +32,8 @@ pub(in crate::log) struct Known {
     pub high: Option<Offset>,
     /// Where compaction ended last: below, records may be missing between others.
     pub cleaned: Option<Offset>,
+    /// As `cleaned`, of a run that was not over: below, records may be missing, and none is known to be the only one of its key.
+    pub gaps_to: Option<Offset>,
     /// Its first checkpoint has begun, and was not noted.
     pub begun: bool,
     /// It was compacted once, as far as that may be.
@@ -102,6 +104,7 @@ impl Checkpoints {
             start_lost: self.starts_lost,
             high: self.highs.get(at),
             cleaned: self.cleaned.get(at),
+            gaps_to: recovery_point.filter(|_| self.cleaned.is_marked(at)),
             begun,
             was_cleaned: self.starts.is_marked(at),
             // With the starts those of how far it is synced may have been lost, and written anew by a start that was killed then.
@@ -195,7 +198,8 @@ impl Known {
                     self.recovery_point = before(self.recovery_point);
                     // All that came behind it is in the write-ahead log, with its gaps.
                     self.gaps_told_from = before(self.gaps_told_from);
-                    (self.cleaned, self.dropped_to) = (before(self.cleaned), before(self.dropped_to));
+                    (self.cleaned, self.gaps_to) = (before(self.cleaned), before(self.gaps_to));
+                    self.dropped_to = before(self.dropped_to);
                 }
             }
             EntryKind::LogStart => {

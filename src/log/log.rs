@@ -100,6 +100,8 @@ pub struct Log {
     pub(in crate::log) reshaping: Mutex<()>,
     /// Where compaction ended last; -1 before its first run.
     cleaned: AtomicI64,
+    /// As `Known::gaps_to`.
+    gaps_to: AtomicI64,
     /// When somebody last asked for records, in milliseconds of the monotonic clock, plus one; 0 for never.
     asked_ms: AtomicU64,
     pub(in crate::log) reach: Arc<Reach>,
@@ -184,6 +186,7 @@ pub(in crate::log) struct Loaded {
     pub synced: Offset,
     pub unstable: Unstable,
     pub cleaned: Option<Offset>,
+    pub gaps_to: Option<Offset>,
 }
 
 impl Log {
@@ -194,7 +197,7 @@ impl Log {
         config: Arc<LogConfig>,
         loaded: Loaded,
     ) -> Arc<Log> {
-        let Loaded { segments, writer, bounds, epochs, synced, unstable, cleaned } = loaded;
+        let Loaded { segments, writer, bounds, epochs, synced, unstable, cleaned, gaps_to } = loaded;
         shared.take_config(&config);
         let tail = Tail::new(writer.active.clone());
         let reach = Arc::new(Reach {
@@ -212,6 +215,7 @@ impl Log {
             epochs: Mutex::new(epochs),
             reshaping: Mutex::new(()),
             cleaned: AtomicI64::new(cleaned.map_or(-1, Offset::get)),
+            gaps_to: AtomicI64::new(gaps_to.map_or(-1, Offset::get)),
             asked_ms: AtomicU64::new(0),
             committed: reach.clone(),
             reach,
@@ -354,6 +358,21 @@ impl Log {
 
     pub(in crate::log) fn set_cleaned(&self, to: Offset) {
         self.cleaned.store(to.get(), Ordering::Release);
+    }
+
+    /// Below, compaction may have removed records.
+    pub(in crate::log) fn gaps_to(&self) -> Option<Offset> {
+        Offset::from_wire(self.gaps_to.load(Ordering::Acquire)).max(self.cleaned())
+    }
+
+    /// Before a run of compaction puts anything in place.
+    pub(in crate::log) fn expect_gaps(&self, to: Offset) {
+        self.gaps_to.fetch_max(to.get(), Ordering::AcqRel);
+    }
+
+    /// No run is going on behind which nobody would know of gaps: those there are lie below `cleaned`, or the cut.
+    pub(in crate::log) fn end_gaps(&self, at: Offset) {
+        self.gaps_to.fetch_min(at.get(), Ordering::AcqRel);
     }
 
     /// Somebody asks for records.

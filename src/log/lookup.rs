@@ -12,8 +12,8 @@ use crate::{
 };
 use std::{io, ops::Range, sync::Arc};
 
-/// Most bytes that the records of one batch may have uncompressed, when they are looked through.
-pub(in crate::log) const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
+/// Most bytes that the records of one compressed batch may have without it: they are looked through, by compaction and by times.
+pub const DECOMPRESSED_BYTES_MAX: usize = 256 << 20;
 /// Compaction puts one segment after the other in place: each can be the one that is just looked at.
 const LOOKS_MAX: usize = 16;
 

@@ -64,6 +64,7 @@ pub use following::{FollowError, Followed};
 pub use log::{Log, LogError, LogId};
 pub use log_dir::LogDir;
 pub use log_dir_error::LogDirError;
+pub use lookup::DECOMPRESSED_BYTES_MAX;
 pub use moving::{MoveError, Moving, Progress, settle_duplicates};
 pub use names::may_move;
 pub use old_segments::delete_old_segments;

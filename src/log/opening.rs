@@ -93,6 +93,7 @@ impl<'a> Opening<'a> {
             bounds,
             synced: start,
             cleaned: None,
+            gaps_to: None,
             writer,
             unstable,
         }
@@ -195,7 +196,8 @@ impl<'a> Opening<'a> {
             // In the place of a file that is gone: who reads there is told.
             segments.insert(0, Segment::stand_in(self.folder.clone(), begins));
         }
-        Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced, unstable, cleaned: self.known.cleaned })
+        let Known { cleaned, gaps_to, .. } = self.known;
+        Ok(Loaded { segments, writer, bounds, epochs: self.epochs, synced, unstable, cleaned, gaps_to })
     }
 
     /// Where the log begins in its files. Names come to the disk in any order: that of the first segment may be missing while

@@ -112,7 +112,7 @@ impl Opening<'_> {
     /// Only compaction leaves gaps between batches, now or before the topic's policy was changed; elsewhere one is a sign
     /// of bytes that were lost.
     pub(in crate::log) fn gaps_allowed(&self, at: i64) -> bool {
-        let cleaned = self.known.cleaned.is_some_and(|cleaned| at < cleaned.get());
+        let cleaned = self.known.cleaned.max(self.known.gaps_to).is_some_and(|cleaned| at < cleaned.get());
         (cleaned || self.is_unknown(at) || self.config.compact) && !self.gaps_are_told(at)
     }
 

@@ -34,6 +34,7 @@ mod transactions;
 mod transactions_crash;
 mod transactions_lost;
 mod trimming;
+mod verifying;
 
 use crate::{
     log::{

@@ -64,6 +64,7 @@ impl Log {
 
     /// Cuts the files and puts the log together again from what is left.
     pub(in crate::log) fn truncate_local(&self, writer: &mut Writer, offset: Offset) -> Result<(), LogError> {
+        self.end_gaps(offset);
         if let Some(cleaned) = self.cleaned().filter(|cleaned| *cleaned > offset) {
             // What comes in the place of these records is not clean (CMP-11), also where a start finds them cut already.
             self.set_cleaned(cleaned.min(offset));

@@ -6,14 +6,15 @@ use crate::{
     },
     controller::{Refused, SettingRules},
     image::{Image, Resource, ResourceKind, Settings},
-    log::{LogConfig, SyncPolicy},
+    log::{DECOMPRESSED_BYTES_MAX, LogConfig, SyncPolicy},
     record::{BatchRules, Codec, CompressionLevels, Origin, TimestampType, TopicCompression},
     replica::TopicSettings,
     types::ErrorCode,
 };
 use std::sync::Arc;
 
-/// Ours: the most that may come out of one compressed batch, as a multiple of `max.message.bytes` and at the least.
+/// Ours: the most that may come out of one compressed batch, as a multiple of `max.message.bytes` and at the least; never more than the log
+/// looks through.
 const DECOMPRESSED_TIMES_MAX: usize = 100;
 const DECOMPRESSED_BYTES_MIN: usize = 64 << 20;
 
@@ -59,7 +60,9 @@ fn rules(config: &TopicConfig) -> BatchRules {
         timestamp_after_max_ms: signed(config.timestamp_after_ms_max),
         compacted: config.compact,
         batch_bytes_max,
-        decompressed_bytes_max: batch_bytes_max.saturating_mul(DECOMPRESSED_TIMES_MAX).max(DECOMPRESSED_BYTES_MIN),
+        decompressed_bytes_max: batch_bytes_max
+            .saturating_mul(DECOMPRESSED_TIMES_MAX)
+            .clamp(DECOMPRESSED_BYTES_MIN, DECOMPRESSED_BYTES_MAX),
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     log::{Log, LogDir, LogDirError, Yielding},
     platform::{Clock, make_way},
-    types::TopicId,
+    types::{Offset, TopicId},
 };
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
@@ -80,12 +80,19 @@ pub struct Cleaner {
 #[derive(Default)]
 struct Logs {
     busy: BTreeSet<Key>,
-    /// Passed over until this broker is started anew.
-    uncleanable: BTreeSet<Key>,
+    /// Passed over as long as they begin where they began then: what is wrong may go with what retention or somebody else deletes.
+    uncleanable: BTreeMap<Key, Beginning>,
     /// Tried again at this time of the monotonic clock.
     put_off: BTreeMap<Key, Duration>,
     /// Directories without room for a cleaned segment, and how much it needed. Told once, until there is so much.
     no_room: BTreeMap<PathBuf, u64>,
+}
+
+/// Where a log's first segment begins, and the log itself.
+type Beginning = (Offset, Offset);
+
+fn beginning(log: &Log) -> Beginning {
+    (log.segments.read()[0].base(), log.bounds().start())
 }
 
 /// One log to be cleaned, taken: nobody else works on it.
@@ -156,7 +163,11 @@ impl Cleaner {
     }
 
     pub fn totals(&self) -> CleanerTotals {
-        let uncleanable = self.logs.lock().uncleanable.len();
+        let mut logs = self.logs.lock();
+        let is_there = |key: &Key| self.directories.iter().any(|one| one.shared.logs.lock().contains_key(key));
+        logs.uncleanable.retain(|key, _| is_there(key));
+        let uncleanable = logs.uncleanable.len();
+        drop(logs);
         CleanerTotals { uncleanable, ..*self.totals.lock() }
     }
 
@@ -216,8 +227,8 @@ impl Cleaner {
                 "the disk has no room for compaction: logs stay as they are and grow, until some space is free");
         }
         if error.is_of_log() {
-            tracing::error!(log = %id, %error, "the log cannot be compacted and is passed over from now on");
-            logs.uncleanable.insert(id.key());
+            tracing::error!(log = %id, %error, "the log cannot be compacted and is passed over until its first files are gone, or the broker is started anew");
+            logs.uncleanable.insert(id.key(), beginning(&taken.log));
         } else {
             tracing::debug!(log = %id, %error, "compaction of the log is put off");
             let backoff = Duration::from_millis(self.settings.load().backoff_ms);
@@ -271,7 +282,7 @@ impl Cleaner {
         // Where it is by now, if it has moved.
         let directory = self.directories.iter().find(|directory| directory.has_open(log)).unwrap_or(directory);
         // Not noted is not lost: the next run only begins earlier.
-        if let Err(error) = directory.note_cleaned(log) {
+        if let Err(error) = directory.note_compaction(log) {
             tracing::warn!(log = %log.id(), %error, "how far the log is compacted could not be noted");
         }
         Ok(figures)
@@ -296,9 +307,13 @@ impl Cleaner {
             for log in directory.logs() {
                 let key = log.id().key();
                 let is_free = !logs.busy.contains(&key) && !logs.put_off.contains_key(&key);
-                if !log.config().compact || !is_free || logs.uncleanable.contains(&key) {
+                if !log.config().compact || !is_free {
                     continue;
                 }
+                if logs.uncleanable.get(&key).is_some_and(|then| *then == beginning(&log)) {
+                    continue;
+                }
+                logs.uncleanable.remove(&key);
                 let plan = log.cleanable_once_synced(now_ms);
                 let is_dirtier = || taken.as_ref().is_none_or(|(_, _, best)| plan.ratio() > best.ratio());
                 if plan.is_due(&log.cleaning_rules(now_ms)) && is_dirtier() {

@@ -144,7 +144,7 @@ impl<'a> Cleaning<'a> {
         let segments = self.log.segments.read().clone();
         let below = segments.partition_point(|segment| segment.base() < plan.end);
         self.is_undamaged(&segments[..below])?;
-        let (map, aborted) =
+        let (map, mut aborted) =
             self.collect(&segments, plan).map_err(|error| self.unless_changed(error, &segments[..below]))?;
         self.figures.keys = map.keys() as u64;
         let end = map.end();
@@ -152,7 +152,9 @@ impl<'a> Cleaning<'a> {
             return Ok((plan.first_dirty, self.figures));
         }
         self.mark(&map, plan);
+        self.log.note_run(end)?;
         let count = segments.partition_point(|segment| segment.base() < end);
+        self.add_noted(&mut aborted, &segments[..count], plan.first_dirty).map_err(|source| self.io(source))?;
         let mut carried = Carried::default();
         let mut first = 0;
         while first < count {
@@ -176,7 +178,8 @@ impl<'a> Cleaning<'a> {
 
     /// What is known to be damaged stays as it is: written anew it would count as whole.
     fn is_undamaged(&self, segments: &[Arc<Segment>]) -> Result<(), CleanError> {
-        let damage_of = |one: &Arc<Segment>| one.health().damage_between(Offset::ZERO, Offset::MAX);
+        let start = self.log.bounds().start();
+        let damage_of = |one: &Arc<Segment>| one.health().damage_between(start, Offset::MAX);
         match segments.iter().find_map(damage_of) {
             Some(damage) => Err(CleanError::Damaged { log: self.log.id().to_string(), damage }),
             None => Ok(()),
@@ -215,8 +218,9 @@ impl<'a> Cleaning<'a> {
                     self.in_place.take(header).map_err(|fault| bad_batch(self.log, fault))?;
                     if header.is_transactional() && !std::mem::replace(&mut walked, true) {
                         let place = position + batch.position as u64;
-                        aborted = aborted_from(self.log, segments, at, place)
-                            .map_err(|source| io_fault(self.log, &self.home, source))?;
+                        aborted = aborted_from(self.log, segments, (at, place), plan.end, self.resources.spend)
+                            .map_err(|source| io_fault(self.log, &self.home, source))?
+                            .ok_or(CleanError::Aborted)?;
                     }
                     let is_open = aborted.first_open().is_some_and(|open| header.last() >= Some(open));
                     let decompressed = DECOMPRESSED_BYTES_MAX;
@@ -239,6 +243,19 @@ impl<'a> Cleaning<'a> {
             map.set_end(segments.get(at + 1).map_or(plan.end, |next| next.base()).min(plan.end));
         }
         Ok((map, aborted))
+    }
+
+    /// What was aborted in the part that counts as clean. Records of it stand there where nobody knew better than to call it so.
+    fn add_noted(&self, aborted: &mut Aborted, segments: &[Arc<Segment>], first_dirty: Offset) -> io::Result<()> {
+        for segment in segments {
+            segment.read_aborted(|entries| {
+                for entry in entries.iter().filter(|entry| entry.last < first_dirty) {
+                    let AbortedEntry { producer, first, last, .. } = *entry;
+                    aborted.insert(AbortedRange { producer_id: producer.get(), first, last });
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// What is known to stay: the last record of each key, and without records the last batch of each producer (CMP-7) and the one

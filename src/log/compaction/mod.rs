@@ -13,6 +13,9 @@ pub use core::Pace;
 
 pub use cleaner::{Cleaner, CleanerSettings, CleanerTotals};
 
+#[cfg(test)]
+pub(in crate::log) use undecided::aborted_from;
+
 /// One run over one log, with a look at each piece of it.
 #[cfg(test)]
 pub(in crate::log) fn clean_in_test(

@@ -1,12 +1,28 @@
 //! What compaction asks of a log and its directory, and what it notes there.
-use super::core::{Cleanable, CleaningRules, LogView, SegmentView, cleanable};
+use super::{
+    cleaning::CleanError,
+    core::{Cleanable, CleaningRules, LogView, SegmentView, cleanable},
+};
 use crate::{
     log::{log::Log, log_dir::LogDir, log_dir_error::LogDirError, scan, segment::Segment},
     types::{Offset, TopicPartition},
 };
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 impl Log {
+    /// A run up to `end` begins to put segments in place: should it be cut short, nobody is to take its gaps for damage.
+    pub(in crate::log) fn note_run(self: &Arc<Self>, end: Offset) -> Result<(), CleanError> {
+        if self.gaps_to() >= Some(end) {
+            return Ok(());
+        }
+        self.expect_gaps(end);
+        let Some(directory) = self.shared().directory.get().and_then(Weak::upgrade) else { return Ok(()) };
+        directory.note_compaction(self).map_err(|error| match error {
+            LogDirError::Full { .. } => CleanError::DiskFull { needed_bytes: 0 },
+            _ => CleanError::Aborted,
+        })
+    }
+
     pub(in crate::log) fn cleaning_rules(&self, now_ms: i64) -> CleaningRules {
         let config = self.config();
         CleaningRules {
@@ -89,12 +105,11 @@ impl LogDir {
     }
 
     /// Notes how far the log is compacted, durably.
-    pub(in crate::log) fn note_cleaned(&self, log: &Arc<Log>) -> Result<(), LogDirError> {
+    pub(in crate::log) fn note_compaction(&self, log: &Arc<Log>) -> Result<(), LogDirError> {
         {
             let mut checkpoints = self.checkpoints.lock();
-            if let Some(cleaned) = log.cleaned().filter(|_| self.has_open(log)) {
-                checkpoints.cleaned.set(&log.id().topic_partition(), Some(cleaned));
-                checkpoints.starts.mark(&log.id().topic_partition(), true);
+            if self.has_open(log) {
+                checkpoints.take_compaction(log);
             }
         }
         self.write_checkpoints_now()

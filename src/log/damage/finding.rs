@@ -9,7 +9,7 @@ use std::{io, ops::Range, sync::Arc};
 impl Log {
     /// Compaction may have removed records here.
     pub(in crate::log) fn gaps_allowed(&self, at: Offset) -> bool {
-        self.config.load().compact || self.cleaned().is_some_and(|cleaned| at < cleaned)
+        self.config.load().compact || self.gaps_to().is_some_and(|to| at < to)
     }
 
     /// Are these bytes, whole batches from the one that holds `from`, what was written?

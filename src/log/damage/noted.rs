@@ -48,7 +48,10 @@ impl Notes {
         };
         let is_silent = [&starts, &points, &highs, &cleaned].into_iter().all(|file| file.is_silent_of(at));
         Notes {
-            cleaned: cleaned.get(at).or(recovery.filter(|_| starts.is_marked(at))),
+            cleaned: match cleaned.get(at) {
+                Some(done) if cleaned.is_marked(at) => recovery.max(Some(done)),
+                done => done.or(recovery.filter(|_| starts.is_marked(at))),
+            },
             recovery,
             begins: starts.get(at),
             is_clean: disk.exists(&directory.join(names::CLEAN_SHUTDOWN)),

@@ -36,6 +36,8 @@ pub enum OfflineError {
     NoSegments { path: PathBuf },
     #[error("a broker uses {}: stop it first", path.display())]
     InUse { path: PathBuf },
+    #[error("{}: a stop came while compaction put this file in the place of others, and the next start goes on with that: start the broker once, then repair what is still damaged", path.display())]
+    Swap { path: PathBuf },
     #[error("what is torn of {} came behind the last checkpoint: the next start cuts it, and writes it again from the write-ahead log", path.display())]
     Torn { path: PathBuf },
     #[error("{}: offsets {} to {} are lost, more than a repair takes", path.display(), lost.start, lost.end)]
@@ -81,6 +83,8 @@ pub(super) struct Folder<'a> {
     notes: Notes,
     /// Compaction has removed records here, and nobody notes up to where.
     is_sparse: bool,
+    /// A file that compaction was putting in the place of others: those may be gone already.
+    swap: Option<PathBuf>,
 }
 
 /// What a segment is written anew from.
@@ -113,13 +117,29 @@ pub fn verify(disk: &dyn Disk, path: &Path) -> Result<Vec<SegmentReport>, Offlin
     };
     let mut reports = Vec::new();
     for folder in folders {
-        let folder = Folder::open(disk, &folder)?;
-        reports.extend(folder.lost_beginning().map(|(_, report)| report));
-        for base in folder.bases.clone() {
-            reports.push(folder.look_at(base)?);
-        }
+        verify_all(disk, &folder, &mut reports)?;
     }
     if reports.is_empty() { Err(OfflineError::NoSegments { path: path.to_owned() }) } else { Ok(reports) }
+}
+
+/// Of one partition. A broker that runs may take files away and put others in their place meanwhile, so what seems wrong is looked at again, by
+/// what is there and noted then.
+fn verify_all(disk: &dyn Disk, path: &Path, reports: &mut Vec<SegmentReport>) -> Result<(), OfflineError> {
+    let mut folder = Folder::open(disk, path)?;
+    reports.extend(folder.lost_beginning().map(|(_, report)| report));
+    let mut next = folder.bases.first().copied();
+    while let Some(base) = next {
+        let mut report = folder.look_at(base);
+        if report.as_ref().map_or(true, |report| !report.damages.is_empty()) {
+            folder = Folder::open(disk, path)?;
+            report = folder.look_at(base);
+        }
+        if report.is_ok() || folder.bases.contains(&base) {
+            reports.push(report?);
+        }
+        next = folder.bases.iter().copied().find(|other| *other > base);
+    }
+    Ok(())
 }
 
 /// Writes a segment anew from what is whole of it; the damaged one is kept beside it. `None` when there is no damage. A file that is
@@ -128,6 +148,9 @@ pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineE
     let base = base_of(path).ok_or_else(|| OfflineError::NoSegments { path: path.to_owned() })?;
     let folder = Folder::open(disk, path.parent().unwrap_or(Path::new(".")))?;
     let _lock = folder.lock()?;
+    if let Some(path) = folder.swap {
+        return Err(OfflineError::Swap { path });
+    }
     let base = folder.responsible_for(base);
     let report = folder.report_of(base)?;
     let path = &report.path;
@@ -164,6 +187,11 @@ pub fn repair(disk: &dyn Disk, path: &Path) -> Result<Option<Repaired>, OfflineE
         let _ = disk.remove_file(&index);
     }
     Ok(Some(Repaired { report, kept, bytes, restored }))
+}
+
+/// Offsets from here on have no place in a segment of this base.
+fn room_of(base: Offset) -> Offset {
+    Offset::new(base.get().saturating_add(OFFSETS_MAX))
 }
 
 fn base_of(path: &Path) -> Option<Offset> {
@@ -216,8 +244,10 @@ impl<'a> Folder<'a> {
         let epochs = disk.read(&path.join(names::EPOCH_CHECKPOINT)).ok();
         let epochs = epochs.and_then(|bytes| checkpoint::read_epochs(&bytes).ok()).unwrap_or_default();
         let epochs = EpochCache::loaded(epochs);
-        let mut folder = Folder { disk, path: path.to_owned(), bases, epochs, notes, is_sparse: false };
-        folder.is_sparse = notes.recovery.is_none() && folder.shows_compaction();
+        let swap = format!("{}{}", names::LOG, names::SWAP);
+        let swap = names.iter().find(|file| file.name.ends_with(&swap)).map(|file| path.join(&file.name));
+        let mut folder = Folder { disk, path: path.to_owned(), bases, epochs, notes, is_sparse: false, swap };
+        folder.is_sparse = folder.swap.is_some() || (notes.recovery.is_none() && folder.shows_compaction());
         Ok(folder)
     }
 
@@ -373,7 +403,8 @@ impl<'a> Folder<'a> {
         for damage in &report.damages {
             made.pieces.push(Piece::Kept(from..damage.bytes.start));
             from = damage.bytes.end;
-            let restored = source.map_or(Ok(None), |source| restored(source, damage, &self.epochs, &markers));
+            let restore = |source| restored(source, damage, &self.epochs, &markers, room_of(base));
+            let restored = source.map_or(Ok(None), restore);
             let restored = restored.map_err(OfflineError::io("read", &report.path))?;
             made.restored.extend(restored.is_some().then(|| damage.clone()));
             let filled = || self.filled(base, damage, &markers);
@@ -387,7 +418,6 @@ impl<'a> Folder<'a> {
 
     /// What takes the place of lost records. Offsets that have no place in the segment get files of their own, first.
     fn filled(&self, base: Offset, damage: &Damage, markers: &[LostMarker]) -> Result<Vec<u8>, OfflineError> {
-        let room_of = |base: Offset| Offset::new(base.get().saturating_add(OFFSETS_MAX));
         let lost = &damage.offsets;
         let mut end = room_of(base).min(lost.end);
         let here = filling::in_place_of(&(lost.start..end), &self.epochs, markers);

@@ -4,7 +4,7 @@ use crate::{
     log::epoch_cache::EpochCache,
     platform::DiskFile,
     record::{BatchHeader, HEADER_BYTES, LOG_OVERHEAD_BYTES},
-    types::LeaderEpoch,
+    types::{LeaderEpoch, Offset},
 };
 use std::io;
 
@@ -13,12 +13,14 @@ const EPOCH_AT: usize = LOG_OVERHEAD_BYTES;
 const MAGIC_AT: usize = 16;
 
 /// The batch that the damage is all of, with its length and magic and the leader epoch that is noted of it. It gets no other offsets:
-/// `None` unless those that it claims end where the next one begins. Where they begin behind what was due, the records between are missing.
+/// `None` unless those that it claims end where the next one begins. One of which all is right but that it does not follow the one before it
+/// stands where it says: the records before it are missing, and those behind it up to the next, of which `room` is the end.
 pub fn restored(
     file: &dyn DiskFile,
     damage: &Damage,
     epochs: &EpochCache,
     markers: &[LostMarker],
+    room: Offset,
 ) -> io::Result<Option<Vec<u8>>> {
     let len = damage.bytes.end - damage.bytes.start;
     let length = len.checked_sub(LOG_OVERHEAD_BYTES as u64).and_then(|length| i32::try_from(length).ok());
@@ -34,10 +36,11 @@ pub fn restored(
     let (Some(base), Some(last)) = (header.base(), header.last()) else { return Ok(None) };
     let epoch = epochs.at(base).map_or(header.partition_leader_epoch, LeaderEpoch::get);
     head[EPOCH_AT..MAGIC_AT].copy_from_slice(&epoch.to_be_bytes());
-    let is_behind_gap = base > damage.offsets.start && head == found;
-    let is_put_right = base == damage.offsets.start && head != found;
-    let takes_rest = last < damage.offsets.end && last.next() == damage.offsets.end;
-    if !takes_rest || !(is_behind_gap || is_put_right) || header.record_count < 0 {
+    let fits = last < damage.offsets.end;
+    let takes_rest = fits && last.next() == damage.offsets.end;
+    let is_behind_gap = base > damage.offsets.start && head == found && (takes_rest || damage.offsets.end <= room);
+    let is_put_right = base == damage.offsets.start && head != found && takes_rest;
+    if !fits || !(is_behind_gap || is_put_right) || header.record_count < 0 {
         return Ok(None);
     }
     let mut batch = vec![0; len as usize];
@@ -46,6 +49,6 @@ pub fn restored(
     if filled < batch.len() || BatchHeader::crc_of(&batch) != header.crc {
         return Ok(None);
     }
-    let missing = filling::in_place_of(&(damage.offsets.start..base), epochs, markers);
-    Ok(Some([missing, batch].concat()))
+    let missing = |lost| filling::in_place_of(&lost, epochs, markers);
+    Ok(Some([missing(damage.offsets.start..base), batch, missing(last.next()..damage.offsets.end)].concat()))
 }

@@ -3,6 +3,7 @@ mod changes;
 mod crash;
 mod damaged;
 mod full;
+mod interrupted;
 mod lost;
 mod transactions;
 

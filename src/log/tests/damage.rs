@@ -383,7 +383,7 @@ fn log_14_a_whole_batch_between_two_damaged_ones_is_read_and_kept() {
 }
 
 /// A partition's directory of its own: names of segments, and batches with two records each.
-fn alone(segments: &[(i64, &[i64])]) -> (MemoryDisk, Vec<PathBuf>) {
+pub fn alone(segments: &[(i64, &[i64])]) -> (MemoryDisk, Vec<PathBuf>) {
     let disk = MemoryDisk::new();
     disk.create_dir_all(Path::new("/copy/t-0")).unwrap();
     let written = segments.iter().map(|(name, bases)| {

@@ -114,11 +114,11 @@ impl<'a> Filter<'a> {
         }
         self.ongoing.on_data(header);
         let stays_empty = self.stays_empty(header, last);
-        if let Some(range) = self.aborted.of(header) {
-            self.aborted_kept.insert(range.last, range);
+        if header.record_count == 0 {
             return self.without_records(header, stays_empty, out);
         }
-        if header.record_count == 0 {
+        if let Some(range) = self.aborted.of(header) {
+            self.aborted_kept.insert(range.last, range);
             return self.without_records(header, stays_empty, out);
         }
         let set = records(header, bytes, self.decompressed_bytes_max)

@@ -39,8 +39,8 @@ pub fn control_of(records: &RecordSet<'_>) -> Control {
 #[derive(Default, Debug)]
 pub struct Aborted {
     open: BTreeMap<i64, Offset>,
-    /// First offset by producer and marker: a batch's marker is the first at or behind it.
-    ended: BTreeMap<(i64, Offset), (Offset, bool)>,
+    /// First offset by producer and marker of those that were aborted.
+    ended: BTreeMap<(i64, Offset), Offset>,
 }
 
 impl Aborted {
@@ -54,9 +54,16 @@ impl Aborted {
 
     pub fn on_control(&mut self, header: &BatchHeader, control: Control) {
         let (Control::EndTransaction(result), Some(at)) = (control, header.last()) else { return };
-        if let Some(first) = self.open.remove(&header.producer_id) {
-            self.ended.insert((header.producer_id, at), (first, result == TransactionResult::Abort));
+        if let Some(first) = self.open.remove(&header.producer_id)
+            && result == TransactionResult::Abort
+        {
+            self.insert(AbortedRange { producer_id: header.producer_id, first, last: at });
         }
+    }
+
+    /// One that is known otherwise.
+    pub fn insert(&mut self, range: AbortedRange) {
+        self.ended.insert((range.producer_id, range.last), range.first);
     }
 
     /// First offset of the oldest transaction whose end has not come.
@@ -70,9 +77,8 @@ impl Aborted {
             return None;
         }
         let (producer_id, base) = (header.producer_id, header.base()?);
-        let (key, (first, is_aborted)) = self.ended.range((producer_id, base)..).next()?;
-        let is_ours = key.0 == producer_id && *first <= base;
-        (is_ours && *is_aborted).then_some(AbortedRange { producer_id, first: *first, last: key.1 })
+        let (key, first) = self.ended.range((producer_id, base)..).next()?;
+        (key.0 == producer_id && *first <= base).then_some(AbortedRange { producer_id, first: *first, last: key.1 })
     }
 }
 

@@ -4,7 +4,11 @@ use super::{
     *,
 };
 use crate::{
-    log::{AbortedEntry, names},
+    log::{
+        AbortedEntry,
+        damage::{OfflineError, repair, verify},
+        names,
+    },
     platform::{Chance, MemoryDisk, OpenMode, SeededChance},
     record::TransactionResult,
 };
@@ -128,6 +132,18 @@ fn killed_in_swap() -> (MemoryDisk, Vec<(i64, Option<String>, Option<String>)>) 
         }
     }
     panic!("no run stopped at that moment");
+}
+
+/// The file before may seem to have lost its end; the next start has it all.
+#[test]
+fn log_14_what_a_swap_has_not_come_to_is_no_damage_and_not_for_repair() {
+    let (disk, before) = killed_in_swap();
+    let left = disk.killed();
+    let reports = verify(&left, Path::new("/data")).unwrap();
+    assert!(reports.iter().all(|report| report.damages.is_empty()), "{reports:?}");
+    let path = reports[0].path.clone();
+    assert!(matches!(repair(&left, &path), Err(OfflineError::Swap { .. })));
+    check(&left, &before, "after the start");
 }
 
 /// A start goes by the passing name, and must not take the old ones away before it is durable.

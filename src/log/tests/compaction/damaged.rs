@@ -58,6 +58,23 @@ fn log_14_what_compaction_wrote_hides_no_damage() {
 }
 
 #[test]
+fn cmp_2_a_log_is_compacted_again_when_what_was_damaged_has_gone() {
+    let (disk, path, position) = written(false);
+    disk.flip_bit(&path, position + 71, 1).unwrap();
+    let fixture = directory(Arc::new(disk.clone()), Path::new("/data"));
+    let log = fixture.log(compacted());
+    let cleaner = cleaner(&fixture);
+    assert!(cleaner.clean_dirtiest());
+    assert!(!cleaner.clean_dirtiest());
+    assert_eq!((cleaner.totals().failures, cleaner.totals().uncleanable), (1, 1));
+    let behind = log.all_segments().into_iter().find(|one| one.base() > Offset::new(AT)).unwrap().base();
+    log.advance_start(Some(behind)).unwrap().wait().unwrap();
+    assert!(log.delete_old_segments().unwrap() > 0);
+    assert!(cleaner.clean_dirtiest());
+    assert_eq!((cleaner.totals().failures, cleaner.totals().uncleanable, cleaner.totals().runs), (1, 0, 1));
+}
+
+#[test]
 fn cmp_2_a_log_with_a_lost_file_is_told_and_not_read_again_and_again() {
     for (at, lost_at_start) in [(0, true), (0, false), (1, false)] {
         let (disk, ..) = written(true);
