@@ -137,6 +137,10 @@ impl LogDir {
             // Once the entries are durably released nothing needs to be said of them.
             checkpoints.cuts.keep(|done| done > Offset::new(self.shared.wal.released_durably().get() as i64));
             for done in work.iter().filter(|done| is_open(&done.log)) {
+                let at = done.log.id.topic_partition();
+                if !checkpoints.has_recovery_point(&at) {
+                    checkpoints.unwritten.insert(at);
+                }
                 checkpoints.recovery.set(&done.log.id.topic_partition(), Some(done.end));
                 checkpoints.recovery.mark(&done.log.id.topic_partition(), done.has_snapshots);
                 // Not `covered`: numbers behind the cut may be of entries that are not durable yet. A crash takes them back, and
@@ -187,6 +191,7 @@ impl LogDir {
             file.changed = false;
         }
         checkpoints.stale.clear();
+        checkpoints.unwritten.clear();
         Ok(())
     }
 

@@ -39,6 +39,8 @@ pub(in crate::log) fn write_again(
     if !disk.exists(&note) {
         return Ok(());
     }
+    // What failed before this start may be told to nobody yet: it is written again below, and the sync behind it speaks of that.
+    let _ = filesystem.sync();
     let doubted = doubted(disk, directory)?;
     tracing::warn!(
         directory = %directory.display(),

@@ -85,7 +85,7 @@ fn last_hole(entries: &[RecoveredEntry]) -> Option<Offset> {
 
 impl Checkpoints {
     pub fn has_recovery_point(&self, at: &TopicPartition) -> bool {
-        self.recovery.get(at).is_some() && !self.recovery.is_begun(at)
+        self.recovery.get(at).is_some() && !self.recovery.is_begun(at) && !self.unwritten.contains(at)
     }
 
     /// What the checkpoints say of a log. `undisturbed`: as in `Known`.

@@ -11,9 +11,10 @@ use crate::{
         lost_notes, names,
         opening::Opening,
         partition_dirs::{AskEarlier, Leftovers},
+        pending::Pending,
         properties::MetaProperties,
         shared::Shared,
-        wal::{Recovered, RecoveredEntry, Wal, WalSequence},
+        wal::{RecoveredEntry, Wal, WalSequence},
     },
     platform::{Clock, Disk, Filesystem},
     types::{TopicId, TopicPartition},
@@ -51,16 +52,12 @@ pub(in crate::log) struct Checkpoints {
     pub cleaned: Noted,
     /// Of logs that were cut: entries of the write-ahead log below are in the segments. Numbers of entries, not offsets.
     pub cuts: Noted,
+    /// Those whose first recovery point is not in the file yet.
+    pub unwritten: BTreeSet<TopicPartition>,
     /// Logs that are gone while the files still speak of them.
     pub stale: BTreeSet<TopicPartition>,
     /// Logs whose high watermark was below their end when it was noted: it rises without an append.
     pub behind: BTreeMap<(TopicId, i32), Arc<Log>>,
-}
-
-/// Entries of the write-ahead log that are not in their logs yet, by log.
-pub(in crate::log) struct Pending {
-    recovered: Recovered,
-    by_log: BTreeMap<(TopicId, i32), Vec<RecoveredEntry>>,
 }
 
 /// One log directory of the broker.
@@ -76,7 +73,7 @@ pub struct LogDir {
     pub(in crate::log) checkpoints: Mutex<Checkpoints>,
     pub(in crate::log) pending: Mutex<Option<Arc<Pending>>>,
     /// Logs with entries in the write-ahead log that could not be opened: their entries are kept until they can be.
-    held: Mutex<BTreeSet<(TopicId, i32)>>,
+    pub(in crate::log) held: Mutex<BTreeSet<(TopicId, i32)>>,
     /// `finish_recovery` was called.
     recovered: AtomicBool,
     /// The background thread is to take a checkpoint, whatever the time.
@@ -239,12 +236,6 @@ impl LogDir {
     /// which makes the file anew, knows their starts (LOG-18).
     pub fn starts_lost(&self) -> bool {
         self.checkpoints.lock().starts_lost
-    }
-
-    /// Logs that have entries in the write-ahead log: to be opened before `finish_recovery`.
-    pub fn pending(&self) -> Vec<(TopicId, i32)> {
-        let pending = self.pending.lock();
-        pending.as_ref().map(|pending| pending.by_log.keys().copied().collect()).unwrap_or_default()
     }
 
     /// Opens one log, recovering what a crash left undone, or creates it. A log that is open already is answered again.

@@ -33,6 +33,7 @@ mod old_segments;
 mod opening;
 mod opening_notes;
 mod partition_dirs;
+mod pending;
 mod producer_snapshot;
 mod producer_state;
 mod properties;

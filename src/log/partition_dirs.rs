@@ -213,7 +213,7 @@ impl LogDir {
     }
 
     /// Renames a partition's directory out of the way.
-    fn set_aside(&self, name: &str, suffix: &str) -> io::Result<PathBuf> {
+    pub(in crate::log) fn set_aside(&self, name: &str, suffix: &str) -> io::Result<PathBuf> {
         let wall = self.shared.clock.wall_ms() as u128;
         let to = loop {
             let given = self.names_given.fetch_add(1, Ordering::Relaxed);

@@ -103,6 +103,12 @@ fn open_and_identify(parts: &NodeParts, opened: &mut Vec<Arc<LogDir>>) -> Result
     for (place, partitions) in settle_duplicates(&directories, held)?.into_iter().enumerate() {
         found.held.extend(partitions.into_iter().map(|id| ((id.topic_id, id.partition), place)));
     }
+    if paths.len() > 1 {
+        // A partition's name is durable with its first checkpoint only.
+        for (place, directory) in directories.iter().enumerate() {
+            directory.begun_in_write_ahead_log().into_iter().for_each(|key| _ = found.held.entry(key).or_insert(place));
+        }
+    }
     let metadata = match directories.iter().find(|directory| directory.path() == parts.config.metadata_log_dir) {
         Some(directory) => directory.clone(),
         None => open(&parts.config.metadata_log_dir)?,
@@ -137,6 +143,12 @@ pub(super) fn recover(
             |(topic, _): &(TopicId, i32)| *topic == TopicId::METADATA || partitions.topic_by_id(*topic).is_some();
         if !pending.iter().all(is_known) {
             open_strays(directory, &pending, partitions, log);
+        }
+        for key in pending.iter().copied() {
+            let partition = partitions.topic_by_id(key.0).and_then(|topic| topic.partition(key.1).cloned());
+            if partition.is_some_and(|partition| partition.directory().is_none()) {
+                directory.keep_entries(key);
+            }
         }
         let with_entries =
             pending.into_iter().filter_map(|(topic, index)| partitions.topic_by_id(topic)?.partition(index).cloned());

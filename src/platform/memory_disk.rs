@@ -5,6 +5,7 @@
 mod content;
 mod crash;
 mod faults;
+mod filesystem;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use super::disk::{Disk, DiskFile, Entry, Filesystem, OpenMode};
 use content::{Change, Content};
 use faults::Faults;
 pub use faults::{Fault, FaultEffect, Operation, OperationKind};
+use filesystem::{Held, Lost};
 use names::{Names, NodeId};
 use parking_lot::Mutex;
 use std::{
@@ -46,8 +48,7 @@ struct State {
     capacity_bytes: Option<u64>,
     ignore_syncs: bool,
     refuse_direct: bool,
-    /// How often a sync of all files has failed.
-    failed_syncs: u64,
+    lost: Vec<Lost>,
 }
 
 impl MemoryDisk {
@@ -220,8 +221,7 @@ impl Disk for MemoryDisk {
     }
 
     fn filesystem(&self, path: &Path) -> io::Result<Arc<dyn Filesystem>> {
-        let heard = Mutex::new(self.state.lock().failed_syncs);
-        Ok(Arc::new(Held { disk: self.clone(), path: path.to_owned(), heard }))
+        Ok(Arc::new(Held::of(self, path)))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
@@ -301,7 +301,7 @@ impl Handle {
             // The kernel reports such an error once and calls the pages clean: a later sync does not save them. A process
             // that dies before its sync has failed nothing: the pages stay as they are.
             if !state.faults.is_off() {
-                state.contents[self.place].lose_pending();
+                state.lose(self.place);
             }
             return Err(error);
         }
@@ -357,47 +357,12 @@ impl DiskFile for Handle {
         let checked = state.faults.check(OperationKind::Writeback, state.contents[self.place].path());
         if checked.is_err() && !state.faults.is_off() {
             // What the filesystem had no place for is dropped, and of that no sync tells.
-            state.contents[self.place].lose_pending();
+            state.lose(self.place);
         }
         checked
     }
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
-    }
-}
-
-/// All of the disk.
-struct Held {
-    disk: MemoryDisk,
-    path: PathBuf,
-    /// Failed syncs that this one has told of, or that were before it.
-    heard: Mutex<u64>,
-}
-
-impl Filesystem for Held {
-    fn sync(&self) -> io::Result<()> {
-        let (mut heard, mut state) = (self.heard.lock(), self.disk.state.lock());
-        let state = &mut *state;
-        let synced = state.faults.change(OperationKind::SyncFilesystem, &self.path, 0, 0);
-        if synced.is_err() && !state.faults.is_off() {
-            // As with one file: what could not be written is called clean.
-            state.contents.iter_mut().for_each(Content::lose_pending);
-            state.failed_syncs += 1;
-        }
-        let is_new = std::mem::replace(&mut *heard, state.failed_syncs) < state.failed_syncs;
-        synced?;
-        if is_new {
-            return Err(io::Error::other("what was written since this was opened is lost"));
-        }
-        if !state.ignore_syncs {
-            state.contents.iter_mut().for_each(Content::sync);
-            state.names.sync_all();
-        }
-        Ok(())
-    }
-
-    fn tells_failed_writes(&self) -> bool {
-        true
     }
 }

@@ -100,8 +100,9 @@ impl Moves {
         let progress = Progress::again(copy);
         let wish = self.want_by(partition, to, |_| Ok(progress.clone()));
         let is_wanted = |now: Wanted| Arc::ptr_eq(&now.progress, &progress);
-        if wish.is_err() || !self.wanted(partition).is_some_and(is_wanted) {
-            // What cannot be removed is found by the next start again.
+        // One that cannot begin now, since the directory it is to leave is offline, is found by the next start again.
+        if wish.is_ok() && !self.wanted(partition).is_some_and(is_wanted) {
+            // So is what cannot be removed.
             let _ = progress.call_off(to);
         }
     }
@@ -136,6 +137,10 @@ impl Moves {
 
     /// The partition is deleted: it goes nowhere.
     pub fn call_off(&self, partition: &Partition) {
+        // Nobody who deletes waits for a disk that somebody else is to move to. A wish that comes just now finds no log.
+        if self.wanted(partition).is_none() {
+            return;
+        }
         let _wishing = self.wishing.lock();
         if let Some(wanted) = self.wanted(partition) {
             // What cannot be removed belongs to no topic at the next start.
@@ -200,7 +205,12 @@ impl Moves {
             }
             is_on(&state)
         };
-        let moved = wanted.partition.move_to(&wanted.to, &wanted.progress, &mut spend, &|| self.state.lock().stopped);
+        let has_failed = || {
+            let from = wanted.partition.directory();
+            [from.as_ref(), Some(&wanted.to)].into_iter().flatten().any(|one| one.failure().is_some()) || from.is_none()
+        };
+        let keeps_copy = || self.state.lock().stopped || has_failed();
+        let moved = wanted.partition.move_to(&wanted.to, &wanted.progress, &mut spend, &keeps_copy);
         let partition = wanted.partition.id();
         match moved {
             Ok(()) | Err(MoveError::CalledOff | MoveError::Here { .. }) => {}

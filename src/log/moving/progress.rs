@@ -35,7 +35,11 @@ impl Progress {
             disk.write_atomic(&metadata, text.as_bytes()).map_err(MoveError::io("write", &metadata))?;
             disk.sync_dir(to.path()).map_err(MoveError::io("sync", to.path()))
         };
-        make().inspect_err(|error| error.judge([to]))?;
+        make().inspect_err(|error| {
+            error.judge([to]);
+            // Nobody was told of a move: no start is to find one.
+            let _ = to.shared.disk.remove_dir_all(&folder);
+        })?;
         Ok(Progress::again(folder))
     }
 

@@ -284,6 +284,12 @@ fn ret_4_what_no_checkpoint_has_noted_does_not_go_while_the_write_ahead_log_has_
     });
     assert!(is_full);
     assert_eq!(log.delete_old_segments().unwrap(), 0);
+    // Nor is one that could not be written a checkpoint.
+    let full = crate::platform::FaultEffect::Error(std::io::ErrorKind::StorageFull);
+    // The first write says that it has begun.
+    disk.inject(Fault::once(OperationKind::Write, "recovery-point").after(1).with(full));
+    assert!(fixture.directory.checkpoint().is_err() && fixture.directory.failure().is_none());
+    assert_eq!(log.delete_old_segments().unwrap(), 0);
     // After a kill nothing is set aside and written a second time.
     let left = disk.killed();
     left.limit_capacity(None);

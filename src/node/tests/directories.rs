@@ -126,6 +126,37 @@ fn ops_2_a_directory_that_cannot_be_opened_takes_its_partitions_only() {
     }
 }
 
+/// A partition's directory has a durable name with its first checkpoint only: where its records are, the write-ahead logs tell.
+#[test]
+fn log_7_partitions_that_no_checkpoint_has_come_to_stay_in_their_directories() {
+    for b_is_offline in [false, true] {
+        let disk = MemoryDisk::new();
+        let life = Life::begin(&disk).unwrap();
+        let names: Vec<String> = (0..10).map(|at| format!("topic{at}")).collect();
+        for name in &names {
+            life.create(name);
+            life.partitions(name).iter().for_each(|one| assert_eq!(produce(one, 0), Ok(0)));
+        }
+        let held = |life: &Life| names.iter().map(|name| life.held(name, "/a")).collect::<Vec<_>>();
+        let before = held(&life);
+        let left = disk.crash();
+        life.end();
+        if b_is_offline {
+            left.inject(Fault::once(OperationKind::Open, "/b").for_ever());
+            let life = Life::begin(&left).unwrap();
+            assert_eq!(held(&life), before);
+            life.end();
+            left.clear_faults();
+        }
+        let life = Life::begin(&left).unwrap();
+        assert_eq!(held(&life), before);
+        for partition in names.iter().flat_map(|name| life.partitions(name)) {
+            assert_eq!(partition.log().unwrap().bounds().end(), Offset::new(1), "{}", partition.id());
+        }
+        life.end();
+    }
+}
+
 #[test]
 fn ops_2_without_the_metadata_log_or_any_directory_there_is_no_start() {
     let (disk, _) = written();

@@ -137,6 +137,32 @@ fn ops_2_a_move_that_was_answered_goes_on_whenever_the_broker_is_killed() {
 }
 
 #[test]
+fn ops_2_a_move_goes_on_also_behind_a_start_that_cannot_use_where_it_comes_from() {
+    let rig = Rig::begin(None);
+    let [a, b] = &rig.directories;
+    rig.moves.want(&rig.partition, b).unwrap();
+    rig.moves.start().unwrap();
+    wait_until("it is in the other one", || rig.partition.is_in(b));
+    rig.moves.stop();
+    // The metadata log is in the first.
+    let moves = Moves::new(Arc::new(SystemClock::new()), None);
+    moves.want(&rig.partition, a).unwrap();
+    let left = rig.disk.killed();
+    left.inject(Fault::once(OperationKind::Open, "/b").for_ever());
+    let life = Life::begin(&left).unwrap();
+    let moves = Moves::new(Arc::new(SystemClock::new()), None);
+    let number = rig.partition.id().partition;
+    let partition = life.partitions("first").into_iter().find(|one| one.id().partition == number).unwrap();
+    assert!(partition.directory().is_none());
+    let a = life.directory("/a");
+    a.unfinished().into_iter().for_each(|(_, copy)| moves.go_on(&partition, a, copy));
+    life.end();
+    left.clear_faults();
+    assert_eq!(unfinished(&left), 1);
+    rig.end();
+}
+
+#[test]
 fn ops_2_who_waits_behind_a_move_that_is_called_off_goes_on() {
     let rig = Rig::throttled();
     rig.moves.want(&rig.beside, &rig.directories[1]).unwrap();

@@ -29,6 +29,7 @@ impl MemoryDisk {
         let left = State {
             names: state.names.clone(),
             contents: state.contents.clone(),
+            lost: state.lost.clone(),
             capacity_bytes: state.capacity_bytes,
             refuse_direct: state.refuse_direct,
             ..State::default()
