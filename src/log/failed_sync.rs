@@ -92,6 +92,8 @@ fn not_synced(files: &[Entry], synced: Offset) -> impl Iterator<Item = &Entry> {
 /// The same bytes once more: the kernel has to write them then.
 fn rewrite(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     let file = disk.open(path, OpenMode::Write)?;
+    // As with all of the filesystem: an error of before may be told to nobody yet.
+    let _ = file.sync_data();
     let len = file.len()?;
     let mut buffer = vec![0; CHUNK_BYTES.min(usize::try_from(len).unwrap_or(CHUNK_BYTES))];
     let mut at = 0;

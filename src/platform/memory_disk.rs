@@ -297,11 +297,15 @@ impl Handle {
     fn sync(&self) -> io::Result<()> {
         let state = &mut *self.disk.state.lock();
         let path = state.contents[self.place].path();
-        if let Err(error) = state.faults.change(OperationKind::Sync, path, 0, 0) {
+        let synced = state.faults.change(OperationKind::Sync, path, 0, 0);
+        if let Some(kind) = state.contents[self.place].take_untold() {
+            return synced.and(Err(kind.into()));
+        }
+        if let Err(error) = synced {
             // The kernel reports such an error once and calls the pages clean: a later sync does not save them. A process
             // that dies before its sync has failed nothing: the pages stay as they are.
             if !state.faults.is_off() {
-                state.lose(self.place);
+                state.lose(self.place, error.kind());
             }
             return Err(error);
         }
@@ -355,9 +359,11 @@ impl DiskFile for Handle {
     fn start_writeback(&self, _position: u64, _len: u64) -> io::Result<()> {
         let state = &mut *self.disk.state.lock();
         let checked = state.faults.check(OperationKind::Writeback, state.contents[self.place].path());
-        if checked.is_err() && !state.faults.is_off() {
-            // What the filesystem had no place for is dropped, and of that no sync tells.
-            state.lose(self.place);
+        if let Err(error) = &checked
+            && !state.faults.is_off()
+        {
+            // What the filesystem had no place for is dropped, and of that no sync of the file tells.
+            state.lose(self.place, error.kind());
         }
         checked
     }

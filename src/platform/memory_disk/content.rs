@@ -22,6 +22,8 @@ pub(super) struct Content {
     durable: Vec<u8>,
     /// Changes since the last sync.
     pending: Vec<Change>,
+    /// Some are lost, and the next sync of this file is to tell.
+    untold: Option<io::ErrorKind>,
 }
 
 fn write(into: &mut Vec<u8>, position: u64, bytes: &[u8]) {
@@ -82,6 +84,18 @@ impl Content {
         self.pending.clear();
     }
 
+    /// As `lose_pending`, by somebody who did not ask for this file.
+    pub fn lose_untold(&mut self, kind: io::ErrorKind) {
+        if !self.pending.is_empty() {
+            self.pending.clear();
+            self.untold = Some(kind);
+        }
+    }
+
+    pub fn take_untold(&mut self) -> Option<io::ErrorKind> {
+        self.untold.take()
+    }
+
     pub fn flip_bit(&mut self, byte: u64, bit: u8) -> io::Result<()> {
         for bytes in [&mut self.now, &mut self.durable] {
             if let Some(byte) = bytes.get_mut(byte as usize) {
@@ -97,7 +111,7 @@ impl Content {
             path: self.path.clone(),
             now: self.durable.clone(),
             durable: self.durable.clone(),
-            pending: Vec::new(),
+            ..Content::default()
         }
     }
 
@@ -115,7 +129,7 @@ impl Content {
                 (true, std::cmp::Ordering::Equal) | (false, _) => apply_torn(&mut left, change, chance),
             }
         }
-        Content { path: self.path.clone(), now: left.clone(), durable: left, pending: Vec::new() }
+        Content { path: self.path.clone(), now: left.clone(), durable: left, ..Content::default() }
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 #[derive(Clone)]
 pub(super) struct Lost {
     path: PathBuf,
+    kind: io::ErrorKind,
     told: bool,
 }
 
@@ -24,10 +25,10 @@ pub(super) struct Held {
 
 impl State {
     /// What is pending of a file.
-    pub(super) fn lose(&mut self, place: usize) {
+    pub(super) fn lose(&mut self, place: usize, kind: io::ErrorKind) {
         let path = self.contents[place].path().to_owned();
         self.contents[place].lose_pending();
-        self.lost.push(Lost { path, told: false });
+        self.lost.push(Lost { path, kind, told: false });
     }
 }
 
@@ -43,22 +44,25 @@ impl Filesystem for Held {
         let (mut seen, mut state) = (self.seen.lock(), self.disk.state.lock());
         let state = &mut *state;
         let synced = state.faults.change(OperationKind::SyncFilesystem, &self.path, 0, 0);
-        if synced.is_err() && !state.faults.is_off() {
+        if let Err(error) = &synced
+            && !state.faults.is_off()
+        {
             // As with one file: what could not be written is called clean.
-            state.contents.iter_mut().for_each(Content::lose_pending);
-            state.lost.push(Lost { path: self.path.clone(), told: true });
+            state.contents.iter_mut().for_each(|content| content.lose_untold(error.kind()));
+            state.lost.push(Lost { path: self.path.clone(), kind: error.kind(), told: true });
         }
-        let (mut is_lost, before) = (false, *seen);
+        let (mut kind, before) = (None, *seen);
         for (at, lost) in state.lost.iter_mut().enumerate() {
             if lost.path.starts_with(&self.path) || self.path.starts_with(&lost.path) {
-                is_lost |= at >= before || !lost.told;
+                // One error stands for all of them: the last.
+                kind = Some(lost.kind).filter(|_| at >= before || !lost.told).or(kind);
                 lost.told = true;
             }
         }
         *seen = state.lost.len();
         synced?;
-        if is_lost {
-            return Err(io::Error::other("something that was written here is lost"));
+        if let Some(kind) = kind {
+            return Err(kind.into());
         }
         if !state.ignore_syncs {
             state.contents.iter_mut().for_each(Content::sync);
