@@ -267,11 +267,7 @@ impl LogDir {
         let count: usize = work.iter().map(files).sum();
         let is_many = self.shared.files.take_closed_unsynced() || count > SYNCED_ONE_BY_ONE_MAX;
         if is_many && self.filesystem.tells_failed_writes() {
-            match self.filesystem.sync() {
-                // Somewhere a write found no room: of a small file that is written again, or of these, which tell so themselves.
-                Err(error) if is_disk_full(&error) => {}
-                synced => return synced,
-            }
+            return self.filesystem.sync();
         }
         for one in work {
             // Deleted by retention or with its topic meanwhile is no failure of the disk (LOG-24), but no reason to leave

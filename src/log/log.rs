@@ -365,12 +365,12 @@ impl Log {
         Offset::from_wire(self.gaps_to.load(Ordering::Acquire)).max(self.cleaned())
     }
 
-    /// Before a run of compaction puts anything in place.
+    /// Before a run of compaction puts anything in place. Until one has come as far, to its end: a later one may end before.
     pub(in crate::log) fn expect_gaps(&self, to: Offset) {
         self.gaps_to.fetch_max(to.get(), Ordering::AcqRel);
     }
 
-    /// No run is going on behind which nobody would know of gaps: those there are lie below `cleaned`, or the cut.
+    /// Of a cut: nothing stands behind it.
     pub(in crate::log) fn end_gaps(&self, at: Offset) {
         self.gaps_to.fetch_min(at.get(), Ordering::AcqRel);
     }

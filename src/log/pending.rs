@@ -3,7 +3,7 @@ use crate::{
     log::{
         log::LogId,
         log_dir::LogDir,
-        wal::{Recovered, RecoveredEntry},
+        wal::{EntryKind, Recovered, RecoveredEntry},
     },
     types::{Offset, TopicId},
 };
@@ -35,6 +35,13 @@ impl LogDir {
     pub(in crate::log) fn logged_end(&self, id: &LogId) -> Option<Offset> {
         let pending = self.pending.lock();
         pending.as_ref()?.by_log.get(&id.key())?.iter().filter_map(|entry| entry.end).max()
+    }
+
+    /// Where the log's start was moved to, by what the write-ahead log has of it.
+    pub(in crate::log) fn logged_start(&self, id: &LogId) -> Option<Offset> {
+        let pending = self.pending.lock();
+        let starts = pending.as_ref()?.by_log.get(&id.key())?.iter();
+        starts.filter(|entry| entry.head.kind == EntryKind::LogStart).map(|entry| entry.head.offset).max()
     }
 
     /// Entries of a log that has no place now are kept until it has one again.

@@ -245,13 +245,14 @@ impl<'a> Cleaning<'a> {
         Ok((map, aborted))
     }
 
-    /// What was aborted in the part that counts as clean. Records of it stand there where nobody knew better than to call it so.
+    /// What was aborted in the part that counts as clean. Records of it stand there where nobody knew better than to call it so; readers are to be
+    /// told of them as before.
     fn add_noted(&self, aborted: &mut Aborted, segments: &[Arc<Segment>], first_dirty: Offset) -> io::Result<()> {
         for segment in segments {
             segment.read_aborted(|entries| {
                 for entry in entries.iter().filter(|entry| entry.last < first_dirty) {
                     let AbortedEntry { producer, first, last, .. } = *entry;
-                    aborted.insert(AbortedRange { producer_id: producer.get(), first, last });
+                    aborted.note(AbortedRange { producer_id: producer.get(), first, last });
                 }
             })?;
         }

@@ -45,7 +45,6 @@ impl Log {
         let _ = self.shared().disk.remove_file(&named(&self.folder, cleaned.base, names::COVERED, names::SWAP));
         if let Some(clean_to) = clean_to {
             self.set_cleaned(clean_to);
-            self.end_gaps(clean_to);
         }
         Ok(true)
     }

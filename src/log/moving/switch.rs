@@ -13,6 +13,7 @@ use crate::{
         wal::{Committed, EntryKind, WalError},
     },
     platform::OpenMode,
+    types::Offset,
 };
 use std::{path::Path, sync::Arc};
 
@@ -86,7 +87,8 @@ impl Moving {
         }
         let epochs = checkpoint::write_epochs(log.epochs.lock().entries());
         self.write_small(names::EPOCH_CHECKPOINT, epochs.as_bytes())?;
-        self.write_small(names::MOVED, self.from.path().to_string_lossy().as_bytes())?;
+        let (start, from) = (log.bounds().start(), self.from.path().display());
+        self.write_small(names::MOVED, format!("{start} {}\n{from}\n", writer.end).as_bytes())?;
         let metadata = self.future().join(names::PARTITION_METADATA);
         let synced = self.disk().open(&metadata, OpenMode::Write).and_then(|file| file.sync_data());
         synced.and_then(|()| self.disk().sync_dir(self.future())).map_err(MoveError::io("sync", self.future()))
@@ -157,7 +159,14 @@ impl Log {
     }
 }
 
-/// The marker in a directory that got its name by a move.
-pub fn is_marked(directory: &LogDir, folder: &Path) -> bool {
-    directory.shared.disk.exists(&folder.join(names::MOVED))
+/// What the marker says in a directory that got its name by a move: where the log began and ended then. An earlier version said neither.
+pub fn marked(directory: &LogDir, folder: &Path) -> Option<Option<(Offset, Offset)>> {
+    let marker = folder.join(names::MOVED);
+    if !directory.shared.disk.exists(&marker) {
+        return None;
+    }
+    let text = directory.shared.disk.read(&marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let bounds = text.as_deref().and_then(|text| text.lines().next()?.split_once(' '));
+    let offset = |text: &str| text.parse().ok().and_then(Offset::from_wire);
+    Some(bounds.and_then(|(start, end)| Some((offset(start)?, offset(end)?))))
 }

@@ -121,6 +121,9 @@ impl<'a> Filter<'a> {
             self.aborted_kept.insert(range.last, range);
             return self.without_records(header, stays_empty, out);
         }
+        if let Some(range) = self.aborted.noted_of(header) {
+            self.aborted_kept.insert(range.last, range);
+        }
         let set = records(header, bytes, self.decompressed_bytes_max)
             .map_err(|fault| FilterError::Records { base, fault })?;
         let found = self.look(header, set.body()).map_err(|fault| FilterError::Record { base, fault })?;

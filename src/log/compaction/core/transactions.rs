@@ -41,6 +41,8 @@ pub struct Aborted {
     open: BTreeMap<i64, Offset>,
     /// First offset by producer and marker of those that were aborted.
     ended: BTreeMap<(i64, Offset), Offset>,
+    /// The same of those that only an index tells of, which has no checksum: readers go by it, nothing is deleted for it.
+    noted: BTreeMap<(i64, Offset), Offset>,
 }
 
 impl Aborted {
@@ -57,13 +59,12 @@ impl Aborted {
         if let Some(first) = self.open.remove(&header.producer_id)
             && result == TransactionResult::Abort
         {
-            self.insert(AbortedRange { producer_id: header.producer_id, first, last: at });
+            self.ended.insert((header.producer_id, at), first);
         }
     }
 
-    /// One that is known otherwise.
-    pub fn insert(&mut self, range: AbortedRange) {
-        self.ended.insert((range.producer_id, range.last), range.first);
+    pub fn note(&mut self, range: AbortedRange) {
+        self.noted.insert((range.producer_id, range.last), range.first);
     }
 
     /// First offset of the oldest transaction whose end has not come.
@@ -73,13 +74,22 @@ impl Aborted {
 
     /// Was this batch of records aborted? By which transaction?
     pub fn of(&self, header: &BatchHeader) -> Option<AbortedRange> {
-        if !header.is_transactional() || header.is_control() {
-            return None;
-        }
-        let (producer_id, base) = (header.producer_id, header.base()?);
-        let (key, first) = self.ended.range((producer_id, base)..).next()?;
-        (key.0 == producer_id && *first <= base).then_some(AbortedRange { producer_id, first: *first, last: key.1 })
+        range_of(&self.ended, header)
     }
+
+    /// Does an index say so?
+    pub fn noted_of(&self, header: &BatchHeader) -> Option<AbortedRange> {
+        range_of(&self.noted, header)
+    }
+}
+
+fn range_of(ranges: &BTreeMap<(i64, Offset), Offset>, header: &BatchHeader) -> Option<AbortedRange> {
+    if !header.is_transactional() || header.is_control() {
+        return None;
+    }
+    let (producer_id, base) = (header.producer_id, header.base()?);
+    let (key, first) = ranges.range((producer_id, base)..).next()?;
+    (key.0 == producer_id && *first <= base).then_some(AbortedRange { producer_id, first: *first, last: key.1 })
 }
 
 /// Follows the transactions while a log is rewritten: a marker may go when no batch of its transaction stands before it,
