@@ -183,12 +183,11 @@ impl<'a> Opening<'a> {
         unstable.appended(self.producers.first_undecided(), None);
         unstable.replicated(high);
         bounds.advance_high(high, unstable.first());
-        let active = segments.last().expect("not empty").clone();
         let recovery = unclean_from.min(end);
         let synced = if unlogged { recovery.max(high.min(recovery)) } else { end };
         // Names that were removed may come back until they are synced, and the log start with them (LOG-18).
         let new_names = unlogged || notes_lost || self.tidied || self.known.log_start > Some(first_base);
-        let mut writer = self.writer(active, end, recovery, new_names, unlogged);
+        let mut writer = self.writer(segments.last().expect("not empty").clone(), end, recovery, new_names, unlogged);
         let sealed = segments.iter().take(segments.len() - 1);
         writer.sealed_dirty = sealed.filter(|segment| segment.is_dirty()).cloned().collect();
         self.stand_in(&mut segments, bounds.start()).map_err(self.io("read the indexes of"))?;

@@ -328,8 +328,16 @@ fn newest(log: &Log) -> BTreeMap<String, i64> {
 /// The next life on what is left, and one more behind a power loss: a disk that failed once is believed no more than it says.
 fn live_on(left: &MemoryDisk, told: &[Told], why: &str) {
     let mut told = told.to_vec();
-    let mut life =
-        Life::begin(left, told[DELETED as usize].is_deleted).unwrap_or_else(|error| panic!("{why}: {error}"));
+    // A kill came between a failed sync and the note of it: then this life has to hear of that, and the next one writes all again.
+    let hears_first = |error: &dyn std::fmt::Display| {
+        let note = Path::new("/data").join(crate::log::names::SYNC_FAILED);
+        assert!(why.ends_with("a kill") && left.exists(&note), "{why}: {error}");
+        format!("{why}, which the next life was told of")
+    };
+    let mut life = match Life::begin(left, told[DELETED as usize].is_deleted) {
+        Err(error) => return live_on(left, &told, &hears_first(&error)),
+        Ok(life) => life,
+    };
     check(&life, &told, why);
     for (log, told) in life.logs.iter().zip(&mut told) {
         let bounds = log.bounds();
@@ -340,11 +348,8 @@ fn live_on(left: &MemoryDisk, told: &[Told], why: &str) {
     life.keyed(&mut told, 100);
     life.plain(&mut told, 100);
     if let Err(error) = life.fixture.directory.checkpoint() {
-        // A kill came between a failed sync and the note of it: this life had to hear of that, and the next one writes all again.
-        let note = Path::new("/data").join(crate::log::names::SYNC_FAILED);
-        assert!(why.ends_with("a kill") && left.exists(&note), "{why}: {error}");
         drop(life);
-        return live_on(left, &told, &format!("{why}, which the next life was told of"));
+        return live_on(left, &told, &hears_first(&error));
     }
     life.keyed(&mut told, 101);
     assert_eq!(life.refused, [""; 0], "{why}");
