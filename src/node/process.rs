@@ -9,7 +9,7 @@ use crate::{
     cli::ServeArgs,
     config::{self, Loaded, NoteLevel, Wakeup},
     net::BrokerAddress,
-    platform::{Clock, Disk, RealDisk, SystemChance, SystemClock, say, seeded},
+    platform::{Clock, Disk, HeldSignals, RealDisk, SystemChance, SystemClock, say, seeded},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
@@ -32,6 +32,8 @@ const SAME_SIGNAL: Duration = Duration::from_millis(100);
 pub fn serve(args: ServeArgs) -> ExitCode {
     huge_pages(false);
     let clock = Arc::new(SystemClock::new());
+    // A signal that comes between the moment that the system no longer ends the process and the one that somebody listens would be lost.
+    let held = HeldSignals::begin();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("ottla").build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -40,7 +42,7 @@ pub fn serve(args: ServeArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(heed(args, clock));
+    let code = runtime.block_on(heed(args, clock, held));
     // Nothing that still hangs in a blocking thread holds the exit up.
     runtime.shutdown_timeout(Duration::from_millis(100));
     code
@@ -48,7 +50,7 @@ pub fn serve(args: ServeArgs) -> ExitCode {
 
 /// Listens to signals before anything else: one that comes from now on ends the process in order. Until then it ends it by itself,
 /// and nothing was touched.
-async fn heed(args: ServeArgs, clock: Arc<SystemClock>) -> ExitCode {
+async fn heed(args: ServeArgs, clock: Arc<SystemClock>, held: HeldSignals) -> ExitCode {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -56,6 +58,7 @@ async fn heed(args: ServeArgs, clock: Arc<SystemClock>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    held.let_go();
     let loaded = tokio::select! {
         // A file can be a pipe that nobody fills.
         loaded = tokio::task::spawn_blocking(move || load(&args)) => loaded,
